@@ -1,0 +1,80 @@
+"""What comes out for one spectrum: class, redshift, anomaly, and the model they were judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One minimum of chi2(z) for one class, best first in `Answer.candidates`."""
+
+    spectype: str
+    subtype: str
+    z: float
+    zerr: float
+    chi2: float
+    deltachi2: float  # chi2 minus the best candidate's
+    probability: float  # over all candidates listed; sums to at most 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One cause of an anomaly flag."""
+
+    kind: str  # e.g. "unmodelled_emission", "unmodelled_absorption", "poor_fit", "arm_step", "sky_residual"
+    origin: str  # "sky" (the object) or "instrument"
+    strength: float  # in sigma
+    wavelength_min: float  # vacuum angstrom, observed frame
+    wavelength_max: float
+    message: str  # one sentence a person can read
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpectrum:
+    """The best fit on its own grid, and the curves it was chosen by."""
+
+    loglam0: float  # log10(vacuum angstrom) of pixel 0
+    dloglam: float
+    flux: NDArray[np.float32]  # (m,) in the observation's unit
+    sigma: NDArray[np.float32]  # (m,) one standard deviation of the model
+    z_grids: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by spectype
+    chi2_curves: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by spectype, same shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything spectraq says of one spectrum.
+
+    Probabilities are keyed by name and sum to one over classes and over subclasses. `warnings` holds the
+    lower-case names of the `schemas.ZWarn` bits that are set. Spreads are standard deviations over the
+    members of the ensemble.
+    """
+
+    spectype: str
+    subtype: str
+    class_probability: dict[str, float]
+    class_spread: dict[str, float]
+    subclass_probability: dict[str, float]
+    subclass_spread: dict[str, float]
+    z: float
+    zerr: float
+    z_spread: float
+    warnings: tuple[str, ...]
+    chi2: float
+    rchi2: float
+    deltachi2: float
+    robustness: float  # (chi2_2 - chi2_1) / chi2_1 of minima at least 100 pixels apart (GaSNet-III)
+    npixels: int
+    snr: float  # median S/N a pixel
+    coeff: tuple[float, ...]
+    candidates: tuple[Candidate, ...]
+    anomaly_score: float
+    anomaly_false_positive_rate: float
+    anomaly_flagged: bool
+    anomaly_reasons: tuple[Reason, ...]
+    anomaly_reference: str  # name of the reference the thresholds came from
+    model: ModelSpectrum | None = None

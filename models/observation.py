@@ -1,0 +1,75 @@
+"""What the networks are given: one spectrum as arrays, and why some can't be analysed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_GOOD_PIXELS = 100
+"""Fewer usable pixels than this hold no redshift worth publishing (one coarse box of continuum)."""
+
+
+class UnusableSpectrum(ValueError):
+    """A spectrum that can't be analysed; `reason` is a stable code, the message is for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One observed spectrum.
+
+    Parameters
+    ----------
+    wavelength
+        Vacuum wavelength of each pixel in angstrom, ascending, shape (n,), float64.
+    flux
+        Flux density in any one unit per angstrom (the unit divides out), shape (n,).
+    ivar
+        Inverse variance of `flux`, shape (n,); zero where a pixel must not be used.
+        None where the survey gives none: the noise is then estimated from the flux itself.
+    survey
+        Name of the survey when known ("sdss", "boss", "desi", "lamost", ...): picks calibrations.
+    """
+
+    wavelength: NDArray[np.float64]
+    flux: NDArray[np.float32]
+    ivar: NDArray[np.float32] | None = None
+    survey: str | None = None
+
+    def good(self) -> NDArray[np.bool_]:
+        """Pixels that are finite and carry weight, shape (n,)."""
+        good = np.isfinite(self.flux) & np.isfinite(self.wavelength)
+        if self.ivar is not None:
+            good &= np.isfinite(self.ivar) & (self.ivar > 0)
+        return good
+
+    def check(self) -> None:
+        """Raise `UnusableSpectrum` where no answer could be honest.
+
+        Raises
+        ------
+        UnusableSpectrum
+            reason "empty", "length_mismatch", "bad_wavelength" or "no_good_pixels".
+        """
+        n = self.flux.size
+        if n == 0:
+            raise UnusableSpectrum("empty", "the spectrum has no pixels")
+        if self.wavelength.size != n or (self.ivar is not None and self.ivar.size != n):
+            ivar = "none" if self.ivar is None else str(self.ivar.size)
+            raise UnusableSpectrum(
+                "length_mismatch",
+                f"arrays differ in length: wavelength {self.wavelength.size}, flux {n}, ivar {ivar}",
+            )
+        if not (np.isfinite(self.wavelength).all() and (np.diff(self.wavelength) > 0).all() and self.wavelength[0] > 0):
+            raise UnusableSpectrum("bad_wavelength", "wavelengths must be finite, positive and ascending")
+        good = int(self.good().sum())
+        if good < MIN_GOOD_PIXELS:
+            raise UnusableSpectrum(
+                "no_good_pixels",
+                f"{good} of {n} pixels are finite with a positive ivar; at least {MIN_GOOD_PIXELS} are needed",
+            )

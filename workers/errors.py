@@ -1,0 +1,60 @@
+"""Every error that spectraq raises on purpose.
+
+    SpectraqError                exit code 1
+    +-- SettingsError            a setting is unknown, missing or out of range
+    +-- ReadError                a file can't be read as spectra
+    +-- DecodeError              a message's bytes are not a message of ours
+    +-- RejectedSpectrum         a message is a spectrum, but not one that can be analysed
+    +-- UnreachableError         Kafka or Redis does not answer
+    +-- DeliveryError            results could not be published or committed
+    +-- StackError               the local Kafka or Redis could not be started or kept
+
+Each message names what was wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class SpectraqError(Exception):
+    """Root of the tree; the command line prints it in one line and exits with 1."""
+
+
+class SettingsError(SpectraqError):
+    """A setting is unknown, missing or out of range."""
+
+
+class ReadError(SpectraqError):
+    """A file, or one row of it, can't be read as a spectrum."""
+
+    def __init__(self, message: str, *, file: str = "", row: int | None = None) -> None:
+        super().__init__(message)
+        self.file = file
+        self.row = row
+
+
+class DecodeError(SpectraqError):
+    """A message's bytes are not a message of ours; `reason` is a `schemas.DeadLetterReason` value."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class RejectedSpectrum(SpectraqError):
+    """A decoded spectrum that can't be analysed; `reason` is a `schemas.DeadLetterReason` value."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class UnreachableError(SpectraqError):
+    """Kafka or Redis does not answer."""
+
+
+class DeliveryError(SpectraqError):
+    """Results could not be published, or their offsets not committed."""
+
+
+class StackError(SpectraqError):
+    """The local Kafka or Redis could not be started, or died."""
