@@ -1,0 +1,51 @@
+# `make demo` and `make test` set everything up by themselves; second runs start in seconds.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types imports schemas check bench train clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "spectraq needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Setting up $(VENV): PyTorch is about 2.5 GB to fetch, once."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,web,dev]'
+	@touch $@
+
+setup: $(VENV)/.installed ## make the virtual environment
+
+demo: $(VENV)/.installed ## real Kafka, Redis and a worker on simulated spectra; FILES="..." for yours, ONCE=1 to end by itself
+	@$(BIN)/spectraq demo $(if $(ONCE),--once) $(FILES)
+
+test: $(VENV)/.installed ## every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed ## ruff, formatting included
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed ## mypy --strict
+	@$(BIN)/mypy
+
+imports: $(VENV)/.installed ## who may import whom
+	@$(BIN)/lint-imports
+
+schemas: $(VENV)/.installed ## the contract still reads by every released version
+	@$(BIN)/python -c 'from schemas.compatibility import main; raise SystemExit(main())'
+
+check: lint types imports schemas ## all four
+
+bench: $(VENV)/.installed ## the benchmarks, as ratios within one run
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+train: $(VENV)/.installed ## mocks, eigenspectra, networks, calibration: DATA=folder OUT=folder
+	@$(BIN)/spectraq train --data $(DATA) --out $(OUT)
+
+clean: ## the virtual environment and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

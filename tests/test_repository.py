@@ -1,0 +1,45 @@
+"""What must never be found in the repository."""
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+REGISTRY_HOST = re.compile(r"https?://[^\s/]*(pypi|pythonhosted|maven|npmjs|crates|golang|debian)\.", re.IGNORECASE)
+HOME_PATH = re.compile(r"(?<![\w.$~<-])/(root|home|Users)/\w+")
+
+
+def tracked_text() -> list[tuple[str, str]]:
+    names = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    files = []
+    for name in names:
+        try:
+            files.append((name, (ROOT / name).read_text()))
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue
+    return files
+
+
+def test_no_file_names_a_package_registry() -> None:
+    assert [name for name, text in tracked_text() if REGISTRY_HOST.search(text)] == []
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    assert [name for name, text in tracked_text() if HOME_PATH.search(text)] == []
+
+
+def test_every_pinned_package_is_pinned_exactly_and_without_an_address() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert len(lines) > 40
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line)] == []
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    long = [
+        name
+        for name, text in tracked_text()
+        if name.endswith(".py") and not name.startswith("tests/") and text.count("\n") > 400
+    ]
+    assert long == []
