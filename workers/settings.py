@@ -1,21 +1,33 @@
 """Every setting, its default and its meaning, in one frozen tree.
 
 A value comes from, in this order: the command line, the environment (`SPECTRAQ_KAFKA__BOOTSTRAP_SERVERS`),
-a TOML file (`--config FILE`, else `SPECTRAQ_CONFIG`, else `spectraq.toml` in the current folder), the default.
-An unknown key is an error. `spectraq config` prints what is in force and where it came from.
+a TOML file (`--config FILE`, else `SPECTRAQ_CONFIG`, else `spectraq.toml` in the current folder), the
+default. An unknown key is an error. `spectraq config` prints what is in force and where it came from.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from workers.errors import SettingsError
+
+ENV_PREFIX = "SPECTRAQ_"
+CONFIG_VARIABLE = "SPECTRAQ_CONFIG"
+DEFAULT_CONFIG = "spectraq.toml"
+
+_asked_for: ContextVar[Path | None] = ContextVar("config file of the command line", default=None)
 
 
 class _Section(BaseModel):
@@ -25,12 +37,12 @@ class _Section(BaseModel):
 class Topics(_Section):
     """Names of the topics, and how missing ones are created."""
 
-    spectra: str = "spectraq.spectra"
-    classifications: str = "spectraq.classifications"
-    redshifts: str = "spectraq.redshifts"
-    anomalies: str = "spectraq.anomalies"
-    models: str = "spectraq.models"
-    dead_letters: str = "spectraq.dead-letters"
+    spectra: str = Field("spectraq.spectra", description="spectra come in here")
+    classifications: str = Field("spectraq.classifications", description="one Classification a spectrum")
+    redshifts: str = Field("spectraq.redshifts", description="one Redshift a spectrum")
+    anomalies: str = Field("spectraq.anomalies", description="one Anomaly a spectrum, flagged or not")
+    models: str = Field("spectraq.models", description="one ModelSpectrum a spectrum, when asked for")
+    dead_letters: str = Field("spectraq.dead-letters", description="what could not be analysed, and why")
     partitions: int = Field(4, ge=1, description="partitions of a topic that spectraq creates")
     replication: int = Field(1, ge=1, description="replicas of a topic that spectraq creates")
 
@@ -38,35 +50,58 @@ class Topics(_Section):
 class KafkaSettings(_Section):
     """How to reach Kafka."""
 
-    bootstrap_servers: str = "localhost:9092"
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: str | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    ssl_cafile: str | None = None
-    group_id: str = "spectraq-workers"
+    bootstrap_servers: str = Field("localhost:9092", description="host:port of the brokers, comma-separated")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="encryption and authentication of the listener"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how to prove who is asking"
+    )
+    sasl_username: str | None = Field(None, description="user of PLAIN and SCRAM")
+    sasl_password: SecretStr | None = Field(None, description="password of PLAIN and SCRAM")
+    ssl_cafile: str | None = Field(
+        None, description="PEM file of the authority behind the broker's certificate"
+    )
+    group_id: str = Field("spectraq-workers", description="workers of one group share the partitions")
     bootstrap_timeout_s: float = Field(6.0, gt=0, description="give up on a broker that does not answer")
-    session_timeout_s: float = Field(10.0, gt=0, description="a silent worker's partitions go to others after this")
-    max_poll_interval_s: float = Field(30.0, gt=0, description="a worker that does not poll for this long is out")
+    call_timeout_s: float = Field(10.0, ge=1, description="any one call to Kafka may take this long")
+    session_timeout_s: float = Field(10.0, gt=0, description="a silent worker's partitions go to others")
+    max_poll_interval_s: float = Field(30.0, gt=0, description="a worker that does not poll is out")
+    transaction_timeout_s: float = Field(
+        15.0, gt=0, description="the broker aborts a transaction that is open for longer; readers wait for it"
+    )
     max_message_bytes: int = Field(8 << 20, ge=1 << 16, description="the largest message taken in or sent")
-    compression: Literal["none", "lz4", "zstd"] = "none"
+    compression: Literal["none", "lz4", "zstd"] = Field("none", description="of the results on their topics")
 
 
 class RedisSettings(_Section):
     """The cache. An aid: without it the answers are the same, only slower."""
 
-    url: SecretStr = SecretStr("redis://localhost:6379/0")
-    enabled: bool = True
+    url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"),
+        description="redis://, rediss:// or unix://, with credentials",
+    )
+    enabled: bool = Field(True, description="use the cache at all")
     ttl_s: int = Field(7 * 86400, ge=1, description="an answer is kept this long")
     timeout_s: float = Field(0.2, gt=0, description="a call that takes longer counts as failed; no retries")
+    signing_key: SecretStr | None = Field(
+        None,
+        description="entries not signed with this key are ignored; none: only damage is noticed",
+    )
 
 
 class WorkerSettings(_Section):
     """One worker process."""
 
-    delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
-    slot: str = Field(default_factory=socket.gethostname, description="name that survives a restart of this worker")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    delivery: Literal["at_least_once", "exactly_once"] = Field(
+        "at_least_once", description="what a reader may see after a crash: a result twice, or never twice"
+    )
+    slot: str = Field(
+        default_factory=socket.gethostname,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="name that survives a restart of this worker; no two running workers may share one",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="of the networks; auto: a GPU if any")
     threads: int = Field(0, ge=0, description="CPU threads of the networks; 0: one for each core")
     batch_spectra: int = Field(64, ge=1, description="spectra a batch at most")
     batch_pixels: int = Field(2_000_000, ge=1, description="pixels a batch at most")
@@ -75,15 +110,23 @@ class WorkerSettings(_Section):
     max_pixels: int = Field(200_000, ge=100, description="a spectrum with more pixels is a dead letter")
     publish_models: bool = Field(False, description="publish ModelSpectrum too")
     grace_s: float = Field(20.0, gt=0, description="time to finish what is in hand after SIGTERM")
-    health_host: str = "127.0.0.1"
-    health_port: int = Field(0, ge=0, le=65535, description="/livez /readyz /metrics; 0 picks a free port")
+    rejoin_s: float = Field(10.0, gt=0, description="subscribe again after this long outside the group")
+    stall_s: float = Field(
+        30.0,
+        gt=0,
+        description="subscribe again after this long without progress despite lag; then restart",
+    )
+    health_host: str = Field("127.0.0.1", description="address of /livez, /readyz and /metrics")
+    health_port: int = Field(0, ge=0, le=65535, description="its port; 0: a free one")
 
 
 class LogSettings(_Section):
     """Logs go to stderr."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else JSON")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least that is logged"
+    )
+    format: Literal["auto", "console", "json"] = Field("auto", description="auto: JSON unless on a terminal")
 
 
 class LocalSettings(_Section):
@@ -99,7 +142,11 @@ class Settings(BaseSettings):
     """The whole tree."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="SPECTRAQ_", env_nested_delimiter="__", toml_file="spectraq.toml"
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        toml_file=DEFAULT_CONFIG,
     )
 
     kafka: KafkaSettings = KafkaSettings()
@@ -109,27 +156,85 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
 
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line, then environment, then the TOML file."""
-        toml = TomlConfigSettingsSource(settings_cls, os.environ.get("SPECTRAQ_CONFIG", "spectraq.toml"))
-        return init_settings, env_settings, toml
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember where each value came from, the strongest source last."""
+        for key in _leaves(TomlConfigSettingsSource(type(self), _config_file())()):
+            self._origins[key] = f"file {_config_file()}"
+        for name in os.environ:
+            key = name.upper().removeprefix(ENV_PREFIX).lower().replace("__", ".")
+            if name.upper().startswith(ENV_PREFIX):
+                self._origins[key] = f"environment {name}"
 
 
-def load_settings(**overrides: Any) -> Settings:
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     """Read the settings in force.
+
+    Parameters
+    ----------
+    config
+        A TOML file to read in place of `SPECTRAQ_CONFIG` and `spectraq.toml`.
+    overrides
+        What the command line gives, by section: `worker={"device": "cpu"}`.
 
     Raises
     ------
     SettingsError
         Naming the key, what is wrong with it and what would be right.
     """
+    _asked_for.set(config)
+    if (config or os.environ.get(CONFIG_VARIABLE)) and not _config_file().is_file():
+        raise SettingsError(f"settings: the file {_config_file()} does not exist; name one that does")
+    _refuse_unknown_variables()
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise SettingsError("settings: " + "; ".join(lines)) from error
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SettingsError("settings: " + "; ".join(lines)) from None  # the cause would print secrets
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"settings: {_config_file()}: {error}") from None
+    settings._origins.update(dict.fromkeys(_leaves(overrides), "command line"))
+    return settings
+
+
+def where(settings: Settings) -> dict[str, str]:
+    """Give the origin of each value by dotted key: "default", "command line", a file or a variable."""
+    keys = _leaves(settings.model_dump())
+    return {key: settings._origins.get(key, "default") for key in keys}
+
+
+def _config_file() -> Path:
+    return _asked_for.get() or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+
+
+def _leaves(tree: dict[str, Any], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for name, value in tree.items():
+        if isinstance(value, BaseModel):
+            value = value.model_dump(exclude_unset=True)
+        keys += _leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+    return keys
+
+
+def _refuse_unknown_variables() -> None:
+    """The library ignores a misspelt section in the environment; a night with default settings is worse."""
+    known = {CONFIG_VARIABLE}
+    for section, field in Settings.model_fields.items():
+        assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        known |= {f"{ENV_PREFIX}{section}__{name}".upper() for name in field.annotation.model_fields}
+    for name in os.environ:
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known:
+            raise SettingsError(f"settings: {name} is not a setting; `spectraq config` lists them all")

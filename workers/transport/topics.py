@@ -1,0 +1,114 @@
+"""The six topics: made where missing, listed as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kafka.errors import TopicAlreadyExistsError
+
+from workers.errors import UnreachableError
+from workers.settings import Settings
+from workers.transport.connection import administrator
+
+ENVELOPE_BYTES = 1 << 20
+"""Room for a dead letter's own fields and headers around the original message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic of ours as the broker has it."""
+
+    name: str
+    partitions: int  # 0: it does not exist
+    replication: int
+    created: bool = False  # by this call
+
+
+def topic_names(settings: Settings) -> tuple[str, ...]:
+    """Give the names of our topics: what comes in, the results, the models, the dead letters."""
+    topics = settings.topics
+    return (
+        topics.spectra,
+        topics.classifications,
+        topics.redshifts,
+        topics.anomalies,
+        topics.models,
+        topics.dead_letters,
+    )
+
+
+def list_topics(settings: Settings) -> list[Topic]:
+    """Read our topics from the broker, in the order of `topic_names`; a missing one has 0 partitions.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer.
+    """
+    with administrator(settings.kafka) as client:
+        return [_described(client, name) for name in topic_names(settings)]
+
+
+def ensure_topics(settings: Settings) -> list[Topic]:
+    """Create the topics that are missing, and leave the others as they are.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer or refuses to create them.
+    """
+    with administrator(settings.kafka) as client:
+        present = set(client.list_topics())
+        missing = [name for name in topic_names(settings) if name not in present]
+        if missing:
+            _create(client, settings, missing)
+        return [_described(client, name, created=name in missing) for name in topic_names(settings)]
+
+
+def _create(client: Any, settings: Settings, names: list[str]) -> None:
+    for name in names:
+        try:
+            client.create_topics(
+                {name: _wanted(settings, name)}, timeout_ms=int(settings.kafka.call_timeout_s * 1000)
+            )
+        except TopicAlreadyExistsError:
+            continue  # another worker was quicker
+    client.wait_for_topics(names, timeout_ms=int(settings.kafka.call_timeout_s * 1000))
+
+
+def _wanted(settings: Settings, name: str) -> dict[str, Any]:
+    largest = settings.kafka.max_message_bytes
+    if name == settings.topics.dead_letters:
+        largest += ENVELOPE_BYTES
+    return {
+        "num_partitions": settings.topics.partitions,
+        "replication_factor": settings.topics.replication,
+        "configs": {"max.message.bytes": str(largest)},
+    }
+
+
+def _described(client: Any, name: str, created: bool = False) -> Topic:
+    (found,) = client.describe_topics([name])
+    partitions = found["partitions"]
+    if found["error_code"] or not partitions:
+        return Topic(name, 0, 0)
+    return Topic(name, len(partitions), len(partitions[0]["replica_nodes"]), created)
+
+
+def require_topics(settings: Settings) -> None:
+    """Raise where the topics that a worker needs are missing.
+
+    Raises
+    ------
+    UnreachableError
+        Naming the missing topics and the command that makes them.
+    """
+    needed = set(topic_names(settings))
+    if not settings.worker.publish_models:
+        needed.discard(settings.topics.models)
+    missing = [topic.name for topic in list_topics(settings) if topic.name in needed and not topic.partitions]
+    if missing:
+        raise UnreachableError(
+            f"Kafka has no topic {', '.join(missing)}; make them with `spectraq topics create`"
+        )
