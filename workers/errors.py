@@ -40,7 +40,7 @@ class DecodeError(SpectraqError):
         self.reason = reason
 
 
-class RejectedSpectrum(SpectraqError):
+class RejectedSpectrum(SpectraqError):  # noqa: N818 - it is the spectrum that is named
     """A decoded spectrum that can't be analysed; `reason` is a `schemas.DeadLetterReason` value."""
 
     def __init__(self, reason: str, message: str) -> None:

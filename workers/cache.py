@@ -1,0 +1,188 @@
+"""The cache of answers: what this ensemble has already answered skips the networks.
+
+An aid, never a need: every call has `redis.timeout_s`, none is repeated, three failures in a row open a
+circuit breaker, and whatever goes wrong is the same as finding nothing. Answers from here equal the networks'
+to the digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from models.answer import Answer
+from workers.breaker import Breaker
+from workers.entries import Latest, pack_answer, pack_latest, unpack_answer, unpack_latest
+from workers.errors import UnreachableError
+from workers.redis_keys import answer_key, latest_key
+from workers.settings import RedisSettings
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an answer is about: an id, the digest of the pixels, and the survey that picks the calibration."""
+
+    spectrum_id: str
+    digest: str
+    survey: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """What the cache knows of one spectrum."""
+
+    answer: Answer | None = None
+    duplicate: bool = False  # the same pixels were answered under the same id before
+
+
+class Cache:
+    """Answers by ensemble and pixels, and the latest one of each spectrum id.
+
+    Parameters
+    ----------
+    settings
+        Where Redis is, and how long it may take.
+    ensemble_digest, ensemble_version
+        Of the ensemble in use: another one's answers are never found.
+    on_failure
+        Called whenever a call failed or was kept back by the breaker.
+    """
+
+    def __init__(
+        self,
+        settings: RedisSettings,
+        ensemble_digest: str,
+        ensemble_version: str,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._ensemble = ensemble_digest
+        self._version = ensemble_version
+        self._on_failure = on_failure
+        self._breaker = Breaker()
+        self._key = settings.signing_key.get_secret_value().encode() if settings.signing_key else b""
+        self._redis = connect(settings)
+
+    @property
+    def open(self) -> bool:
+        """Whether the cache is being left alone because it failed."""
+        return self._breaker.open
+
+    def get_many(self, subjects: Sequence[Subject]) -> list[Cached]:
+        """Look all of them up in one round trip; what is not found is an empty `Cached`."""
+        if not subjects:
+            return []
+        keys = [answer_key(self._ensemble, s.digest, s.survey) for s in subjects]
+        keys += [latest_key(s.spectrum_id) for s in subjects]
+        entries = self._call("get", lambda: cast("list[bytes | None]", self._redis.mget(keys)))
+        if entries is None:
+            return [Cached() for _ in subjects]
+        answers, latest = entries[: len(subjects)], entries[len(subjects) :]
+        return [self._cached(*found) for found in zip(subjects, answers, latest, strict=True)]
+
+    def put_many(self, answers: Sequence[tuple[Subject, Answer]]) -> None:
+        """Keep them all, in one round trip."""
+        if not answers:
+            return
+        pipeline = self._redis.pipeline(transaction=False)
+        ttl_s = self._settings.ttl_s
+        for subject, answer in answers:
+            entry = pack_answer(answer, self._key)
+            pipeline.set(answer_key(self._ensemble, subject.digest, subject.survey), entry, ex=ttl_s)
+            latest = Latest(
+                spectrum_digest=subject.digest,
+                survey=subject.survey,
+                ensemble_digest=self._ensemble,
+                ensemble_version=self._version,
+            )
+            pipeline.set(latest_key(subject.spectrum_id), pack_latest(latest, self._key), ex=ttl_s)
+        self._call("put", lambda: pipeline.execute(raise_on_error=True))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._redis.close()
+
+    def _cached(self, subject: Subject, entry: bytes | None, latest_entry: bytes | None) -> Cached:
+        answer = unpack_answer(entry, self._key)
+        latest = unpack_latest(latest_entry, self._key)
+        duplicate = (
+            answer is not None
+            and latest is not None
+            and (latest.spectrum_digest, latest.ensemble_digest) == (subject.digest, self._ensemble)
+        )
+        return Cached(answer, duplicate)
+
+    def _call(self, what: str, call: Callable[[], Any]) -> Any:
+        """Make one call, or none while the breaker is open; None where there is no answer."""
+        if not self._settings.enabled:
+            return None
+        if not self._breaker.allows():
+            self._on_failure()
+            return None
+        try:
+            found = call()
+        except (RedisError, OSError, ValueError) as error:
+            self._breaker.failed()
+            self._on_failure()
+            log.warning("cache_failed", call=what, error=type(error).__name__, resting=self._breaker.open)
+            return None
+        self._breaker.succeeded()
+        return found
+
+
+def connect(settings: RedisSettings) -> Redis:
+    """Make a client that never waits long and never repeats a call.
+
+    Raises
+    ------
+    UnreachableError
+        Where the address can't be one of Redis.
+    """
+    try:
+        pool = ConnectionPool.from_url(
+            settings.url.get_secret_value(),
+            socket_timeout=settings.timeout_s,
+            socket_connect_timeout=settings.timeout_s,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError:
+        # the library's own message would repeat the URL, and the password in it
+        raise UnreachableError(
+            "redis.url is no address of Redis; write redis://HOST:PORT/0, rediss://... or unix:///PATH"
+        ) from None
+    return Redis(connection_pool=pool)
+
+
+def latest_answer(settings: RedisSettings, spectrum_id: str) -> tuple[Latest, Answer] | None:
+    """Find the latest results under a spectrum's id, whichever ensemble gave them.
+
+    Raises
+    ------
+    UnreachableError
+        Where Redis does not answer.
+    """
+    key = settings.signing_key.get_secret_value().encode() if settings.signing_key else b""
+    client = connect(settings)
+    try:
+        latest = unpack_latest(cast("bytes | None", client.get(latest_key(spectrum_id))), key)
+        if latest is None:
+            return None
+        name = answer_key(latest.ensemble_digest, latest.spectrum_digest, latest.survey)
+        answer = unpack_answer(cast("bytes | None", client.get(name)), key)
+    except (RedisError, OSError) as error:
+        raise UnreachableError(
+            f"Redis does not answer ({type(error).__name__});"
+            " check redis.url, or start one with `spectraq up`"
+        ) from error
+    finally:
+        client.close()
+    return None if answer is None else (latest, answer)

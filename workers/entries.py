@@ -1,0 +1,89 @@
+"""How an answer is kept in the cache: compact, versioned, checked, and never code.
+
+An entry is a 16-byte BLAKE2b digest (keyed with `redis.signing_key` where one is set) and then JSON. What
+does not carry the right digest, or does not have an answer's fields and types, is no entry: the networks are
+asked. Floats are written with as many digits as they need to come back exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+
+from models.answer import Answer
+
+DIGEST_BYTES = 16
+MAX_ENTRY_BYTES = 1 << 20
+"""A hundred times the largest answer seen; more is not ours."""
+
+_FIELDS = tuple(field.name for field in fields(Answer) if field.name != "model")
+_hints = get_type_hints(Answer)
+_columns: dict[str, Any] = {name: (_hints[name], ...) for name in _FIELDS}
+_Entry: type[BaseModel] = create_model(
+    "Entry", __config__=ConfigDict(ser_json_inf_nan="constants", extra="forbid"), **_columns
+)
+_adapter: TypeAdapter[Any] = TypeAdapter(_Entry)
+
+
+class Latest(BaseModel):
+    """What was last answered under a spectrum's id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spectrum_digest: str
+    survey: str | None
+    ensemble_digest: str
+    ensemble_version: str
+
+
+def pack_answer(answer: Answer, key: bytes) -> bytes:
+    """Give the entry of an answer; its model spectrum, which is large, is left out."""
+    entry = _Entry.model_construct(**{name: getattr(answer, name) for name in _FIELDS})
+    return _sealed(_adapter.dump_json(entry), key)
+
+
+def unpack_answer(entry: bytes | None, key: bytes) -> Answer | None:
+    """Give the answer of an entry, or None where it is missing, damaged or not ours."""
+    body = _opened(entry, key)
+    if body is None:
+        return None
+    try:
+        found = _adapter.validate_json(body)
+    except ValidationError:
+        return None
+    return Answer(**{name: getattr(found, name) for name in _FIELDS})
+
+
+def pack_latest(latest: Latest, key: bytes) -> bytes:
+    """Give the entry that says what was last answered under an id."""
+    return _sealed(latest.model_dump_json().encode(), key)
+
+
+def unpack_latest(entry: bytes | None, key: bytes) -> Latest | None:
+    """Give what was last answered under an id, or None where that is missing, damaged or not ours."""
+    body = _opened(entry, key)
+    if body is None:
+        return None
+    try:
+        return Latest.model_validate_json(body)
+    except ValidationError:
+        return None
+
+
+def _sealed(body: bytes, key: bytes) -> bytes:
+    return _digest(body, key) + body
+
+
+def _opened(entry: bytes | None, key: bytes) -> bytes | None:
+    if entry is None or not DIGEST_BYTES < len(entry) <= MAX_ENTRY_BYTES:
+        return None
+    body = entry[DIGEST_BYTES:]
+    return body if hmac.compare_digest(entry[:DIGEST_BYTES], _digest(body, key)) else None
+
+
+def _digest(body: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=DIGEST_BYTES, key=key[:64]).digest()

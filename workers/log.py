@@ -1,0 +1,73 @@
+"""Logs: one event a line on stderr, JSON for programs, colours for people; never pixels, never secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from workers.settings import LogSettings
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor
+
+CLIENTS_LEVEL = logging.ERROR
+"""Below this the Kafka client tells of every reconnection; what matters of it is an event of our own."""
+
+
+def configure(settings: LogSettings, **context: str) -> None:
+    """Set up logging for this process.
+
+    Parameters
+    ----------
+    settings
+        The level and the format in force.
+    context
+        Fields of every event, e.g. the worker's slot.
+    """
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    people = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
+
+    def add_context(logger: Any, method: str, event: EventDict) -> EventDict:
+        return {**event, **context}  # context variables would not reach the other threads
+
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        add_context,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(people),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in ("kafka", "redis", "urllib3", "asyncio"):
+        logging.getLogger(name).setLevel(max(level, CLIENTS_LEVEL))
+
+
+def _renderers(people: bool) -> list[Processor]:
+    if people:
+        # a traceback's local variables would show pixels and passwords
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

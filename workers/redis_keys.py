@@ -1,0 +1,27 @@
+"""Every Redis key that spectraq writes, and who may read it.
+
+Both expire after `redis.ttl_s`; losing any of them costs time, never an answer.
+"""
+
+from __future__ import annotations
+
+ENTRY_VERSION = 1
+"""Moves when the form of an entry changes: older entries are then never found."""
+
+_ANSWER = "spectraq:{version}:answer:{ensemble}:{spectrum}:{survey}"
+_LATEST = "spectraq:{version}:latest:{spectrum_id}"
+
+
+def answer_key(ensemble_digest: str, spectrum_digest: str, survey: str | None) -> str:
+    """The answer of one ensemble to one spectrum's pixels: the same key, the same answer, for ever.
+
+    The survey is part of it, since it picks the calibration.
+    """
+    return _ANSWER.format(
+        version=ENTRY_VERSION, ensemble=ensemble_digest, spectrum=spectrum_digest, survey=survey or ""
+    )
+
+
+def latest_key(spectrum_id: str) -> str:
+    """What was last answered under this id: `spectraq show`, and how duplicates are recognised."""
+    return _LATEST.format(version=ENTRY_VERSION, spectrum_id=spectrum_id)

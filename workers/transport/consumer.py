@@ -1,0 +1,336 @@
+"""The worker's end of the spectra topic: reads records, goes back to what is committed, commits.
+
+The textbook loop loses records with this client after a rebalance, since it keeps the position of partitions
+it retains: records that were read and dropped are never read again. So every epoch begins by seeking *all*
+owned partitions to their committed offsets, and nothing that was read in an older epoch is ever committed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from kafka import (
+    ConsumerRebalanceListener,
+    KafkaConsumer,
+    OffsetAndMetadata,
+    TopicPartition,
+)
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import FencedInstanceIdError, KafkaError, KafkaTimeoutError
+from kafka.structs import ConsumerGroupMetadata, MemberState
+
+from workers.errors import DeliveryError
+from workers.settings import Settings
+from workers.transport.connection import administrator, client_options, close_quietly, reaching
+from workers.transport.epoch import Epoch
+from workers.watchdog import Watchdog
+
+Offsets = dict[TopicPartition, int]
+"""The offset of the next record to read, by partition."""
+
+JOINING_POLL_MS = 200
+"""Shorter polls discard the answer to a request to join the group that arrives between two of them."""
+
+FETCH_MAX_BYTES = 16 << 20
+FETCH_MAX_WAIT_MS = 100
+MARGIN_S = 2.0
+"""A call that has a deadline of its own gets this much more before the watchdog gives it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as it came, with its origin."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int
+
+
+class Consumer:
+    """A member of the group of workers.
+
+    Parameters
+    ----------
+    settings
+        The settings in force; the worker's slot is the static name in the group.
+    epoch
+        Moved at every change of the assignment.
+    watchdog
+        Watches each call.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer.
+    """
+
+    def __init__(self, settings: Settings, epoch: Epoch, watchdog: Watchdog) -> None:
+        self._settings = settings
+        self._epoch = epoch
+        self._watchdog = watchdog
+        self._call_s = settings.kafka.call_timeout_s
+        self._membership: ConsumerGroupMetadata | None = None
+        self._outside_since: float | None = time.monotonic()
+        with (
+            reaching(settings.kafka),
+            self._deadline("connecting the consumer", settings.kafka.bootstrap_timeout_s),
+        ):
+            self._client = KafkaConsumer(**_options(settings))
+        self._subscribe()
+
+    # -- the group -----------------------------------------------------------------------------------------
+
+    @property
+    def membership(self) -> ConsumerGroupMetadata:
+        """Who we were in the group when `poll` last returned: what a transaction is fenced by."""
+        return self._membership or ConsumerGroupMetadata(group_id=self._settings.kafka.group_id)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group has settled with us in it."""
+        return bool(self.membership.state == MemberState.STABLE)
+
+    @property
+    def assignment(self) -> set[TopicPartition]:
+        """The partitions that are ours to read."""
+        return set(self._client.assignment())
+
+    def rejoin_when_stuck(self) -> None:
+        """Subscribe anew after too long outside the group: a join can wedge for good, and this frees it."""
+        if self.joined or self._outside_since is None:
+            return
+        outside = time.monotonic() - self._outside_since
+        if outside > self._settings.worker.rejoin_s:
+            self.subscribe_again(f"outside the group for {outside:.0f} s")
+
+    def subscribe_again(self, reason: str) -> None:
+        """Leave the subscription and take it up again."""
+        log.warning("subscribing_again", reason=reason)
+        with self._deadline("subscribing again"):
+            self._client.unsubscribe()
+            self._subscribe()
+        self._epoch.move("subscribed again")
+        self._outside_since = time.monotonic()
+
+    # -- records -------------------------------------------------------------------------------------------
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """Read what has come, at most a batch; keeps us in the group even while partitions are on hold.
+
+        Raises
+        ------
+        DeliveryError
+            Where another worker has taken our slot.
+        """
+        timeout_ms = max(int(timeout_s * 1000), 0 if self.joined else JOINING_POLL_MS)
+        try:
+            with self._deadline("poll", self._settings.kafka.session_timeout_s):
+                found = self._client.poll(timeout_ms=timeout_ms)
+        except FencedInstanceIdError as error:
+            slot = self._settings.worker.slot
+            raise DeliveryError(
+                f"another worker runs in slot {slot!r}, so this one ends; give each worker its own --slot"
+            ) from error
+        except KafkaError as error:
+            log.warning("poll_failed", error=str(error))
+            time.sleep(JOINING_POLL_MS / 1000)
+            found = {}
+        self._note_membership()
+        return [_record(record) for records in found.values() for record in records]
+
+    def rewind(self) -> bool:
+        """Go back to the committed offset of every partition we own; False where Kafka would not say.
+
+        Kafka does not say while a transaction of a dead worker is still open, or while it is down.
+        """
+        partitions = sorted(self.assignment)
+        try:
+            committed = self._committed(partitions)
+        except KafkaError as error:
+            log.warning("rewind_waits", error=str(error))
+            return False
+        for partition in partitions:
+            if partition in committed:
+                self._client.seek(partition, committed[partition])
+            else:
+                self._client.seek_to_beginning(partition)
+        return True
+
+    def hold(self, full: bool) -> None:
+        """Stop or go on fetching; a rebalance forgets what was on hold, so this is said in every turn."""
+        assignment = self.assignment
+        paused = set(self._client.paused())
+        if full and assignment - paused:
+            self._client.pause(*(assignment - paused))
+        elif not full and paused:
+            self._client.resume(*paused)
+
+    # -- offsets -------------------------------------------------------------------------------------------
+
+    def commit(self, offsets: Offsets) -> bool:
+        """Commit the next offsets; where that fails the epoch moves and the work is done again."""
+        entries = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        try:
+            with self._deadline("commit"):
+                self._client.commit(entries, timeout_ms=int(self._call_s * 1000))
+        except KafkaError as error:
+            self._epoch.move(f"commit failed: {type(error).__name__}")
+            return False
+        return True
+
+    def positions(self) -> Offsets:
+        """Where the next fetch begins; past the markers that transactions leave behind the last record."""
+        found: Offsets = {}
+        for partition in self.assignment:
+            try:
+                position = self._client.position(partition, timeout_ms=100)
+            except KafkaError:
+                continue  # not known yet
+            if position is not None:
+                found[partition] = position
+        return found
+
+    def lag(self) -> Offsets:
+        """Records behind the last fetch's high watermark, by partition."""
+        behind: Offsets = {}
+        for partition, position in self.positions().items():
+            end = self._client.highwater(partition)
+            if end is not None:
+                behind[partition] = max(end - position, 0)
+        return behind
+
+    def end_offsets(self) -> Offsets:
+        """Ask Kafka where each partition of the topic ends, whoever owns it.
+
+        Raises
+        ------
+        KafkaError
+            Where it does not answer.
+        """
+        topic = self._settings.topics.spectra
+        with self._deadline("end offsets"):
+            numbers = self._client.partitions_for_topic(topic) or set()
+            partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+            ends: Offsets = self._client.end_offsets(partitions, timeout_ms=int(self._call_s * 1000))
+        return ends
+
+    def committed(self, partitions: list[TopicPartition]) -> Offsets:
+        """Ask Kafka for the group's committed offsets; partitions without one are left out.
+
+        Raises
+        ------
+        KafkaError
+            Where it does not answer, or a transaction over these offsets is still open.
+        """
+        return self._committed(partitions)
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Leave the group, so that others take our partitions now and not after the session timeout."""
+        with self._deadline("closing the consumer"):
+            close_quietly(self._client, autocommit=False, timeout_ms=int(self._call_s * 1000))
+            self._leave()
+
+    def _leave(self) -> None:
+        """A static member never says that it leaves, so an administrator has to."""
+        from kafka.admin import MemberToRemove
+
+        member = MemberToRemove(group_instance_id=self._settings.worker.slot, reason="clean stop")
+        try:
+            with administrator(self._settings.kafka) as client:
+                client.remove_group_members(self._settings.kafka.group_id, [member])
+        except Exception as error:
+            log.info("left_without_saying_so", error=str(error))
+
+    def _subscribe(self) -> None:
+        self._client.subscribe([self._settings.topics.spectra], listener=_Listener(self._epoch))
+
+    def _committed(self, partitions: list[TopicPartition]) -> Offsets:
+        deadline = time.monotonic() + self._call_s
+        found: Offsets = {}
+        for partition in partitions:
+            remaining_ms = int((deadline - time.monotonic()) * 1000)
+            if remaining_ms <= 0:
+                raise KafkaTimeoutError("the committed offsets are not known yet")
+            with self._deadline("committed offsets"):
+                offset = self._client.committed(partition, timeout_ms=remaining_ms)
+            if offset is not None:
+                found[partition] = offset
+        return found
+
+    def _note_membership(self) -> None:
+        now = self._client.group_metadata()
+        before, self._membership = self._membership, now
+        if before is not None and _identity(before) != _identity(now):
+            # a rebalance that leaves our partitions alone calls no listener, but fences what is in hand
+            self._epoch.move("membership changed")
+        if now.state == MemberState.STABLE:
+            self._outside_since = None
+        elif self._outside_since is None:
+            self._outside_since = time.monotonic()
+
+    def _deadline(self, what: str, seconds: float | None = None) -> Any:
+        return self._watchdog.deadline((seconds or self._call_s) + MARGIN_S, f"consumer: {what}")
+
+
+log = structlog.get_logger(__name__)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Moves the epoch and does nothing else: the client's I/O thread must not wait."""
+
+    def __init__(self, epoch: Epoch) -> None:
+        self._epoch = epoch
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._epoch.move("partitions assigned")
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self._epoch.move("partitions revoked")
+
+    def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
+        self._epoch.move("partitions lost")
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    kafka = settings.kafka
+    return client_options(kafka, f"consumer-{settings.worker.slot}") | {
+        "group_id": kafka.group_id,
+        "group_instance_id": settings.worker.slot,  # a restarted worker gets its partitions back at once
+        "partition_assignment_strategy": [CooperativeStickyAssignor],
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",  # also makes committed offsets wait for open transactions
+        "session_timeout_ms": int(kafka.session_timeout_s * 1000),
+        "heartbeat_interval_ms": int(kafka.session_timeout_s * 1000 / 4),
+        "max_poll_interval_ms": int(kafka.max_poll_interval_s * 1000),
+        "max_poll_records": settings.worker.batch_spectra,
+        "fetch_max_bytes": FETCH_MAX_BYTES,
+        "max_partition_fetch_bytes": FETCH_MAX_BYTES // 4,
+        "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,
+        "allow_auto_create_topics": False,
+    }
+
+
+def _identity(membership: ConsumerGroupMetadata) -> tuple[int, str]:
+    return membership.generation_id, membership.member_id
+
+
+def _record(record: Any) -> Record:
+    return Record(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value or b"",
+        tuple(record.headers),
+        record.timestamp,
+    )
