@@ -1,0 +1,43 @@
+"""Where the shipped weights lie, and the one digest that names them all."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "weights"
+"""The weights that come with the package."""
+
+
+class MissingWeights(ValueError):
+    """The folder of weights lacks something the pipeline can't do without."""
+
+
+def required(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of `folder` that match `pattern`, sorted by name.
+
+    Raises
+    ------
+    MissingWeights
+        Where there is none.
+    """
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise MissingWeights(
+            f"no {pattern} in {folder}: the weights are missing; "
+            "reinstall spectraq, or make them again with `spectraq train` and point at them"
+        )
+    return found
+
+
+def digest(folder: Path, constants: str) -> str:
+    """Return the SHA-256 (hex) of every weight file's name and content, and of `constants`.
+
+    `constants` is the text form of every number outside the files that changes an answer.
+    """
+    total = hashlib.sha256(constants.encode())
+    for path in sorted(folder.glob("*")):
+        if path.suffix in {".safetensors", ".json"}:
+            total.update(path.name.encode())
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
