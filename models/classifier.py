@@ -1,0 +1,149 @@
+"""The classifier: one residual network names class and subclass, and where in redshift to look.
+
+After GaSNet-II (arXiv:2311.04146, section 3), a one-dimensional residual network on the pixels. Two things are
+different: it sees the noise (four channels, `preprocess.network_channels`), and its redshift heads give a
+posterior over bins of log10(1 + z) instead of one number, so that the chi2 scan can be told about every
+redshift that the network finds possible.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from models.grid import N_COARSE
+from models.preprocess import N_CHANNELS
+
+CLASSES = ("STAR", "GALAXY", "QSO")
+STAR_TYPES = ("O", "B", "A", "F", "G", "K", "M", "L", "CARBON", "WD", "CV")
+GALAXY_TYPES = ("PASSIVE", "STARFORMING", "STARBURST", "AGN")
+QSO_TYPES = ("QSO", "BAL", "QSOLOWZ")
+SUBCLASSES = STAR_TYPES + GALAXY_TYPES + QSO_TYPES
+CLASS_OF_SUBCLASS = (0,) * len(STAR_TYPES) + (1,) * len(GALAXY_TYPES) + (2,) * len(QSO_TYPES)
+
+Z_BIN = 1.6e-3  # in log10(1 + z): 16 pixels
+Z_BIN_START = -2e-3
+N_GALAXY_BINS = 270  # to z = 1.69
+N_QSO_BINS = 568  # to z = 7.04
+
+
+class Outputs(NamedTuple):
+    """Logits of one member for a batch."""
+
+    subclass: Tensor  # (B, 18)
+    z_galaxy: Tensor  # (B, N_GALAXY_BINS)
+    z_qso: Tensor  # (B, N_QSO_BINS)
+
+
+def z_to_bin(z: Tensor) -> Tensor:
+    """Fractional bin of a redshift: log10(1 + z) = Z_BIN_START + Z_BIN * bin."""
+    return (torch.log10(1 + z) - Z_BIN_START) / Z_BIN
+
+
+def class_probability(subclass_probability: Tensor) -> Tensor:
+    """Sum probabilities of subclasses, (..., 18), to those of classes, (..., 3)."""
+    index = torch.tensor(CLASS_OF_SUBCLASS, device=subclass_probability.device)
+    total = subclass_probability.new_zeros((*subclass_probability.shape[:-1], len(CLASSES)))
+    return total.index_add_(-1, index, subclass_probability)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, the first with stride 2, and a 1-convolution as short cut: (B, i, L) -> (B, o, L/2)."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int = 5) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(channels_in, channels_out, kernel, 2, kernel // 2, bias=False)
+        self.first_norm = nn.BatchNorm1d(channels_out)
+        self.second = nn.Conv1d(channels_out, channels_out, kernel, 1, kernel // 2, bias=False)
+        self.second_norm = nn.BatchNorm1d(channels_out)
+        self.shortcut = nn.Conv1d(channels_in, channels_out, 1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block."""
+        y = torch.relu(self.first_norm(self.first(x)))
+        return torch.relu(self.second_norm(self.second(y)) + self.shortcut(x))
+
+
+class Classifier(nn.Module):
+    """Channels of a spectrum to logits of subclasses and of redshift bins.
+
+    Parameters
+    ----------
+    widths
+        Channels after the stem and after each residual block.
+    hidden
+        Width of the dense layer that the three heads share.
+    dropout
+        Before the dense layer.
+    """
+
+    def __init__(
+        self, widths: tuple[int, ...] = (32, 48, 64, 96), hidden: int = 256, dropout: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.widths, self.hidden, self.dropout = widths, hidden, dropout
+        self.stem = nn.Conv1d(N_CHANNELS, widths[0], 17, 4, 8, bias=False)  # (B, 4, 1152) -> (B, w0, 288)
+        self.stem_norm = nn.BatchNorm1d(widths[0])
+        self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in zip(widths, widths[1:], strict=False)))
+        length = N_COARSE // 4 // 2 ** (len(widths) - 1)  # 36 after three blocks
+        self.drop = nn.Dropout(dropout)
+        self.dense = nn.Linear(widths[-1] * length, hidden)
+        self.subclass = nn.Linear(hidden, len(SUBCLASSES))
+        self.z_galaxy = nn.Linear(hidden, N_GALAXY_BINS)
+        self.z_qso = nn.Linear(hidden, N_QSO_BINS)
+
+    def forward(self, channels: Tensor) -> Outputs:
+        """Give logits for channels of shape (B, 4, N_COARSE)."""
+        x = torch.relu(self.stem_norm(self.stem(channels)))
+        x = self.blocks(x)  # (B, w-1, 36)
+        x = torch.relu(self.dense(self.drop(x.flatten(1))))  # (B, hidden)
+        return Outputs(self.subclass(x), self.z_galaxy(x), self.z_qso(x))
+
+    def fold(self) -> Classifier:
+        """Merge every batch norm into the convolution before it, for inference; returns self."""
+        self.eval()
+        self.stem, self.stem_norm = _folded(self.stem, self.stem_norm), nn.Identity()  # type: ignore[assignment]
+        for block in self.blocks:
+            assert isinstance(block, ResidualBlock)
+            block.first, block.first_norm = _folded(block.first, block.first_norm), nn.Identity()  # type: ignore[assignment]
+            block.second, block.second_norm = _folded(block.second, block.second_norm), nn.Identity()  # type: ignore[assignment]
+        return self
+
+
+def _folded(convolution: nn.Conv1d, norm: nn.BatchNorm1d) -> nn.Conv1d:
+    return nn.utils.fusion.fuse_conv_bn_eval(convolution.eval(), norm.eval())
+
+
+def save(network: Classifier, path: Path) -> None:
+    """Write weights as half-precision safetensors with the network's shape in the metadata."""
+    tensors = {
+        name: value.half().contiguous() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    shape = {"widths": ",".join(map(str, network.widths)), "hidden": str(network.hidden)}
+    save_file(tensors, path, metadata={"format": "spectraq.classifier.1", **shape})
+
+
+def load(path: Path, device: str | torch.device = "cpu") -> Classifier:
+    """Read weights that `save` wrote, ready for inference (batch norms folded).
+
+    Raises
+    ------
+    ValueError
+        When the file is not a classifier of this layout.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as handle:  # type: ignore[no-untyped-call]
+        metadata = handle.metadata() or {}
+    if metadata.get("format") != "spectraq.classifier.1":
+        raise ValueError(f"{path}: not a spectraq classifier (format {metadata.get('format')!r})")
+    widths = tuple(int(width) for width in metadata["widths"].split(","))
+    network = Classifier(widths, int(metadata["hidden"]))
+    tensors = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+    network.load_state_dict(tensors)
+    return network.fold().to(device)
