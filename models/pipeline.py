@@ -42,7 +42,7 @@ class Pipeline:
 
         Raises
         ------
-        models.shipped.MissingWeights
+        models.shipped.MissingWeightsError
             Where the folder lacks a network or the eigenspectra.
         """
         shipped.required(weights or shipped.FOLDER, "classifier*.safetensors")

@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parent / "weights"
 """The weights that come with the package."""
 
 
-class MissingWeights(ValueError):
+class MissingWeightsError(ValueError):
     """The folder of weights lacks something the pipeline can't do without."""
 
 
@@ -18,12 +18,12 @@ def required(folder: Path, pattern: str) -> list[Path]:
 
     Raises
     ------
-    MissingWeights
+    MissingWeightsError
         Where there is none.
     """
     found = sorted(folder.glob(pattern))
     if not found:
-        raise MissingWeights(
+        raise MissingWeightsError(
             f"no {pattern} in {folder}: the weights are missing; "
             "reinstall spectraq, or make them again with `spectraq train` and point at them"
         )

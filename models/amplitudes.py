@@ -1,0 +1,94 @@
+"""What K eigenspectra explain beyond the continuum, at many lags at once: a Cholesky factor written over arrays.
+
+chi2(z) = chi2(continuum alone) - gain(z), gain = b^T A^-1 b, where A (K x K) and b (K) are the normal equations
+of the eigenspectra after the continuum is eliminated. A library's batched K x K solver spends most of its time
+on bookkeeping for K = 5; here every step is one operation over an array of all spectra and lags.
+"""
+
+from __future__ import annotations
+
+import torch
+
+RIDGE = 1e-4
+"""Fraction added to A's diagonal: eigenspectra that a short spectrum can't tell apart must not cancel."""
+SINGULAR = 1e-7
+"""A pivot below this fraction of its diagonal element is rounding: that eigenspectrum adds nothing."""
+
+
+def pairs(k: int) -> list[tuple[int, int]]:
+    """Index pairs (i, j), i <= j, in the order that products of eigenspectra are kept."""
+    return [(i, j) for i in range(k) for j in range(i, k)]
+
+
+def eliminate(
+    products: torch.Tensor, overlap: torch.Tensor, projection: torch.Tensor, continuum: torch.Tensor
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Take the continuum out of the normal equations.
+
+    Parameters
+    ----------
+    products
+        Sum of ivar * t_i * t_j for the `pairs`, shape (K(K+1)/2, ...).
+    overlap
+        Sum of ivar * p * t_i for the orthonormal polynomials p, shape (K, P, ...).
+    projection
+        Sum of ivar * flux * t_i, shape (K, ...).
+    continuum
+        The continuum's own amplitudes, shape (P, ...) or broadcastable.
+
+    Returns
+    -------
+    matrix, vector
+        A (by `pairs`) and b (by eigenspectrum) as lists of arrays.
+    """
+    k, terms = overlap.shape[:2]
+    matrix = []
+    for index, (i, j) in enumerate(pairs(k)):
+        element = products[index] * (1 + RIDGE) if i == j else products[index].clone()
+        for p in range(terms):
+            element.addcmul_(overlap[i, p], overlap[j, p], value=-1)
+        matrix.append(element)
+    vector = []
+    for i in range(k):
+        element = projection[i].clone()
+        for p in range(terms):
+            element.addcmul_(overlap[i, p], continuum[p].expand_as(element), value=-1)
+        vector.append(element)
+    return matrix, vector
+
+
+def gain(matrix: list[torch.Tensor], vector: list[torch.Tensor]) -> torch.Tensor:
+    """Return b^T A^-1 b for every element of the arrays.
+
+    Parameters
+    ----------
+    matrix, vector
+        As from `eliminate`.
+
+    Returns
+    -------
+    gain
+        Of the arrays' own shape; never negative.
+    """
+    k = len(vector)
+    place = {pair: index for index, pair in enumerate(pairs(k))}
+    lower: dict[tuple[int, int], torch.Tensor] = {}
+    solved: list[torch.Tensor] = []
+    total = torch.zeros_like(vector[0])
+    for j in range(k):
+        diagonal = matrix[place[j, j]]
+        pivot = diagonal.clone()
+        value = vector[j].clone()
+        for m in range(j):
+            pivot.addcmul_(lower[j, m], lower[j, m], value=-1)
+            value.addcmul_(lower[j, m], solved[m], value=-1)
+        usable = pivot > SINGULAR * diagonal.abs()
+        inverse = torch.where(usable, pivot.clamp_min(1e-20).rsqrt(), 0.0)
+        solved.append(value.mul_(inverse))
+        total.addcmul_(solved[j], solved[j])
+        for i in range(j + 1, k):
+            element = matrix[place[j, i]].clone()
+            for m in range(j):
+                element.addcmul_(lower[i, m], lower[j, m], value=-1)
+            lower[i, j] = element.mul_(inverse)
+    return total

@@ -1,0 +1,87 @@
+"""From chi2 curves to redshifts: distinct minima, their place to a fraction of a pixel, and their error bar."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import max_pool1d
+
+from models.grid import DLOGLAM
+
+DISTINCT_COARSE_PIXELS = 6
+"""Two minima closer than this many coarse pixels (1650 km/s) are one."""
+NOTHING = -1e30
+"""Score of a candidate that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The top of a gain curve, by a parabola through its three highest points."""
+
+    index: torch.Tensor  # (...) position in pixels of the curve, fractional
+    height: torch.Tensor  # (...)
+    curvature: torch.Tensor  # (...) minus the second derivative, per pixel squared; not positive at an edge
+
+
+def parabola(curve: torch.Tensor, at: torch.Tensor) -> Peak:
+    """Refine peaks of curves.
+
+    Parameters
+    ----------
+    curve
+        Shape (B, S).
+    at
+        Column of each peak, int64, shape (B, n); those at an end are moved one inwards.
+    """
+    at = at.clamp(1, curve.shape[1] - 2)
+    left, middle, right = (curve.gather(1, at + step) for step in (-1, 0, 1))
+    second = left - 2 * middle + right
+    convex = second < 0
+    shift = torch.where(convex, 0.5 * (left - right) / torch.where(convex, second, -1.0), 0.0).clamp(-1, 1)
+    return Peak(at + shift.double(), middle - 0.25 * (left - right) * shift, -second)
+
+
+def distinct(
+    score: torch.Tensor, n: int, width: int = DISTINCT_COARSE_PIXELS
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find the n highest local maxima at least `width` columns apart.
+
+    Parameters
+    ----------
+    score
+        Shape (B, S).
+
+    Returns
+    -------
+    height, column
+        Shape (B, n), highest first; height is NOTHING where there are fewer.
+    """
+    top = max_pool1d(score[:, None], 2 * width + 1, 1, width)[:, 0]
+    best = torch.where(score >= top, score, NOTHING).topk(n, 1)
+    return best.values, best.indices
+
+
+def z_of(lag: torch.Tensor) -> torch.Tensor:
+    """Redshift of a lag in grid pixels, float64."""
+    return torch.expm1(lag.double() * (DLOGLAM * math.log(10)))
+
+
+def sigma_lnz(curvature: torch.Tensor, kappa: torch.Tensor, pixels: float) -> torch.Tensor:
+    """One standard deviation of ln(1 + z) from the curvature of chi2.
+
+    chi2 rises by kappa at one sigma: where the fit is worse than the noise (kappa = chi2/dof > 1), the noise is
+    taken to be that much larger.
+
+    Parameters
+    ----------
+    curvature
+        Of the gain, per curve pixel squared.
+    kappa
+        max(1, chi2/dof).
+    pixels
+        Grid pixels in a curve pixel.
+    """
+    step = pixels * DLOGLAM * math.log(10)
+    return step * torch.sqrt(2 * kappa / curvature.clamp_min(1e-9))
