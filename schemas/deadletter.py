@@ -1,0 +1,90 @@
+"""What could not be analysed: the original bytes, where they came from, and why."""
+
+from __future__ import annotations
+
+import base64
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from schemas.message import Message
+
+
+class DeadLetterReason(StrEnum):
+    """Why a message is a dead letter; a stable code, with the sentence that helps."""
+
+    UNDECODABLE = "undecodable"
+    TRUNCATED = "truncated"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    WRONG_SHAPE = "wrong_shape"
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    LENGTH_MISMATCH = "length_mismatch"
+    BAD_WAVELENGTH = "bad_wavelength"
+    NO_GOOD_PIXELS = "no_good_pixels"
+    ANALYSIS_FAILED = "analysis_failed"
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, in one sentence."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    DeadLetterReason.UNDECODABLE: "Send framed Avro or JSON; something else writes to this topic.",
+    DeadLetterReason.TRUNCATED: "The end is missing: look at the producer's size limits, then send it again.",
+    DeadLetterReason.UNKNOWN_SCHEMA: "Upgrade the workers if the producer is newer, then replay.",
+    DeadLetterReason.WRONG_SHAPE: "Compare it with the Spectrum schema; the letter names the field.",
+    DeadLetterReason.TOO_LARGE: "Rebin it, or raise kafka.max_message_bytes or worker.max_pixels and replay.",
+    DeadLetterReason.EMPTY: "There are no pixels: look at the extraction that made it.",
+    DeadLetterReason.LENGTH_MISMATCH: "Every array needs one value a pixel: look at the producer.",
+    DeadLetterReason.BAD_WAVELENGTH: "Give wavelengths once: finite, positive, ascending, in angstrom.",
+    DeadLetterReason.NO_GOOD_PIXELS: "Every pixel is masked or not finite: look at the exposure.",
+    DeadLetterReason.ANALYSIS_FAILED: "This is a fault of spectraq: report it, and replay after an upgrade.",
+}
+
+
+def _known_reason(value: Any) -> Any:
+    # A letter of a later version must stay readable, so an unknown code stays as it is.
+    return DeadLetterReason(value) if value in set(DeadLetterReason) else value
+
+
+def _pairs(value: Any) -> Any:
+    return [(h["name"], h["value"]) if isinstance(h, dict) else h for h in value]
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+_AsBase64 = PlainSerializer(_base64, when_used="json")
+Bytes = Annotated[bytes, _AsBase64]
+
+
+class DeadLetter(Message):
+    """One message that could not be analysed."""
+
+    reason: Annotated[DeadLetterReason | str, BeforeValidator(_known_reason)]
+    message: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int  # of the original, since 1970 UTC
+    key: Bytes | None = None
+    value: Bytes
+    headers: Annotated[tuple[tuple[str, Bytes], ...], BeforeValidator(_pairs)] = ()
+    spectraq_version: str
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, in one sentence."""
+        if isinstance(self.reason, DeadLetterReason):
+            return self.reason.advice
+        return "A newer spectraq wrote this letter: upgrade to read more."
+
+    def avro_values(self) -> dict[str, Any]:
+        """Give the fields as an Avro writer wants them."""
+        values = super().avro_values()
+        values["headers"] = [{"name": name, "value": value} for name, value in self.headers]
+        return values

@@ -1,0 +1,70 @@
+"""What all messages have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json
+
+
+class Part(BaseModel):
+    """A record inside a message: immutable, nothing unknown in it, comparable pixel by pixel."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        ser_json_inf_nan="null",
+        hide_input_in_errors=True,  # an error is one line in a log, not the pixels
+    )
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(getattr(self, name), getattr(other, name)) for name in type(self).model_fields)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def avro_values(self) -> dict[str, Any]:
+        """Give the fields as an Avro writer wants them: arrays as little-endian bytes, records as dicts."""
+        values = self.__dict__
+        return {name: _avro(values[name]) for name in type(self).model_fields}
+
+
+class Message(Part):
+    """A record that travels alone on a topic; its Avro record has the name of the class."""
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Give the message in JSON's types: arrays as lists, what is not finite as None, bytes as base64."""
+        values: dict[str, Any] = from_json(self.model_dump_json())
+        return values
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with other values in some fields, validated like new (pydantic's own copy is not)."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate(values | dict(update or {}))
+
+
+def _avro(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, Part):
+        return value.avro_values()
+    if isinstance(value, tuple):
+        return [_avro(item) for item in value]
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or (one != one and other != other)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return bool(one == other)

@@ -1,0 +1,81 @@
+"""Which schema a message was written with: the `.avsc` files of `avro/`, by fixed number.
+
+A schema's number is `record * 10000 + major * 100 + minor`, written in its file as "spectraq.id". Nobody
+has to ask a server: the files are the registry, and each says its own number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import fastavro
+
+RECORDS = {
+    "Spectrum": 1,
+    "Classification": 2,
+    "Redshift": 3,
+    "Anomaly": 4,
+    "ModelSpectrum": 5,
+    "DeadLetter": 6,
+}
+"""Number of each record; never to be given to another one."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One version of one record."""
+
+    record: str
+    major: int
+    minor: int
+    document: dict[str, Any]  # as in the file
+    parsed: Any  # as fastavro wants it
+
+    @property
+    def id(self) -> int:
+        """Its number in the frame of a message."""
+        return schema_id(self.record, self.major, self.minor)
+
+    @property
+    def version(self) -> str:
+        """Major and minor version, "1.0"."""
+        return f"{self.major}.{self.minor}"
+
+
+def schema_id(record: str, major: int, minor: int) -> int:
+    """Give the number that a message written with this schema carries."""
+    return RECORDS[record] * 10_000 + major * 100 + minor
+
+
+@cache
+def schemas() -> dict[int, Schema]:
+    """Give every schema that spectraq knows, by number."""
+    return {schema.id: schema for schema in read_schemas(files("schemas") / "avro")}
+
+
+@cache
+def newest(record: str, major: int | None = None) -> Schema | None:
+    """Give the newest schema of a record (of one major version), the one that is written with."""
+    versions = [s for s in schemas().values() if s.record == record and major in (None, s.major)]
+    return max(versions, key=lambda schema: (schema.major, schema.minor), default=None)
+
+
+def read_schemas(folder: Traversable) -> Iterator[Schema]:
+    """Read every `Record/major.minor.avsc` of a folder."""
+    for record in sorted(folder.iterdir(), key=lambda item: item.name):
+        if record.is_dir():
+            for file in sorted(record.iterdir(), key=lambda item: item.name):
+                if file.name.endswith(".avsc"):
+                    yield _read(record.name, file)
+
+
+def _read(record: str, file: Traversable) -> Schema:
+    document = json.loads(file.read_text(encoding="utf-8"))
+    major, minor = file.name.removesuffix(".avsc").split(".")
+    return Schema(record, int(major), int(minor), document, fastavro.parse_schema(document, named_schemas={}))

@@ -1,0 +1,152 @@
+"""The messages that go out: one of each kind for every spectrum."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from schemas.message import Message, Part
+from schemas.pixels import Float32Pixels
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:spectraq:result")
+
+
+def result_id(
+    kind: str, spectrum_id: str, spectrum_digest: str, ensemble_digest: str, ensemble_version: str
+) -> str:
+    """Name a result by what it was made from, so that the same work gives the same name.
+
+    Parameters
+    ----------
+    kind
+        "classification", "redshift", "anomaly" or "model_spectrum" (`Result.kind`).
+
+    Returns
+    -------
+    str
+        A UUID of version 5 over the JSON array of the five arguments.
+    """
+    parts = [kind, spectrum_id, spectrum_digest, ensemble_digest, ensemble_version]
+    return str(uuid.uuid5(_NAMESPACE, json.dumps(parts, separators=(",", ":"))))
+
+
+class Provenance(Part):
+    """What a result was made from."""
+
+    spectrum_digest: str  # sha256 in hex of the pixels
+    ensemble_digest: str  # of all weights and constants
+    ensemble_version: str
+
+
+class Result(Message):
+    """What all results have: whose they are, and enough of the spectrum to filter without a join."""
+
+    kind: ClassVar[str]
+
+    result_id: str
+    spectrum_id: str
+    provenance: Provenance
+    survey: str | None = None
+    target_id: str | None = None
+    ra: float | None = None  # deg, ICRS
+    dec: float | None = None  # deg, ICRS
+    mjd: float | None = None  # day, UTC
+    snr: float  # median S/N a pixel
+    zwarn: int  # bits of ZWarn
+    zwarn_names: tuple[str, ...]  # the same bits by name
+
+
+class Classification(Result):
+    """What the object is: calibrated probabilities, and how far the networks differ on them."""
+
+    kind: ClassVar[str] = "classification"
+
+    spectype: str
+    subtype: str
+    class_probability: dict[str, float]  # sums to one
+    class_spread: dict[str, float]  # standard deviation over the ensemble
+    subclass_probability: dict[str, float]
+    subclass_spread: dict[str, float]
+
+
+class Candidate(Part):
+    """One minimum of chi2(z) of one class."""
+
+    spectype: str
+    subtype: str
+    z: float
+    zerr: float
+    chi2: float
+    deltachi2: float  # chi2 minus the best candidate's
+    probability: float
+
+
+class Redshift(Result):
+    """How fast it recedes: the best redshift, its error, and the other candidates."""
+
+    kind: ClassVar[str] = "redshift"
+
+    spectype: str
+    subtype: str
+    z: float
+    zerr: float  # one standard deviation
+    z_spread: float  # standard deviation over the ensemble
+    chi2: float
+    rchi2: float
+    deltachi2: float
+    npixels: int
+    robustness: float
+    coeff: tuple[float, ...]
+    candidates: tuple[Candidate, ...]  # best first
+
+
+class Reason(Part):
+    """One cause of an anomaly flag."""
+
+    kind: str
+    origin: str  # "sky" or "instrument"
+    strength: float  # in standard deviations
+    wavelength_min: float  # vacuum angstrom, observed
+    wavelength_max: float  # vacuum angstrom, observed
+    message: str
+
+
+class Anomaly(Result):
+    """How unlike everything known it is; one for every spectrum, flagged or not."""
+
+    kind: ClassVar[str] = "anomaly"
+
+    spectype: str
+    z: float
+    score: float
+    false_positive_rate: float
+    flagged: bool
+    reasons: tuple[Reason, ...]
+    reference: str
+
+
+class Chi2Curve(Part):
+    """chi2(z) of one class."""
+
+    spectype: str
+    z: Float32Pixels  # (k,)
+    chi2: Float32Pixels  # (k,)
+
+
+class ModelSpectrum(Result):
+    """The best fit on its own grid, and the curves it was chosen by."""
+
+    kind: ClassVar[str] = "model_spectrum"
+
+    spectype: str
+    subtype: str
+    z: float
+    loglam0: float  # log10(vacuum angstrom) of pixel 0
+    dloglam: Annotated[float, Field(gt=0)]  # log10(angstrom) a pixel
+    flux: Float32Pixels  # (m,) in flux_unit
+    sigma: Float32Pixels  # (m,) in flux_unit, one standard deviation of the model
+    flux_unit: str = ""
+    curves: tuple[Chi2Curve, ...] = ()
