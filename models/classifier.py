@@ -1,17 +1,19 @@
 """The classifier: one residual network names class and subclass, and where in redshift to look.
 
-After GaSNet-II (arXiv:2311.04146, section 3), a one-dimensional residual network on the pixels. Two things are
-different: it sees the noise (four channels, `preprocess.network_channels`), and its redshift heads give a
+After GaSNet-II (arXiv:2311.04146, section 3), a one-dimensional residual network on the pixels. Two things
+are different: it sees the noise (four channels, `preprocess.network_channels`), and its redshift heads give a
 posterior over bins of log10(1 + z) instead of one number, so that the chi2 scan can be told about every
 redshift that the network finds possible.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -52,7 +54,7 @@ def class_probability(subclass_probability: Tensor) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions, the first with stride 2, and a 1-convolution as short cut: (B, i, L) -> (B, o, L/2)."""
+    """Two convolutions, the first of stride 2, and a 1-convolution as short cut: (B, i, L) -> (B, o, L/2)."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int = 5) -> None:
         super().__init__()
@@ -88,7 +90,7 @@ class Classifier(nn.Module):
         self.widths, self.hidden, self.dropout = widths, hidden, dropout
         self.stem = nn.Conv1d(N_CHANNELS, widths[0], 17, 4, 8, bias=False)  # (B, 4, 1152) -> (B, w0, 288)
         self.stem_norm = nn.BatchNorm1d(widths[0])
-        self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in zip(widths, widths[1:], strict=False)))
+        self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in pairwise(widths)))
         length = N_COARSE // 4 // 2 ** (len(widths) - 1)  # 36 after three blocks
         self.drop = nn.Dropout(dropout)
         self.dense = nn.Linear(widths[-1] * length, hidden)
@@ -136,9 +138,7 @@ def load(path: Path, device: str | torch.device = "cpu") -> Classifier:
     ValueError
         When the file is not a classifier of this layout.
     """
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as handle:  # type: ignore[no-untyped-call]
+    with safe_open(path, framework="pt") as handle:
         metadata = handle.metadata() or {}
     if metadata.get("format") != "spectraq.classifier.1":
         raise ValueError(f"{path}: not a spectraq classifier (format {metadata.get('format')!r})")

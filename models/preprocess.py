@@ -1,4 +1,4 @@
-"""From spectra as they come to what the networks and the scan are given: gridded, scaled, with honest noise."""
+"""From spectra as they come to what the networks and the scan take: gridded, scaled, with honest noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from models.grid import N_COARSE, N_PIXELS, REBIN, coarse, to_grid
 from models.observation import Observation
 
 MODEL_ERROR = 0.04
-"""No basis follows a real spectrum better than this fraction of its local level; tuned on hard mocks, flat from 0.02 to 0.06."""
+"""No basis follows a real spectrum better than this fraction of its local level.
+
+Tuned on mocks with faults; anything from 0.02 to 0.06 does.
+"""
 FLOOR_COARSE_PIXELS = 7
 """Half width of the box that the local level is taken over, in coarse pixels."""
 CONTINUUM_COARSE_PIXELS = 50
@@ -55,9 +58,10 @@ def running_median(values: NDArray[np.float64], blocks: int) -> NDArray[np.float
 def estimate_ivar(flux: NDArray[np.float64]) -> NDArray[np.float64]:
     """Estimate the inverse variance of a spectrum that came without one.
 
-    The scatter of first differences gives the noise. Where the publisher has smoothed the spectrum, neighbours
-    are correlated: the ratio of median differences at lags 1 and 12 gives the width of the smoothing, and the
-    inverse variance is divided by the number of pixels that share one independent value, 2 sqrt(pi) s.
+    The scatter of first differences gives the noise. Where the publisher has smoothed the spectrum,
+    neighbours are correlated: the ratio of median differences at lags 1 and 12 gives the width of the
+    smoothing, and the inverse variance is divided by the number of pixels that share one independent value,
+    2 sqrt(pi) s.
 
     Parameters
     ----------

@@ -1,0 +1,4 @@
+"""Makes the shipped weights: template libraries to mock spectra, mock spectra to networks and eigenspectra.
+
+From outside, import `material.load` (noiseless spectra), `mocks.MockSky` (observed ones) and `train.make`.
+"""

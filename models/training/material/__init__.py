@@ -10,8 +10,9 @@ from pathlib import Path
 
 from models.training.material import galaxies, quasars, stars
 from models.training.material.family import Family
+from models.training.material.sky import sky_lines
 
-__all__ = ["Family", "labelled_spectra", "load"]
+__all__ = ["Family", "labelled_spectra", "load", "sky_lines"]
 
 
 def labelled_spectra(data: Path) -> set[str]:
@@ -32,6 +33,8 @@ def load(data: Path) -> list[Family]:
         Naming the folder that is missing.
     """
     if not (data / "templates").is_dir():
-        raise FileNotFoundError(f"{data / 'templates'}: no such folder; give the folder of templates with --data")
+        raise FileNotFoundError(
+            f"{data / 'templates'}: no such folder; give the folder of templates with --data"
+        )
     excluded = labelled_spectra(data)
     return [*galaxies.families(data, excluded), *quasars.families(data, excluded), *stars.families(data)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,8 @@ class Family:
     name, spectype
         For reports; `spectype` is STAR, GALAXY or QSO.
     basis
-        Shape (K, L): noiseless rest-frame spectra on the pixels first_pixel, first_pixel + 1, ... of the common
-        grid continued to both sides.
+        Shape (K, L): noiseless rest-frame spectra on the pixels first_pixel, first_pixel + 1, ... of the
+        common grid continued to both sides.
     coefficients
         Shape (M, K): M objects; their spectra are `coefficients @ basis`, of order one.
     labels
@@ -50,12 +50,13 @@ class Family:
     weight: float = 1.0
     resolution_pending: bool = False
     lacks_continuum: bool = False
-    clean: bool = field(default=False)
+    clean: bool = False
 
     @property
     def loglam(self) -> NDArray[np.float64]:
         """Return log10(vacuum angstrom) of the basis's pixels, shape (L,)."""
-        return LOGLAM0 + DLOGLAM * (self.first_pixel + np.arange(self.basis.shape[1]))
+        pixels = self.first_pixel + np.arange(self.basis.shape[1], dtype=np.float64)
+        return LOGLAM0 + DLOGLAM * pixels
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, list[str]]:
         """Draw n of the family's own noiseless rest-frame spectra.

@@ -13,7 +13,7 @@ from models.training.material.family import Array, Family
 from models.training.material.regrid import log_image, pixel_of, resample, unit_mean, unit_median
 
 SDSS_GALAXY_ZERO_POINT = -3.3e-5
-"""Redshifts fitted with spEigenGal-56436 come out high by this much in z/(1+z), on theory mocks and on labels alike."""
+"""Redshifts fitted with spEigenGal-56436 come out high by this much in z/(1+z), on mocks and labels alike."""
 GASNET3_SHIFT_PIXELS = 1
 """GaSNet-III's rest-frame grid is off by one pixel (an off-by-one of its linspace)."""
 
@@ -31,8 +31,8 @@ def archetypes(data: Path) -> tuple[Array, int, Array]:
 def stellar_populations(data: Path, basis: Array, first_pixel: int) -> Array:
     """Single stellar populations over the basis's whole range, shape (M, L).
 
-    They are observed or modelled over a shorter range; beyond it the best fit of the archetypes' basis goes on,
-    scaled to meet the edge.
+    They are observed or modelled over a shorter range; beyond it the best fit of the archetypes' basis goes
+    on, scaled to meet the edge.
     """
     folder = data / "templates/mangadap"
     files = sorted(folder.glob("mastar_ssp_v1.0/*.fits.gz")) + sorted(folder.glob("bc03_mpajhu/*.fits"))
@@ -53,7 +53,7 @@ def _extended(observed: Array, start: int, basis: Array, edge: int = 60) -> Arra
     observed = observed[: stop - start]
     relative = (basis[:, start:stop] / observed).T
     coefficients = np.linalg.lstsq(relative, np.ones(stop - start), rcond=None)[0]
-    full = (coefficients @ basis).astype(np.float32)
+    full: Array = (coefficients @ basis).astype(np.float32)
     below = max(float(np.median(full[start : start + edge])), 1e-6)
     above = max(float(np.median(full[stop - edge : stop])), 1e-6)
     full[:start] *= np.median(observed[:edge]) / below
@@ -84,7 +84,9 @@ def sdss_fits(data: Path, spectra: Array, first_pixel: int) -> Family:
     )
 
 
-def gasnet3(data: Path, spectype: str, tables: tuple[str, ...], excluded: set[str], max_delta: float) -> Family:
+def gasnet3(
+    data: Path, spectype: str, tables: tuple[str, ...], excluded: set[str], max_delta: float
+) -> Family:
     """Shapes of real objects as GaSNet-III's encoder gave them: continuum-subtracted, ten coefficients each.
 
     Parameters
@@ -133,16 +135,24 @@ def families(data: Path, excluded: set[str]) -> list[Family]:
     archetype_spectra = coefficients @ basis
     blue = blue_only(np.concatenate([ssp, archetype_spectra[::3]]), first)
     blue = unit_median(blue)
-    sharp = {"resolution_pending": True}
 
     def spectra_family(name: str, spectra: Array, weight: float) -> Family:
         n = len(spectra)
         identity = np.eye(n, dtype=np.float32)
-        return Family(name, "GALAXY", spectra, first, identity, ("?",) * n, weight=weight, **sharp)
+        return Family(
+            name, "GALAXY", spectra, first, identity, ("?",) * n, weight=weight, resolution_pending=True
+        )
 
     return [
         Family(
-            "galaxy_archetype", "GALAXY", basis, first, coefficients, ("?",) * len(coefficients), clean=True, **sharp
+            "galaxy_archetype",
+            "GALAXY",
+            basis,
+            first,
+            coefficients,
+            ("?",) * len(coefficients),
+            resolution_pending=True,
+            clean=True,
         ),
         spectra_family("galaxy_population", ssp, 1.0),
         spectra_family("galaxy_emission", blue, 0.8),

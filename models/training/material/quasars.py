@@ -1,4 +1,4 @@
-"""Quasars: 20,000 sets of SDSS and BOSS coefficients, archetypes with broad absorption, GaSNet-III's shapes."""
+"""Quasars: coefficients of 20,000 real ones, archetypes with broad absorption, GaSNet-III's shapes."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ def archetypes(data: Path) -> Family:
         subtypes = [str(name).strip() for name in hdus[1].data["SUBTYPE"]]
     labels = tuple("BAL" if name == "BAL" else "QSO" for name in subtypes)
     identity = np.eye(len(spectra), dtype=np.float32)
-    return Family(
-        "qso_archetype", "QSO", spectra, pixel_of(ARCHETYPE_LOGLAM0), identity, labels, weight=0.5
-    )
+    return Family("qso_archetype", "QSO", spectra, pixel_of(ARCHETYPE_LOGLAM0), identity, labels, weight=0.5)
 
 
 def families(data: Path, excluded: set[str]) -> list[Family]:

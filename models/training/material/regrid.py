@@ -19,9 +19,7 @@ def pixel_of(loglam: float) -> int:
     return round((loglam - LOGLAM0) / DLOGLAM)
 
 
-def resample(
-    wavelength: Floats, flux: Floats, low: float = 0.0, high: float = np.inf
-) -> tuple[Array, int]:
+def resample(wavelength: Floats, flux: Floats, low: float = 0.0, high: float = np.inf) -> tuple[Array, int]:
     """Average finely sampled spectra over grid pixels, or interpolate coarse ones.
 
     Parameters

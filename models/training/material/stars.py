@@ -36,16 +36,26 @@ def subclass_of_temperature(kelvin: float) -> str:
     return next((name for limit, name in limits if kelvin > limit), "M")
 
 
-def _library(name: str, flux: Array, first: int, labels: list[str | None], weight: float, **flags: bool) -> Family:
+def _library(
+    name: str,
+    flux: Array,
+    first: int,
+    labels: list[str | None],
+    weight: float,
+    sharp: bool = False,
+    clean: bool = False,
+) -> Family:
     known = [row for row, label in enumerate(labels) if label]
     spectra = unit_median(np.nan_to_num(flux[known]))
     names = tuple(str(labels[row]) for row in known)
     identity = np.eye(len(known), dtype=np.float32)
-    return Family(name, "STAR", spectra, first, identity, names, weight=weight, **flags)
+    return Family(
+        name, "STAR", spectra, first, identity, names, weight=weight, resolution_pending=sharp, clean=clean
+    )
 
 
 def archetypes(data: Path) -> list[Family]:
-    """Redrock's star bases with the coefficients of its archetypes; CVs without: coefficients around the mean."""
+    """Redrock's star bases with its archetypes' coefficients; for CVs, coefficients around the mean."""
     found = []
     for subclass, weight in ARCHETYPE_WEIGHTS.items():
         with fits.open(data / f"templates/redrock/rrtemplate-STAR-{subclass}-v0.1.fits") as hdus:
@@ -81,21 +91,21 @@ def theory(data: Path) -> list[Family]:
     with fits.open(folder / "star_templates_v2.0-lite.fits") as hdus:
         flux, first = resample(np.asarray(hdus[2].data, np.float64), hdus[0].data, 3000, 11000)
         labels: list[str | None] = [subclass_of_temperature(t) for t in hdus[1].data["TEFF"]]
-    desi = _library("star_desi", flux, first, labels, 1.0, resolution_pending=True, clean=True)
+    desi = _library("star_desi", flux, first, labels, 1.0, sharp=True, clean=True)
     with fits.open(data / "templates/idlspec2d/kurucz_stds_v5.fit") as hdus:
         flux = np.asarray(hdus[0].data, np.float32)
         labels = [subclass_of_temperature(t) for t in hdus[1].data["TEFF"]]
-    kurucz = _library("star_kurucz", flux, pixel_of(KURUCZ_LOGLAM0), labels, 0.6, resolution_pending=True)
+    kurucz = _library("star_kurucz", flux, pixel_of(KURUCZ_LOGLAM0), labels, 0.6, sharp=True)
     with fits.open(folder / "wd_templates_v2.2-lite.fits") as hdus:
         wavelength = np.asarray(hdus["WAVE"].data, np.float64)
         inside = (wavelength > 2800) & (wavelength < 11500)
         flux, first = resample(wavelength[inside], np.asarray(hdus[0].data)[:, inside])
-    dwarfs = _library("star_white_dwarf", flux, first, ["WD"] * len(flux), 0.5, resolution_pending=True)
+    dwarfs = _library("star_white_dwarf", flux, first, ["WD"] * len(flux), 0.5, sharp=True)
     return [desi, kurucz, dwarfs]
 
 
 def observed(data: Path) -> list[Family]:
-    """Observed stars: PyHammer's means, SDSS's eigen stars, MaStar's hierarchical clusters, redrock's archetypes."""
+    """Observed stars: PyHammer's means, SDSS's eigen stars, MaStar's clusters, redrock's archetypes."""
     with np.load(data / "templates/pyhammer/pyhammer_templates.npz") as archive:
         flux, first = resample(10 ** archive["loglam"].astype(np.float64), np.nan_to_num(archive["flux"]))
         labels = [subclass_of(str(name)) for name in archive["name"]]
