@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from models.answer import Answer
+from workers.answers import Subject
 from workers.breaker import Breaker
 from workers.entries import Latest, pack_answer, pack_latest, unpack_answer, unpack_latest
 from workers.errors import UnreachableError
@@ -25,15 +26,6 @@ from workers.redis_keys import answer_key, latest_key
 from workers.settings import RedisSettings
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What an answer is about: an id, the digest of the pixels, and the survey that picks the calibration."""
-
-    spectrum_id: str
-    digest: str
-    survey: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +90,7 @@ class Cache:
         for subject, answer in answers:
             entry = pack_answer(answer, self._key)
             pipeline.set(answer_key(self._ensemble, subject.digest, subject.survey), entry, ex=ttl_s)
-            latest = Latest(
-                spectrum_digest=subject.digest,
-                survey=subject.survey,
-                ensemble_digest=self._ensemble,
-                ensemble_version=self._version,
-            )
+            latest = Latest(subject=subject, digest=self._ensemble, version=self._version)
             pipeline.set(latest_key(subject.spectrum_id), pack_latest(latest, self._key), ex=ttl_s)
         self._call("put", lambda: pipeline.execute(raise_on_error=True))
 
@@ -117,7 +104,7 @@ class Cache:
         duplicate = (
             answer is not None
             and latest is not None
-            and (latest.spectrum_digest, latest.ensemble_digest) == (subject.digest, self._ensemble)
+            and (latest.subject.digest, latest.digest) == (subject.digest, self._ensemble)
         )
         return Cached(answer, duplicate)
 
@@ -163,7 +150,9 @@ def connect(settings: RedisSettings) -> Redis:
 
 
 def latest_answer(settings: RedisSettings, spectrum_id: str) -> tuple[Latest, Answer] | None:
-    """Find the latest results under a spectrum's id, whichever ensemble gave them.
+    """Find the latest answer under a spectrum's id, whichever ensemble gave it.
+
+    `answers.messages(latest.subject, answer, latest)` makes the results of it that were published.
 
     Raises
     ------
@@ -176,7 +165,7 @@ def latest_answer(settings: RedisSettings, spectrum_id: str) -> tuple[Latest, An
         latest = unpack_latest(cast("bytes | None", client.get(latest_key(spectrum_id))), key)
         if latest is None:
             return None
-        name = answer_key(latest.ensemble_digest, latest.spectrum_digest, latest.survey)
+        name = answer_key(latest.digest, latest.subject.digest, latest.subject.survey)
         answer = unpack_answer(cast("bytes | None", client.get(name)), key)
     except (RedisError, OSError) as error:
         raise UnreachableError(

@@ -15,6 +15,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from models.answer import Answer
+from workers.answers import Subject
 
 DIGEST_BYTES = 16
 MAX_ENTRY_BYTES = 1 << 20
@@ -34,10 +35,9 @@ class Latest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    spectrum_digest: str
-    survey: str | None
-    ensemble_digest: str
-    ensemble_version: str
+    subject: Subject
+    digest: str  # of the ensemble
+    version: str  # of the ensemble
 
 
 def pack_answer(answer: Answer, key: bytes) -> bytes:

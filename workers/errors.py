@@ -5,6 +5,7 @@
     +-- ReadError                a file can't be read as spectra
     +-- DecodeError              a message's bytes are not a message of ours
     +-- RejectedSpectrum         a message is a spectrum, but not one that can be analysed
+    +-- AnalysisError            the networks fail whatever they are given
     +-- UnreachableError         Kafka or Redis does not answer
     +-- DeliveryError            results could not be published or committed
     +-- StackError               the local Kafka or Redis could not be started or kept
@@ -46,6 +47,10 @@ class RejectedSpectrum(SpectraqError):  # noqa: N818 - it is the spectrum that i
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class AnalysisError(SpectraqError):
+    """The networks fail on every spectrum: it is they or their device that are broken."""
 
 
 class UnreachableError(SpectraqError):

@@ -24,18 +24,22 @@ class Health:
         self.metrics = metrics
         self._lock = threading.Lock()
         self._turned = time.monotonic()
-        self._not_ready = "starting"
+        self._troubles = {"worker": "starting"}
 
     def turned(self) -> None:
         """The loop has begun another turn."""
         with self._lock:
             self._turned = time.monotonic()
 
-    def ready(self, but: str = "") -> None:
-        """Ready for work, `but` for this reason."""
+    def trouble(self, source: str, what: str) -> None:
+        """What keeps `source` from working; an empty string when nothing does."""
         with self._lock:
-            self._not_ready = but
-        self.metrics.ready.set(0 if but else 1)
+            if what:
+                self._troubles[source] = what
+            else:
+                self._troubles.pop(source, None)
+            ready = not self._troubles
+        self.metrics.ready.set(ready)
 
     def alive(self) -> tuple[bool, str]:
         """Whether the loop turns, and a sentence on it."""
@@ -46,7 +50,8 @@ class Health:
     def readiness(self) -> tuple[bool, str]:
         """Whether results flow, and a sentence on it."""
         with self._lock:
-            return not self._not_ready, self._not_ready or "reading and publishing"
+            troubles = "; ".join(f"{source}: {what}" for source, what in self._troubles.items())
+        return not troubles, troubles or "reading and publishing"
 
 
 class HealthServer:

@@ -110,6 +110,9 @@ class WorkerSettings(_Section):
     max_pixels: int = Field(200_000, ge=100, description="a spectrum with more pixels is a dead letter")
     publish_models: bool = Field(False, description="publish ModelSpectrum too")
     grace_s: float = Field(20.0, gt=0, description="time to finish what is in hand after SIGTERM")
+    analysis_timeout_s: float = Field(
+        120.0, gt=0, description="restart when the networks take longer than this for a batch"
+    )
     rejoin_s: float = Field(10.0, gt=0, description="subscribe again after this long outside the group")
     stall_s: float = Field(
         30.0,

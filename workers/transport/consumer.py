@@ -28,6 +28,8 @@ from workers.transport.connection import administrator, client_options, close_qu
 from workers.transport.epoch import Epoch
 from workers.watchdog import Watchdog
 
+log = structlog.get_logger(__name__)
+
 Offsets = dict[TopicPartition, int]
 """The offset of the next record to read, by partition."""
 
@@ -36,6 +38,10 @@ JOINING_POLL_MS = 200
 
 FETCH_MAX_BYTES = 16 << 20
 FETCH_MAX_WAIT_MS = 100
+COMMITTED_S = 2.0
+"""Committed offsets are asked for again after this, with a poll between that keeps us in the group."""
+
+LEAVING_S = 2.0
 MARGIN_S = 2.0
 """A call that has a deadline of its own gets this much more before the watchdog gives it up."""
 
@@ -77,7 +83,6 @@ class Consumer:
         self._watchdog = watchdog
         self._call_s = settings.kafka.call_timeout_s
         self._membership: ConsumerGroupMetadata | None = None
-        self._outside_since: float | None = time.monotonic()
         with (
             reaching(settings.kafka),
             self._deadline("connecting the consumer", settings.kafka.bootstrap_timeout_s),
@@ -102,14 +107,6 @@ class Consumer:
         """The partitions that are ours to read."""
         return set(self._client.assignment())
 
-    def rejoin_when_stuck(self) -> None:
-        """Subscribe anew after too long outside the group: a join can wedge for good, and this frees it."""
-        if self.joined or self._outside_since is None:
-            return
-        outside = time.monotonic() - self._outside_since
-        if outside > self._settings.worker.rejoin_s:
-            self.subscribe_again(f"outside the group for {outside:.0f} s")
-
     def subscribe_again(self, reason: str) -> None:
         """Leave the subscription and take it up again."""
         log.warning("subscribing_again", reason=reason)
@@ -117,7 +114,6 @@ class Consumer:
             self._client.unsubscribe()
             self._subscribe()
         self._epoch.move("subscribed again")
-        self._outside_since = time.monotonic()
 
     # -- records -------------------------------------------------------------------------------------------
 
@@ -145,8 +141,8 @@ class Consumer:
         self._note_membership()
         return [_record(record) for records in found.values() for record in records]
 
-    def rewind(self) -> bool:
-        """Go back to the committed offset of every partition we own; False where Kafka would not say.
+    def rewind(self) -> Offsets | None:
+        """Go back to the committed offset of every partition we own, and give it; None where Kafka won't say.
 
         Kafka does not say while a transaction of a dead worker is still open, or while it is down.
         """
@@ -155,13 +151,13 @@ class Consumer:
             committed = self._committed(partitions)
         except KafkaError as error:
             log.warning("rewind_waits", error=str(error))
-            return False
+            return None
         for partition in partitions:
             if partition in committed:
                 self._client.seek(partition, committed[partition])
             else:
                 self._client.seek_to_beginning(partition)
-        return True
+        return committed
 
     def hold(self, full: bool) -> None:
         """Stop or go on fetching; a rebalance forgets what was on hold, so this is said in every turn."""
@@ -245,7 +241,8 @@ class Consumer:
 
         member = MemberToRemove(group_instance_id=self._settings.worker.slot, reason="clean stop")
         try:
-            with administrator(self._settings.kafka) as client:
+            kafka = self._settings.kafka.model_copy(update={"bootstrap_timeout_s": LEAVING_S})
+            with administrator(kafka) as client:
                 client.remove_group_members(self._settings.kafka.group_id, [member])
         except Exception as error:
             log.info("left_without_saying_so", error=str(error))
@@ -254,7 +251,7 @@ class Consumer:
         self._client.subscribe([self._settings.topics.spectra], listener=_Listener(self._epoch))
 
     def _committed(self, partitions: list[TopicPartition]) -> Offsets:
-        deadline = time.monotonic() + self._call_s
+        deadline = time.monotonic() + min(self._call_s, COMMITTED_S)
         found: Offsets = {}
         for partition in partitions:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
@@ -272,16 +269,9 @@ class Consumer:
         if before is not None and _identity(before) != _identity(now):
             # a rebalance that leaves our partitions alone calls no listener, but fences what is in hand
             self._epoch.move("membership changed")
-        if now.state == MemberState.STABLE:
-            self._outside_since = None
-        elif self._outside_since is None:
-            self._outside_since = time.monotonic()
 
     def _deadline(self, what: str, seconds: float | None = None) -> Any:
         return self._watchdog.deadline((seconds or self._call_s) + MARGIN_S, f"consumer: {what}")
-
-
-log = structlog.get_logger(__name__)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -331,6 +321,6 @@ def _record(record: Any) -> Record:
         record.offset,
         record.key,
         record.value or b"",
-        tuple(record.headers),
+        tuple((name, value or b"") for name, value in record.headers),
         record.timestamp,
     )

@@ -16,7 +16,6 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -25,6 +24,7 @@ from kafka.errors import KafkaError
 from kafka.structs import ConsumerGroupMetadata
 
 from workers.errors import DeliveryError
+from workers.outgoing import Outgoing
 from workers.settings import Settings
 from workers.transport.connection import client_options, reaching
 from workers.transport.consumer import Offsets
@@ -40,16 +40,6 @@ CLOSING_S = 2.0
 WATCHDOG_MARGIN_S = 2.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message on its way out."""
-
-    topic: str
-    key: bytes | None
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Producer(ABC):

@@ -1,0 +1,37 @@
+"""A worker as a process of its own, with networks of no numbers: what the faults are done to.
+
+Settings come from the environment. Options: `--until-drained`, `--seconds S` a spectrum.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from plumbing import Plumbing
+
+from workers import log
+from workers.settings import load_settings
+from workers.worker import run
+
+
+def main() -> None:
+    """Work until told to stop, and print the ledger."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--until-drained", action="store_true")
+    parser.add_argument("--seconds", type=float, default=0.0)
+    options = parser.parse_args()
+    settings = load_settings()
+    log.configure(settings.log, slot=settings.worker.slot)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    print(run(settings, Plumbing(seconds=options.seconds), stop, until_drained=options.until_drained))
+
+
+if __name__ == "__main__":
+    main()

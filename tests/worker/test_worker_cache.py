@@ -1,0 +1,202 @@
+"""The cache is an aid: what it gives is right to the digit, and what it can't give costs next to nothing."""
+
+import dataclasses
+import math
+import random
+import struct
+import time
+
+import pytest
+import redis
+
+from models.answer import Answer, Candidate, Reason
+from workers.breaker import Breaker
+from workers.cache import Cache, Subject, latest_answer
+from workers.entries import pack_answer, unpack_answer
+from workers.errors import UnreachableError
+from workers.redis_keys import answer_key, latest_key
+from workers.settings import RedisSettings
+
+SUBJECT = Subject("sdss-1", "d" * 64, "sdss")
+
+
+def any_float(generator: random.Random) -> float:
+    while True:
+        value: float = struct.unpack("d", generator.randbytes(8))[0]
+        if math.isfinite(value):
+            return value
+
+
+def any_answer(seed: int) -> Answer:
+    generator = random.Random(seed)
+
+    def number() -> float:
+        return any_float(generator)
+
+    return Answer(
+        spectype="GALAXY",
+        subtype="STARFORMING",
+        class_probability={"GALAXY": number(), "QSO": number(), "STAR": number()},
+        class_spread={"GALAXY": number()},
+        subclass_probability={"STARFORMING": number()},
+        subclass_spread={"STARFORMING": number()},
+        z=number(),
+        zerr=number(),
+        z_spread=number(),
+        warnings=("small_delta_chi2",),
+        chi2=number(),
+        rchi2=number(),
+        deltachi2=math.inf,
+        robustness=number(),
+        npixels=3600,
+        snr=number(),
+        coeff=tuple(number() for _ in range(10)),
+        candidates=(Candidate("GALAXY", "", number(), number(), number(), number(), number()),),
+        anomaly_score=number(),
+        anomaly_false_positive_rate=number(),
+        anomaly_flagged=True,
+        anomaly_reasons=(Reason("poor_fit", "sky", number(), number(), number(), "An Å-wide line."),),
+        anomaly_reference="reference",
+    )
+
+
+@pytest.fixture
+def settings(stack) -> RedisSettings:
+    return RedisSettings(url=stack.redis_url)
+
+
+@pytest.fixture
+def client(stack):
+    client = redis.Redis.from_url(stack.redis_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def cache(settings: RedisSettings, client):
+    cache = Cache(settings, f"ensemble-{random.getrandbits(64):x}", "1")
+    yield cache
+    cache.close()
+
+
+def test_an_answer_comes_back_equal_to_the_last_bit_of_every_number() -> None:
+    for seed in range(200):
+        answer = any_answer(seed)
+        assert unpack_answer(pack_answer(answer, b""), b"") == answer
+
+
+def test_an_answer_is_found_by_its_pixels_and_only_by_the_same_ensemble_and_survey(
+    cache: Cache, settings: RedisSettings
+) -> None:
+    cache.put_many([(SUBJECT, any_answer(1))])
+    found = cache.get_many([SUBJECT, dataclasses.replace(SUBJECT, digest="e" * 64)])
+    assert [entry.answer for entry in found] == [any_answer(1), None]
+    assert cache.get_many([dataclasses.replace(SUBJECT, survey="boss")])[0].answer is None
+    other = Cache(settings, "another-ensemble", "1")
+    assert other.get_many([SUBJECT])[0].answer is None
+    other.close()
+
+
+def test_only_the_same_pixels_under_the_same_id_are_a_duplicate(cache: Cache) -> None:
+    cache.put_many([(SUBJECT, any_answer(1))])
+    renamed = dataclasses.replace(SUBJECT, spectrum_id="sdss-2")
+    same, other = cache.get_many([SUBJECT, renamed])
+    assert (same.duplicate, other.duplicate) == (True, False)
+    assert other.answer == any_answer(1)
+
+
+def test_the_latest_results_are_found_by_the_id(cache: Cache, settings: RedisSettings) -> None:
+    subject = Subject(f"id-{random.getrandbits(64):x}", "f" * 64)
+    assert latest_answer(settings, subject.spectrum_id) is None
+    cache.put_many([(subject, any_answer(1))])
+    latest, answer = latest_answer(settings, subject.spectrum_id)
+    assert (latest.spectrum_digest, answer) == (subject.digest, any_answer(1))
+
+
+def test_entries_expire(cache: Cache, settings: RedisSettings, client) -> None:
+    cache.put_many([(SUBJECT, any_answer(1))])
+    for key in (answer_key(cache._ensemble, SUBJECT.digest, SUBJECT.survey), latest_key(SUBJECT.spectrum_id)):
+        assert 0 < client.ttl(key) <= settings.ttl_s
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [b"", b"garbage", b"\x00" * 5000, b"x" * (2 << 20), pack_answer(any_answer(2), b"another key")],
+)
+def test_a_poisoned_entry_is_no_entry(cache: Cache, client, poison: bytes) -> None:
+    client.set(answer_key(cache._ensemble, SUBJECT.digest, SUBJECT.survey), poison)
+    assert cache.get_many([SUBJECT])[0].answer is None
+
+
+def test_an_entry_signed_with_another_key_is_no_entry(settings: RedisSettings) -> None:
+    ours = Cache(settings.model_copy(update={"signing_key": pydantic_secret("ours")}), "signed", "1")
+    theirs = Cache(settings.model_copy(update={"signing_key": pydantic_secret("theirs")}), "signed", "1")
+    theirs.put_many([(SUBJECT, any_answer(3))])
+    assert ours.get_many([SUBJECT])[0].answer is None
+    assert theirs.get_many([SUBJECT])[0].answer == any_answer(3)
+    ours.close()
+    theirs.close()
+
+
+def pydantic_secret(text: str):
+    from pydantic import SecretStr
+
+    return SecretStr(text)
+
+
+def test_a_cache_that_is_gone_finds_nothing_and_soon_is_not_asked_any_more() -> None:
+    failures = []
+    cache = Cache(RedisSettings(url="redis://127.0.0.1:1/0"), "e", "1", lambda: failures.append(1))
+    started = time.monotonic()
+    for _ in range(50):
+        assert cache.get_many([SUBJECT])[0].answer is None
+        cache.put_many([(SUBJECT, any_answer(1))])
+    assert time.monotonic() - started < 1
+    assert cache.open
+    assert len(failures) == 100
+    cache.close()
+
+
+def test_a_frozen_cache_costs_at_most_its_timeout_a_call_and_soon_nothing(
+    settings: RedisSettings, client
+) -> None:
+    cache = Cache(settings, "frozen", "1")
+    cache.put_many([(SUBJECT, any_answer(1))])
+    client.client_pause(1500)  # the server holds every command back, as a frozen one does
+    slowest = calls = 0.0
+    started = time.monotonic()
+    while time.monotonic() - started < 1.2:
+        before = time.monotonic()
+        assert cache.get_many([SUBJECT])[0].answer is None
+        slowest = max(slowest, time.monotonic() - before)
+        calls += 1
+        time.sleep(0.01)
+    assert slowest < 0.2 + 0.1
+    assert calls > 20
+    deadline = time.monotonic() + 5
+    while cache.get_many([SUBJECT])[0].answer is None:
+        assert time.monotonic() < deadline, "the cache was not used again after the freeze"
+        time.sleep(0.05)
+    assert not cache.open
+    cache.close()
+
+
+def test_the_breaker_lets_one_call_through_a_rest_and_closes_on_the_first_success() -> None:
+    breaker = Breaker(failures=2, rest_s=0.05)
+    breaker.failed()
+    assert breaker.allows()
+    breaker.failed()
+    assert not breaker.allows()
+    time.sleep(0.06)
+    assert breaker.allows()
+    assert not breaker.allows()
+    breaker.succeeded()
+    assert breaker.allows()
+
+
+def test_a_wrong_address_is_one_line_without_the_password() -> None:
+    with pytest.raises(UnreachableError, match="no address of Redis") as caught:
+        Cache(RedisSettings(url="http://:hunter2@host"), "e", "1")
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(UnreachableError, match="Redis does not answer"):
+        latest_answer(RedisSettings(url="redis://:hunter2@127.0.0.1:1/0"), "x")

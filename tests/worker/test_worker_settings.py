@@ -1,0 +1,93 @@
+"""What an operator may set, and what he is told when he sets it wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from workers.errors import SettingsError
+from workers.settings import Settings, load_settings, where
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("SPECTRAQ_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_command_line_beats_the_environment_beats_the_file_beats_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Path("spectraq.toml").write_text('[worker]\nslot = "file"\nthreads = 3\nmax_wait_s = 0.5\n')
+    monkeypatch.setenv("SPECTRAQ_WORKER__SLOT", "environment")
+    monkeypatch.setenv("SPECTRAQ_WORKER__THREADS", "2")
+    settings = load_settings(worker={"slot": "command-line"})
+    assert (settings.worker.slot, settings.worker.threads, settings.worker.max_wait_s) == (
+        "command-line",
+        2,
+        0.5,
+    )
+    origins = where(settings)
+    assert origins["worker.slot"] == "command line"
+    assert origins["worker.threads"] == "environment SPECTRAQ_WORKER__THREADS"
+    assert origins["worker.max_wait_s"] == "file spectraq.toml"
+    assert origins["worker.device"] == "default"
+
+
+def test_every_value_in_force_has_an_origin() -> None:
+    settings = load_settings()
+    keys = {f"{section}.{key}" for section, values in settings.model_dump().items() for key in values}
+    assert set(where(settings)) == keys
+
+
+def test_an_unknown_key_is_an_error_in_the_file_and_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("other.toml").write_text("[worker]\nslots = 2\n")
+    with pytest.raises(SettingsError, match="worker.slots"):
+        load_settings(Path("other.toml"))
+    monkeypatch.setenv("SPECTRAQ_KAFAK__GROUP_ID", "x")
+    with pytest.raises(SettingsError, match="SPECTRAQ_KAFAK__GROUP_ID is not a setting"):
+        load_settings()
+
+
+def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="nowhere.toml does not exist"):
+        load_settings(Path("nowhere.toml"))
+    Path("bad.toml").write_text("worker = [")
+    with pytest.raises(SettingsError, match="bad.toml"):
+        load_settings(Path("bad.toml"))
+
+
+def test_an_error_names_the_key_and_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAQ_REDIS__URL", "redis://:hunter2@localhost/0")
+    monkeypatch.setenv("SPECTRAQ_WORKER__BATCH_SPECTRA", "0")
+    with pytest.raises(SettingsError, match="worker.batch_spectra: Input should be greater") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_secrets_are_masked_in_the_printed_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAQ_REDIS__URL", "redis://:hunter2@localhost/0")
+    monkeypatch.setenv("SPECTRAQ_KAFKA__SASL_PASSWORD", "hunter3")
+    assert "hunter" not in repr(load_settings())
+
+
+def test_the_page_of_settings_names_every_key_with_its_default_and_its_meaning() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    for section, field in Settings.model_fields.items():
+        body = page.split(f"## {section}\n", 1)[1].split("\n## ", 1)[0]
+        rows = dict(re.findall(r"^\| `(\w+)` \| (.+ \| .+) \|$", body, re.MULTILINE))
+        keys = field.annotation.model_fields
+        assert list(rows) == list(keys)
+        for key, entry in keys.items():
+            assert rows[key].endswith(f"| {entry.description}")
+            if isinstance(entry.default, str | int | float) and not isinstance(entry.default, bool):
+                assert rows[key].startswith(f"`{entry.default}` |")

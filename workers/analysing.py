@@ -1,0 +1,130 @@
+"""The middle of the worker: a batch of records becomes messages to publish."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from models.answer import Answer
+from schemas.deadletter import DeadLetterReason
+from workers.analysis import Analysis, Failure
+from workers.answers import Subject, messages
+from workers.batcher import Batch, Readable
+from workers.cache import Cache, Cached
+from workers.deadletters import dead_letter
+from workers.metrics import Metrics
+from workers.outgoing import Outgoing, outgoing_letter, outgoing_results
+from workers.settings import Settings
+from workers.transport.epoch import Epoch
+from workers.watchdog import Watchdog
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A batch with everything that is to be published for it."""
+
+    batch: Batch
+    outgoing: tuple[Outgoing, ...]
+    answers: tuple[tuple[Subject, Answer], ...]
+    fresh: tuple[tuple[Subject, Answer], ...]  # those that did not come from the cache
+    duplicates: int
+    reasons: dict[str, int]  # dead letters by reason
+
+
+class Analyst:
+    """Answers batches: from the cache what is known, from the networks the rest.
+
+    1. Drop a batch of an older epoch: somebody else reads it again.
+    2. Look all spectra up in the cache, in one round trip.
+    3. Ask the networks for the others; a spectrum that breaks them becomes a dead letter.
+    4. Write the three results of each spectrum, and the dead letters, as messages.
+
+    Parameters
+    ----------
+    hand_on
+        Takes what is to be published.
+    drop
+        Takes a batch that is not to be published.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        analysis: Analysis,
+        cache: Cache,
+        epoch: Epoch,
+        watchdog: Watchdog,
+        metrics: Metrics,
+        hand_on: Callable[[Analysed], None],
+        drop: Callable[[Batch], None],
+    ) -> None:
+        self._settings = settings
+        self._analysis = analysis
+        self._cache = cache
+        self._epoch = epoch
+        self._watchdog = watchdog
+        self._metrics = metrics
+        self._hand_on = hand_on
+        self._drop = drop
+
+    def __call__(self, batch: Batch) -> None:
+        """Analyse one batch and hand it on."""
+        # 1. An older epoch
+        if batch.epoch != self._epoch.value:
+            self._drop(batch)
+            return
+        readable = [item for item in batch.items if isinstance(item, Readable)]
+        # 2. The cache
+        with self._metrics.stage_seconds.labels("look_up").time():
+            cached = self._look_up(readable)
+        # 3. The networks
+        with self._metrics.stage_seconds.labels("analyse").time():
+            answers = self._answers(readable, cached)
+        # 4. Messages
+        with self._metrics.stage_seconds.labels("write").time():
+            analysed = self._write(batch, cached, answers)
+        self._hand_on(analysed)
+
+    def _look_up(self, readable: list[Readable]) -> list[Cached]:
+        if self._settings.worker.publish_models:
+            return [Cached() for _ in readable]  # entries hold no model spectrum
+        return self._cache.get_many([Subject.of(item.spectrum) for item in readable])
+
+    def _answers(self, readable: list[Readable], cached: list[Cached]) -> list[Answer | Failure]:
+        unknown = [item.observation for item, known in zip(readable, cached, strict=True) if not known.answer]
+        with self._watchdog.deadline(self._settings.worker.analysis_timeout_s, "the networks"):
+            found = iter(self._analysis.answers(unknown, with_model=self._settings.worker.publish_models))
+        self._metrics.batch_limit.set(self._analysis.limit)
+        return [known.answer or next(found) for known in cached]
+
+    def _write(self, batch: Batch, cached: list[Cached], answers: list[Answer | Failure]) -> Analysed:
+        outgoing: list[Outgoing] = []
+        known: list[tuple[Subject, Answer]] = []
+        fresh: list[tuple[Subject, Answer]] = []
+        reasons: Counter[str] = Counter()
+        duplicates = 0
+        pending = zip(cached, answers, strict=True)
+        for item in batch.items:
+            if not isinstance(item, Readable):
+                reasons[item.letter.reason] += 1
+                outgoing.append(outgoing_letter(item.letter, self._settings))
+                continue
+            found, answer = next(pending)
+            if isinstance(answer, Failure):
+                letter = dead_letter(item.record, DeadLetterReason.ANALYSIS_FAILED, answer.message)
+                reasons[letter.reason] += 1
+                outgoing.append(outgoing_letter(letter, self._settings))
+                continue
+            subject = Subject.of(item.spectrum)
+            results = messages(subject, answer, self._analysis.pipeline)
+            outgoing += outgoing_results(results, self._settings.topics)
+            known.append((subject, answer))
+            duplicates += found.duplicate
+            if found.answer is None:
+                fresh.append(known[-1])
+        return Analysed(batch, tuple(outgoing), tuple(known), tuple(fresh), duplicates, dict(reasons))

@@ -1,0 +1,96 @@
+"""`spectraq worker`: read spectra from Kafka, publish what they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from models.pipeline import Pipeline
+    from workers.settings import Settings
+
+EXIT_INTERRUPTED = 130
+
+
+def worker(
+    delivery: Annotated[
+        Literal["at_least_once", "exactly_once"] | None,
+        typer.Option(help="What a reader may see after a crash: a result twice, or never twice."),
+    ] = None,
+    slot: Annotated[
+        str | None, typer.Option(help="Name that survives a restart; each running worker needs its own.")
+    ] = None,
+    until_drained: Annotated[
+        bool, typer.Option("--until-drained", help="End once all that is there now has been answered.")
+    ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")
+    ] = None,
+    max_wait: Annotated[
+        float | None, typer.Option(help="Seconds that a batch waits for more spectra.", min=0)
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON at the end.")] = False,
+) -> None:
+    """Read spectra from Kafka, publish their classifications, redshifts and anomalies.
+
+    SIGTERM or Ctrl-C finishes what is in hand and leaves; a second one leaves at once. At the end it prints
+    the ledger: read = published + dead-lettered.
+    """
+    from workers import log
+    from workers.settings import load_settings
+
+    options = {"delivery": delivery, "slot": slot, "device": device, "max_wait_s": max_wait}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    settings = load_settings(config, worker=given)
+    log.configure(settings.log, slot=settings.worker.slot)
+    balance = _serve(settings, _stopped_by_signals(), until_drained)
+    typer.echo(json.dumps(balance.as_dict()) if as_json else str(balance))
+
+
+def _serve(settings: Settings, stop: threading.Event, until_drained: bool) -> Any:
+    from workers.health import Health, HealthServer
+    from workers.metrics import Metrics
+    from workers.transport.topics import ensure_topics
+    from workers.worker import run
+
+    metrics = Metrics()
+    health = Health(metrics)
+    server = HealthServer(health, settings.worker).start()
+    try:
+        ensure_topics(settings)
+        pipeline = _pipeline(settings)
+        return run(settings, pipeline, stop, until_drained=until_drained, metrics=metrics, health=health)
+    finally:
+        server.stop()
+
+
+def _pipeline(settings: Settings) -> Pipeline:
+    from models.pipeline import Pipeline
+    from workers.analysis import device
+    from workers.errors import SettingsError
+
+    try:
+        return Pipeline.load(device=device(settings.worker.device), threads=settings.worker.threads)
+    except ValueError as error:
+        raise SettingsError(f"the networks can't be loaded: {error}") from error
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Give an event that the first SIGTERM or SIGINT sets; the second ends the process at once."""
+    stop = threading.Event()
+
+    def handle(signum: int, frame: object) -> None:
+        if stop.is_set():
+            os._exit(EXIT_INTERRUPTED)  # whatever is in hand is read again by the next owner
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return stop

@@ -1,0 +1,49 @@
+"""Reads records: each is a spectrum that can be analysed, or a dead letter that says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from schemas import codec
+from schemas.deadletter import DeadLetterReason
+from schemas.spectrum import Spectrum
+from workers.answers import observation
+from workers.batcher import Item, Readable, Unreadable
+from workers.deadletters import dead_letter
+from workers.errors import RejectedSpectrum
+from workers.settings import Settings
+from workers.transport.consumer import Record
+
+log = structlog.get_logger(__name__)
+
+
+class Intake:
+    """Decodes and validates, record by record; nothing that a stranger sends makes it raise."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_bytes = settings.kafka.max_message_bytes
+        self._max_pixels = settings.worker.max_pixels
+
+    def items(self, records: Sequence[Record]) -> list[Item]:
+        """Read each record, in order."""
+        return [self._item(record) for record in records]
+
+    def _item(self, record: Record) -> Item:
+        try:
+            spectrum = codec.decode(
+                record.value,
+                record.headers,
+                expect=Spectrum,
+                max_bytes=self._max_bytes,
+                max_pixels=self._max_pixels,
+            )
+            return Readable(record, spectrum, observation(spectrum, self._max_pixels))
+        except (codec.DecodeError, RejectedSpectrum) as error:
+            return Unreadable(record, dead_letter(record, error.reason, str(error)))
+        except Exception as error:
+            # a case nobody thought of must cost one letter, not the night
+            log.exception("intake_failed", partition=record.partition, offset=record.offset)
+            message = f"reading it failed unexpectedly: {type(error).__name__}"
+            return Unreadable(record, dead_letter(record, DeadLetterReason.UNDECODABLE, message))

@@ -1,0 +1,315 @@
+"""The worker: spectra come in from Kafka, results go out to Kafka, and nothing is lost on the way.
+
+Three threads, each with at most one batch ahead of it: this loop reads records, gathers batches and commits;
+`analysing.Analyst` asks the cache and the networks; `publishing.Publisher` publishes. What makes it safe is
+the epoch (`transport.epoch`): whenever the assignment of partitions changes or a publication fails it moves,
+all that is in hand is dropped, and reading starts again at the committed offsets.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from contextlib import ExitStack
+
+import structlog
+from kafka.errors import KafkaError
+
+from workers.analysing import Analyst
+from workers.analysis import Analysis, Pipeline
+from workers.batcher import Batcher
+from workers.cache import Cache
+from workers.health import Health
+from workers.intake import Intake
+from workers.ledger import Balance, Ledger
+from workers.metrics import Metrics
+from workers.progress import Progress
+from workers.publishing import Outcome, Publisher
+from workers.settings import Settings
+from workers.stage import Stage
+from workers.stalls import StallWatch
+from workers.transport.consumer import Consumer, Offsets
+from workers.transport.epoch import Epoch
+from workers.transport.producer import producer
+from workers.watchdog import Watchdog
+
+IDLE_POLL_S = 0.2
+BUSY_POLL_S = 0.02
+"""With work in hand the loop looks often: there may be offsets to commit or a batch to hand over."""
+
+DRAINED_LOOK_S = 0.5
+LEFT_BEHIND_S = 1.0
+"""A thread still busy after the grace period is left behind with its batch, which is read again."""
+
+log = structlog.get_logger(__name__)
+
+
+def run(
+    settings: Settings,
+    pipeline: Pipeline,
+    stop: threading.Event,
+    *,
+    until_drained: bool = False,
+    metrics: Metrics | None = None,
+    health: Health | None = None,
+) -> Balance:
+    """Work until told to stop, or until everything that was there at the start is done.
+
+    Parameters
+    ----------
+    settings
+        The settings in force.
+    pipeline
+        The networks.
+    stop
+        When set, what is in hand is finished within `worker.grace_s`, and the worker leaves the group.
+    until_drained
+        Also stop once the group has committed all that the topic held when this worker started.
+    metrics, health
+        To be shown to the outside; made here where nobody looks.
+
+    Returns
+    -------
+    Balance
+        What became of every record.
+
+    Raises
+    ------
+    UnreachableError
+        Where Kafka does not answer at the start; later outages are waited for.
+    DeliveryError
+        Where another worker has taken this one's slot.
+    AnalysisError
+        Where the networks fail on every spectrum.
+    """
+    metrics = metrics or Metrics()
+    with ExitStack() as closing:
+        worker = Worker(settings, pipeline, metrics, health or Health(metrics), closing)
+        worker.work(stop, until_drained)
+    return worker.balance()
+
+
+class Worker:
+    """The loop and what it holds; `run` makes one and has it work.
+
+    Parameters
+    ----------
+    closing
+        Takes what has to be closed at the end, the last opened first.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        metrics: Metrics,
+        health: Health,
+        closing: ExitStack,
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._health = health
+        self._ledger = Ledger()
+        self._progress = Progress(self._ledger, metrics)
+        self._epoch = Epoch(self._note_epoch)
+        self._mine = -1  # the epoch whose records are in hand; the first turn starts over
+        self._in_hand: dict[int, int] = {}  # records of each batch that is handed over and not settled
+        self._known: Offsets = {}  # committed offsets of our partitions, as far as we know
+        self._goal: Offsets | None = None  # where the partitions ended at the start
+        self._looked = 0.0
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._intake = Intake(settings)
+        self._batcher = Batcher(settings.worker)
+        self._watchdog = Watchdog().start()
+        closing.callback(self._watchdog.stop)
+        self._cache = Cache(settings.redis, pipeline.digest, pipeline.version, metrics.cache_failures.inc)
+        closing.callback(self._cache.close)
+        self._consumer = Consumer(settings, self._epoch, self._watchdog)
+        closing.callback(self._consumer.close)
+        self._stalls = StallWatch(self._consumer, settings.worker, metrics)
+        self._producer = producer(settings, self._watchdog)
+        closing.callback(self._producer.close)
+        self._open_stages(pipeline, closing)
+
+    def _open_stages(self, pipeline: Pipeline, closing: ExitStack) -> None:
+        given_up = threading.Event()
+        publisher = Publisher(
+            self._producer,
+            self._cache,
+            self._epoch,
+            self._metrics,
+            self._health,
+            report=self._outcomes.put,
+            closing=given_up,
+        )
+        self._publishing = Stage("publishing", publisher)
+        closing.callback(self._publishing.stop, LEFT_BEHIND_S)
+        closing.callback(given_up.set)
+        analyst = Analyst(
+            self._settings,
+            Analysis(pipeline, self._settings.worker.batch_spectra, self._metrics.analysis_failures.inc),
+            self._cache,
+            self._epoch,
+            self._watchdog,
+            self._metrics,
+            hand_on=self._publishing.put,
+            drop=lambda batch: self._outcomes.put(Outcome(batch, None)),
+        )
+        self._analysing = Stage("analysing", analyst)
+        closing.callback(self._analysing.stop, LEFT_BEHIND_S)
+
+    def balance(self) -> Balance:
+        """What became of every record so far."""
+        return self._ledger.balance()
+
+    def work(self, stop: threading.Event, until_drained: bool) -> None:
+        """Turn until told to stop, then finish what is in hand."""
+        log.info("worker_starts", delivery=self._settings.worker.delivery, until_drained=until_drained)
+        self._health.trouble("worker", "")
+        while not stop.is_set():
+            self._turn()
+            if until_drained and self._drained():
+                log.info("drained", **self.balance().as_dict())
+                return
+        self._health.trouble("worker", "stopping")
+        self._finish()
+
+    def _turn(self) -> None:
+        """One turn of the loop.
+
+        1. Start over where the epoch has moved: drop what is in hand, go back to the committed offsets.
+        2. Poll; what came in while the epoch moved is dropped, too.
+        3. Read the records: each is a spectrum, or a dead letter with its reason.
+        4. Hand a batch over when one is due and the networks have room.
+        5. Settle the batches that are published or dropped, and commit.
+        6. Stop fetching while enough is in hand, and go on after.
+        7. Look whether anything is stuck, and tell how things stand.
+        """
+        self._health.turned()
+        # 1. Start over
+        if self._epoch.value != self._mine and not self._start_over():
+            self._consumer.hold(True)
+            self._consumer.poll(IDLE_POLL_S)  # stays in the group; what it returns is read again
+            self._look()
+            return
+        # 2. Poll
+        records = self._consumer.poll(self._patience_s())
+        if self._epoch.value != self._mine:
+            return
+        # 3. Read
+        if records:
+            self._ledger.read(len(records))
+            self._batcher.add(self._intake.items(records), self._consumer.membership)
+            self._stalls.progress()
+        # 4. Hand over
+        self._hand_over()
+        # 5. Settle
+        self._settle()
+        if self._idle():
+            self._commit_positions()
+        # 6. Hold
+        self._consumer.hold(self._batcher.full)
+        # 7. Look
+        self._look()
+
+    def _start_over(self) -> bool:
+        """Begin an epoch at the committed offsets; False while Kafka does not say what they are."""
+        self._ledger.give_back(self._batcher.clear())
+        self._settle()
+        epoch = self._epoch.value  # before asking: it may move while Kafka answers
+        committed = self._consumer.rewind()
+        if committed is None:
+            return False
+        self._known = committed
+        self._mine = epoch
+        return True
+
+    def _hand_over(self, at_once: bool = False) -> None:
+        due_in_s = self._batcher.due_in_s()
+        if due_in_s is None or (due_in_s > 0 and not at_once) or not self._analysing.has_room:
+            return
+        batch = self._batcher.take(self._mine)
+        self._metrics.batch_spectra.observe(len(batch.items))
+        self._in_hand[batch.number] = len(batch.items)
+        self._analysing.put(batch)
+
+    def _settle(self) -> None:
+        """Enter what became of each batch into the ledger, and commit what the producer did not."""
+        offsets: Offsets = {}
+        while not self._outcomes.empty():
+            outcome = self._outcomes.get()
+            records = self._in_hand.pop(outcome.batch.number)
+            if outcome.published is None:
+                self._ledger.give_back(records)
+                continue
+            self._progress.published(outcome.published)
+            self._stalls.progress()
+            if outcome.batch.epoch == self._epoch.value:
+                offsets |= outcome.batch.offsets
+        if offsets and (self._producer.commits or self._consumer.commit(offsets)):
+            self._known |= offsets
+
+    def _commit_positions(self) -> None:
+        """With nothing in hand, commit past the markers that transactions leave behind the last record."""
+        ahead = {p: at for p, at in self._consumer.positions().items() if at > self._known.get(p, 0)}
+        if ahead and self._epoch.value == self._mine and self._consumer.commit(ahead):
+            self._known |= ahead
+
+    def _drained(self) -> bool:
+        """Whether the group has committed all that was there at the start; asked twice a second at most."""
+        now = time.monotonic()
+        if self._goal is not None and (not self._idle() or now - self._looked < DRAINED_LOOK_S):
+            return False
+        self._looked = now
+        try:
+            if self._goal is None:
+                self._goal = self._consumer.end_offsets()
+            others = sorted(set(self._goal) - set(self._known))
+            committed = self._known | self._consumer.committed(others)
+        except KafkaError as error:
+            log.warning("end_not_known", error=str(error))
+            return False
+        return self._idle() and all(committed.get(p, 0) >= end for p, end in self._goal.items())
+
+    def _finish(self) -> None:
+        """Finish what is in hand within the grace period; without new records, but still in the group."""
+        grace_over = time.monotonic() + self._settings.worker.grace_s
+        log.info("stopping", in_hand=self.balance().in_hand, grace_s=self._settings.worker.grace_s)
+        while not self._idle() and time.monotonic() < grace_over:
+            if self._epoch.value != self._mine:
+                self._ledger.give_back(self._batcher.clear())
+            self._hand_over(at_once=True)
+            self._consumer.hold(True)
+            self._consumer.poll(BUSY_POLL_S)
+            self._settle()
+            self._raise_failures()
+        self._ledger.give_back(self._batcher.clear() + sum(self._in_hand.values()))
+        log.info("stopped", **self.balance().as_dict())
+
+    def _look(self) -> None:
+        self._raise_failures()
+        trouble = self._stalls.look(in_hand=not self._idle())
+        self._health.trouble("consumer", trouble)
+        self._progress.tell(self._consumer)
+
+    def _idle(self) -> bool:
+        return not self._in_hand and not len(self._batcher)
+
+    def _patience_s(self) -> float:
+        """How long to wait for records: not beyond the moment when a batch is due."""
+        if self._idle():
+            return IDLE_POLL_S
+        due_in_s = self._batcher.due_in_s()
+        if due_in_s is None or not self._analysing.has_room:
+            return BUSY_POLL_S
+        return min(BUSY_POLL_S, due_in_s)
+
+    def _raise_failures(self) -> None:
+        for stage in (self._analysing, self._publishing):
+            if stage.failure is not None:
+                raise stage.failure
+
+    def _note_epoch(self, reason: str) -> None:
+        self._metrics.epochs.labels(reason).inc()
+        log.info("epoch_moved", reason=reason)
