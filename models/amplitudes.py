@@ -1,15 +1,15 @@
-"""What K eigenspectra explain beyond the continuum, at many lags at once: a Cholesky factor written over arrays.
+"""What K eigenspectra explain beyond the continuum, at many lags at once: a Cholesky factor over arrays.
 
-chi2(z) = chi2(continuum alone) - gain(z), gain = b^T A^-1 b, where A (K x K) and b (K) are the normal equations
-of the eigenspectra after the continuum is eliminated. A library's batched K x K solver spends most of its time
-on bookkeeping for K = 5; here every step is one operation over an array of all spectra and lags.
+chi2(z) = chi2(continuum alone) - gain(z), gain = b^T A^-1 b, where A (K x K) and b (K) are the normal
+equations of the eigenspectra after the continuum is eliminated. A library's batched K x K solver spends most
+of its time on bookkeeping for K = 5; here every step is one operation over an array of all spectra and lags.
 """
 
 from __future__ import annotations
 
 import torch
 
-RIDGE = 1e-4
+RIDGE = 1e-5
 """Fraction added to A's diagonal: eigenspectra that a short spectrum can't tell apart must not cancel."""
 SINGULAR = 1e-7
 """A pivot below this fraction of its diagonal element is rounding: that eigenspectrum adds nothing."""

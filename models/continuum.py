@@ -1,4 +1,4 @@
-"""The smooth part no eigenspectrum follows (flux calibration, dust): a low polynomial, solved with the amplitudes."""
+"""The smooth part no eigenspectrum follows (flux calibration, dust): a low polynomial, solved with it all."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The learned eigenspectra of every class and star type, as they are shipped.
 
-Each is a rest-frame basis on the common grid's own pixels, continued to shorter and longer wavelengths: pixel i
-stands for log10(wavelength) = LOGLAM0 + DLOGLAM * i, with i negative in the ultraviolet.
+Each is a rest-frame basis on the common grid's own pixels, continued to shorter and longer wavelengths:
+pixel i stands for log10(wavelength) = LOGLAM0 + DLOGLAM * i, with i negative in the ultraviolet.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ class Basis:
     first
         Grid pixel of element 0 of `flux` at redshift zero.
     amplitudes
-        Of real-looking members, each normalised to unit median flux over 4000-8000 angstrom or what there is
-        of it, shape (M, K).
+        Of M typical members, each of mean |flux| one over all pixels, shape (M, K).
     z
         Their redshifts, shape (M,).
     labels
@@ -53,7 +52,7 @@ class Basis:
         return self.subtype or self.spectype
 
     def window(self, start: int, length: int) -> torch.Tensor:
-        """Cut grid pixels start .. start + length out of the basis, zero where it has none; shape (K, length)."""
+        """Cut out grid pixels start .. start + length, zero where the basis has none; shape (K, length)."""
         out = torch.zeros(len(self.flux), length)
         low, high = max(start, self.first), min(start + length, self.first + self.flux.shape[1])
         if low < high:

@@ -1,4 +1,4 @@
-"""From chi2 curves to redshifts: distinct minima, their place to a fraction of a pixel, and their error bar."""
+"""From chi2 curves to redshifts: distinct minima, their place within a pixel, and their error bar."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def z_of(lag: torch.Tensor) -> torch.Tensor:
 def sigma_lnz(curvature: torch.Tensor, kappa: torch.Tensor, pixels: float) -> torch.Tensor:
     """One standard deviation of ln(1 + z) from the curvature of chi2.
 
-    chi2 rises by kappa at one sigma: where the fit is worse than the noise (kappa = chi2/dof > 1), the noise is
-    taken to be that much larger.
+    chi2 rises by kappa at one sigma: where the fit is worse than the noise (kappa = chi2/dof > 1), the noise
+    is taken to be that much larger.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """chi2(z) at every valid lag: on a log-wavelength grid a redshift is a shift, and all shifts are one FFT.
 
-The eigenspectra's amplitudes and a polynomial continuum are solved anew at each lag, masked pixels weigh nothing,
-and lags at which the eigenspectra do not cover the spectrum are not computed rather than hidden afterwards.
+The eigenspectra's amplitudes and a polynomial continuum are solved anew at each lag, masked pixels weigh
+nothing, and lags at which the eigenspectra do not cover the grid are never computed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ CONTINUUM_TERMS = 3
 
 def fft_length(n: int) -> int:
     """Smallest length of at least n whose only prime factors are 2 and 3, which transforms fast."""
-    return min(2**a * 3**b for a in range(20) for b in range(3) if 2**a * 3**b >= n)
+    lengths = [2**a * 3**b for a in range(20) for b in range(3)]
+    return min(length for length in lengths if length >= n)
 
 
 def lag_of(z: float) -> float:
@@ -78,4 +79,5 @@ class Scan:
 
     def _correlate(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Back to lags; the first column is the largest lag."""
-        return torch.fft.irfft(spectrum, self.n_fft)[..., : len(self.lags)]
+        lags: torch.Tensor = torch.fft.irfft(spectrum, self.n_fft)
+        return lags[..., : len(self.lags)]

@@ -30,6 +30,11 @@ def required(folder: Path, pattern: str) -> list[Path]:
     return found
 
 
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 (hex) of one file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def digest(folder: Path, constants: str) -> str:
     """Return the SHA-256 (hex) of every weight file's name and content, and of `constants`.
 
@@ -39,5 +44,5 @@ def digest(folder: Path, constants: str) -> str:
     for path in sorted(folder.glob("*")):
         if path.suffix in {".safetensors", ".json"}:
             total.update(path.name.encode())
-            total.update(hashlib.sha256(path.read_bytes()).digest())
+            total.update(digest_of(path).encode())
     return total.hexdigest()
