@@ -3,14 +3,14 @@
     SpectraqError                exit code 1
     +-- SettingsError            a setting is unknown, missing or out of range
     +-- ReadError                a file can't be read as spectra
-    +-- DecodeError              a message's bytes are not a message of ours
     +-- RejectedSpectrum         a message is a spectrum, but not one that can be analysed
     +-- AnalysisError            the networks fail whatever they are given
     +-- UnreachableError         Kafka or Redis does not answer
     +-- DeliveryError            results could not be published or committed
     +-- StackError               the local Kafka or Redis could not be started or kept
 
-Each message names what was wrong, where, and what to do.
+Each message names what was wrong, where, and what to do. Bytes that are no message of ours raise
+`schemas.codec.DecodeError`, which stands apart: the contract knows nothing of the workers.
 """
 
 from __future__ import annotations
@@ -33,16 +33,8 @@ class ReadError(SpectraqError):
         self.row = row
 
 
-class DecodeError(SpectraqError):
-    """A message's bytes are not a message of ours; `reason` is a `schemas.DeadLetterReason` value."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 class RejectedSpectrum(SpectraqError):  # noqa: N818 - it is the spectrum that is named
-    """A decoded spectrum that can't be analysed; `reason` is a `schemas.DeadLetterReason` value."""
+    """A decoded spectrum that can't be analysed; `reason` is the code of its dead letter."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
