@@ -32,15 +32,15 @@ def vacuum_from_air(wavelength: NDArray[np.float64]) -> NDArray[np.float64]:
     Ciddor 1996, Applied Optics 35, 1566, eq. 1; the formula that SDSS's pipelines use as well.
     """
     vacuum = wavelength
-    for _ in range(_ITERATIONS):
-        vacuum = wavelength * _refractive_index(vacuum)
+    with np.errstate(all="ignore"):  # a stranger's wavelengths may be anything; the analysis refuses them
+        for _ in range(_ITERATIONS):
+            vacuum = wavelength * _refractive_index(vacuum)
     return np.where(wavelength < VACUUM_BELOW_ANGSTROM, wavelength, vacuum)
 
 
 def _refractive_index(vacuum: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore", invalid="ignore"):  # wavelengths of a foreign message may be anything
-        wavenumber2 = (1e4 / vacuum) ** 2  # 1/um2
-        index: NDArray[np.float64] = (
-            1.0 + 5.792105e-2 / (238.0185 - wavenumber2) + 1.67917e-3 / (57.362 - wavenumber2)
-        )
+    wavenumber2 = (1e4 / vacuum) ** 2  # 1/um2
+    index: NDArray[np.float64] = (
+        1.0 + 5.792105e-2 / (238.0185 - wavenumber2) + 1.67917e-3 / (57.362 - wavenumber2)
+    )
     return index

@@ -19,11 +19,11 @@ from pydantic_core import from_json
 from schemas.cloudevents import HEADERS, content_type, headers
 from schemas.deadletter import DeadLetter, DeadLetterReason
 from schemas.message import Message
-from schemas.registry import Schema, newest, schemas
+from schemas.registry import Written, newest, written_with
 from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
 from schemas.spectrum import Spectrum
 
-__all__ = ["HEADERS", "MAX_BYTES", "MAX_PIXELS", "DecodeError", "decode", "encode", "headers"]
+__all__ = ["HEADERS", "MAX_BYTES", "MAX_PIXELS", "DecodeError", "decode", "encode", "explain", "headers"]
 
 MAX_BYTES = 64 << 20
 """Larger bodies are refused unread unless the caller says otherwise: a thousand times an SDSS spectrum."""
@@ -89,11 +89,11 @@ def decode(
     Parameters
     ----------
     body
-        Framed Avro, or JSON.
+        Framed Avro of any record, or a Spectrum in JSON.
     headers
         Of the Kafka message; only the content type matters.
     expect
-        The only kind of message that is welcome; JSON without it is taken for a Spectrum.
+        The only kind of message that is welcome; another one is refused before it is read.
     max_bytes, max_pixels
         What is larger is refused.
 
@@ -106,71 +106,77 @@ def decode(
         raise DecodeError(DeadLetterReason.TOO_LARGE, f"{len(body)} bytes; at most {max_bytes} are taken")
     if not body:
         raise DecodeError(DeadLetterReason.EMPTY, "the message has no body")
-    if content_type(headers) == "application/json" or body[:1] == b"{":
-        kind, values = expect or Spectrum, _json(body)
-    else:
-        kind, values = _avro(body, expect)
+    is_json = content_type(headers) == "application/json" or body[:1] == b"{"
+    kind, version = (Spectrum, None) if is_json else _kind(body)
+    if expect is not None and kind is not expect:
+        raise DecodeError(DeadLetterReason.WRONG_SHAPE, f"{kind.__name__} in place of {expect.__name__}")
+    values = _json(body) if version is None else _avro(body, version)
     _check_pixels(values, max_pixels)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise _decode_error(error, kind) from None
+        raise DecodeError(*explain(error, kind)) from None
 
 
-def _avro(body: bytes, expect: type[Message] | None) -> tuple[type[Message], dict[str, Any]]:
-    schema = _schema(body)
-    kind = MESSAGES[schema.record]
-    if expect is not None and kind is not expect:
-        raise DecodeError(DeadLetterReason.WRONG_SHAPE, f"a {schema.record} is no {expect.__name__}")
-    stream = io.BytesIO(body)
-    stream.seek(FRAME.size)
-    try:
-        values = fastavro.schemaless_reader(stream, schema.parsed, None)
-    except EOFError:
-        raise DecodeError(
-            DeadLetterReason.TRUNCATED, f"{len(body)} bytes end in the middle of a {schema.record}"
-        ) from None
-    except Exception as error:
-        raise DecodeError(DeadLetterReason.UNDECODABLE, f"no {schema.record}: {error}") from None
-    assert isinstance(values, dict)
-    return kind, values
+def explain(error: ValidationError, kind: type[Message]) -> tuple[DeadLetterReason, str]:
+    """Give the reason and one line for people of the first thing that is wrong with a message's fields."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, (kind.__name__, *first["loc"])))
+    known = first["type"] in set(DeadLetterReason)
+    reason = DeadLetterReason(first["type"]) if known else DeadLetterReason.WRONG_SHAPE
+    return reason, f"{where}: {first['msg']}"
 
 
-def _schema(body: bytes) -> Schema:
+def _kind(body: bytes) -> tuple[type[Message], Written]:
+    """Read the frame: what was written, and by which schema."""
     if body[0] != MAGIC:
         raise DecodeError(
             DeadLetterReason.UNDECODABLE,
-            f"neither framed Avro (a zero byte first) nor JSON: the first byte is 0x{body[0]:02x}",
+            f"neither framed Avro nor JSON: the first byte is 0x{body[0]:02x}, not 0x00 or a brace",
         )
     if len(body) < FRAME.size:
         raise DecodeError(DeadLetterReason.TRUNCATED, f"{len(body)} bytes are less than a frame")
     number = FRAME.unpack_from(body)[1]
-    schema = schemas().get(number)
-    if schema is None:
+    found = written_with(number)
+    if found is None:
         raise DecodeError(DeadLetterReason.UNKNOWN_SCHEMA, f"no schema has the number {number}")
-    return schema
+    return MESSAGES[found.schema.record], found
+
+
+def _avro(body: bytes, written: Written) -> dict[str, Any]:
+    record = written.schema.record
+    stream = io.BytesIO(body)
+    stream.seek(FRAME.size)
+    try:
+        values = fastavro.schemaless_reader(stream, written.schema.parsed, written.reader)
+    except EOFError:
+        raise DecodeError(
+            DeadLetterReason.TRUNCATED, f"{len(body)} bytes end in the middle of a {record}"
+        ) from None
+    except Exception as error:
+        # fastavro raises whatever the first senseless byte leads to
+        raise DecodeError(DeadLetterReason.UNDECODABLE, f"no {record}: {error}") from None
+    rest = len(body) - stream.tell()
+    if rest and not written.newer:
+        raise DecodeError(DeadLetterReason.UNDECODABLE, f"{rest} bytes follow the end of the {record}")
+    assert isinstance(values, dict)
+    return values
 
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
         values = from_json(body)
     except ValueError as error:
-        raise DecodeError(DeadLetterReason.UNDECODABLE, f"invalid JSON: {error}") from None
+        raise DecodeError(DeadLetterReason.UNDECODABLE, f"no JSON: {error}") from None
     if not isinstance(values, dict):
-        raise DecodeError(DeadLetterReason.WRONG_SHAPE, "the JSON is no object")
+        raise DecodeError(DeadLetterReason.WRONG_SHAPE, f"JSON, but no object: {type(values).__name__}")
     return values
 
 
 def _check_pixels(values: dict[str, Any], max_pixels: int) -> None:
+    """Refuse by the length of the flux alone, before anything is made of it."""
     flux = values.get("flux")
-    n = len(flux) // 4 if isinstance(flux, bytes) else len(flux) if isinstance(flux, list) else 0
+    size = len(flux) if isinstance(flux, (bytes, list, str)) else 0
+    n = size // 4 if isinstance(flux, bytes) else size * 3 // 16 if isinstance(flux, str) else size
     if n > max_pixels:
         raise DecodeError(DeadLetterReason.TOO_LARGE, f"{n} pixels; at most {max_pixels} are taken")
-
-
-def _decode_error(error: ValidationError, kind: type[Message]) -> DecodeError:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    known = first["type"] in set(DeadLetterReason)
-    reason = DeadLetterReason(first["type"]) if known else DeadLetterReason.WRONG_SHAPE
-    return DecodeError(reason, f"{kind.__name__}: {where}: {first['msg']}" if where else first["msg"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
@@ -28,6 +29,11 @@ class Part(BaseModel):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show an array by its type and length."""
+        for name, value in super().__repr_args__():
+            yield name, _Array(value) if isinstance(value, np.ndarray) else value
+
     def avro_values(self) -> dict[str, Any]:
         """Give the fields as an Avro writer wants them: arrays as little-endian bytes, records as dicts."""
         values = self.__dict__
@@ -48,6 +54,14 @@ class Message(Part):
         return type(self).model_validate(values | dict(update or {}))
 
 
+class _Array:
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._text = f"<{array.dtype} x {array.size}>"
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 def _avro(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tobytes()
@@ -59,8 +73,9 @@ def _avro(value: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        both = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+        return both and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
     if isinstance(one, float) and isinstance(other, float):
         return one == other or (one != one and other != other)
     if isinstance(one, tuple) and isinstance(other, tuple):

@@ -66,6 +66,34 @@ def newest(record: str, major: int | None = None) -> Schema | None:
     return max(versions, key=lambda schema: (schema.major, schema.minor), default=None)
 
 
+@dataclass(frozen=True)
+class Written:
+    """How to read a message that carries a number."""
+
+    schema: Schema  # to read the bytes with
+    reader: Any = None  # parsed schema whose defaults fill what an older message lacks
+    newer: bool = (
+        False  # written with a minor version of the future: what follows the known fields is its own
+    )
+
+
+@cache
+def written_with(number: int) -> Written | None:
+    """Say how to read what was written with this schema, if it can be read at all.
+
+    Within a major version fields are only ever added, at the end and with a default. So an older message is
+    read with its own schema and completed, and of a newer one the known fields are read.
+    """
+    name = {number: name for name, number in RECORDS.items()}.get(number // 10_000)
+    latest = newest(name, number // 100 % 100) if name else None
+    if latest is None:
+        return None
+    if number >= latest.id:
+        return Written(latest, newer=number > latest.id)
+    older = schemas().get(number)
+    return None if older is None else Written(older, reader=latest.parsed)
+
+
 def read_schemas(folder: Traversable) -> Iterator[Schema]:
     """Read every `Record/major.minor.avsc` of a folder."""
     for record in sorted(folder.iterdir(), key=lambda item: item.name):

@@ -22,7 +22,7 @@ MAX_LOGLAM = 9.0
 
 
 def _unknown_is_none(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, (float, np.floating)) and math.isnan(value) else value
 
 
 SpectrumId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -121,12 +121,17 @@ class Spectrum(Message):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 in hex of what the networks are given: flux, ivar, mask and where the pixels lie."""
-        sha = hashlib.sha256(struct.pack("<q6s", self.n_pixels, self.medium.encode()))
-        for array in (self.flux, self.ivar, self.mask, self.wavelength):
-            sha.update(b"\0" if array is None else b"\1")
+        """SHA-256, in hex, of what the networks are given: flux, ivar, mask and the vacuum wavelengths.
+
+        Identity and position are not in it: the same pixels under another name have the same digest. A mask
+        of zeros is no mask. A grid counts by its two numbers, so that it need not be written out.
+        """
+        used = self.mask if self.mask is not None and self.mask.any() else None
+        on_grid = self.wavelength is None and self.medium == "vacuum"
+        grid = np.array([self.loglam0, self.dloglam]) if on_grid else self.vacuum_wavelength()
+        sha = hashlib.sha256(struct.pack("<q", self.n_pixels))
+        for name, array in (("flux", self.flux), ("ivar", self.ivar), ("mask", used), ("grid", grid)):
             if array is not None:
+                sha.update(name.encode())
                 sha.update(array.data)
-        if self.loglam0 is not None:
-            sha.update(struct.pack("<dd", self.loglam0, self.dloglam))
         return sha.hexdigest()

@@ -1,4 +1,4 @@
-"""What all tests share: real spectra when they are there, a real Kafka and a real Redis, a clean environment."""
+"""What all tests share: real spectra when they are there, real Kafka and Redis, a clean environment."""
 
 from __future__ import annotations
 

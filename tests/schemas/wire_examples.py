@@ -1,0 +1,193 @@
+"""Messages for the tests of the contract: hand-made ones, and any that are allowed."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from schemas.deadletter import DeadLetter, DeadLetterReason
+from schemas.message import Message
+from schemas.results import (
+    Anomaly,
+    Candidate,
+    Chi2Curve,
+    Classification,
+    ModelSpectrum,
+    Provenance,
+    Reason,
+    Redshift,
+    Result,
+    result_id,
+)
+from schemas.spectrum import Spectrum
+from schemas.zwarn import ZWarn
+
+FLUX = np.array([1.5, np.nan, -2.25, 1e-20], np.float32)
+IVAR = np.array([4.0, 0.0, 1.0, 0.25], np.float32)
+MASK = np.array([0, 1 << 31, 0, 5], np.uint32)
+WAVELENGTH = np.array([3800.0, 3801.5, 3803.25, 3806.0])
+
+
+def spectrum(**changes: Any) -> Spectrum:
+    fields: dict[str, Any] = {
+        "spectrum_id": "sdss-0266-51602-0003",
+        "flux": FLUX,
+        "ivar": IVAR,
+        "mask": MASK,
+        "wavelength": WAVELENGTH,
+        "flux_unit": "1e-17 erg / (s cm2 Angstrom)",
+        "survey": "sdss",
+        "target_id": "299489676975171584",
+        "ra": 145.89219,
+        "dec": 0.059372,
+        "mjd": 51602.25,
+        "source_file": "spec-0266-51602-0003.fits",
+        "source_row": 0,
+    }
+    return Spectrum(**fields | changes)
+
+
+def common(kind: type[Result]) -> dict[str, Any]:
+    of = spectrum()
+    zwarn = ZWarn.LOW_SNR | ZWarn.NOISE_ESTIMATED
+    return {
+        "result_id": result_id(kind.kind, of.spectrum_id, of.digest, "ab" * 32, "1.2"),
+        "spectrum_id": of.spectrum_id,
+        "provenance": Provenance(
+            spectrum_digest=of.digest, ensemble_digest="ab" * 32, ensemble_version="1.2"
+        ),
+        "survey": of.survey,
+        "target_id": of.target_id,
+        "ra": of.ra,
+        "dec": of.dec,
+        "mjd": of.mjd,
+        "snr": 12.5,
+        "zwarn": int(zwarn),
+        "zwarn_names": zwarn.names,
+    }
+
+
+def classification() -> Classification:
+    return Classification(
+        spectype="GALAXY",
+        subtype="AGN",
+        class_probability={"GALAXY": 0.9, "QSO": 0.1},
+        class_spread={"GALAXY": 0.02, "QSO": 0.02},
+        subclass_probability={"AGN": 1.0},
+        subclass_spread={"AGN": 0.0},
+        **common(Classification),
+    )
+
+
+def redshift() -> Redshift:
+    best = Candidate(
+        spectype="GALAXY", subtype="AGN", z=0.1, zerr=1e-5, chi2=4000.0, deltachi2=0.0, probability=0.9
+    )
+    return Redshift(
+        spectype="GALAXY",
+        subtype="AGN",
+        z=0.1,
+        zerr=1e-5,
+        z_spread=2e-5,
+        chi2=4000.0,
+        rchi2=1.02,
+        deltachi2=55.5,
+        npixels=3900,
+        robustness=float("nan"),
+        coeff=(1.0, -0.5),
+        candidates=(best, best.model_copy(update={"z": 0.7, "deltachi2": 55.5, "probability": 0.1})),
+        **common(Redshift),
+    )
+
+
+def anomaly() -> Anomaly:
+    reason = Reason(
+        kind="unmodelled_emission",
+        origin="sky",
+        strength=9.5,
+        wavelength_min=5001.0,
+        wavelength_max=5012.5,
+        message="Emission of 9.5 sigma at 5007 angstrom that no known line explains.",
+    )
+    return Anomaly(
+        spectype="GALAXY",
+        z=0.1,
+        score=7.25,
+        false_positive_rate=0.0005,
+        flagged=True,
+        reasons=(reason,),
+        reference="sdss-2026",
+        **common(Anomaly),
+    )
+
+
+def model_spectrum() -> ModelSpectrum:
+    curve = Chi2Curve(spectype="QSO", z=np.array([0.0, 0.5]), chi2=np.array([10.0, 20.0]))
+    return ModelSpectrum(
+        spectype="GALAXY",
+        subtype="AGN",
+        z=0.1,
+        loglam0=3.58,
+        dloglam=1e-4,
+        flux=FLUX,
+        sigma=IVAR,
+        flux_unit="nJy",
+        curves=(curve,),
+        **common(ModelSpectrum),
+    )
+
+
+def dead_letter(**changes: Any) -> DeadLetter:
+    fields: dict[str, Any] = {
+        "reason": DeadLetterReason.TRUNCATED,
+        "message": "17 bytes end in the middle of a Spectrum",
+        "topic": "spectraq.spectra",
+        "partition": 3,
+        "offset": 2**40,
+        "timestamp_ms": 1_700_000_000_000,
+        "key": b"\x00\xff",
+        "value": bytes(range(256)),
+        "headers": [("content-type", b"application/avro"), ("content-type", b"\xff")],
+        "spectraq_version": "0.1.0",
+    }
+    return DeadLetter(**fields | changes)
+
+
+def one_of_each() -> list[Message]:
+    return [spectrum(), classification(), redshift(), anomaly(), model_spectrum(), dead_letter()]
+
+
+TEXT = st.text(max_size=20)
+CONTROL = "".join(map(chr, (*range(32), 127)))
+NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=CONTROL), min_size=1, max_size=40)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def spectra(draw: st.DrawFn) -> Spectrum:
+    """Any spectrum that may be published, down to its not-a-numbers."""
+    n = draw(st.integers(1, 30))
+
+    def pixels(dtype: str) -> st.SearchStrategy[Any]:
+        return arrays.arrays(dtype, n)
+
+    grid: dict[str, Any] = {"wavelength": draw(pixels("<f8"))}
+    if draw(st.booleans()):
+        grid = {"loglam0": draw(st.floats(-4, 4)), "dloglam": draw(st.floats(1e-9, 1e-1))}
+    return Spectrum(
+        spectrum_id=draw(NAME),
+        flux=draw(pixels("<f4")),
+        ivar=draw(st.none() | pixels("<f4")),
+        mask=draw(st.none() | pixels("<u4")),
+        medium=draw(st.sampled_from(["vacuum", "air"])),
+        flux_unit=draw(TEXT),
+        survey=draw(st.none() | TEXT),
+        target_id=draw(st.none() | TEXT),
+        ra=draw(st.none() | st.floats(0, 360)),
+        dec=draw(st.none() | st.floats(-90, 90)),
+        mjd=draw(st.none() | FINITE),
+        source_file=draw(st.none() | TEXT),
+        source_row=draw(st.none() | st.integers(0, 2**63 - 1)),
+        **grid,
+    )
