@@ -128,6 +128,7 @@ def save(network: Classifier, path: Path) -> None:
     }
     shape = {"widths": ",".join(map(str, network.widths)), "hidden": str(network.hidden)}
     save_file(tensors, path, metadata={"format": "spectraq.classifier.1", **shape})
+    path.chmod(0o644)  # safetensors writes for its owner alone
 
 
 def load(path: Path, device: str | torch.device = "cpu") -> Classifier:

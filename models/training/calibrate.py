@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from models.training.evaluate import Beliefs, Truth
+from models.training.dataset import Truth
+from models.training.evaluate import Beliefs
 
 TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(2.5), 81))
 
@@ -13,7 +14,7 @@ TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(2.5), 81))
 def negative_log_likelihood(beliefs: Beliefs, truth: Truth, temperature: float) -> float:
     """Mean of -ln p(true class), for members' logits divided by a temperature."""
     probability = beliefs.class_probability(temperature)
-    chosen = probability[torch.arange(len(probability)), torch.from_numpy(truth.spectype)]
+    chosen = probability[torch.arange(len(probability)), truth.spectype]
     return float(-chosen.clamp_min(1e-9).log().mean())
 
 

@@ -11,13 +11,30 @@ import torch
 from numpy.typing import NDArray
 
 from models.classifier import CLASSES
-from models.grid import coarse
-from models.preprocess import network_channels
+from models.grid import N_COARSE, coarse
+from models.preprocess import N_CHANNELS, network_channels
 from models.training.mocks import Mocks, MockSky
 
 HALF_LIMIT = 3e4
 """Half precision ends at 65504."""
 CHANNEL_BLOCK = 1024
+CHANNELS, TRUTH = "channels.npy", "truth.npz"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What n spectra are known to be."""
+
+    spectype: torch.Tensor  # (n,) index into CLASSES
+    z: torch.Tensor  # (n,) float64
+    allowed: torch.Tensor | None = None  # (n, 18) subclasses that count as right, where they are known
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def __getitem__(self, rows: torch.Tensor | slice) -> Truth:
+        allowed = None if self.allowed is None else self.allowed[rows]
+        return Truth(self.spectype[rows], self.z[rows], allowed)
 
 
 @dataclass(frozen=True)
@@ -35,10 +52,6 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.z)
-
-    def part(self, rows: slice) -> Dataset:
-        """Return some of the rows."""
-        return Dataset(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def blocks(self) -> Iterator[torch.Tensor]:
         """Give the network's channels block by block, (<= CHANNEL_BLOCK, 4, N_COARSE)."""
@@ -88,10 +101,46 @@ def generate(sky: MockSky, n: int, progress: Callable[[int], None] = lambda _: N
     return join(parts)
 
 
-def load(paths: Sequence[Path]) -> Dataset:
-    """Read data sets that `Dataset.save` wrote, joined."""
-    parts = []
+def load(path: Path) -> Dataset:
+    """Read a data set that `Dataset.save` wrote."""
+    with np.load(path) as archive:
+        return Dataset(*(archive[name] for name in Dataset.__dataclass_fields__))
+
+
+def write_channels(paths: Sequence[Path], folder: Path) -> None:
+    """Write the channels and the truth of data sets one after another, for `mapped` to read."""
+    sizes = [_size(path) for path in paths]
+    partial = folder / "channels.partial.npy"
+    shape = (sum(sizes), N_CHANNELS, N_COARSE)
+    channels = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
+    known, row = [], 0
     for path in paths:
-        with np.load(path) as archive:
-            parts.append(Dataset(*(archive[name] for name in Dataset.__dataclass_fields__)))
-    return join(parts)
+        data = load(path)
+        known.append((data.spectype, data.z, data.allowed))
+        for block in data.blocks():
+            channels[row : row + len(block)] = block.half().numpy()
+            row += len(block)
+    channels.flush()
+    spectype, z, allowed = (np.concatenate(column) for column in zip(*known, strict=True))
+    np.savez(folder / TRUTH, spectype=spectype, z=z, allowed=allowed)
+    partial.rename(folder / CHANNELS)
+
+
+def _size(path: Path) -> int:
+    with np.load(path) as archive:
+        return len(archive["z"])
+
+
+def mapped(folder: Path) -> tuple[torch.Tensor, Truth]:
+    """Open what `write_channels` wrote: members trained side by side share one copy in memory.
+
+    Returns
+    -------
+    channels
+        Shape (n, 4, N_COARSE), half precision, 9 kB a spectrum.
+    truth
+        n rows.
+    """
+    channels = torch.from_numpy(np.load(folder / CHANNELS, mmap_mode="c"))
+    with np.load(folder / TRUTH) as archive:
+        return channels, Truth(*(torch.from_numpy(archive[name]) for name in ("spectype", "z", "allowed")))

@@ -11,25 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.classifier import CLASSES, Classifier, class_probability, z_to_bin
-from models.training.dataset import Dataset
+from models.training.dataset import Truth
 
 Z_HIT_BINS = 1.5
 """A redshift head is right when its best bin is within this of the truth: 0.0055 in ln(1 + z)."""
 CALIBRATION_BINS = 10
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What n spectra are known to be."""
-
-    spectype: NDArray[np.int64]  # (n,) index into CLASSES
-    z: NDArray[np.float64]  # (n,)
-    allowed: NDArray[np.bool_] | None = None  # (n, 18), where the subclass is known
-
-    @classmethod
-    def of(cls, data: Dataset) -> Truth:
-        """Take the truth of mocks."""
-        return cls(data.spectype, data.z, data.allowed)
 
 
 @dataclass(frozen=True)
@@ -71,8 +57,8 @@ def calibration_error(probability: Tensor, right: NDArray[np.bool_]) -> float:
 def figures(beliefs: Beliefs, truth: Truth, temperature: float = 1.0) -> dict[str, float]:
     """Measure accuracy, log-likelihood and calibration of the class, and hits of the redshift heads."""
     probability = beliefs.class_probability(temperature)
-    right = probability.argmax(1).numpy() == truth.spectype
-    chosen = probability[torch.arange(len(right)), torch.from_numpy(truth.spectype)]
+    right = (probability.argmax(1) == truth.spectype).numpy()
+    chosen = probability[torch.arange(len(right)), truth.spectype]
     found = {
         "spectra": float(len(right)),
         "class_accuracy": float(right.mean()),
@@ -80,11 +66,11 @@ def figures(beliefs: Beliefs, truth: Truth, temperature: float = 1.0) -> dict[st
         "class_calibration_error": calibration_error(probability, right),
     }
     if truth.allowed is not None:
-        best = beliefs.subclass.softmax(-1).mean(0).argmax(1).numpy()
-        found["subclass_accuracy"] = float(truth.allowed[np.arange(len(best)), best].mean())
-    bins = z_to_bin(torch.from_numpy(truth.z))
+        best = beliefs.subclass.softmax(-1).mean(0).argmax(1)
+        found["subclass_accuracy"] = float(truth.allowed[torch.arange(len(best)), best].double().mean())
+    bins = z_to_bin(truth.z)
     for spectype, head in (("GALAXY", beliefs.z_galaxy), ("QSO", beliefs.z_qso)):
-        rows = torch.from_numpy(truth.spectype == CLASSES.index(spectype))
+        rows = truth.spectype == CLASSES.index(spectype)
         if rows.any():
             best_bin = head[:, rows].softmax(-1).mean(0).argmax(1)
             hit = (best_bin - bins[rows]).abs() < Z_HIT_BINS

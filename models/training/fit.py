@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.classifier import CLASSES, Classifier, Outputs, save, z_to_bin
-from models.training.dataset import Dataset
+from models.training.dataset import Truth
 
 Z_WEIGHT = 0.35
 FLATNESS_WEIGHT = 0.01
@@ -35,24 +35,6 @@ class Recipe:
     weight_decay: float = 0.02
 
 
-@dataclass(frozen=True)
-class Truth:
-    """What a batch should come out as."""
-
-    allowed: Tensor  # (B, 18) bool
-    spectype: Tensor  # (B,) index into CLASSES
-    z_bin: Tensor  # (B,) fractional bin
-
-    @classmethod
-    def of(cls, data: Dataset) -> Truth:
-        """Take the truth out of a data set."""
-        z_bin = z_to_bin(torch.from_numpy(data.z)).float()
-        return cls(torch.from_numpy(data.allowed), torch.from_numpy(data.spectype), z_bin)
-
-    def __getitem__(self, rows: Tensor) -> Truth:
-        return Truth(self.allowed[rows], self.spectype[rows], self.z_bin[rows])
-
-
 def z_target(z_bin: Tensor, bins: int) -> Tensor:
     """Spread each redshift over its neighbouring bins as a Gaussian, shape (B, bins)."""
     distance = torch.arange(bins, device=z_bin.device)[None] - z_bin[:, None]
@@ -65,20 +47,16 @@ def loss(outputs: Outputs, truth: Truth) -> Tensor:
 
     A mock that may be of several subclasses asks only that their sum be one: an ambiguous one does no harm.
     """
+    assert truth.allowed is not None
     log_p = outputs.subclass.float().log_softmax(1)
     right = torch.logsumexp(log_p.masked_fill(~truth.allowed, -1e9), 1)
     total = -right.mean() - FLATNESS_WEIGHT * log_p.mean()
     for spectype, head in (("GALAXY", outputs.z_galaxy), ("QSO", outputs.z_qso)):
         rows = truth.spectype == CLASSES.index(spectype)
-        target = z_target(truth.z_bin[rows], head.shape[1])
+        target = z_target(z_to_bin(truth.z[rows]).float(), head.shape[1])
         entropy = -(target * head[rows].float().log_softmax(1)).sum()
         total = total + Z_WEIGHT * entropy / len(log_p)
     return total
-
-
-def channels_of(data: Dataset) -> Tensor:
-    """Channels of a whole data set in half precision, (n, 4, N_COARSE): 9 kB a spectrum."""
-    return torch.cat([block.half() for block in data.blocks()])
 
 
 class Trainer:
@@ -129,6 +107,8 @@ class Trainer:
 
     def run_epoch(self, channels: Tensor, truth: Truth) -> float:
         """Go once through the mocks in an order of the epoch's own; returns the mean loss."""
+        # An epoch is the same whether training was interrupted before it or not.
+        torch.manual_seed(self.recipe.seed + 1000 * self.epoch)
         self.network.train()
         total, batches = 0.0, 0
         for rows in batches_of(len(channels), self.recipe.batch, self.recipe.seed + 1000 * self.epoch):
@@ -155,7 +135,8 @@ def batches_of(n: int, size: int, seed: int) -> Iterator[Tensor]:
 
 def fit(
     recipe: Recipe,
-    data: Dataset,
+    channels: Tensor,
+    truth: Truth,
     folder: Path,
     name: str,
     report: Callable[[str, int, float, float], None] = lambda *_: None,
@@ -164,11 +145,12 @@ def fit(
 
     Parameters
     ----------
+    channels
+        Shape (n, 4, N_COARSE).
     report
         Told name, epoch, loss and seconds after each epoch.
     """
-    channels, truth = channels_of(data), Truth.of(data)
-    trainer = Trainer(recipe, len(data) // recipe.batch, folder / f"{name}.checkpoint")
+    trainer = Trainer(recipe, len(channels) // recipe.batch, folder / f"{name}.checkpoint")
     while trainer.epoch < recipe.epochs:
         started = time.monotonic()
         mean_loss = trainer.run_epoch(channels, truth)
