@@ -7,6 +7,7 @@
     +-- AnalysisError            the networks fail whatever they are given
     +-- UnreachableError         Kafka or Redis does not answer
     +-- DeliveryError            results could not be published or committed
+    |   +-- SlotTakenError       another worker runs under this worker's name
     +-- StackError               the local Kafka or Redis could not be started or kept
 
 Each message names what was wrong, where, and what to do. Bytes that are no message of ours raise
@@ -51,6 +52,15 @@ class UnreachableError(SpectraqError):
 
 class DeliveryError(SpectraqError):
     """Results could not be published, or their offsets not committed."""
+
+
+class SlotTakenError(DeliveryError):
+    """Another worker has taken this one's slot, so nothing that this one does counts any more."""
+
+    def __init__(self, slot: str) -> None:
+        super().__init__(
+            f"another worker runs in slot {slot!r}, so this one ends; give each worker its own --slot"
+        )
 
 
 class StackError(SpectraqError):

@@ -61,12 +61,12 @@ class StallWatch:
         if not self._joined:
             if quiet_s > self._settings.rejoin_s:
                 return self._free(f"outside the group for {quiet_s:.0f} s")
-            return "joining the group"
+            return self._consumer.trouble or "joining the group"
         if in_hand:
             self._quiet_since = time.monotonic()  # the watchdog looks after what is in hand
         elif quiet_s > self._settings.stall_s:
             return self._look_for_lag(quiet_s)
-        return ""
+        return self._consumer.trouble
 
     def _look_for_lag(self, quiet_s: float) -> str:
         try:

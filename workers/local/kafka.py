@@ -97,7 +97,7 @@ class Kafka:
         if not template.exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             command = self.distribution.java_command(
-                "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)
+                "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)
             )
             done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
             if done.returncode:

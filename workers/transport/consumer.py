@@ -22,7 +22,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import FencedInstanceIdError, KafkaError, KafkaTimeoutError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
-from workers.errors import DeliveryError
+from workers.errors import SlotTakenError
 from workers.settings import Settings
 from workers.transport.connection import administrator, client_options, close_quietly, reaching
 from workers.transport.epoch import Epoch
@@ -42,6 +42,8 @@ COMMITTED_S = 2.0
 """Committed offsets are asked for again after this, with a poll between that keeps us in the group."""
 
 LEAVING_S = 2.0
+LOOK_S = 1.0
+SILENT_LOOKS = 3
 MARGIN_S = 2.0
 """A call that has a deadline of its own gets this much more before the watchdog gives it up."""
 
@@ -88,6 +90,11 @@ class Consumer:
             self._deadline("connecting the consumer", settings.kafka.bootstrap_timeout_s),
         ):
             self._client = KafkaConsumer(**_options(settings))
+        metrics = self._client.metrics(raw=True)
+        self._heartbeat = next(m for name, m in metrics.items() if name.name == "last-heartbeat-seconds-ago")
+        self._looked = time.monotonic()
+        self._settled_looks = self._silent_looks = 0
+        self.trouble = ""  # why the last poll failed
         self._subscribe()
 
     # -- the group -----------------------------------------------------------------------------------------
@@ -122,7 +129,7 @@ class Consumer:
 
         Raises
         ------
-        DeliveryError
+        SlotTakenError
             Where another worker has taken our slot.
         """
         timeout_ms = max(int(timeout_s * 1000), 0 if self.joined else JOINING_POLL_MS)
@@ -130,15 +137,15 @@ class Consumer:
             with self._deadline("poll", self._settings.kafka.session_timeout_s):
                 found = self._client.poll(timeout_ms=timeout_ms)
         except FencedInstanceIdError as error:
-            slot = self._settings.worker.slot
-            raise DeliveryError(
-                f"another worker runs in slot {slot!r}, so this one ends; give each worker its own --slot"
-            ) from error
+            raise SlotTakenError(self._settings.worker.slot) from error
         except KafkaError as error:
             log.warning("poll_failed", error=str(error))
+            self.trouble = str(error)
             time.sleep(JOINING_POLL_MS / 1000)
-            found = {}
+            return []
+        self.trouble = ""
         self._note_membership()
+        self._look_for_a_usurper()
         return [_record(record) for records in found.values() for record in records]
 
     def rewind(self) -> Offsets | None:
@@ -176,6 +183,8 @@ class Consumer:
         try:
             with self._deadline("commit"):
                 self._client.commit(entries, timeout_ms=int(self._call_s * 1000))
+        except FencedInstanceIdError as error:
+            raise SlotTakenError(self._settings.worker.slot) from error
         except KafkaError as error:
             self._epoch.move(f"commit failed: {type(error).__name__}")
             return False
@@ -269,6 +278,27 @@ class Consumer:
         if before is not None and _identity(before) != _identity(now):
             # a rebalance that leaves our partitions alone calls no listener, but fences what is in hand
             self._epoch.move("membership changed")
+        if now.state != MemberState.STABLE or before is None or _identity(before) != _identity(now):
+            self._settled_looks = 0
+
+    def _look_for_a_usurper(self) -> None:
+        """Raise where the client has silently given up its heartbeats, as it does when its slot is taken.
+
+        It would go on fetching for ever, and nothing it publishes or commits would count. Looks are counted,
+        not seconds, so that a process that was stopped for a while is not taken for one.
+        """
+        now = time.monotonic()
+        if now - self._looked < LOOK_S:
+            return
+        self._looked = now
+        patience_s = (
+            self._settings.kafka.session_timeout_s / 2 + LOOK_S
+        )  # twice the time between two heartbeats
+        self._settled_looks += 1
+        silent = self._settled_looks * LOOK_S > patience_s and self._heartbeat.value() > patience_s
+        self._silent_looks = self._silent_looks + 1 if silent else 0
+        if self._silent_looks >= SILENT_LOOKS:
+            raise SlotTakenError(self._settings.worker.slot)
 
     def _deadline(self, what: str, seconds: float | None = None) -> Any:
         return self._watchdog.deadline((seconds or self._call_s) + MARGIN_S, f"consumer: {what}")
