@@ -37,7 +37,10 @@ def problems(folder: Path = AVRO) -> list[str]:
     """List what forbids a release of the schemas in a folder, one line each; empty is good."""
     released = _released(folder)
     found = list(_edited(folder, released))
-    versions = list(read_schemas(folder))
+    try:
+        versions = list(read_schemas(folder))
+    except ValueError as error:
+        return [*found, str(error)]
     for schema in versions:
         found += _labels(schema)
     for older, newer in itertools.product(versions, versions):
@@ -96,7 +99,7 @@ def _labels(schema: Schema) -> Iterator[str]:
         if document.get(label) != wanted:
             yield f"{where}: {label} is {document.get(label)!r} and must be {wanted!r}"
     for path, field in _fields(document, ""):
-        if not UNIT.search(field.get("doc", "")):
+        if _unit(field) is None:
             yield f"{where}: the doc of {path} must end with its unit: 'Unit: angstrom.', 'Unit: none.'"
 
 
@@ -151,9 +154,14 @@ def _changed_fields(older: list[Any], newer: list[Any], path: str) -> Iterator[s
         yield f"the fields of {path or 'the record'} changed their order"
     for name in before.keys() & after.keys():
         yield from _changed(before[name]["type"], after[name]["type"], prefix + name)
-        units = [UNIT.findall(field[name].get("doc", "")) for field in (before, after)]
-        if units[0] != units[1]:
-            yield f"{prefix}{name} changed its unit from {units[0]} to {units[1]}"
+        one, other = _unit(before[name]), _unit(after[name])
+        if one != other:
+            yield f"{prefix}{name} changed its unit from {one} to {other}"
+
+
+def _unit(field: dict[str, Any]) -> str | None:
+    match = UNIT.search(field.get("doc", ""))
+    return match and match[1]
 
 
 def _kind(part: Any) -> str:

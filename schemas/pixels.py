@@ -103,7 +103,7 @@ def _as_list(array: NDArray[Any]) -> list[float | int | None]:
     return numbers
 
 
-_as_json = PlainSerializer(_as_list, return_type=list[float | int | None], when_used="json")
+_as_json = PlainSerializer(_as_list, return_type=list, when_used="json")
 
 Float32Pixels = Annotated[NDArray[np.float32], PlainValidator(_pixels("<f4")), _as_json]
 Float64Pixels = Annotated[NDArray[np.float64], PlainValidator(_pixels("<f8")), _as_json]

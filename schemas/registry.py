@@ -15,6 +15,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
 
 RECORDS = {
     "Spectrum": 1,
@@ -95,7 +96,13 @@ def written_with(number: int) -> Written | None:
 
 
 def read_schemas(folder: Traversable) -> Iterator[Schema]:
-    """Read every `Record/major.minor.avsc` of a folder."""
+    """Read every `Record/major.minor.avsc` of a folder.
+
+    Raises
+    ------
+    ValueError
+        Naming the file that is no schema, and why.
+    """
     for record in sorted(folder.iterdir(), key=lambda item: item.name):
         if record.is_dir():
             for file in sorted(record.iterdir(), key=lambda item: item.name):
@@ -104,6 +111,10 @@ def read_schemas(folder: Traversable) -> Iterator[Schema]:
 
 
 def _read(record: str, file: Traversable) -> Schema:
-    document = json.loads(file.read_text(encoding="utf-8"))
-    major, minor = file.name.removesuffix(".avsc").split(".")
-    return Schema(record, int(major), int(minor), document, fastavro.parse_schema(document, named_schemas={}))
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        major, minor = map(int, file.name.removesuffix(".avsc").split("."))
+        parsed = fastavro.parse_schema(document, named_schemas={})
+    except (ValueError, SchemaParseException, UnknownType) as error:
+        raise ValueError(f"{record}/{file.name} is no schema: {error}") from error
+    return Schema(record, major, minor, document, parsed)
