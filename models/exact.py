@@ -1,8 +1,8 @@
 """Exact gains at a few lags around a guess, spectrum by spectrum, each with its own basis.
 
-Correlations at 2R + 1 neighbouring lags are the diagonals of small matrix products: a block of BLOCK pixels of
-the data times the BLOCK + 2R pixels of the template that can meet it (a blocked Toeplitz product). It equals
-the transform of `scan.py` at those lags, and is quicker where only a few lags are wanted.
+Correlations at 2R + 1 neighbouring lags are the diagonals of small matrix products: a block of BLOCK pixels
+of the data times the BLOCK + 2R pixels of the template that can meet it (a blocked Toeplitz product). It
+equals the transform of `scan.py` at those lags, and is quicker where only a few lags are wanted.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 LOGLAM0 = 3.5563  # 3600 angstrom
 DLOGLAM = 1e-4  # 69 km/s a pixel
-N_PIXELS = 4608  # to 10401 angstrom; 4608 = 2**9 * 9 splits evenly into blocks of 4, 16 and 64
+N_PIXELS = 4608  # to 10399 angstrom; 4608 = 2**9 * 9 splits evenly into blocks of 4, 16 and 64
 REBIN = 4
 N_COARSE = N_PIXELS // REBIN
 

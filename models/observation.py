@@ -65,11 +65,16 @@ class Observation:
                 "length_mismatch",
                 f"arrays differ in length: wavelength {self.wavelength.size}, flux {n}, ivar {ivar}",
             )
-        if not (np.isfinite(self.wavelength).all() and (np.diff(self.wavelength) > 0).all() and self.wavelength[0] > 0):
+        if not (
+            np.isfinite(self.wavelength).all()
+            and (np.diff(self.wavelength) > 0).all()
+            and self.wavelength[0] > 0
+        ):
             raise UnusableSpectrum("bad_wavelength", "wavelengths must be finite, positive and ascending")
         good = int(self.good().sum())
         if good < MIN_GOOD_PIXELS:
             raise UnusableSpectrum(
                 "no_good_pixels",
-                f"{good} of {n} pixels are finite with a positive ivar; at least {MIN_GOOD_PIXELS} are needed",
+                f"{good} of {n} pixels are finite with a positive ivar; "
+                f"at least {MIN_GOOD_PIXELS} are needed",
             )

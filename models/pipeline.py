@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from models import shipped
+import torch
+
+from models import eigenspectra, shipped
+from models.analysis import Analyst
+from models.anomaly import Judge
 from models.answer import Answer
-from models.observation import Observation
+from models.answering import answers, model_spectra
+from models.ensemble import Ensemble
+from models.observation import MIN_GOOD_PIXELS, Observation, UnusableSpectrum
+from models.preprocess import Gridded, grid_batch
+
+ROWS_A_BLOCK = {"cpu": 16, "cuda": 256}
+"""Rows worked on together: on a CPU what stays in a core's cache, on a GPU what fills it."""
 
 
 class Pipeline:
@@ -16,16 +29,24 @@ class Pipeline:
     Attributes
     ----------
     digest
-        SHA-256 (hex) of all weights and constants: two pipelines with the same digest give the same answers.
+        SHA-256 (hex) of all weights and of the code's version: the same digest gives the same answers.
     version
         The package's version.
     members
         The names of the networks of the ensemble.
     """
 
-    digest: str
-    version: str
-    members: tuple[str, ...]
+    def __init__(self, analyst: Analyst, judge: Judge, digest: str, threads: int) -> None:
+        self.digest = digest
+        self.version = importlib.metadata.version("spectraq")
+        self.members = analyst.ensemble.members
+        self._analyst = analyst
+        self._judge = judge
+        self._threads = threads
+        # One single-threaded worker a core beats one many-threaded worker, and its sums never change order.
+        self._workers = ThreadPoolExecutor(
+            threads, "spectraq", initializer=torch.set_num_threads, initargs=(1,)
+        )
 
     @classmethod
     def load(cls, weights: Path | None = None, device: str = "cpu", threads: int = 0) -> Pipeline:
@@ -43,10 +64,20 @@ class Pipeline:
         Raises
         ------
         models.shipped.MissingWeightsError
-            Where the folder lacks a network or the eigenspectra.
+            Where the folder lacks a network, the eigenspectra or the reference of normal spectra.
+        ValueError
+            Where the device is not there.
         """
-        shipped.required(weights or shipped.FOLDER, "classifier*.safetensors")
-        raise NotImplementedError
+        folder = weights or shipped.FOLDER
+        place = torch.device(device)
+        if place.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device {device!r}: this machine has no usable CUDA device; use device 'cpu'")
+        ensemble = Ensemble.load(folder, place)
+        analyst = Analyst(ensemble, eigenspectra.load(folder), place, ROWS_A_BLOCK[place.type])
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        one_stream = place.type == "cuda"
+        identity = shipped.digest(folder, importlib.metadata.version("spectraq"))
+        return cls(analyst, Judge.load(folder, place), identity, 1 if one_stream else threads or cores)
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
         """Return one answer for each observation, in the order given.
@@ -65,4 +96,34 @@ class Pipeline:
         models.observation.UnusableSpectrum
             For the first observation that can't be analysed.
         """
-        raise NotImplementedError
+        for observation in observations:
+            observation.check()
+        parts = [part for part in _shares(observations, self._threads) if part]
+        done = self._workers.map(lambda part: self._analyze(part, with_model), parts)
+        return [answer for part in done for answer in part]
+
+    def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:
+        gridded = grid_batch(observations, self._analyst.device)
+        _check_on_grid(gridded)
+        with torch.inference_mode():
+            analysis = self._analyst.analyze(gridded, everything=with_model)
+            verdicts = self._judge.judge(analysis)
+            fitted = model_spectra(analysis, self._analyst.lags) if with_model else None
+            return answers(analysis, verdicts, self._judge.reference, fitted)
+
+
+def _shares(observations: Sequence[Observation], n: int) -> list[Sequence[Observation]]:
+    """Cut into n runs of nearly equal length."""
+    size = -(-len(observations) // n)
+    return [observations[i * size : (i + 1) * size] for i in range(n)]
+
+
+def _check_on_grid(gridded: Gridded) -> None:
+    """Raise for a spectrum that has too little of the wavelengths that are analysed."""
+    good = (gridded.ivar > 0).sum(1)
+    if int(good.min()) < MIN_GOOD_PIXELS:
+        raise UnusableSpectrum(
+            "no_good_pixels",
+            f"{int(good.min())} usable pixels between 3600 and 10400 angstrom; "
+            f"at least {MIN_GOOD_PIXELS} are needed",
+        )

@@ -27,12 +27,13 @@ N_CHANNELS = 4
 
 @dataclass(frozen=True, slots=True)
 class Gridded:
-    """A batch on the common grid, in the units it came in."""
+    """A batch on the common grid, in a unit near one."""
 
     flux: torch.Tensor  # (B, N_PIXELS)
     ivar: torch.Tensor  # (B, N_PIXELS), zero where unused
     offset: torch.Tensor  # (B,) float64, sub-pixel offset of `grid.place`
     noise_estimated: torch.Tensor  # (B,) bool
+    unit: torch.Tensor  # (B,) float64, what the observation's own flux was divided by
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,13 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
     flux = np.zeros((len(observations), N_PIXELS), np.float32)
     ivar = np.zeros((len(observations), N_PIXELS), np.float32)
     offset = np.zeros(len(observations))
+    unit = np.ones(len(observations))
     for row, observation in enumerate(observations):
         one_flux, one_ivar, offset[row] = grid_one(observation)
         # Units may put flux at 1e-17 and ivar at 1e34: single precision needs them near one.
         used = one_ivar > 0
         level = float(np.median(np.abs(one_flux[used]))) if used.any() else 1.0
-        level = level if level > 0 else 1.0
+        unit[row] = level = level if level > 0 else 1.0
         flux[row], ivar[row] = one_flux / level, np.minimum(one_ivar * level**2, 1e12)
     estimated = torch.tensor([observation.ivar is None for observation in observations])
     return Gridded(
@@ -121,6 +123,7 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
         torch.from_numpy(ivar).to(device),
         torch.from_numpy(offset),
         estimated,
+        torch.from_numpy(unit),
     )
 
 

@@ -12,6 +12,8 @@ from models.grid import DLOGLAM
 
 DISTINCT_COARSE_PIXELS = 6
 """Two minima closer than this many coarse pixels (1650 km/s) are one."""
+FLAT = 1e-4
+"""Curvature below which chi2 says nothing of the redshift; keeps the error bar finite."""
 NOTHING = -1e30
 """Score of a candidate that does not exist."""
 
@@ -84,4 +86,4 @@ def sigma_lnz(curvature: torch.Tensor, kappa: torch.Tensor, pixels: float) -> to
         Grid pixels in a curve pixel.
     """
     step = pixels * DLOGLAM * math.log(10)
-    return step * torch.sqrt(2 * kappa / curvature.clamp_min(1e-9))
+    return step * torch.sqrt(2 * kappa / curvature.clamp_min(FLAT))

@@ -21,8 +21,7 @@ CONTINUUM_TERMS = 3
 
 def fft_length(n: int) -> int:
     """Smallest length of at least n whose only prime factors are 2 and 3, which transforms fast."""
-    lengths = [2**a * 3**b for a in range(20) for b in range(3)]
-    return min(length for length in lengths if length >= n)
+    return min(length for a in range(20) for b in (1, 3, 9) if (length := b << a) >= n)
 
 
 def lag_of(z: float) -> float:

@@ -1,0 +1,172 @@
+"""One batch from gridded spectra to numbers: networks, scans, decision, refined redshift, best fit.
+
+Every step runs on blocks of a fixed number of rows, the last one filled up by repeating a row: a spectrum
+meets the same kernels whatever else is in the batch, so its answer does not depend on the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from models.candidates import Candidates, ScannedClass, Stars
+from models.classifier import CLASSES, STAR_TYPES
+from models.continuum import Continuum
+from models.decide import GALAXY, QSO, STAR, Decision, decide, to_scan
+from models.eigenspectra import Basis
+from models.ensemble import Ensemble, Opinion
+from models.exact import Templates
+from models.fit import Fit, fit, interpolated
+from models.grid import N_PIXELS, REBIN
+from models.preprocess import Gridded, Prepared, prepare
+from models.refine import parabola, sigma_lnz
+from models.rows import joined, rows_of
+from models.scan import CONTINUUM_TERMS
+
+FINE_RADIUS = 4
+"""Exact gains are taken this many grid pixels around the coarse minimum: one coarse pixel."""
+MARGIN_PIXELS = 16
+"""What templates reach beyond the searched lags, for the windows of the fine search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything that is known of a batch of B spectra."""
+
+    gridded: Gridded
+    prepared: Prepared
+    opinion: Opinion
+    found: tuple[Candidates, ...]  # by class, in the order of CLASSES
+    decision: Decision
+    lag: torch.Tensor  # (B,) float64, the answer's, in grid pixels, sub-pixel offset not included
+    sigma: torch.Tensor  # (B,) one standard deviation of ln(1 + z), from chi2 alone
+    at_limit: torch.Tensor  # (B,) bool
+    kappa: torch.Tensor  # (B,) max(1, chi2/dof) on coarse pixels
+    fit: Fit
+
+
+class Analyst:
+    """The networks and bases on one device.
+
+    Parameters
+    ----------
+    block
+        Rows that are worked on together: small enough that they stay in a core's cache.
+    """
+
+    def __init__(
+        self, ensemble: Ensemble, bases: dict[str, Basis], device: torch.device, block: int = 16
+    ) -> None:
+        self.ensemble = ensemble
+        self.block = block
+        self.device = device
+        self.stars = Stars({n: basis for n, basis in bases.items() if basis.spectype == "STAR"}, device)
+        self.scans = {name: ScannedClass(bases[name], device) for name in ("GALAXY", "QSO")}
+        self.lags = (self.stars.lags, self.scans["GALAXY"].lags, self.scans["QSO"].lags)
+        self._templates = (
+            Templates(self.stars.flux, self.stars.first, FINE_RADIUS),
+            self._whole(bases["GALAXY"]),
+            self._whole(bases["QSO"]),
+        )
+
+    def _whole(self, basis: Basis) -> Templates:
+        lags = self.scans[basis.spectype].lags
+        first = -int(lags[-1]) - MARGIN_PIXELS
+        last = N_PIXELS - int(lags[0]) + MARGIN_PIXELS
+        return Templates(basis.window(first, last - first)[None].to(self.device), first, FINE_RADIUS)
+
+    def blocks(self, rows: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield rows in blocks: those that count, and those filled up to the block's size."""
+        for start in range(0, len(rows), self.block):
+            part = rows[start : start + self.block]
+            yield part, torch.cat([part, part[:1].expand(self.block - len(part))])
+
+    @torch.inference_mode()
+    def analyze(self, gridded: Gridded, everything: bool = False) -> Analysis:
+        """Analyse a batch.
+
+        Parameters
+        ----------
+        everything
+            Also fill the chi2(z) curves of classes that the answer does not need.
+        """
+        n = len(gridded.flux)
+        every = torch.arange(n, device=self.device)
+        prepared, opinion = self._asked(gridded, every)
+        wanted = to_scan(opinion)
+        found = tuple(self._search(c, prepared, opinion, wanted[:, c]) for c in range(len(CLASSES)))
+        freedom = (prepared.coarse_ivar > 0).sum(1)
+        decision = decide(opinion, found, freedom)
+        if everything:
+            for c, mine in enumerate(found):
+                other = self._search(c, prepared, opinion, ~wanted[:, c])
+                mine.curve[~wanted[:, c]] = other.curve[~wanted[:, c]]
+        chi2 = torch.stack([c.chi2[:, 0] for c in found])[decision.spectype, every]
+        kappa = (chi2 / freedom.clamp_min(10)).clamp_min(1)
+        lag = torch.stack([c.lag[:, 0] for c in found])[decision.spectype, every]
+        curvature = torch.stack([c.curvature[:, 0] for c in found])[decision.spectype, every]
+        sigma = sigma_lnz(curvature, kappa, REBIN)
+        at_limit = torch.stack([c.at_limit[:, 0] for c in found])[decision.spectype, every]
+        best = Fit.empty(n, self._templates[GALAXY].flux.shape[1], self.device)
+        for c in range(len(CLASSES)):
+            rows = torch.nonzero(decision.spectype == c)[:, 0]
+            self._finish(c, prepared, found[c].basis[:, 0], rows, lag, sigma, best)
+        return Analysis(gridded, prepared, opinion, found, decision, lag, sigma, at_limit, kappa, best)
+
+    def _asked(self, gridded: Gridded, every: torch.Tensor) -> tuple[Prepared, Opinion]:
+        """Prepare every row and ask the networks."""
+        prepared, opinions = [], []
+        for part, filled in self.blocks(every):
+            ready = prepare(rows_of(gridded, filled))
+            opinions.append(rows_of(self.ensemble.ask(ready.channels), slice(len(part)), dim=1))
+            prepared.append(rows_of(ready, slice(len(part))))
+        return joined(prepared), joined(opinions, dim=1)
+
+    def _search(self, c: int, prepared: Prepared, opinion: Opinion, wanted: torch.Tensor) -> Candidates:
+        """Find the candidates of one class for the rows that want it."""
+        found = Candidates.empty(len(wanted), len(self.lags[c]), self.device)
+        for part, filled in self.blocks(torch.nonzero(wanted)[:, 0]):
+            flux, ivar = prepared.coarse_flux[filled], prepared.coarse_ivar[filled]
+            continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
+            if c == STAR:
+                probability = opinion.subclass[:, filled, : len(STAR_TYPES)].mean(0)
+                found.put(part, self.stars.search(flux, ivar, continuum, probability))
+            else:
+                posterior = (opinion.z_galaxy if c == GALAXY else opinion.z_qso)[:, filled].mean(0)
+                found.put(part, self.scans[CLASSES[c]].search(flux, ivar, continuum, posterior))
+        return found
+
+    def _finish(
+        self,
+        c: int,
+        prepared: Prepared,
+        basis: torch.Tensor,
+        rows: torch.Tensor,
+        lag: torch.Tensor,
+        sigma: torch.Tensor,
+        best: Fit,
+    ) -> None:
+        """Refine the redshifts of rows of one class and fit them; writes to lag, sigma and best."""
+        templates = self._templates[c]
+        for part, filled in self.blocks(rows):
+            flux, ivar, which, at = prepared.flux[filled], prepared.ivar[filled], basis[filled], lag[filled]
+            if c != QSO:  # broad lines gain nothing from single pixels: the coarse parabola is better
+                at, width = self._refined(templates, flux, ivar, which, at)
+                lag[part], sigma[part] = at[: len(part)], width[: len(part)]
+            best.put(part, fit(flux, ivar, interpolated(templates, which, at)))
+
+    @staticmethod
+    def _refined(
+        templates: Templates, flux: torch.Tensor, ivar: torch.Tensor, which: torch.Tensor, lag: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Lag and its error by exact gains at single pixels."""
+        continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
+        centre = lag.round().long()
+        gain = templates.gain(flux, ivar, continuum, which, centre)
+        peak = parabola(gain, gain.argmax(1, keepdim=True))
+        freedom = (ivar > 0).sum(1).clamp_min(10)
+        kappa = ((continuum.chi2 - peak.height[:, 0]) / freedom).clamp_min(1)
+        refined = centre - templates.radius + peak.index[:, 0]
+        return refined, sigma_lnz(peak.curvature[:, 0], kappa, 1)

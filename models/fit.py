@@ -1,0 +1,95 @@
+"""The best fit at the answer's redshift: amplitudes, model and its error, and what chi2 is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from models.continuum import chebyshev
+from models.exact import Templates
+from models.grid import N_PIXELS
+from models.scan import CONTINUUM_TERMS
+
+RIDGE = 1e-5
+"""As in `amplitudes.py`: what a short spectrum can't tell apart must not cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fit of B spectra, in their scaled flux."""
+
+    model: torch.Tensor  # (B, N_PIXELS)
+    sigma: torch.Tensor  # (B, N_PIXELS) one standard deviation of the model
+    coefficients: torch.Tensor  # (B, K + P): eigenspectra, then Chebyshev polynomials
+    chi2: torch.Tensor  # (B,)
+
+    @classmethod
+    def empty(cls, n: int, k: int, device: torch.device) -> Fit:
+        """Nothing yet for n spectra with at most k eigenspectra; `put` fills it."""
+        pixels = torch.zeros(n, N_PIXELS, device=device)
+        coefficients = torch.zeros(n, k + CONTINUUM_TERMS, device=device)
+        return cls(pixels, pixels.clone(), coefficients, torch.zeros(n, device=device))
+
+    def put(self, rows: torch.Tensor, fitted: Fit) -> None:
+        """Write what was fitted for some rows in place."""
+        n, width = len(rows), fitted.coefficients.shape[1]
+        self.model[rows], self.sigma[rows] = fitted.model[:n], fitted.sigma[:n]
+        self.coefficients[rows, :width] = fitted.coefficients[:n]
+        self.chi2[rows] = fitted.chi2[:n]
+
+
+def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
+    """Templates at fractional lags by cubic convolution (Keys 1981), shape (B, K, N_PIXELS).
+
+    Parameters
+    ----------
+    templates
+        Of radius 2 or more.
+    which
+        Basis of each, int64, shape (B,).
+    lag
+        In grid pixels, float64, shape (B,).
+    """
+    whole = lag.floor()
+    x = (lag - whole).float()[:, None, None]
+    window = templates.cut(which, whole.long(), N_PIXELS)
+    r = templates.radius
+    # A template moved right by x takes its value from x to the left.
+    weights = (
+        -0.5 * x * (1 - x) ** 2,
+        1 + x**2 * (1.5 * x - 2.5),
+        0.5 * x * (1 + 4 * x - 3 * x**2),
+        -0.5 * x**2 * (1 - x),
+    )
+    steps = (1, 0, -1, -2)
+    parts = [
+        weight * window[:, :, r + s : r + s + N_PIXELS] for weight, s in zip(weights, steps, strict=True)
+    ]
+    return parts[0] + parts[1] + parts[2] + parts[3]
+
+
+def fit(flux: torch.Tensor, ivar: torch.Tensor, shapes: torch.Tensor) -> Fit:
+    """Fit eigenspectra and a polynomial continuum by weighted least squares.
+
+    Parameters
+    ----------
+    flux, ivar
+        Shape (B, N_PIXELS).
+    shapes
+        Eigenspectra at the redshift, shape (B, K, N_PIXELS).
+    """
+    smooth = chebyshev(N_PIXELS, CONTINUUM_TERMS, flux.device).expand(len(flux), -1, -1)
+    design = torch.cat([shapes, smooth], 1)  # (B, K + P, N)
+    weighted = design * ivar[:, None]
+    normal = torch.bmm(weighted, design.transpose(1, 2)).double()
+    vector = torch.bmm(weighted, flux[:, :, None]).double()
+    size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
+    ridge = RIDGE * torch.eye(normal.shape[1], dtype=normal.dtype, device=flux.device)
+    inverse = torch.linalg.inv(normal / (size[:, :, None] * size[:, None]) + ridge)
+    covariance = inverse / (size[:, :, None] * size[:, None])
+    coefficients = torch.bmm(covariance, vector)[..., 0].float()  # (B, K + P)
+    model = torch.bmm(coefficients[:, None], design)[:, 0]
+    variance = (torch.bmm(covariance.float(), design) * design).sum(1)
+    chi2 = (ivar * (flux - model).square()).sum(1)
+    return Fit(model, variance.clamp_min(0).sqrt(), coefficients, chi2)
