@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+
+from models import grid
+
+
+@pytest.fixture
+def desi_wavelength():
+    return np.arange(3600.0, 9824.0, 0.8)
+
+
+def test_pixels_are_evenly_spaced_in_log_wavelength():
+    assert grid.WAVELENGTH[0] == pytest.approx(3600, abs=0.5)
+    assert grid.WAVELENGTH[-1] == pytest.approx(10399, abs=1)
+    assert np.diff(np.log10(grid.WAVELENGTH)) == pytest.approx(1e-4)
+    assert grid.N_COARSE * grid.REBIN == grid.N_PIXELS
+
+
+def test_rebinning_loses_no_information_and_invents_none(desi_wavelength):
+    rng = np.random.default_rng(1)
+    ivar = rng.uniform(0.5, 2.0, desi_wavelength.size)
+    _, weight, _ = grid.rebin(desi_wavelength, np.ones(desi_wavelength.size), ivar)
+    used = weight > 0
+    low, high = grid.EDGES[:-1][used][0], grid.EDGES[1:][used][-1]
+    inside = (desi_wavelength > low) & (desi_wavelength < high)
+    assert weight.sum() == pytest.approx(ivar[inside].sum(), rel=1e-3)
+
+
+def test_rebinning_keeps_a_flat_spectrum_flat(desi_wavelength):
+    flux, weight, offset = grid.rebin(
+        desi_wavelength, np.full(desi_wavelength.size, 3.0), np.ones(desi_wavelength.size)
+    )
+    assert flux[weight > 0] == pytest.approx(3.0)
+    assert offset == 0
+
+
+def test_rebinning_gives_no_weight_to_masked_pixels(desi_wavelength):
+    flux = np.ones(desi_wavelength.size)
+    ivar = np.ones(desi_wavelength.size)
+    flux[2000:2100], ivar[2000:2100] = 1e6, 0.0
+    mean, weight, _ = grid.rebin(desi_wavelength, flux, ivar)
+    assert mean[weight > 0] == pytest.approx(1.0)
+    middle = np.searchsorted(grid.WAVELENGTH, desi_wavelength[2050])
+    assert weight[middle] == 0
+
+
+def test_rebinning_keeps_a_line_where_it_is(desi_wavelength):
+    centre = 6000.0
+    flux = np.exp(-0.5 * ((desi_wavelength - centre) / 4) ** 2)
+    mean, weight, _ = grid.rebin(desi_wavelength, flux, np.ones(desi_wavelength.size))
+    near = (np.abs(grid.WAVELENGTH - centre) < 25) & (weight > 0)
+    found = np.average(grid.WAVELENGTH[near], weights=mean[near] * np.gradient(grid.WAVELENGTH)[near])
+    assert found == pytest.approx(centre, abs=0.02)
+
+
+def test_rebinning_does_not_bridge_a_gap(desi_wavelength):
+    kept = (desi_wavelength < 5000) | (desi_wavelength > 5200)
+    wavelength = desi_wavelength[kept]
+    _, weight, _ = grid.rebin(wavelength, np.ones(wavelength.size), np.ones(wavelength.size))
+    gap = (grid.WAVELENGTH > 5005) & (grid.WAVELENGTH < 5195)
+    assert not weight[gap].any()
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, -0.45])
+def test_natively_sampled_pixels_are_placed_untouched_and_their_offset_kept(shift):
+    rng = np.random.default_rng(2)
+    pixels = np.arange(100, 3900)
+    wavelength = 10 ** (grid.LOGLAM0 + grid.DLOGLAM * (pixels + shift))
+    flux, ivar = rng.normal(size=pixels.size), rng.uniform(1, 2, pixels.size)
+    placed, weight, offset = grid.to_grid(wavelength, flux, ivar)
+    assert np.array_equal(placed[pixels], flux)
+    assert np.array_equal(weight[pixels], ivar)
+    assert offset == pytest.approx(shift, abs=1e-6)
+    # What is at a pixel is truly redder by the offset.
+    assert 10 ** (grid.LOGLAM[pixels] + offset * grid.DLOGLAM) == pytest.approx(wavelength, rel=1e-9)
+
+
+def test_pixels_beyond_the_grid_are_dropped():
+    pixels = np.arange(-50, grid.N_PIXELS + 50)
+    wavelength = 10 ** (grid.LOGLAM0 + grid.DLOGLAM * pixels)
+    _, weight, _ = grid.place(wavelength, np.ones(pixels.size), np.ones(pixels.size))
+    assert weight.sum() == grid.N_PIXELS
+
+
+def test_single_precision_loglam_is_recognised_as_native(desi_wavelength):
+    loglam = (3.5797 + 1e-4 * np.arange(3800)).astype(np.float32)
+    assert grid.is_native(10 ** loglam.astype(np.float64))
+    assert not grid.is_native(desi_wavelength)
+
+
+def test_coarse_pixels_are_means_weighted_by_ivar():
+    rng = np.random.default_rng(3)
+    flux = torch.from_numpy(rng.normal(size=(2, grid.N_PIXELS)))
+    ivar = torch.from_numpy(rng.uniform(0, 1, (2, grid.N_PIXELS)))
+    ivar[0, 40:44] = 0
+    mean, weight = grid.coarse(flux, ivar)
+    assert weight.sum(1).numpy() == pytest.approx(ivar.sum(1).numpy())
+    block = slice(4 * 7, 4 * 8)
+    assert float(mean[1, 7]) == pytest.approx(np.average(flux[1, block], weights=ivar[1, block]))
+    assert mean[0, 10] == 0 and weight[0, 10] == 0
