@@ -41,17 +41,25 @@ def up(
     from workers.settings import load_settings
 
     folder = data or load_settings().local.data
-    if not jars.is_fetched(folder):
-        stderr.print(f"Fetching Apache Kafka {jars.KAFKA_VERSION} into {folder} (43 MB, once)")
+    announce_fetch(folder)
     if fetch_only:
         jars.fetch(folder)
         return
-    with _terminated_as_interrupted(), LocalStack(folder, keep=keep) as stack:
+    with terminated_as_interrupted(), LocalStack(folder, keep=keep) as stack:
         code = run(command, stack) if command else _wait(stack)
     raise typer.Exit(code)
 
 
-class _terminated_as_interrupted:  # noqa: N801
+def announce_fetch(folder: Path) -> None:
+    """Say what takes half a minute the first time."""
+    from workers.local import jars
+
+    if not jars.is_fetched(folder):
+        message = f"Fetching Apache Kafka {jars.KAFKA_VERSION} into {folder} (43 MB, once)"
+        stderr.print(message, highlight=False)
+
+
+class terminated_as_interrupted:  # noqa: N801
     """Let SIGTERM end a `with` block as Ctrl-C does, so that the servers are stopped in order."""
 
     def __enter__(self) -> None:

@@ -1,0 +1,64 @@
+"""`spectraq bench`: how fast the networks and the codec are on this machine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+
+from workers.cli.output import print_json, print_table
+
+REPEATS = 5
+SIZES = (1, 16, 64, 256)
+
+
+def bench(
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: one for each core.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure this machine on simulated spectra: the median of five runs, all stages included.
+
+    Example: `spectraq bench --threads 1`
+    """
+    from models.pipeline import Pipeline
+    from schemas import codec
+    from schemas.spectrum import Spectrum
+    from workers import simulated
+    from workers.analysis import device as chosen
+
+    pipeline = Pipeline.load(device=chosen(device), threads=threads)
+    pairs = list(simulated.spectra(max(SIZES), seed=1))
+    observations = [made.observation for _, made in pairs]
+    ms = {
+        size: 1e3 * _median(lambda size=size: pipeline.analyze(observations[:size])) / size for size in SIZES
+    }  # type: ignore[misc]
+    spectrum = pairs[0][0]
+    body = codec.encode(spectrum)
+    microseconds = {
+        "encode": 1e6 * _median(lambda: codec.encode(spectrum)),
+        "decode": 1e6 * _median(lambda: codec.decode(body, expect=Spectrum)),
+    }
+    if as_json:
+        print_json({"analyse_ms": ms, "codec_us": microseconds, "pixels": spectrum.n_pixels})
+        return
+    single = ms[SIZES[0]]
+    rows = [(size, f"{value:.2f}", f"{single / value:.1f}") for size, value in ms.items()]
+    print_table(("batch#", "ms a spectrum#", "times faster than alone#"), rows)
+    typer.echo(
+        f"\none spectrum of {spectrum.n_pixels} pixels: encode {microseconds['encode']:.0f} us,"
+        f" decode {microseconds['decode']:.0f} us"
+    )
+
+
+def _median(work: Callable[[], object]) -> float:
+    work()  # the first run allocates
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

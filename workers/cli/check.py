@@ -1,0 +1,102 @@
+"""`spectraq check`: can everything be reached?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli.output import print_json, stdout
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
+
+
+def check(
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Try Kafka, the topics, Redis, the networks and the device: one line each, exit code 1 if one fails.
+
+    Example: `spectraq up -- spectraq check`
+    """
+    from workers import log
+    from workers.settings import load_settings
+
+    settings = load_settings(config)
+    log.configure(settings.log)
+    found = {name: _tried(one, settings) for name, one in CHECKS.items()}
+    if as_json:
+        print_json({name: {"ok": ok, "message": message} for name, (ok, message) in found.items()})
+    else:
+        for name, (ok, message) in found.items():
+            mark = "[green]ok[/green]    " if ok else "[red]FAILED[/red]"
+            stdout.print(f"{mark} {name:8s}", end=" ")
+            stdout.print(message, markup=False, highlight=False)
+    if not all(ok for ok, _ in found.values()):
+        raise typer.Exit(1)
+
+
+def _tried(one: Callable[[Settings], str], settings: Settings) -> tuple[bool, str]:
+    try:
+        return True, one(settings)
+    # Whatever goes wrong with a part is what this command is there to say.
+    except Exception as error:
+        return False, " ".join(str(error).split()) or type(error).__name__
+
+
+def _kafka(settings: Settings) -> str:
+    from workers.transport.connection import administrator
+
+    with administrator(settings.kafka) as client:
+        brokers = client.describe_cluster()["brokers"]
+    return f"{len(brokers)} broker{'s' if len(brokers) != 1 else ''} at {settings.kafka.bootstrap_servers}"
+
+
+def _topics(settings: Settings) -> str:
+    from workers.transport.topics import list_topics, require_topics
+
+    require_topics(settings)
+    topics = list_topics(settings)
+    return f"{len(topics)} topics, {topics[0].partitions} partitions of spectra"
+
+
+def _redis(settings: Settings) -> str:
+    from workers.cache import connect
+    from workers.cli.config import mask
+
+    if not settings.redis.enabled:
+        return "switched off (redis.enabled): every spectrum is analysed anew"
+    address = mask(settings.redis.url.get_secret_value())
+    client = connect(settings.redis)
+    try:
+        client.ping()
+    except Exception as error:
+        raise RuntimeError(f"{address} does not answer ({error}); check redis.url") from error
+    finally:
+        client.close()
+    return f"answers at {address}"
+
+
+def _networks(settings: Settings) -> str:
+    from models.pipeline import Pipeline
+
+    pipeline = Pipeline.load()
+    return f"{', '.join(pipeline.members)} (version {pipeline.version}, digest {pipeline.digest[:12]})"
+
+
+def _device(settings: Settings) -> str:
+    from workers.analysis import device
+
+    return f"{device(settings.worker.device)} (worker.device is {settings.worker.device})"
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "kafka": _kafka,
+    "topics": _topics,
+    "redis": _redis,
+    "networks": _networks,
+    "device": _device,
+}

@@ -1,0 +1,61 @@
+"""`spectraq config`: the settings in force, and where each came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, SecretStr
+
+from workers.cli.output import print_json, print_table
+
+
+def config(
+    file: Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print every setting, its value and its origin; secrets are masked.
+
+    Example: `SPECTRAQ_WORKER__BATCH_SPECTRA=256 spectraq config`
+    """
+    from workers.settings import load_settings, where
+
+    settings = load_settings(file)
+    values = leaves(settings)
+    origins = where(settings)
+    if as_json:
+        print_json({key: {"value": value, "origin": origins[key]} for key, value in values.items()})
+        return
+    rows = [(key, "" if value is None else value, origins[key]) for key, value in values.items()]
+    print_table(("setting", "value", "origin"), rows)
+
+
+def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """Return the values of a tree of settings by dotted key, secrets masked."""
+    found: dict[str, Any] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            found |= leaves(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = _shown(value)
+    return found
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return mask(value.get_secret_value())
+    return str(value) if isinstance(value, Path) else value
+
+
+def mask(secret: str) -> str:
+    """Hide a secret; of a URL only the password is one."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(secret)
+    if not parts.scheme or not parts.hostname:
+        return "***"
+    if parts.password is None:
+        return secret
+    return secret.replace(f":{parts.password}@", ":***@", 1)

@@ -1,0 +1,173 @@
+"""`spectraq demo`: real Kafka, real Redis and a real worker, on simulated spectra or on yours."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli.output import stderr, stdout
+
+if TYPE_CHECKING:
+    from models.simulate import Simulated
+    from schemas.spectrum import Spectrum
+    from workers.demonstration.feed import Feed, Message
+    from workers.demonstration.tally import Tally
+    from workers.local.child import Child
+    from workers.local.stack import LocalStack
+    from workers.settings import Settings
+
+SPECTRA = 400
+RATE = 50.0
+POLL_S = 0.2
+SILENCE_S = 90.0
+"""No news for this long means that the worker hangs; starting it takes ten seconds of a busy machine."""
+DRAIN_S = 20.0
+
+
+def demo(
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Your files or folders; simulated spectra without.")
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End by itself; exit code 1 unless all is accounted for.")
+    ] = False,
+    n: Annotated[int, typer.Option("--spectra", help="Simulated spectra with --once.", min=1)] = SPECTRA,
+    rate: Annotated[float, typer.Option(help="Spectra a second at most.", min=0.1)] = RATE,
+    seed: Annotated[int, typer.Option(help="Of the simulated spectra.", min=0)] = 0,
+    data: Annotated[Path | None, typer.Option(help="Folder of Kafka's jars and data.")] = None,
+) -> None:
+    """Watch the whole service at work on this machine; Ctrl-C ends it.
+
+    Example: `spectraq demo ~/spectra/*.fits --once`
+    """
+    from workers.cli.up import announce_fetch, terminated_as_interrupted
+    from workers.local.stack import LocalStack
+    from workers.settings import load_settings
+
+    folder = data or load_settings().local.data
+    announce_fetch(folder)
+    stderr.print("Starting Apache Kafka, Redis and a worker on this machine ...", highlight=False)
+    with terminated_as_interrupted(), LocalStack(folder) as stack:
+        address = {"bootstrap_servers": stack.bootstrap_servers}
+        settings = load_settings(kafka=address, redis={"url": stack.redis_url})
+        stderr.print(
+            f"Kafka {stack.bootstrap_servers}   Redis {stack.redis_url}   "
+            "Try in another terminal: spectraq status, spectraq watch anomalies\n",
+            highlight=False,
+        )
+        truth: dict[str, Simulated] = {}
+        messages = _from_files(files) if files else _simulated(n if once else None, seed, truth)
+        balanced = _run(stack, settings, messages, rate, truth, once or bool(files))
+    raise typer.Exit(0 if balanced else 1)
+
+
+def _from_files(files: list[str]) -> Iterator[Message]:
+    from schemas import codec
+    from workers.cli.publish import describe, spectra
+
+    for item in spectra(files, None, False, None):
+        if isinstance(item, Exception):
+            stderr.print(f"spectraq: error: {describe(item)}", markup=False, highlight=False)
+        else:
+            yield item.spectrum_id, codec.encode(item)
+
+
+def _simulated(n: int | None, seed: int, truth: dict[str, Simulated]) -> Iterator[Message]:
+    from workers import simulated
+    from workers.demonstration.feed import with_rubbish
+
+    def noted() -> Iterator[Spectrum]:
+        batches = [(n, seed)] if n else ((simulated.PIECE, seed + more) for more in itertools.count())
+        for size, own_seed in batches:
+            for spectrum, made in simulated.spectra(size, own_seed):
+                truth[spectrum.spectrum_id] = made
+                yield spectrum
+
+    return with_rubbish(noted())
+
+
+def _run(
+    stack: LocalStack,
+    settings: Settings,
+    messages: Iterator[Message],
+    rate: float,
+    truth: dict[str, Simulated],
+    ends_by_itself: bool,
+) -> bool:
+    from workers.demonstration.feed import Feed
+    from workers.demonstration.tally import Tally
+    from workers.demonstration.view import summary
+
+    worker = _start_worker(stack)
+    tally = Tally(truth)
+    feed = Feed(settings, messages, rate)
+    feed.start()
+    start = time.monotonic()
+    _follow(settings, feed, tally, worker, ends_by_itself)
+    seconds = time.monotonic() - start
+    worker.stop()
+    summary(stdout, tally, _read(settings), seconds)
+    return tally.balanced(_read(settings))
+
+
+def _start_worker(stack: LocalStack) -> Child:
+    from workers.local.child import Child
+
+    program = shutil.which("spectraq", path=str(Path(sys.executable).parent)) or "spectraq"
+    environment = {**stack.environment(), "SPECTRAQ_WORKER__SLOT": "demo", "SPECTRAQ_LOG__FORMAT": "json"}
+    return Child("worker", [program, "worker"], stack.folder, environment)
+
+
+def _follow(settings: Settings, feed: Feed, tally: Tally, worker: Child, ends_by_itself: bool) -> None:
+    """Count and show results until all that was sent is settled, or the user has seen enough."""
+    from workers.demonstration.view import View
+    from workers.errors import SpectraqError
+    from workers.transport.follower import Follower
+
+    names = settings.topics
+    topics = (names.classifications, names.redshifts, names.anomalies, names.dead_letters)
+    last_news = time.monotonic()
+    with Follower(settings, topics, from_beginning=True) as follower, View(stdout, tally) as view:
+
+        def step() -> bool:
+            nonlocal last_news
+            for record in follower.poll(POLL_S):
+                last_news = time.monotonic()
+                anomaly = tally.add(record)
+                if anomaly:
+                    view.anomaly(anomaly)
+            view.update(feed.sent)
+            worker.require_running()
+            if feed.error:
+                raise feed.error
+            if time.monotonic() - last_news > SILENCE_S:
+                raise SpectraqError(
+                    f"no result for {SILENCE_S:.0f} s; the worker's last words:\n{worker.tail()}"
+                )
+            return feed.is_alive() or tally.settled < feed.sent
+
+        with contextlib.suppress(KeyboardInterrupt):
+            while step():
+                pass
+            return
+        if ends_by_itself:
+            raise KeyboardInterrupt
+        feed.stop.set()
+        deadline = time.monotonic() + DRAIN_S
+        while step() and time.monotonic() < deadline:
+            pass
+
+
+def _read(settings: Settings) -> int:
+    from workers.transport.follower import Follower
+
+    with Follower(settings, [settings.topics.spectra]) as follower:
+        return sum(follower.ends().values())

@@ -1,0 +1,87 @@
+"""`spectraq show`: what is known of one spectrum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli.output import print_json, print_table, stdout
+
+if TYPE_CHECKING:
+    from workers.answers import Results
+
+
+def show(
+    spectrum_id: Annotated[str, typer.Argument(help="Identity of the spectrum.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the newest results of a spectrum, as they are kept in Redis.
+
+    Example: `spectraq show 3655-55240-0026`
+    """
+    from workers.answers import messages
+    from workers.cache import latest_answer
+    from workers.errors import SpectraqError
+    from workers.settings import load_settings
+
+    settings = load_settings(config)
+    found = latest_answer(settings.redis, spectrum_id)
+    if found is None:
+        raise SpectraqError(
+            f"{spectrum_id}: no results in the cache; they are kept for {settings.redis.ttl_s // 3600} h"
+            " after a worker answered (redis.ttl_s)"
+        )
+    latest, answer = found
+    results = messages(latest.subject, answer, latest)
+    if as_json:
+        print_json(
+            {
+                "spectrum_id": spectrum_id,
+                "classification": results.classification.to_json_dict(),
+                "redshift": results.redshift.to_json_dict(),
+                "anomaly": results.anomaly.to_json_dict(),
+            }
+        )
+    else:
+        _print(results)
+
+
+def _print(results: Results) -> None:
+    classification, redshift, anomaly = results.classification, results.redshift, results.anomaly
+    say = stdout.print
+    say(f"[bold]{classification.spectrum_id}[/bold]  S/N {redshift.snr:.1f}", highlight=False)
+    say(
+        f"{classification.spectype} {classification.subtype}   z = {redshift.z:.6f} ± {redshift.zerr:.6f}"
+        f"   {' '.join(redshift.zwarn_names) or 'no warning'}\n",
+        highlight=False,
+    )
+    print_table(
+        ("class", "probability#", "spread#"),
+        [
+            (name, f"{value:.4f}", f"{classification.class_spread[name]:.4f}")
+            for name, value in sorted(classification.class_probability.items(), key=lambda item: -item[1])
+        ],
+    )
+    say()
+    print_table(
+        ("candidate", "subclass", "z#", "±#", "Δchi2#", "probability#"),
+        [
+            (
+                c.spectype,
+                c.subtype,
+                f"{c.z:.6f}",
+                f"{c.zerr:.6f}",
+                f"{c.deltachi2:.1f}",
+                f"{c.probability:.3f}",
+            )
+            for c in redshift.candidates
+        ],
+    )
+    say()
+    verdict = "[bold red]anomaly[/bold red]" if anomaly.flagged else "ordinary"
+    say(f"{verdict}: as far out as {anomaly.false_positive_rate:.2g} of ordinary spectra", highlight=False)
+    for reason in anomaly.reasons:
+        say(f"  {reason.message}", markup=False, highlight=False)

@@ -1,0 +1,111 @@
+"""`spectraq simulate`: spectra with known truth, to a file or to the topic."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli.output import progress, stderr
+
+if TYPE_CHECKING:
+    from models.simulate import Simulated
+    from schemas.spectrum import Spectrum
+
+TRUTH = ("spectrum_id", "spectype", "subtype", "z", "snr", "fault")
+
+
+def simulate(
+    n: Annotated[int, typer.Argument(help="How many spectra.", min=1)],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same spectra.", min=0)] = 0,
+    output: Annotated[Path | None, typer.Option(help="Write them to a .fits or .npz file.")] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="Send them to the topic of spectra.")] = False,
+    rate: Annotated[float | None, typer.Option(help="Spectra a second at most.", min=0.001)] = None,
+    truth: Annotated[Path | None, typer.Option(help="Write what they really are to a .csv file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+) -> None:
+    """Make spectra of known class and redshift, with the noise and faults of real instruments.
+
+    Example: `spectraq simulate 1000 --output mocks.fits --truth truth.csv`
+    """
+    from workers import simulated
+
+    if (output is None) == (not publish):
+        raise typer.BadParameter("give --output FILE or --publish")
+    if output is not None and output.suffix not in (".fits", ".npz"):
+        raise typer.BadParameter(f"{output} ends in neither .fits nor .npz", param_hint="--output")
+    truths: list[tuple[str, Simulated]] = []
+
+    def noted() -> Iterator[Spectrum]:
+        with progress() as bar:
+            task = bar.add_task("simulating", total=n)
+            for spectrum, made in simulated.spectra(n, seed):
+                truths.append((spectrum.spectrum_id, made))
+                bar.advance(task)
+                yield spectrum
+
+    if output is not None:
+        _write(output, list(noted()))
+        stderr.print(f"wrote {n} spectra to {output}", markup=False, highlight=False)
+    else:
+        _publish(noted(), rate, config)
+    if truth is not None:
+        _write_truth(truth, truths)
+
+
+def _publish(spectra: Iterator[Spectrum], rate: float | None, config: Path | None) -> None:
+    from workers import log
+    from workers.settings import load_settings
+    from workers.transport.publisher import Publisher
+    from workers.transport.topics import require_topics
+
+    settings = load_settings(config)
+    log.configure(settings.log)
+    require_topics(settings)
+    with Publisher(settings, rate) as publisher:
+        for spectrum in spectra:
+            publisher.publish(spectrum, spectrum.spectrum_id, settings.topics.spectra)
+    stderr.print(f"published {publisher.sent} spectra to {settings.topics.spectra}", highlight=False)
+
+
+def _write(path: Path, spectra: list[Spectrum]) -> None:
+    """Write spectra as one table; shorter ones are padded with pixels that carry no weight."""
+    import numpy as np
+    from astropy.table import Table
+
+    n = max(spectrum.n_pixels for spectrum in spectra)
+    wavelength = np.empty((len(spectra), n))
+    flux = np.zeros((len(spectra), n), np.float32)
+    ivar = np.zeros((len(spectra), n), np.float32)
+    for row, spectrum in enumerate(spectra):
+        own = spectrum.vacuum_wavelength()
+        wavelength[row, : own.size] = own
+        wavelength[row, own.size :] = own[-1] + np.arange(1, n - own.size + 1)
+        flux[row, : own.size] = spectrum.flux
+        if spectrum.ivar is not None:
+            ivar[row, : own.size] = spectrum.ivar
+    columns = {
+        "spectrum_id": np.array([spectrum.spectrum_id for spectrum in spectra]),
+        "wavelength_vac": wavelength,
+        "flux": flux,
+        "ivar": ivar,
+    }
+    if path.suffix == ".npz":
+        np.savez_compressed(path, allow_pickle=False, wavelength_unit=np.array("Angstrom"), **columns)
+    else:
+        table = Table(columns)
+        table["wavelength_vac"].unit = "Angstrom"
+        table.write(path, format="fits", overwrite=True)
+
+
+def _write_truth(path: Path, truths: list[tuple[str, Simulated]]) -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(TRUTH)
+        for name, made in truths:
+            writer.writerow(
+                (name, made.spectype, made.subtype, f"{made.z:.8f}", f"{made.snr:.2f}", made.fault or "")
+            )

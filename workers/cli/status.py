@@ -1,0 +1,105 @@
+"""`spectraq status`: how far the workers are, and how fast."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workers.cli.output import print_json, print_table, stdout
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
+    from workers.transport.lag import GroupLag
+
+SAMPLE_S = 1.0
+
+
+def status(
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show topics, partitions, lag, workers and rates; takes about a second, to see the rates.
+
+    Example: `spectraq status --json | jq .lag`
+    """
+    from workers import log
+    from workers.settings import load_settings
+    from workers.transport.lag import group_lag
+    from workers.transport.topics import require_topics
+
+    settings = load_settings(config)
+    log.configure(settings.log)
+    require_topics(settings)
+    before, start = _ends(settings), time.monotonic()
+    committed = _committed(group_lag(settings))
+    time.sleep(SAMPLE_S)
+    after = _ends(settings)
+    elapsed = time.monotonic() - start
+    group = group_lag(settings)
+    rates = {topic: (after[topic] - before[topic]) / elapsed for topic in after}
+    analysed = (_committed(group) - committed) / elapsed
+    if as_json:
+        print_json(_as_json(group, after, rates, analysed))
+    else:
+        _print(group, after, rates, analysed)
+
+
+def _ends(settings: Settings) -> dict[str, int]:
+    from workers.transport.follower import Follower
+    from workers.transport.topics import topic_names
+
+    ends = dict.fromkeys(topic_names(settings), 0)
+    with Follower(settings, list(ends)) as follower:
+        for partition, end in follower.ends().items():
+            ends[partition.topic] += end
+    return ends
+
+
+def _committed(group: GroupLag) -> int:
+    return sum(partition.committed or 0 for partition in group.partitions)
+
+
+def _as_json(
+    group: GroupLag, ends: dict[str, int], rates: dict[str, float], analysed: float
+) -> dict[str, Any]:
+    return {
+        "group": group.group_id,
+        "state": group.state,
+        "members": group.members,
+        "lag": group.lag,
+        "analysed_per_s": round(analysed, 2),
+        "partitions": [
+            {
+                "partition": p.partition,
+                "begin": p.begin,
+                "end": p.end,
+                "committed": p.committed,
+                "lag": p.lag,
+                "member": p.member,
+            }
+            for p in group.partitions
+        ],
+        "topics": {topic: {"end": end, "per_s": round(rates[topic], 2)} for topic, end in ends.items()},
+    }
+
+
+def _print(group: GroupLag, ends: dict[str, int], rates: dict[str, float], analysed: float) -> None:
+    rows = [(topic, end, f"{rates[topic]:.1f}") for topic, end in ends.items()]
+    print_table(("topic", "end offsets#", "per s#"), rows)
+    stdout.print()
+    print_table(
+        ("partition#", "begin#", "end#", "committed#", "lag#", "worker"),
+        [
+            (p.partition, p.begin, p.end, "-" if p.committed is None else p.committed, p.lag, p.member or "-")
+            for p in group.partitions
+        ],
+    )
+    workers = len(group.members)
+    stdout.print(
+        f"\n{group.group_id} is {group.state or 'Empty'}: {workers} worker{'s' if workers != 1 else ''},"
+        f" lag {group.lag}, {analysed:.1f} spectra/s",
+        highlight=False,
+    )

@@ -1,0 +1,71 @@
+"""`spectraq topics`: make and list the topics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from workers.transport.topics import Topic
+
+app = typer.Typer(help="Make and list the topics.", no_args_is_help=True)
+
+Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def create(config: Config = None, as_json: AsJson = False) -> None:
+    """Create the topics that are missing; those that are there stay as they are.
+
+    Example: `SPECTRAQ_TOPICS__PARTITIONS=16 spectraq topics create`
+    """
+    from workers.settings import load_settings
+    from workers.transport.topics import ensure_topics
+
+    _show(ensure_topics(load_settings(config)), as_json)
+
+
+@app.command(name="list")
+def list_them(config: Config = None, as_json: AsJson = False) -> None:
+    """List our topics; exit code 1 when one is missing.
+
+    Example: `spectraq topics list --json`
+    """
+    from workers.settings import load_settings
+    from workers.transport.topics import list_topics
+
+    topics = list_topics(load_settings(config))
+    _show(topics, as_json)
+    if not all(topic.partitions for topic in topics):
+        raise typer.Exit(1)
+
+
+def _show(topics: list[Topic], as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": topic.name,
+                    "partitions": topic.partitions,
+                    "replication": topic.replication,
+                    "created": topic.created,
+                }
+                for topic in topics
+            ]
+        )
+        return
+    print_table(
+        ("topic", "partitions#", "replicas#", "state"),
+        [(topic.name, topic.partitions, topic.replication, _state(topic)) for topic in topics],
+    )
+
+
+def _state(topic: Topic) -> str:
+    if not topic.partitions:
+        return "missing: spectraq topics create"
+    return "created" if topic.created else "there"

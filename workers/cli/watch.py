@@ -1,0 +1,145 @@
+"""`spectraq watch`: what passes on the topics, decoded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workers.cli.output import print_json, stdout
+
+if TYPE_CHECKING:
+    from schemas.message import Message
+    from workers.settings import Settings
+    from workers.transport.consumer import Record
+
+POLL_S = 0.25
+
+
+class Kind(StrEnum):
+    """A topic, by what it carries."""
+
+    CLASSIFICATIONS = "classifications"
+    REDSHIFTS = "redshifts"
+    ANOMALIES = "anomalies"
+    MODELS = "models"
+    DEAD_LETTERS = "dead-letters"
+    SPECTRA = "spectra"
+
+    def topic(self, settings: Settings) -> str:
+        """Return the topic's name."""
+        name: str = getattr(settings.topics, self.value.replace("-", "_"))
+        return name
+
+
+RESULTS = (Kind.CLASSIFICATIONS, Kind.REDSHIFTS, Kind.ANOMALIES)
+
+
+def watch(
+    kinds: Annotated[
+        list[Kind] | None, typer.Argument(help="Which topics; the three results when left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a message.")] = False,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Begin with the oldest message kept.")
+    ] = False,
+    max_messages: Annotated[
+        int | None, typer.Option("--max", help="End after this many messages.", min=1)
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="End after this many seconds without a message.", min=0)
+    ] = None,
+    flagged: Annotated[bool, typer.Option("--flagged", help="Of the anomalies, only those flagged.")] = False,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+) -> None:
+    """Follow topics, decoded; nothing is committed and no worker is disturbed.
+
+    Example: `spectraq watch anomalies --flagged --from-beginning --timeout 5`
+    """
+    from workers import log
+    from workers.settings import load_settings
+    from workers.transport.follower import Follower
+
+    settings = load_settings(config)
+    log.configure(settings.log)
+    topics = [kind.topic(settings) for kind in kinds or RESULTS]
+    shown = 0
+    with Follower(settings, topics, from_beginning) as follower:
+        for record in _records(follower, timeout):
+            message = decode(record)
+            if flagged and getattr(message, "flagged", True) is False:
+                continue
+            _show(record, message, as_json)
+            shown += 1
+            if shown == max_messages:
+                return
+
+
+def _records(follower: Any, timeout_s: float | None) -> Iterator[Record]:
+    last = time.monotonic()
+    while timeout_s is None or time.monotonic() - last < timeout_s:
+        for record in follower.poll(POLL_S):
+            yield record
+            last = time.monotonic()
+
+
+def decode(record: Record) -> Message | str:
+    """Return the message of a record, or why it is none."""
+    from schemas.codec import DecodeError
+    from schemas.codec import decode as message_of
+
+    try:
+        return message_of(record.value, record.headers)
+    except DecodeError as error:
+        return f"{error.reason}: {error}"
+
+
+def _show(record: Record, message: Message | str, as_json: bool) -> None:
+    if not as_json:
+        stdout.print(line(message), markup=False, highlight=False)
+        return
+    value = {"error": message} if isinstance(message, str) else message.to_json_dict()
+    key = None if record.key is None else record.key.decode(errors="replace")
+    print_json(
+        {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "key": key,
+            "value": value,
+        }
+    )
+
+
+def line(message: Message | str) -> str:
+    """Say a message in one line."""
+    from schemas.deadletter import DeadLetter
+    from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
+    from schemas.spectrum import Spectrum
+
+    match message:
+        case Classification():
+            probability = message.class_probability.get(message.spectype, float("nan"))
+            kind = f"{message.spectype:6s} {message.subtype:12s}"
+            return f"class    {message.spectrum_id:28s} {kind} p {probability:.3f}"
+        case Redshift():
+            warnings = f"  {' '.join(message.zwarn_names)}" if message.zwarn else ""
+            return f"redshift {message.spectrum_id:28s} z {message.z:.6f} ± {message.zerr:.6f}{warnings}"
+        case Anomaly():
+            if not message.flagged:
+                return f"normal   {message.spectrum_id:28s} rate {message.false_positive_rate:.3g}"
+            reasons = "; ".join(reason.message for reason in message.reasons)
+            return f"ANOMALY  {message.spectrum_id:28s} rate {message.false_positive_rate:.2g}  {reasons}"
+        case ModelSpectrum():
+            return f"model    {message.spectrum_id:28s} {message.flux.size} pixels at z {message.z:.5f}"
+        case DeadLetter():
+            origin = f"{message.topic} {message.partition}:{message.offset}"
+            return f"dead     {origin:28s} {message.reason}: {message.message}"
+        case Spectrum():
+            survey = message.survey or ""
+            return f"spectrum {message.spectrum_id:28s} {message.n_pixels} pixels  {survey}".rstrip()
+    return f"unreadable: {message}"

@@ -1,0 +1,115 @@
+"""Counts of a stream, taken from the topics alone: what was answered, how, and what was not."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from schemas import codec
+from schemas.deadletter import DeadLetter
+from schemas.results import Anomaly, Classification, Redshift, Result
+from workers import simulated
+from workers.transport.consumer import Record
+
+if TYPE_CHECKING:
+    from models.simulate import Simulated
+
+LATEST = 10
+RATE_WINDOW_S = 5.0
+
+
+@dataclass
+class Answers:
+    """The results of one spectrum that have come so far."""
+
+    classification: Classification | None = None
+    redshift: Redshift | None = None
+    anomaly: Anomaly | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all three have come."""
+        return None not in (self.classification, self.redshift, self.anomaly)
+
+
+@dataclass
+class Tally:
+    """What the result topics and the dead letters say of the messages sent.
+
+    Parameters
+    ----------
+    truth
+        What simulated spectra really are, by id; empty for real ones.
+    """
+
+    truth: Mapping[str, Simulated] = field(default_factory=dict)
+    results: Counter[str] = field(default_factory=Counter)  # by kind, each result_id once
+    duplicates: int = 0
+    answered: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+    letters: Counter[str] = field(default_factory=Counter)  # by reason
+    latest: deque[Answers] = field(default_factory=lambda: deque(maxlen=LATEST))
+    anomalies: list[Anomaly] = field(default_factory=list)
+    right_class: int = 0
+    right_z: int = 0
+    judged: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with nothing."""
+        self._open: dict[str, Answers] = {}
+        self._seen: set[str] = set()
+        self._times: deque[tuple[float, int]] = deque()
+
+    @property
+    def settled(self) -> int:
+        """Messages whose fate is known."""
+        return self.answered + self.letters.total()
+
+    def add(self, record: Record) -> Anomaly | None:
+        """Count a message of the result or dead letter topics; returns it where it is a flagged anomaly."""
+        message = codec.decode(record.value, record.headers)
+        if isinstance(message, DeadLetter):
+            self.letters[str(message.reason)] += 1
+            return None
+        assert isinstance(message, Result)
+        if message.result_id in self._seen:
+            self.duplicates += 1
+            return None
+        self._seen.add(message.result_id)
+        self.results[message.kind] += 1
+        answers = self._open.setdefault(message.spectrum_id, Answers())
+        setattr(answers, message.kind, message)
+        if answers.complete:
+            self._settle(self._open.pop(message.spectrum_id))
+        return message if isinstance(message, Anomaly) and message.flagged else None
+
+    def _settle(self, answers: Answers) -> None:
+        assert answers.classification and answers.redshift and answers.anomaly
+        self.answered += 1
+        self.latest.append(answers)
+        self.classes[answers.classification.spectype] += 1
+        if answers.anomaly.flagged:
+            self.anomalies.append(answers.anomaly)
+        truth = self.truth.get(answers.classification.spectrum_id)
+        if truth is not None:
+            self.judged += 1
+            self.right_class += truth.spectype == answers.classification.spectype
+            self.right_z += simulated.is_right(truth, answers.redshift.z)
+
+    def rate(self) -> float:
+        """Spectra answered a second, over the last seconds."""
+        now = time.monotonic()
+        self._times.append((now, self.answered))
+        while now - self._times[0][0] > RATE_WINDOW_S:
+            self._times.popleft()
+        then, answered = self._times[0]
+        return (self.answered - answered) / (now - then) if now > then else 0.0
+
+    def balanced(self, read: int) -> bool:
+        """Whether each of `read` messages has one result of each kind, or is a dead letter."""
+        kinds = {Classification.kind, Redshift.kind, Anomaly.kind}
+        complete = all(self.results[kind] == self.answered for kind in kinds)
+        return complete and read == self.answered + self.letters.total()

@@ -1,0 +1,102 @@
+"""Read topics without being part of a group: nothing is committed, nobody else's reading is disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from kafka import KafkaConsumer, TopicPartition
+
+from workers.errors import UnreachableError
+from workers.settings import Settings
+from workers.transport.connection import client_options, close_quietly, reaching
+from workers.transport.consumer import Record
+
+PARTITION_BYTES = 4 << 20
+
+
+class Follower:
+    """All partitions of some topics, from their beginning or their end, as a read_committed reader sees them.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer, or a topic does not exist.
+    """
+
+    def __init__(self, settings: Settings, topics: Sequence[str], from_beginning: bool = False) -> None:
+        with reaching(settings.kafka):
+            self._client = KafkaConsumer(
+                group_id=None,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+                max_partition_fetch_bytes=PARTITION_BYTES,
+                fetch_max_wait_ms=100,
+                **client_options(settings.kafka, "follower"),
+            )
+        try:
+            with reaching(settings.kafka):
+                self._assign(topics, from_beginning)
+        except BaseException:
+            self.close()
+            raise
+
+    def _assign(self, topics: Sequence[str], from_beginning: bool) -> None:
+        self.partitions: list[TopicPartition] = []
+        for topic in topics:
+            numbers = self._client.partitions_for_topic(topic)
+            if not numbers:
+                raise UnreachableError(
+                    f"topic {topic} does not exist; create it with `spectraq topics create`"
+                )
+            self.partitions += [TopicPartition(topic, number) for number in sorted(numbers)]
+        self._client.assign(self.partitions)
+        # Read at once: a lazy seek to the end would miss what arrives before the first poll.
+        starts = self._client.beginning_offsets(self.partitions) if from_beginning else self.ends()
+        for partition, offset in starts.items():
+            self._client.seek(partition, offset)
+
+    def __enter__(self) -> Self:
+        """Return the follower."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the client."""
+        close_quietly(self._client)
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """Return what has come, waiting at most `timeout_s` for the first message."""
+        found = self._client.poll(timeout_ms=int(timeout_s * 1000))
+        return [
+            Record(
+                record.topic,
+                record.partition,
+                record.offset,
+                record.key,
+                record.value or b"",
+                tuple((name, value or b"") for name, value in record.headers or ()),
+                record.timestamp,
+            )
+            for records in found.values()
+            for record in records
+        ]
+
+    def ends(self) -> dict[TopicPartition, int]:
+        """Return the end of each partition, as this reader may see it."""
+        ends: dict[TopicPartition, int] = self._client.end_offsets(self.partitions)
+        return ends
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Go on reading a partition from an offset."""
+        self._client.seek(partition, offset)
+
+    def drained(self) -> bool:
+        """Whether everything that is there now has been returned by `poll`."""
+        return all(self._client.position(partition) >= end for partition, end in self.ends().items())
