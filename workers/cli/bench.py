@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -33,9 +34,9 @@ def bench(
     pipeline = Pipeline.load(device=chosen(device), threads=threads)
     pairs = list(simulated.spectra(max(SIZES), seed=1))
     observations = [made.observation for _, made in pairs]
-    ms = {
-        size: 1e3 * _median(lambda size=size: pipeline.analyze(observations[:size])) / size for size in SIZES
-    }  # type: ignore[misc]
+    ms = {}
+    for size in SIZES:
+        ms[size] = 1e3 * _median(partial(pipeline.analyze, observations[:size])) / size
     spectrum = pairs[0][0]
     body = codec.encode(spectrum)
     microseconds = {

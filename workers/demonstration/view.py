@@ -121,7 +121,7 @@ def summary(console: Console, tally: Tally, read: int, seconds: float) -> None:
     console.print(latest(tally))
     classes = ", ".join(f"{tally.classes[name]} {name}" for name in COLOURS)
     console.print(
-        f"\n{tally.answered} spectra in {seconds:.1f} s: {classes}; {len(tally.anomalies)} flagged as anomalies",
+        f"\n{tally.answered} spectra in {seconds:.1f} s: {classes}; {len(tally.anomalies)} anomalies flagged",
         highlight=False,
     )
     if tally.judged:

@@ -97,6 +97,7 @@ class Publisher:
             future.get(timeout=self._settings.kafka.call_timeout_s)
         except KafkaError as error:
             raise DeliveryError(
-                f"a message was not acknowledged ({type(error).__name__}: {error}); {self.sent} before it were"
+                f"a message was not acknowledged ({type(error).__name__}: {error});"
+                f" {self.sent} before it were"
             ) from error
         self.sent += 1
