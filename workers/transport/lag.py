@@ -7,10 +7,14 @@ from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import GroupIdNotFoundError
+from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
 
 from workers.settings import Settings
 from workers.transport.connection import administrator
+
+
+NO_GROUP_YET = (GroupIdNotFoundError, CoordinatorNotAvailableError)
+"""A new cluster has no coordinator until the first group joins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def group_lag(settings: Settings) -> GroupLag:
 def _group(client: Any, group_id: str) -> tuple[str, dict[TopicPartition, str], tuple[str, ...]]:
     try:
         group = client.describe_groups([group_id])[group_id]
-    except GroupIdNotFoundError:
+    except NO_GROUP_YET:
         return "Empty", {}, ()
     owners: dict[TopicPartition, str] = {}
     members = []
@@ -94,6 +98,6 @@ def _group(client: Any, group_id: str) -> tuple[str, dict[TopicPartition, str], 
 def _committed(client: Any, group_id: str) -> dict[TopicPartition, int]:
     try:
         offsets = client.list_group_offsets([group_id])[group_id]
-    except GroupIdNotFoundError:
+    except NO_GROUP_YET:
         return {}
     return {partition: entry.offset for partition, entry in offsets.items() if entry.offset >= 0}
