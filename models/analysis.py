@@ -47,6 +47,13 @@ class Analysis:
     fit: Fit
 
 
+def in_blocks(rows: torch.Tensor, block: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield rows in blocks: those that count, and those filled up to the block's size."""
+    for start in range(0, len(rows), block):
+        part = rows[start : start + block]
+        yield part, torch.cat([part, part[:1].expand(block - len(part))])
+
+
 class Analyst:
     """The networks and bases on one device.
 
@@ -76,12 +83,6 @@ class Analyst:
         first = -int(lags[-1]) - MARGIN_PIXELS
         last = N_PIXELS - int(lags[0]) + MARGIN_PIXELS
         return Templates(basis.window(first, last - first)[None].to(self.device), first, FINE_RADIUS)
-
-    def blocks(self, rows: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield rows in blocks: those that count, and those filled up to the block's size."""
-        for start in range(0, len(rows), self.block):
-            part = rows[start : start + self.block]
-            yield part, torch.cat([part, part[:1].expand(self.block - len(part))])
 
     @torch.inference_mode()
     def analyze(self, gridded: Gridded, everything: bool = False) -> Analysis:
@@ -118,7 +119,7 @@ class Analyst:
     def _asked(self, gridded: Gridded, every: torch.Tensor) -> tuple[Prepared, Opinion]:
         """Prepare every row and ask the networks."""
         prepared, opinions = [], []
-        for part, filled in self.blocks(every):
+        for part, filled in in_blocks(every, self.block):
             ready = prepare(rows_of(gridded, filled))
             opinions.append(rows_of(self.ensemble.ask(ready.channels), slice(len(part)), dim=1))
             prepared.append(rows_of(ready, slice(len(part))))
@@ -127,7 +128,7 @@ class Analyst:
     def _search(self, c: int, prepared: Prepared, opinion: Opinion, wanted: torch.Tensor) -> Candidates:
         """Find the candidates of one class for the rows that want it."""
         found = Candidates.empty(len(wanted), len(self.lags[c]), self.device)
-        for part, filled in self.blocks(torch.nonzero(wanted)[:, 0]):
+        for part, filled in in_blocks(torch.nonzero(wanted)[:, 0], self.block):
             flux, ivar = prepared.coarse_flux[filled], prepared.coarse_ivar[filled]
             continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
             if c == STAR:
@@ -150,7 +151,7 @@ class Analyst:
     ) -> None:
         """Refine the redshifts of rows of one class and fit them; writes to lag, sigma and best."""
         templates = self._templates[c]
-        for part, filled in self.blocks(rows):
+        for part, filled in in_blocks(rows, self.block):
             flux, ivar, which, at = prepared.flux[filled], prepared.ivar[filled], basis[filled], lag[filled]
             if c != QSO:  # broad lines gain nothing from single pixels: the coarse parabola is better
                 at, width = self._refined(templates, flux, ivar, which, at)

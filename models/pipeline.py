@@ -107,7 +107,7 @@ class Pipeline:
         _check_on_grid(gridded)
         with torch.inference_mode():
             analysis = self._analyst.analyze(gridded, everything=with_model)
-            verdicts = self._judge.judge(analysis)
+            verdicts = self._judge.judge(analysis, self._analyst.block)
             fitted = model_spectra(analysis, self._analyst.lags) if with_model else None
             return answers(analysis, verdicts, self._judge.reference, fitted)
 

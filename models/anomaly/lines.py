@@ -1,0 +1,85 @@
+"""Emission and absorption that no known line of the object, nor of the sky, explains: a matched filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import conv1d, max_pool1d
+
+from models.anomaly.residual import Residual, intervals, pixel_of
+from models.decide import QSO, STAR
+from models.preprocess import box_mean
+
+WIDTHS = (1.3, 2.5, 5.0)
+"""Standard deviations in pixels of the lines that are sought: 90 to 345 km/s."""
+REACH = 12
+LOCAL_PIXELS = 200
+"""Half width of the box over which the filter's own scatter is measured: a noisy stretch must not look like lines."""
+KNOWN_LINES = (
+    1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2326.0, 2799.1, 3426.8, 3728.5, 3869.9, 3890.2, 3934.8, 3969.6,
+    3971.2, 4102.9, 4341.7, 4364.4, 4687.0, 4862.7, 4960.3, 5008.2, 5201.0, 5877.2, 5891.6, 5897.6, 6302.0,
+    6365.5, 6549.9, 6564.6, 6585.3, 6679.9, 6718.3, 6732.7, 7067.2, 7137.8, 7321.0, 8500.4, 8544.4, 8664.5,
+    9071.0, 9533.0,
+)  # fmt: skip
+"""Vacuum wavelengths in angstrom of lines that galaxies, quasars and stars have: their residuals are no anomaly."""
+BROAD_LINES = frozenset({1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2799.1, 4862.7, 6564.6})
+HALF_WIDTH_PIXELS = {"star": 10, "narrow": 14, "broad": 45}
+BAD_STRETCHES = ((5565, 5592), (5885, 5900), (6295, 6306), (6361, 6368), (6860, 6960), (7580, 7720))
+"""Angstrom: the brightest sky lines and the atmosphere's A and B bands, which subtraction seldom gets right."""
+EDGE_PIXELS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The strongest unexplained line of each of B spectra."""
+
+    strength: torch.Tensor  # (B,) in units of the filter's own local scatter, at least one sigma of noise
+    pixel: torch.Tensor  # (B,) int64
+    width: torch.Tensor  # (B,) standard deviation in pixels
+
+
+def explained(residual: Residual) -> torch.Tensor:
+    """Pixels where a residual needs no explanation, or can't be trusted; shape (B, N_PIXELS)."""
+    device = residual.flux.device
+    rest = torch.tensor([pixel_of(wavelength) for wavelength in KNOWN_LINES], device=device)
+    broad = torch.tensor([wavelength in BROAD_LINES for wavelength in KNOWN_LINES], device=device)
+    centre = residual.lag[:, None] + rest
+    narrow = torch.where(residual.spectype == STAR, HALF_WIDTH_PIXELS["star"], HALF_WIDTH_PIXELS["narrow"])
+    half = torch.where(
+        (residual.spectype == QSO)[:, None] & broad, HALF_WIDTH_PIXELS["broad"], narrow[:, None]
+    )
+    marked = intervals(centre, half)
+    bad = torch.tensor([[pixel_of(low), pixel_of(high)] for low, high in BAD_STRETCHES], device=device)
+    marked |= intervals(bad.mean(1)[None], (bad[:, 1] - bad[:, 0])[None] / 2)
+    unused = (residual.ivar == 0).float()
+    return marked | (max_pool1d(unused[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)[:, 0] > 0)
+
+
+def sought(residual: Residual) -> tuple[Lines, Lines]:
+    """Find the strongest unexplained emission and absorption line."""
+    free = ~explained(residual)
+    kernels = _kernels(residual.flux.device)
+    weighted = (residual.narrow * residual.ivar)[:, None]
+    signal = conv1d(weighted, kernels, padding=REACH)  # (B, widths, N)
+    norm = conv1d(residual.ivar[:, None], kernels.square(), padding=REACH)
+    ratio = signal / norm.clamp_min(1e-9).sqrt()
+    counted = free[:, None].float()
+    power = (ratio.clamp(-6, 6).square() * counted).flatten(0, 1)
+    share = box_mean(counted[:, 0], LOCAL_PIXELS).clamp_min(0.05).repeat_interleave(len(WIDTHS), 0)
+    scatter = (box_mean(power, LOCAL_PIXELS) / share).sqrt().view_as(ratio).clamp_min(1.0)
+    relative = torch.where(free[:, None], ratio / scatter, 0.0)
+    return _strongest(relative), _strongest(-relative)
+
+
+def _kernels(device: torch.device) -> torch.Tensor:
+    offset = torch.arange(-REACH, REACH + 1, device=device)
+    width = torch.tensor(WIDTHS, device=device)[:, None]
+    return torch.exp(-0.5 * (offset / width).square())[:, None]
+
+
+def _strongest(relative: torch.Tensor) -> Lines:
+    pixels = relative.shape[2]
+    best = relative.flatten(1).max(1)
+    width = torch.tensor(WIDTHS, device=relative.device)[best.indices // pixels]
+    return Lines(best.values.clamp_min(0), best.indices % pixels, width)

@@ -1,0 +1,101 @@
+"""What is normal: how each score is distributed over normal spectra of a class, as it shifts with S/N.
+
+A score's median follows a parabola in log10 S/N; what is left is given by quantiles up to LEVELS' last and by an
+exponential tail beyond. A reference has a name, because a false-positive rate holds for the spectra it was
+measured on and for others only as far as they are like them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from models import shipped
+from models.anomaly.scores import KINDS, Scores
+from models.classifier import CLASSES
+
+FILE = "normal.json"
+LEVELS = (0.0, 0.1, 0.25, 0.5, 0.7, 0.85)
+"""Beyond the last, too few normal spectra are left for quantiles: the exponential takes over."""
+LEAST_RATE = 1e-6
+"""No sample of a few hundred says more of a tail than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Distributions of every score by class.
+
+    Attributes
+    ----------
+    name
+        Of the sample of normal spectra.
+    parabola
+        Coefficients for 1, x, x^2 with x = log10 S/N, shape (classes, kinds, 3).
+    snr_range
+        x that the sample reaches, shape (classes, 2): beyond, the nearest end counts.
+    quantile
+        Of score minus parabola at LEVELS, shape (classes, kinds, levels).
+    tail
+        e-folding length beyond the last quantile, shape (classes, kinds).
+    """
+
+    name: str
+    parabola: torch.Tensor
+    snr_range: torch.Tensor
+    quantile: torch.Tensor
+    tail: torch.Tensor
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device | str = "cpu") -> Reference:
+        """Read the reference of a folder of weights.
+
+        Raises
+        ------
+        models.shipped.MissingWeightsError
+            Where there is none.
+        """
+        stored = json.loads(shipped.required(folder, FILE)[0].read_text())
+        if tuple(stored["kinds"]) != KINDS or tuple(stored["classes"]) != CLASSES:
+            raise ValueError(f"{folder / FILE}: made for other scores; make it again with `spectraq train`")
+        names = ("parabola", "snr_range", "quantile", "tail")
+        return cls(stored["name"], *(torch.tensor(stored[name], device=device) for name in names))
+
+    def rates(self, scores: Scores) -> torch.Tensor:
+        """How often normal spectra of the same class and S/N score as high, shape (B, kinds)."""
+        c = scores.spectype
+        x = scores.log_snr.maximum(self.snr_range[c, 0]).minimum(self.snr_range[c, 1])[:, None]
+        fit = self.parabola[c]
+        excess = scores.value - (fit[..., 0] + fit[..., 1] * x + fit[..., 2] * x.square())
+        quantile, tail = self.quantile[c], self.tail[c]
+        below = torch.zeros_like(excess)
+        for i in range(len(LEVELS) - 1):
+            low, high = quantile[..., i], quantile[..., i + 1]
+            share = ((excess - low) / (high - low).clamp_min(1e-9)).clamp(0, 1)
+            below = below + share * (LEVELS[i + 1] - LEVELS[i])
+        over = (excess - quantile[..., -1]).clamp_min(0)
+        rate = (1 - below) * torch.exp(-over / tail)
+        # Where the noise was estimated from the scatter, chi2 is what it is by construction.
+        by_chi2 = torch.tensor([kind == "poor_fit" for kind in KINDS], device=c.device)
+        return torch.where(scores.noise_estimated[:, None] & by_chi2, 1.0, rate).clamp_min(LEAST_RATE)
+
+    def save(self, folder: Path, about: dict[str, object]) -> None:
+        """Write the reference with what its card should say."""
+        names = ("parabola", "snr_range", "quantile", "tail")
+        numbers = {name: _rounded(getattr(self, name).tolist()) for name in names}
+        stored = {"name": self.name, "kinds": KINDS, "classes": CLASSES, "levels": LEVELS, **about, **numbers}
+        (folder / FILE).write_text(json.dumps(stored) + "\n")
+
+
+def _rounded(values: list[object] | float) -> object:
+    if isinstance(values, list):
+        return [_rounded(value) for value in values]  # type: ignore[arg-type]
+    return round(values, 5)
+
+
+def together(rates: torch.Tensor) -> torch.Tensor:
+    """Rate at which the smallest of independent rates is as small, by chance; (B, kinds) to (B,)."""
+    kinds = rates.shape[1]
+    return -torch.expm1(kinds * torch.log1p(-rates.min(1).values.clamp_max(1 - 1e-6)))

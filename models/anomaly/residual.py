@@ -1,0 +1,76 @@
+"""What the fit leaves, with the noise it is to be judged by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from models.analysis import Analysis
+from models.grid import DLOGLAM, LOGLAM0, N_PIXELS
+from models.preprocess import box_mean
+
+MODEL_ERROR = 0.02
+"""What the eigenspectra miss of a normal spectrum, as a fraction of its level. Smaller than in the fit, where it
+keeps chi2 from preferring wrong redshifts: here what is missed is what is sought."""
+LEAST_LEVEL = 0.1
+"""The model error does not fall below that of a tenth of the median flux."""
+HIGH_PASS_PIXELS = 75
+"""Half width of the running mean that is taken off before narrow features are sought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """Residuals of B spectra, scaled to unit median flux."""
+
+    flux: torch.Tensor  # (B, N_PIXELS) observed minus fitted, zero where unused
+    narrow: torch.Tensor  # (B, N_PIXELS) the same without its running mean
+    model: torch.Tensor  # (B, N_PIXELS)
+    ivar: torch.Tensor  # (B, N_PIXELS) model error included, zero where unused
+    spectype: torch.Tensor  # (B,) index into CLASSES
+    lag: torch.Tensor  # (B,) float64
+    snr: torch.Tensor  # (B,)
+    noise_estimated: torch.Tensor  # (B,) bool
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> Residual:
+        """Take the residuals of an analysis."""
+        prepared, model = analysis.prepared, analysis.fit.model
+        raw = analysis.gridded.ivar * prepared.scale.square()
+        error = MODEL_ERROR * model.abs().clamp_min(LEAST_LEVEL)
+        ivar = raw / (1 + raw * error.square())
+        used = (ivar > 0).to(model.dtype)
+        flux = (prepared.flux - model) * used
+        smooth = box_mean(torch.stack([flux, used]), HIGH_PASS_PIXELS)
+        return cls(
+            flux=flux,
+            narrow=(flux - smooth[0] / smooth[1].clamp_min(0.05)) * used,
+            model=model,
+            ivar=ivar,
+            spectype=analysis.decision.spectype,
+            lag=analysis.lag,
+            snr=prepared.snr,
+            noise_estimated=analysis.gridded.noise_estimated.to(model.device),
+        )
+
+
+def pixel_of(wavelength: float) -> float:
+    """Grid pixel of a vacuum wavelength in angstrom."""
+    return (math.log10(wavelength) - LOGLAM0) / DLOGLAM
+
+
+def intervals(centre: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
+    """Mark the pixels within `half` of any of n centres, shape (B, N_PIXELS) bool.
+
+    Parameters
+    ----------
+    centre, half
+        In pixels, shape (B, n).
+    """
+    low = (centre - half).round().long().clamp(0, N_PIXELS)
+    high = (centre + half).round().long().clamp(-1, N_PIXELS - 1) + 1
+    edge = torch.zeros(len(centre), N_PIXELS + 1, dtype=torch.int32, device=centre.device)
+    edge.scatter_add_(1, low, torch.ones_like(low, dtype=torch.int32))
+    edge.scatter_add_(1, high.maximum(low), -torch.ones_like(low, dtype=torch.int32))
+    return edge.cumsum(1)[:, :N_PIXELS] > 0
