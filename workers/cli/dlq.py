@@ -56,18 +56,20 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
             {"count": len(letters), "reasons": counts, "letters": [_summary(found) for found in letters]}
         )
         return
+    if not letters:
+        stdout.print("no dead letters")
+        return
     advice = {str(found.letter.reason): found.letter.advice for found in letters}
     print_table(
         ("reason", "letters#", "what to do"),
         [(reason, count, advice[reason]) for reason, count in counts.most_common()],
     )
     newest = sorted(letters, key=lambda found: found.letter.timestamp_ms)[-NEWEST_SHOWN:]
-    if newest:
-        stdout.print()
-        print_table(
-            ("letter", "original", "reason", "message"),
-            [(f.place, _origin(f.letter), f.letter.reason, f.letter.message[:80]) for f in newest],
-        )
+    stdout.print()
+    print_table(
+        ("letter", "original", "reason", "message"),
+        [(f.place, _origin(f.letter), f.letter.reason, f.letter.message[:80]) for f in newest],
+    )
 
 
 @app.command()

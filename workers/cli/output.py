@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,7 +18,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-stdout = Console(soft_wrap=True)
+PIPE_WIDTH = 240
+"""Columns of a table that goes to a file or a program, which have no edge to keep to."""
+
+stdout = Console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 stderr = Console(stderr=True, soft_wrap=True)
 
 
@@ -30,8 +34,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     """Print a table; columns whose name ends in "#" are numbers, aligned to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
+        numbers = column.endswith("#")
         table.add_column(
-            column.rstrip("#"), justify="right" if column.endswith("#") else "left", no_wrap=True
+            column.rstrip("#"), justify="right" if numbers else "left", no_wrap=numbers, overflow="fold"
         )
     for row in rows:
         table.add_row(*(str(cell) for cell in row))

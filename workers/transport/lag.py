@@ -7,13 +7,22 @@ from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupIdNotFoundError,
+    NotCoordinatorError,
+)
 
 from workers.settings import Settings
 from workers.transport.connection import administrator
 
-
-NO_GROUP_YET = (GroupIdNotFoundError, CoordinatorNotAvailableError)
+NO_GROUP_YET = (
+    GroupIdNotFoundError,
+    CoordinatorNotAvailableError,
+    CoordinatorLoadInProgressError,
+    NotCoordinatorError,
+)
 """A new cluster has no coordinator until the first group joins."""
 
 
