@@ -1,4 +1,4 @@
-"""Files in, results out, without Kafka or Redis: the same decoding, networks and messages as a worker's."""
+"""Files in, results out, without Kafka or Redis: the same checks, networks and messages as a worker's."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 from models.observation import Observation
 from schemas.spectrum import Spectrum
 from workers.analysis import Analysis, Failure
-from workers.answers import Results, messages, observation
+from workers.answers import Results, Subject, messages, observation
 from workers.errors import ReadError, RejectedSpectrum
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
-    """One spectrum and its results."""
+    """One spectrum's results; its pixels are let go."""
 
     file: str
     row: int
-    spectrum: Spectrum
+    subject: Subject
     results: Results
 
     def as_json(self) -> dict[str, Any]:
         """Return what `spectraq analyze --json` prints of it."""
         return {
             "source": {"file": self.file, "row": self.row},
-            "spectrum_id": self.spectrum.spectrum_id,
+            "spectrum_id": self.subject.spectrum_id,
             "classification": self.results.classification.to_json_dict(),
             "redshift": self.results.redshift.to_json_dict(),
             "anomaly": self.results.anomaly.to_json_dict(),
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A file, or one spectrum of it, that has no answer, and why."""
+    """A file (without a row), or one spectrum of it, that has no answer, and why."""
 
     file: str
     row: int | None
@@ -49,7 +49,7 @@ class Unanswered:
     def as_json(self) -> dict[str, Any]:
         """Return what `spectraq analyze --json` prints of it."""
         return {
-            "source": {"file": self.file, "row": self.row or 0},
+            "source": {"file": self.file, "row": self.row},
             "spectrum_id": self.spectrum_id,
             "error": self.error,
         }
@@ -70,18 +70,15 @@ def analyze(
         As of `settings.WorkerSettings`.
     """
     batch: list[tuple[Spectrum, Observation] | Unanswered] = []
-    waiting = 0
     for item in items:
-        prepared = _prepare(item, max_pixels)
-        batch.append(prepared)
-        waiting += not isinstance(prepared, Unanswered)
-        if waiting == batch_spectra:
-            yield from _answer(batch, analysis)
-            batch, waiting = [], 0
-    yield from _answer(batch, analysis)
+        batch.append(_prepared(item, max_pixels))
+        if len(batch) == batch_spectra:
+            yield from _answers(batch, analysis)
+            batch = []
+    yield from _answers(batch, analysis)
 
 
-def _prepare(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Observation] | Unanswered:
+def _prepared(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Observation] | Unanswered:
     if isinstance(item, ReadError):
         return Unanswered(item.file, item.row, str(item))
     try:
@@ -90,7 +87,7 @@ def _prepare(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Obs
         return Unanswered(item.source_file or "", item.source_row, str(error), item.spectrum_id)
 
 
-def _answer(
+def _answers(
     batch: list[tuple[Spectrum, Observation] | Unanswered], analysis: Analysis
 ) -> Iterator[Answered | Unanswered]:
     found = iter(analysis.answers([entry[1] for entry in batch if not isinstance(entry, Unanswered)]))
@@ -103,4 +100,5 @@ def _answer(
         if isinstance(answer, Failure):
             yield Unanswered(file, row, answer.message, spectrum.spectrum_id)
         else:
-            yield Answered(file, row, spectrum, messages(spectrum, answer, analysis.pipeline))
+            results = messages(spectrum, answer, analysis.pipeline)
+            yield Answered(file, row, Subject.of(spectrum), results)

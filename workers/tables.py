@@ -1,119 +1,172 @@
-"""Results as one flat table: a row a spectrum, with units and descriptions."""
+"""Results as one flat table with units and descriptions: a row a spectrum, also where there is no answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from astropy.table import Table
+import numpy as np
 
-from workers.direct import Answered
+from workers.direct import Answered, Unanswered
 from workers.errors import SpectraqError
 
-SUFFIXES = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".parquet": "parquet", ".fits": "fits"}
+SUFFIXES = (".csv", ".ecsv", ".parquet", ".fits")
 
-COLUMNS: dict[str, tuple[str | None, str]] = {
-    "spectrum_id": (None, "identity of the spectrum in its survey"),
-    "file": (None, "file the spectrum was read from"),
-    "row": (None, "spectrum in that file, from 0"),
-    "survey": (None, "survey, where the file says it"),
-    "ra": ("deg", "right ascension, ICRS"),
-    "dec": ("deg", "declination, ICRS"),
-    "snr": (None, "median signal to noise ratio a pixel"),
-    "spectype": (None, "STAR, GALAXY or QSO"),
-    "probability": (None, "calibrated probability of the class"),
-    "subtype": (None, "most probable subclass"),
-    "z": (None, "redshift, vacuum, in the frame of the input"),
-    "zerr": (None, "one standard deviation of z"),
-    "zwarn": (None, "bits of warnings; 0 is good"),
-    "zwarn_names": (None, "the same, by name"),
-    "chi2": (None, "chi2 of the best fit"),
-    "rchi2": (None, "chi2 by degree of freedom"),
-    "deltachi2": (None, "chi2 of the second candidate minus that of the best"),
-    "npixels": (None, "pixels used"),
-    "anomaly_score": (None, "how unlike everything known"),
-    "false_positive_rate": (None, "how often an ordinary spectrum scores as high"),
-    "flagged": (None, "whether it is flagged as an anomaly"),
-    "reasons": (None, "why, in words"),
+Value = str | float | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table."""
+
+    name: str
+    kind: type
+    value: Callable[[Answered], Value]
+    description: str
+    unit: str | None = None
+
+
+def _probability(spectype: str) -> Callable[[Answered], Value]:
+    return lambda answered: answered.results.classification.class_probability.get(spectype)
+
+
+def _reasons(answered: Answered) -> Value:
+    return "; ".join(reason.message for reason in answered.results.anomaly.reasons)
+
+
+def _warnings(answered: Answered) -> Value:
+    return " ".join(answered.results.redshift.zwarn_names)
+
+
+def _nothing(answered: Answered) -> Value:
+    return None
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("file", str, attrgetter("file"), "file that the spectrum was read from"),
+    Column("row", int, attrgetter("row"), "spectrum in that file, from 0"),
+    Column("spectrum_id", str, attrgetter("subject.spectrum_id"), "identity of the spectrum"),
+    Column("survey", str, attrgetter("subject.survey"), "survey, where it is known"),
+    Column("target_id", str, attrgetter("subject.target_id"), "the survey's name of the object"),
+    Column("ra", float, attrgetter("subject.ra"), "right ascension, ICRS", "deg"),
+    Column("dec", float, attrgetter("subject.dec"), "declination, ICRS", "deg"),
+    Column("mjd", float, attrgetter("subject.mjd"), "modified Julian date", "d"),
+    Column("snr", float, attrgetter("results.redshift.snr"), "median signal to noise a pixel"),
+    Column("spectype", str, attrgetter("results.classification.spectype"), "GALAXY, QSO or STAR"),
+    Column("subtype", str, attrgetter("results.classification.subtype"), "most probable subclass"),
+    Column("p_galaxy", float, _probability("GALAXY"), "calibrated probability of GALAXY"),
+    Column("p_qso", float, _probability("QSO"), "calibrated probability of QSO"),
+    Column("p_star", float, _probability("STAR"), "calibrated probability of STAR"),
+    Column("z", float, attrgetter("results.redshift.z"), "redshift"),
+    Column("zerr", float, attrgetter("results.redshift.zerr"), "one standard deviation of z"),
+    Column("z_spread", float, attrgetter("results.redshift.z_spread"), "deviation of z over the ensemble"),
+    Column("zwarn", int, attrgetter("results.redshift.zwarn"), "bits of warnings, 0 is good"),
+    Column("zwarn_names", str, _warnings, "the bits by name"),
+    Column("chi2", float, attrgetter("results.redshift.chi2"), "chi2 of the best fit"),
+    Column("rchi2", float, attrgetter("results.redshift.rchi2"), "chi2 by degree of freedom"),
+    Column("deltachi2", float, attrgetter("results.redshift.deltachi2"), "of the second best, to the best"),
+    Column("robustness", float, attrgetter("results.redshift.robustness"), "the same by chi2, if far away"),
+    Column("npixels", int, attrgetter("results.redshift.npixels"), "pixels used"),
+    Column("anomaly_flagged", bool, attrgetter("results.anomaly.flagged"), "whether it is an anomaly"),
+    Column("anomaly_score", float, attrgetter("results.anomaly.score"), "how unlike everything known"),
+    Column("anomaly_fpr", float, attrgetter("results.anomaly.false_positive_rate"), "of normal ones at this score"),
+    Column("anomaly_reasons", str, _reasons, "why, in words"),
+    Column("error", str, _nothing, "why there is no answer"),
+)  # fmt: skip
+
+_WITHOUT_ANSWER: dict[str, Callable[[Unanswered], Value]] = {
+    "file": lambda u: u.file,
+    "row": lambda u: u.row,
+    "spectrum_id": lambda u: u.spectrum_id,
+    "anomaly_flagged": lambda u: False,  # FITS has no missing logicals
+    "error": lambda u: u.error,
 }
 
-
-def row(answered: Answered) -> dict[str, Any]:
-    """Return one spectrum's results by column."""
-    classification, redshift = answered.results.classification, answered.results.redshift
-    anomaly = answered.results.anomaly
-    return {
-        "spectrum_id": answered.spectrum.spectrum_id,
-        "file": answered.file,
-        "row": answered.row,
-        "survey": answered.spectrum.survey or "",
-        "ra": _number(answered.spectrum.ra),
-        "dec": _number(answered.spectrum.dec),
-        "snr": redshift.snr,
-        "spectype": classification.spectype,
-        "probability": classification.class_probability[classification.spectype],
-        "subtype": classification.subtype,
-        "z": redshift.z,
-        "zerr": redshift.zerr,
-        "zwarn": redshift.zwarn,
-        "zwarn_names": " ".join(redshift.zwarn_names),
-        "chi2": redshift.chi2,
-        "rchi2": redshift.rchi2,
-        "deltachi2": redshift.deltachi2,
-        "npixels": redshift.npixels,
-        "anomaly_score": anomaly.score,
-        "false_positive_rate": anomaly.false_positive_rate,
-        "flagged": anomaly.flagged,
-        "reasons": "; ".join(reason.message for reason in anomaly.reasons),
-    }
+Row = tuple[Value, ...]
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def row(result: Answered | Unanswered) -> Row:
+    """Give the values of one row, in the order of `COLUMNS`; None where there is none."""
+    if isinstance(result, Answered):
+        return tuple(column.value(result) for column in COLUMNS)
+    given = {name: value(result) for name, value in _WITHOUT_ANSWER.items()}
+    return tuple(given.get(column.name) for column in COLUMNS)
 
 
-def check_suffix(path: Path) -> None:
-    """Raise `SpectraqError` when no table is written under such a name."""
+def check(path: Path) -> None:
+    """See that a table can be written under this name.
+
+    Raises
+    ------
+    SpectraqError
+        Where its suffix names no format, or its folder does not exist.
+    """
     if path.suffix.lower() not in SUFFIXES:
-        raise SpectraqError(f"--output {path}: a table ends in {', '.join(SUFFIXES)}")
+        raise SpectraqError(f"{path}: a table's name ends in {', '.join(SUFFIXES)}")
     if not path.absolute().parent.is_dir():
-        raise SpectraqError(f"--output {path}: there is no folder {path.absolute().parent}")
+        raise SpectraqError(f"{path}: there is no folder {path.absolute().parent}")
 
 
-def write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write rows of `row` as CSV, ECSV, Parquet or FITS, by the path's suffix."""
-    found = list(rows)
-    kinds = {"row": int, "zwarn": int, "npixels": int, "flagged": bool}
-    text = {"spectrum_id", "file", "survey", "spectype", "subtype", "zwarn_names", "reasons"}
-    dtypes = [str if name in text else kinds.get(name, float) for name in COLUMNS]
-    values = {name: [entry[name] for entry in found] for name in COLUMNS}
-    table = Table(values) if found else Table(names=list(COLUMNS), dtype=dtypes)
-    for name, (unit, description) in COLUMNS.items():
-        table[name].unit = unit
-        table[name].description = description
-    kind = SUFFIXES[path.suffix.lower()]
-    if kind == "fits":
-        _write_fits(path, table)
+def write(path: Path, rows: list[Row]) -> None:
+    """Write rows as the file's suffix says; a file of that name is replaced.
+
+    CSV has names only; ECSV, FITS and Parquet have units and descriptions too (Parquet: in each field's
+    metadata). What is missing is empty in CSV and ECSV, null in Parquet, NaN, TNULL or blank in FITS.
+    """
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        _write_parquet(path, rows)
+    elif kind == ".fits":
+        _write_fits(path, _table(rows, ascii_only=True))
     else:
-        table.write(path, format=kind, overwrite=True)
+        _table(rows).write(path, format=f"ascii.{kind[1:]}", overwrite=True)
 
 
-def _write_fits(path: Path, table: Table) -> None:
+def _table(rows: list[Row], ascii_only: bool = False) -> Any:
+    from astropy.table import MaskedColumn, Table
+
+    table = Table()
+    for i, column in enumerate(COLUMNS):
+        values = [values[i] for values in rows]
+        missing = [value is None for value in values]
+        filled = [column.kind() if value is None else column.kind(value) for value in values]
+        if ascii_only and column.kind is str:
+            filled = [str(value).encode("ascii", "replace").decode() for value in filled]
+        table[column.name] = MaskedColumn(
+            np.array(filled, dtype=column.kind),
+            mask=missing,
+            unit=column.unit,
+            description=column.description,
+        )
+    return table
+
+
+def _write_fits(path: Path, table: Any) -> None:
+    """FITS: text is ASCII, descriptions are the comments of TTYPE, as its readers show them."""
     from astropy.io import fits
 
-    hdu = fits.table_to_hdu(_as_bytes(table))
-    for number, name in enumerate(COLUMNS, start=1):
-        hdu.header.comments[f"TTYPE{number}"] = COLUMNS[name][1]
+    for name in table.colnames:
+        table[name].description = None  # else astropy adds them as a block of YAML
+        if table[name].dtype.kind == "f":
+            table[name] = table[name].filled(np.nan)
+    hdu = fits.table_to_hdu(table)
+    hdu.name = "SPECTRAQ"
+    for number, column in enumerate(COLUMNS, start=1):
+        hdu.header.comments[f"TTYPE{number}"] = column.description
     hdu.writeto(path, overwrite=True)
 
 
-def _as_bytes(table: Table) -> Table:
-    """FITS has no text beyond ASCII: what is beyond is written as a question mark."""
-    plain = table.copy()
-    for name in plain.colnames:
-        plain[name].description = None
-        if plain[name].dtype.kind == "U":
-            values = [value.encode("ascii", "replace").decode() or " " for value in plain[name].tolist()]
-            plain[name] = values if values else plain[name]
-    return plain
+def _write_parquet(path: Path, rows: list[Row]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_()}
+    fields = [
+        pyarrow.field(c.name, types[c.kind], metadata={"unit": c.unit or "", "description": c.description})
+        for c in COLUMNS
+    ]
+    columns = [pyarrow.array([values[i] for values in rows], types[c.kind]) for i, c in enumerate(COLUMNS)]
+    parquet.write_table(pyarrow.table(columns, schema=pyarrow.schema(fields)), path)

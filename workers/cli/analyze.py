@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from workers.cli.output import print_json, print_table, progress, stderr
+from workers.cli.files import Air, Files, Format, WavelengthUnit, spectra
+from workers.cli.output import progress, stderr
+from workers.cli.resultlines import heading, line
 
 if TYPE_CHECKING:
+    from workers.analysis import Analysis
     from workers.direct import Answered, Unanswered
-    from workers.settings import Settings
+    from workers.settings import WorkerSettings
+    from workers.tables import Row
 
-COLUMNS = ("spectrum", "class", "p#", "subclass", "z#", "±#", "S/N#", "warnings", "anomaly")
+FAILED = 1
 
 
 def analyze(
-    files: Annotated[list[str], typer.Argument(help="Files or folders of spectra.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a spectrum.")] = False,
+    files: Files,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a spectrum, as they come.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(help="Write a table too: .csv, .ecsv, .parquet or .fits.")
     ] = None,
-    format: Annotated[
-        str | None, typer.Option(help="sdss, desi, lamost, table or specutils; recognised when left out.")
-    ] = None,
-    air: Annotated[bool, typer.Option("--air", help="Wavelengths of plain tables are in air.")] = False,
-    wavelength_unit: Annotated[
-        str | None, typer.Option(help="Unit of wavelength of plain tables that do not say it, e.g. nm.")
-    ] = None,
+    format: Format = None,
+    air: Air = False,
+    wavelength_unit: WavelengthUnit = None,
     batch: Annotated[int | None, typer.Option(help="Spectra a batch.", min=1)] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")
@@ -40,111 +45,109 @@ def analyze(
 ) -> None:
     """Classify spectra in files, measure their redshifts and flag the odd ones.
 
+    A file or a row that can't be read is said on stderr, the rest goes on, and the exit code is 1.
+
     Example: `spectraq analyze spectra/ --output results.ecsv`
     """
-    from workers import log, tables
+    from workers import direct, log
     from workers.settings import load_settings
 
+    if output is not None:
+        _check_output(output)
+    items = spectra(files, format, air, wavelength_unit)
     options = {"batch_spectra": batch, "device": device, "threads": threads}
-    given = {name: value for name, value in options.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     settings = load_settings(config, worker=given)
     log.configure(settings.log)
-    if output is not None:
-        tables.check_suffix(output)
-    medium: Literal["air"] | None = "air" if air else None
-    results = _results(files, settings, format, medium, wavelength_unit)
-    found = _show_json(results) if as_json else _show_table(results)
-    if output is not None:
-        tables.write(output, (tables.row(answered) for answered in found.answered))
-        stderr.print(f"wrote {len(found.answered)} rows to {output}", highlight=False, markup=False)
-    if found.unanswered:
-        stderr.print(
-            f"spectraq: error: {found.unanswered} of {found.unanswered + found.n} could not be analysed",
-            highlight=False,
-        )
-        raise typer.Exit(1)
-
-
-class _Found:
-    """What came out so far."""
-
-    def __init__(self) -> None:
-        self.answered: list[Answered] = []
-        self.n = 0
-        self.unanswered = 0
-
-    def add(self, result: Answered | Unanswered) -> bool:
-        """Count a result; a missing one is said on stderr. Returns whether it is an answer."""
-        from workers.direct import Unanswered
-
-        if isinstance(result, Unanswered):
-            self.unanswered += 1
-            stderr.print(f"spectraq: error: {result}", markup=False, highlight=False)
-            return False
-        self.n += 1
-        self.answered.append(result)
-        return True
-
-
-def _results(
-    files: list[str], settings: Settings, format: str | None, medium: Any, wavelength_unit: str | None
-) -> Iterator[Answered | Unanswered]:
-    from models.pipeline import Pipeline
-    from workers import direct, readers
-    from workers.analysis import Analysis
-    from workers.analysis import device as chosen
-    from workers.errors import ReadError, SettingsError
-
     worker = settings.worker
+    results = direct.analyze(items, _analysis(worker), worker.batch_spectra, worker.max_pixels)
+    shown = _Shown(as_json, output is not None)
+    _show_all(results, shown)
+    if output is not None:
+        shown.write(output)
+    shown.sum_up()
+    if shown.failed:
+        raise typer.Exit(FAILED)
+
+
+def _show_all(results: Iterable[Answered | Unanswered], shown: _Shown) -> None:
+    # Lines on stdout and a bar on stderr would overwrite each other on one terminal.
+    with nullcontext() if sys.stdout.isatty() else progress() as bar:
+        task = bar.add_task("analysing", total=None) if bar else None
+        for result in results:
+            shown.show(result)
+            if bar and task is not None:
+                bar.advance(task)
+
+
+class _Shown:
+    """Shows results one by one, and keeps of them what the end needs: counts, and rows for a table."""
+
+    def __init__(self, as_json: bool, keep_rows: bool) -> None:
+        self._as_json = as_json
+        self._rows: list[Row] | None = [] if keep_rows else None
+        self._classes: Counter[str] = Counter()
+        self._flagged = 0
+        self.failed = 0
+
+    def show(self, result: Answered | Unanswered) -> None:
+        """Print a result, or say on stderr why there is none."""
+        from workers.direct import Answered
+        from workers.tables import row
+
+        if isinstance(result, Answered):
+            if not self._as_json:
+                self._print_line(result)
+            self._classes[result.results.classification.spectype] += 1
+            self._flagged += result.results.anomaly.flagged
+        else:
+            self.failed += 1
+            stderr.print(f"spectraq: error: {result}", markup=False, highlight=False, emoji=False)
+        if self._as_json:
+            typer.echo(json.dumps(result.as_json(), allow_nan=False))
+        if self._rows is not None:
+            self._rows.append(row(result))
+
+    def write(self, path: Path) -> None:
+        """Write the table."""
+        from workers.tables import write
+
+        assert self._rows is not None
+        write(path, self._rows)
+        stderr.print(f"wrote {len(self._rows)} rows to {path}", markup=False, highlight=False)
+
+    def sum_up(self) -> None:
+        """Say on stderr what came out."""
+        n = self._classes.total()
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(self._classes.items()))
+        parts = [f"{n} spectra" + (f": {counts}" if counts else ""), f"{self._flagged} flagged as anomalies"]
+        stderr.print("; ".join(parts), highlight=False)
+        if self.failed:
+            stderr.print(f"spectraq: error: {self.failed} could not be read or analysed", highlight=False)
+
+    def _print_line(self, result: Answered) -> None:
+        if not self._classes:
+            heading()
+        line(result)
+
+
+def _check_output(path: Path) -> None:
+    from workers import tables
+    from workers.errors import SpectraqError
+
     try:
-        pipeline = Pipeline.load(device=chosen(worker.device), threads=worker.threads)
+        tables.check(path)
+    except SpectraqError as error:
+        raise typer.BadParameter(str(error), param_hint="--output") from error
+
+
+def _analysis(worker: WorkerSettings) -> Analysis:
+    from models.pipeline import Pipeline
+    from workers.analysis import Analysis, device
+    from workers.errors import SettingsError
+
+    try:
+        pipeline = Pipeline.load(device=device(worker.device), threads=worker.threads)
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error
-    items = itertools.chain.from_iterable(
-        [name]
-        if isinstance(name, ReadError)
-        else readers.read(name, format, medium=medium, wavelength_unit=wavelength_unit)
-        for name in readers.find(files)
-    )
-    analysis = Analysis(pipeline, worker.batch_spectra)
-    with progress() as bar:
-        task = bar.add_task("analysing", total=None)
-        for result in direct.analyze(items, analysis, worker.batch_spectra, worker.max_pixels):
-            bar.advance(task)
-            yield result
-
-
-def _show_json(results: Iterator[Answered | Unanswered]) -> _Found:
-    found = _Found()
-    for result in results:
-        found.add(result)
-        print_json(result.as_json())
-    return found
-
-
-def _show_table(results: Iterator[Answered | Unanswered]) -> _Found:
-    found = _Found()
-    rows = [_row(result) for result in results if found.add(result)]  # type: ignore[arg-type]
-    if rows:
-        print_table(COLUMNS, rows)
-        flagged = sum(answered.results.anomaly.flagged for answered in found.answered)
-        classes = [answered.results.classification.spectype for answered in found.answered]
-        counts = ", ".join(f"{classes.count(name)} {name}" for name in sorted(set(classes)))
-        stderr.print(f"\n{found.n} spectra: {counts}; {flagged} flagged as anomalies", highlight=False)
-    return found
-
-
-def _row(answered: Answered) -> tuple[str, ...]:
-    classification, redshift = answered.results.classification, answered.results.redshift
-    anomaly = answered.results.anomaly
-    return (
-        answered.spectrum.spectrum_id,
-        classification.spectype,
-        f"{classification.class_probability[classification.spectype]:.2f}",
-        classification.subtype,
-        f"{redshift.z:.5f}",
-        f"{redshift.zerr:.5f}",
-        f"{redshift.snr:.1f}",
-        " ".join(redshift.zwarn_names),
-        anomaly.reasons[0].message if anomaly.flagged and anomaly.reasons else "",
-    )
+    return Analysis(pipeline, worker.batch_spectra)

@@ -1,8 +1,10 @@
-"""Files in, `schemas.Spectrum` out: one module a survey's format.
+"""Files become spectra here: one module a survey's format, and some for plain tables.
 
-`read` opens a file, recognises its format by content and yields its spectra one by one; what can't be read is
-yielded as a `ReadError`, so that one bad row or file never hides the others. From outside, import `read`,
-`find` and `FORMATS`.
+`find` gives the files that names, folders and patterns stand for. `read` gives every spectrum of a file,
+lazily and in the file's order, and a `ReadError` in the place of each one that can't be read, so that one bad
+row or file never hides the others. `FORMATS` names what is known. From outside, import these from here.
+Adding a format: a module with a `Format` of two functions (recognises, rows), and its name in
+`formats.FORMATS`.
 """
 
 from workers.readers.files import find

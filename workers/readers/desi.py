@@ -1,93 +1,111 @@
-"""DESI `coadd` and `spectra` files: three arms, joined.
+"""DESI: `coadd` files (one spectrum a target) and `spectra` files (one a target and exposure).
 
-Data model: desidatamodel, `coadd-*.fits` and `spectra-*.fits`: X_WAVELENGTH, X_FLUX, X_IVAR, X_MASK for the
-arms B, R and Z; FIBERMAP has a row a spectrum. Wavelengths are in vacuum, on one 0.8 angstrom grid, so that
-pixels of two arms that overlap fall on each other and are averaged by inverse variance.
+Data model: https://desidatamodel.readthedocs.io, "coadd-SURVEY-PROGRAM-PIXNUM.fits".
+
+The arms (B, R, Z) overlap, on one common grid of 0.8 angstrom in vacuum; where they do, flux is the mean
+weighted with ivar and ivar is the sum. A pixel with any mask bit set has no weight, as Redrock has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers.record import Declared, native, position, spectrum
+from workers.readers import fitstable
+from workers.readers.fitstable import pixels
+from workers.readers.join import Grid
+from workers.readers.rows import Assumed, Format, Note, Rows, unique_ids
+from workers.readers.source import Source
+from workers.readers.units import FLUX_UNIT
 
-ARMS = ("B", "R", "Z", "BRZ")
-FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
-SAME_PIXEL_ANGSTROM = 0.01
-
-
-def recognises(hdus: fits.HDUList) -> bool:
-    """Tell whether this is a DESI file of spectra."""
-    names = {hdu.name for hdu in hdus}
-    return "FIBERMAP" in names and any(f"{arm}_FLUX" in names for arm in ARMS)
+_WAVELENGTH = re.compile(r"([A-Z0-9]+)_WAVELENGTH")
 
 
-class _Arms:
-    """All arms of a file, and where each pixel of each goes on the joined grid."""
+def recognises(source: Source) -> bool:
+    """Whether there is a fibermap and at least one arm."""
+    return source.hdus is not None and "FIBERMAP" in source.hdus and bool(_arms(source))
 
-    def __init__(self, hdus: fits.HDUList) -> None:
-        present = [arm for arm in ARMS if f"{arm}_FLUX" in hdus]
-        # Sections read one row at a time: a night's file does not fit into memory.
-        self.flux = [hdus[f"{arm}_FLUX"].section for arm in present]
-        self.ivar = [hdus[f"{arm}_IVAR"].section for arm in present]
-        self.mask = [hdus[f"{arm}_MASK"].section if f"{arm}_MASK" in hdus else None for arm in present]
-        self.pixels = [hdus[f"{arm}_FLUX"].shape[1] for arm in present]
-        wavelength = np.concatenate([native(hdus[f"{arm}_WAVELENGTH"].data, np.float64) for arm in present])
-        keys = np.round(wavelength / SAME_PIXEL_ANGSTROM).astype(np.int64)
-        _, first, self.pixel = np.unique(keys, return_index=True, return_inverse=True)
-        self.wavelength: NDArray[np.float64] = wavelength[first]
 
-    def joined(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return flux and ivar of one spectrum on the joined grid."""
-        flux = np.concatenate([native(arm[row, :], np.float64) for arm in self.flux])
-        ivar = np.concatenate([native(arm[row, :], np.float64) for arm in self.ivar])
-        masked = np.concatenate(
-            [
-                np.zeros(pixels, bool) if mask is None else np.asarray(mask[row, :]) != 0
-                for pixels, mask in zip(self.pixels, self.mask, strict=True)
-            ]
+def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
+    """Open a coadd or spectra file."""
+    if source.hdus is None or "FIBERMAP" not in source.hdus or not _arms(source):
+        raise ReadError("a DESI file has the HDUs FIBERMAP, B_WAVELENGTH, B_FLUX, B_IVAR and so on")
+    return Coadd(source)
+
+
+FORMAT = Format("desi", "DESI coadd and spectra files, the arms joined", recognises, rows)
+
+
+class Coadd:
+    """One spectrum a row of the fibermap, its arms joined."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._arms = _arms(source)
+        self._fibermap = source.hdus["FIBERMAP"].data
+        self._columns = fitstable.columns(source.hdus["FIBERMAP"])
+        self._check()
+        self._grid = Grid(np.concatenate([self._wavelength(arm) for arm in self._arms]))
+        self._targets = [str(target) for target in self._fibermap["TARGETID"]]
+        exposures = self._fibermap["EXPID"].tolist() if "expid" in self._columns else None
+        self._ids = unique_ids(self._targets, exposures)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Read one fibre."""
+        flux, ivar = self._grid.combine(
+            np.concatenate([pixels(self._source.hdus[f"{arm}_FLUX"].section[row]) for arm in self._arms]),
+            np.concatenate([self._ivar(arm, row) for arm in self._arms]),
         )
-        weight = np.where(masked | ~np.isfinite(flux) | ~(ivar > 0), 0.0, ivar)
-        n = self.wavelength.size
-        total = np.bincount(self.pixel, weight, n)
-        mean = np.bincount(self.pixel, weight * np.where(weight > 0, flux, 0.0), n) / np.where(
-            total > 0, total, 1
-        )
-        return mean.astype(np.float32), total.astype(np.float32)
-
-
-def read(hdus: fits.HDUList, file: str, declared: Declared) -> Iterator[Spectrum | ReadError]:
-    """Yield one spectrum for each row of the fibermap."""
-    fibermap = hdus["FIBERMAP"].data
-    arms = _Arms(hdus)
-    targets = [int(target) for target in fibermap["TARGETID"]]
-    repeated = len(set(targets)) < len(targets)
-    names = set(fibermap.columns.names)
-    for row, target in enumerate(targets):
-        values: dict[str, Any] = {
-            key: float(fibermap[key][row])
-            for key in ("TARGET_RA", "TARGET_DEC", "MJD", "MEAN_MJD")
-            if key in names
-        }
-        # A `spectra` file has a target once an exposure.
-        exposure = f"-{int(fibermap['EXPID'][row])}" if repeated and "EXPID" in names else ""
-        flux, ivar = arms.joined(row)
-        yield spectrum(
-            file,
-            row,
-            spectrum_id=f"{target}{exposure}" if exposure or not repeated else f"{target}-{row}",
-            target_id=str(target),
-            survey="desi",
-            wavelength=arms.wavelength,
+        return Spectrum(
+            spectrum_id=self._ids[row],
             flux=flux,
             ivar=ivar,
+            wavelength=self._grid.wavelength,
             flux_unit=FLUX_UNIT,
-            **position(values),
+            survey="desi",
+            target_id=self._targets[row],
+            ra=self._number(row, "target_ra"),
+            dec=self._number(row, "target_dec"),
+            mjd=self._number(row, "mean_mjd", "mjd"),
+            source_file=self._source.name,
+            source_row=row,
         )
+
+    def _check(self) -> None:
+        n = len(self._fibermap)
+        for arm in self._arms:
+            for part in ("FLUX", "IVAR"):
+                name = f"{arm}_{part}"
+                if name not in self._source.hdus:
+                    raise ReadError(f"the HDU {name} is missing")
+                shape = self._source.hdus[name].shape
+                if shape != (n, self._source.hdus[f"{arm}_WAVELENGTH"].shape[0]):
+                    raise ReadError(f"{name} has the shape {shape}, and the fibermap has {n} rows")
+
+    def _wavelength(self, arm: str) -> NDArray[np.float64]:
+        return np.array(self._source.hdus[f"{arm}_WAVELENGTH"].data, dtype=np.float64)
+
+    def _ivar(self, arm: str, row: int) -> NDArray[np.float32]:
+        ivar = pixels(self._source.hdus[f"{arm}_IVAR"].section[row])
+        if f"{arm}_MASK" in self._source.hdus:
+            ivar[np.asarray(self._source.hdus[f"{arm}_MASK"].section[row]) != 0] = 0
+        return ivar
+
+    def _number(self, row: int, *names: str) -> float | None:
+        for name in names:
+            if name in self._columns:
+                return float(self._fibermap[self._columns[name]][row])
+        return None
+
+
+def _arms(source: Source) -> list[str]:
+    names: list[Any] = [_WAVELENGTH.fullmatch(hdu.name) for hdu in source.hdus]
+    return [match[1] for match in names if match and f"{match[1]}_FLUX" in source.hdus]

@@ -1,117 +1,99 @@
-"""Which reader a file is for, by its content, and reading it."""
+"""Which formats there are, which one a file has, and reading it row by row."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
-from astropy.io import fits
-from astropy.io.ascii import InconsistentTableError
-from astropy.table import Table
-from astropy.utils.exceptions import AstropyWarning
+import structlog
+from pydantic import ValidationError
 
-from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers import desi, lamost, other, sdss, table
-from workers.readers.record import Declared, Medium
+from workers.readers import desi, foreign, lamost, sdss, table
+from workers.readers.rows import Assumed, Format, Item, Medium, Note, Rows
+from workers.readers.source import Source, opened, quiet
 
-SURVEYS: dict[str, ModuleType] = {"desi": desi, "lamost": lamost, "sdss": sdss}
-"""In the order they are tried: later ones ask for less."""
-FORMATS = (*SURVEYS, "table", "specutils")
+log = structlog.get_logger(__name__)
 
-_GZIP, _ZIP, _FITS, _ECSV = b"\x1f\x8b", b"PK\x03\x04", b"SIMPLE  =", b"# %ECSV"
-
-Results = Iterator[Spectrum | ReadError]
+FORMATS: dict[str, Format] = {
+    format.name: format for format in (desi.FORMAT, lamost.FORMAT, sdss.FORMAT, table.FORMAT, foreign.FORMAT)
+}
+"""By name, in the order in which a file is tried."""
 
 
 def read(
-    path: str | Path,
+    path: Path | str,
     format: str | None = None,
     *,
     medium: Medium | None = None,
     wavelength_unit: str | None = None,
-) -> Results:
-    """Yield the spectra of a file, in its order; what can't be read is yielded as a `ReadError`.
+    note: Note | None = None,
+) -> Iterator[Item]:
+    """Read a file's spectra, in order, each when it is asked for.
 
     Parameters
     ----------
     path
-        A file of any of `FORMATS`; FITS may be gzipped.
+        The file. It stays open until the last spectrum has been taken, or the iterator is closed.
     format
-        One of `FORMATS`; None recognises it by content.
+        A name of `FORMATS`; None recognises the format by the content.
     medium, wavelength_unit
-        What the user declares of plain tables that do not say it themselves.
+        What the user says of a file that does not say it itself (`Assumed`).
+    note
+        Takes a sentence on each thing that had to be assumed; by default it is logged.
+
+    Yields
+    ------
+    Spectrum or ReadError
+        An error stands in the place of a row that can't be read, or (without a row) of the whole file.
     """
     file = str(path)
     if format is not None and format not in FORMATS:
-        yield ReadError(f"unknown format {format!r}; known are {', '.join(FORMATS)}", file=file)
+        yield ReadError(f"there is no format {format}; there are {', '.join(FORMATS)}", file=file)
         return
-    declared = Declared(medium, wavelength_unit)
+    assumed = Assumed(medium, wavelength_unit)
+    said = note or (lambda sentence: log.warning("assumed", file=file, what=sentence))
     try:
-        yield from _reader(Path(path), format)(Path(path), file, format, declared)
+        with opened(path) as source:
+            with quiet():
+                wanted = FORMATS[format] if format else recognised(source)
+                rows = wanted.rows(source, assumed, said)
+            for row in range(len(rows)):
+                yield _row(rows, file, row)
     except ReadError as error:
-        yield error
-    # A damaged file makes astropy and numpy raise whatever its bytes happen to mean.
+        yield ReadError(str(error), file=file)
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        yield ReadError(f"can't be read: {reason[:300]}", file=file)
+        yield ReadError(_unforeseen(error), file=file)
 
 
-def _reader(path: Path, format: str | None) -> Callable[[Path, str, str | None, Declared], Results]:
-    with path.open("rb") as stream:
-        head = stream.read(9)
-    if not head:
-        raise ReadError("the file is empty", file=str(path))
-    if format == "specutils":
-        return _other
-    is_fits = head == _FITS or (head.startswith(_GZIP) and ".fit" in path.name.lower())
-    if format in SURVEYS and not is_fits:
-        raise ReadError(f"--format {format} needs a FITS file and this is none", file=str(path))
-    if is_fits:
-        return _fits
-    return _npz if head.startswith(_ZIP) else _text
+def recognised(source: Source) -> Format:
+    """Give the first format that a file looks like.
+
+    Raises
+    ------
+    ReadError
+        Where there is none.
+    """
+    for format in FORMATS.values():
+        if format.recognises(source):
+            return format
+    raise ReadError(f"no format is known that looks like this file; {foreign.how_to_read_more()}")
 
 
-def _fits(path: Path, file: str, format: str | None, declared: Declared) -> Results:
-    with warnings.catch_warnings():
-        # Surveys' headers break the standard in harmless ways (units, keywords): no news to anybody.
-        warnings.simplefilter("ignore", AstropyWarning)
-        with fits.open(path, memmap=False) as hdus:
-            survey = format if format in SURVEYS else None
-            if format is None:
-                survey = next((name for name, module in SURVEYS.items() if module.recognises(hdus)), None)
-            if survey:
-                yield from SURVEYS[survey].read(hdus, file, declared)
-                return
-            tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
-            if tables and (format == "table" or _has_flux(tables[0])):
-                yield from table.spectra(table.from_table(Table.read(tables[0])), file, declared)
-                return
-        yield from other.read(path, file, declared)
-
-
-def _has_flux(hdu: fits.BinTableHDU) -> bool:
-    return bool({name.lower() for name in hdu.columns.names} & set(table.FLUX))
-
-
-def _npz(path: Path, file: str, format: str | None, declared: Declared) -> Results:
-    yield from table.spectra(table.from_npz(path), file, declared)
-
-
-def _text(path: Path, file: str, format: str | None, declared: Declared) -> Results:
-    with path.open("rb") as stream:
-        head = stream.read(4096)
-    if b"\x00" in head:
-        raise ReadError(f"neither FITS, NPZ nor text; known formats are {', '.join(FORMATS)}", file=file)
-    kind = "ascii.ecsv" if head.startswith(_ECSV) else "ascii.csv" if b"," in head else "ascii.basic"
+def _row(rows: Rows, file: str, row: int) -> Item:
     try:
-        columns = Table.read(path, format=kind, guess=False)
-    except (ValueError, InconsistentTableError) as error:
-        raise ReadError(f"no table of columns: {str(error).splitlines()[0]}", file=file) from error
-    yield from table.spectra(table.from_table(columns), file, declared)
+        with quiet():
+            return rows.spectrum(row)
+    except ReadError as error:
+        return ReadError(str(error), file=file, row=row)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return ReadError(f"{where}: {first['msg']}" if where else first["msg"], file=file, row=row)
+    except Exception as error:
+        return ReadError(_unforeseen(error), file=file, row=row)
 
 
-def _other(path: Path, file: str, format: str | None, declared: Declared) -> Results:
-    yield from other.read(path, file, declared)
+def _unforeseen(error: Exception) -> str:
+    """Damaged files fail in as many ways as there are bytes; each must cost one line, not the night."""
+    return f"the file is damaged or of an unknown variant ({type(error).__name__}: {str(error)[:200]})"

@@ -1,70 +1,160 @@
-"""LAMOST low-resolution spectra, in the layouts of the early and the later data releases.
+"""LAMOST's low-resolution spectra: the layout of the first releases and the one in use since DR8.
 
-Early (to DR7): the primary array's rows are flux, ivar, continuum-subtracted flux, and-mask, or-mask, sampled
-at log10(wavelength) = COEFF0 + COEFF1 i. Later: a one-row table with the columns FLUX, IVAR, WAVELENGTH,
-ANDMASK, ORMASK. Wavelengths are in vacuum (header VACUUM); the flux is relative.
+Data model: https://www.lamost.org, "Data production description" of each release. Old: the primary HDU is
+an image whose rows are flux, ivar and masks, on the grid of COEFF0 and COEFF1 (from some release on the third
+row is wavelength, before it is something else, so the header is what counts). New: a table (COADD) with one
+row of vectors. Flux is relative, wavelengths are in vacuum, ivar is zero where a pixel must not be used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers.record import Declared, log_grid, native, position, spectrum
+from workers.readers import fitstable
+from workers.readers.fitstable import pixels
+from workers.readers.join import Grid, log_grid
+from workers.readers.rows import Assumed, Format, Note, Rows
+from workers.readers.source import Source
 
-FLUX_UNIT = "relative"
+STEP = 1e-4
+"""log10(wavelength) from pixel to pixel."""
+
+_FLUX, _IVAR = 0, 1
+_MJD_ZERO = datetime(1858, 11, 17)  # UTC, as DATE-OBS is without saying so
 
 
-def _is_table(hdus: fits.HDUList) -> bool:
-    if len(hdus) < 2 or not isinstance(hdus[1], fits.BinTableHDU):
+def recognises(source: Source) -> bool:
+    """Whether it is LAMOST's by its header, in either layout."""
+    return _is_lamost(source) and (_is_old(source) or _table(source) is not None)
+
+
+def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
+    """Open a spectrum of either layout."""
+    table = _table(source)
+    if table is not None:
+        return NewLayout(source, table)
+    if _is_old(source):
+        return OldLayout(source)
+    raise ReadError("neither a primary image with COEFF0 and COEFF1, nor a table with flux and wavelength")
+
+
+FORMAT = Format("lamost", "LAMOST low-resolution spectra, old and new layout", recognises, rows)
+
+
+class OldLayout:
+    """One spectrum, in the rows of the primary image."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return 1
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Read it."""
+        image, header = self._source.hdus[0].section, self._source.hdus[0].header
+        return Spectrum(
+            flux=pixels(image[_FLUX]),
+            ivar=pixels(image[_IVAR]),
+            loglam0=header["COEFF0"],
+            dloglam=header["COEFF1"],
+            **_identity(self._source, row),
+        )
+
+
+class NewLayout:
+    """One spectrum a table row, its arrays as vectors."""
+
+    def __init__(self, source: Source, table: Any) -> None:
+        self._source = source
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self._table.data)
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Read one."""
+        columns = fitstable.columns(self._table)
+        if "ivar" not in columns:
+            raise ReadError(f"the table has no column IVAR among {', '.join(columns)}")
+        wavelength, flux, ivar = (
+            self._table.data[columns[name]][row] for name in ("wavelength", "flux", "ivar")
+        )
+        return Spectrum(
+            **_placed(np.array(wavelength, np.float64).ravel(), pixels(flux), pixels(ivar)),
+            **_identity(self._source, row),
+        )
+
+
+def _placed(wavelength: Any, flux: Any, ivar: Any) -> dict[str, Any]:
+    """Give pixels and their wavelengths as fields of a Spectrum: LAMOST's grid, else pixel by pixel."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        start = log_grid(np.log10(wavelength), STEP)
+    if start is not None:
+        return {"loglam0": start, "dloglam": STEP, "flux": flux, "ivar": ivar}
+    grid = Grid(wavelength)
+    flux, ivar = grid.combine(flux, ivar)
+    return {"wavelength": grid.wavelength, "flux": flux, "ivar": ivar}
+
+
+def _identity(source: Source, row: int) -> dict[str, Any]:
+    header = source.hdus[0].header
+    return {
+        "spectrum_id": _name(header) or source.stem,
+        "medium": "vacuum" if header.get("VACUUM", True) else "air",
+        "survey": "lamost",
+        "target_id": header.get("DESIG"),
+        "ra": header.get("RA"),
+        "dec": header.get("DEC"),
+        "mjd": _mjd(header),
+        "source_file": source.name,
+        "source_row": row,
+    }
+
+
+def _name(header: Any) -> str | None:
+    """The observation's number, else (DR1) the name under which its file was released."""
+    if header.get("OBSID"):
+        return str(header["OBSID"])
+    parts = [header.get(key) for key in ("LMJD", "PLANID", "SPID", "FIBERID")]
+    if None in parts:
+        return None
+    day, plan, spectrograph, fiber = parts
+    return f"spec-{day}-{plan}_sp{spectrograph:02d}-{fiber:03d}"
+
+
+def _mjd(header: Any) -> float | None:
+    """The middle of the exposures; the header's MJD is a whole number, and of the wrong night in DR1."""
+    try:
+        return (datetime.fromisoformat(header["DATE-OBS"]) - _MJD_ZERO) / timedelta(days=1)
+    except (KeyError, ValueError, TypeError):
+        return float(header["MJD"]) if "MJD" in header else None
+
+
+def _is_lamost(source: Source) -> bool:
+    if source.hdus is None:
         return False
-    names = {name.upper() for name in hdus[1].columns.names}
-    return {"FLUX", "IVAR", "WAVELENGTH"} <= names and "LAMOST" in str(
-        hdus[0].header.get("TELESCOP", "")
-    ).upper()
+    header = source.hdus[0].header
+    return any("LAMOST" in str(header.get(key, "")) for key in ("TELESCOP", "ORIGIN", "DESIG"))
 
 
-def _is_image(hdus: fits.HDUList) -> bool:
-    header = hdus[0].header
-    is_lamost = "LAMOST" in (str(header.get("TELESCOP", "")) + str(header.get("ORIGIN", ""))).upper()
-    return is_lamost and header.get("NAXIS") == 2 and "COEFF0" in header
-
-
-def recognises(hdus: fits.HDUList) -> bool:
-    """Tell whether this is a LAMOST spectrum of either layout."""
-    return _is_image(hdus) or _is_table(hdus)
-
-
-def read(hdus: fits.HDUList, file: str, declared: Declared) -> Iterator[Spectrum | ReadError]:
-    """Yield the file's spectrum."""
-    header = hdus[0].header
-    arrays: dict[str, Any]
-    if _is_image(hdus):
-        rows = hdus[0].data
-        grid = {"loglam0": float(header["COEFF0"]), "dloglam": float(header["COEFF1"])}
-        arrays = {"flux": native(rows[0]), "ivar": native(rows[1]), **grid}
-    else:
-        table = hdus[1].data
-        loglam = np.log10(native(table["WAVELENGTH"], np.float64))
-        arrays = {"flux": native(table["FLUX"]), "ivar": native(table["IVAR"]), **log_grid(loglam)}
-    names = [header.get(key) for key in ("LMJD", "PLANID", "SPID", "FIBERID")]
-    known = all(name is not None for name in names)
-    spectrum_id = f"{names[0]}-{names[1]}_sp{int(names[2]):02d}-{int(names[3]):03d}" if known else file
-    medium = "vacuum" if header.get("VACUUM", True) else "air"
-    target = header.get("OBSID", header.get("OBJNAME"))
-    yield spectrum(
-        file,
-        0,
-        spectrum_id=str(spectrum_id),
-        target_id=None if target is None else str(target).strip(),
-        survey="lamost",
-        medium=medium,
-        flux_unit=FLUX_UNIT,
-        **arrays,
-        **position(dict(header)),
+def _is_old(source: Source) -> bool:
+    if source.hdus is None:
+        return False
+    image = source.hdus[0]
+    return (
+        len(image.shape or ()) == 2 and image.shape[0] > _IVAR and {"COEFF0", "COEFF1"} <= set(image.header)
     )
+
+
+def _table(source: Source) -> Any:
+    for hdu in fitstable.tables(source):
+        shapes = fitstable.shapes(hdu)
+        if len(shapes.get("flux", ())) == 1 and len(shapes.get("wavelength", ())) == 1:
+            return hdu
+    return None

@@ -1,124 +1,178 @@
-"""SDSS, BOSS and eBOSS: `spec` files, and tables that hold one spectrum a row.
+"""SDSS, BOSS and eBOSS: one `spec` file a spectrum (full or lite), and tables with one spectrum a row.
 
-Data model: SDSS `spec-PLATE-MJD-FIBER.fits`. HDU 1 (COADD) has a row a pixel: flux, loglam, ivar, and_mask,
-or_mask, wdisp, sky, model; HDU 2 describes the object. Wavelengths are in vacuum, heliocentric; flux is in
-1e-17 erg/s/cm2/angstrom. The pipeline has set ivar to zero where a pixel must not be used.
+Data model: https://data.sdss.org/datamodel/files/SPECTRO_REDUX/RUN2D/spectra/PLATE4/spec.html
+
+Two traps of these files. COEFF0 in a spec file's primary header is the plate's: where the ends of a spectrum
+were cut off, its own pixels start elsewhere, so `loglam` is what counts. RA and DEC there are where the
+telescope pointed; the fibre is at PLUG_RA and PLUG_DEC.
+
+`ivar` is zero in every pixel that must not be used; the documentation of the mask bits says to go by that.
+The bits of `and_mask` that are left (bright sky, a bad pixel near by) warn of pixels that still carry what
+their ivar says, and some are set for whole fibres, so they are not taken over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import structlog
-from astropy.io import fits
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers.record import Declared, log_grid, native, position, spectrum
+from workers.readers import fitstable
+from workers.readers.fitstable import pixels
+from workers.readers.join import Grid, log_grid
+from workers.readers.rows import Assumed, Format, Note, Rows, unique_ids
+from workers.readers.source import Source
+from workers.readers.units import FLUX_UNIT
 
-FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
-TABLE_LOGLAM0 = 3.5563025
-"""Start of the grid of tables with 4076 pixels a row and no wavelengths (GaSNet-III's): log10(3600)."""
-TABLE_PIXELS = 4076
+STEP = 1e-4
+"""log10(wavelength) from pixel to pixel, in all of SDSS's co-added spectra."""
 
-log = structlog.get_logger(__name__)
-
-
-def _columns(hdu: Any) -> set[str]:
-    return {name.lower() for name in hdu.columns.names} if isinstance(hdu, fits.BinTableHDU) else set()
-
-
-def recognises(hdus: fits.HDUList) -> bool:
-    """Tell whether this is a `spec` file or a table of SDSS spectra."""
-    if len(hdus) < 2:
-        return False
-    names = _columns(hdus[1])
-    return {"flux", "loglam", "ivar"} <= names or {"flux", "ivar", "plate", "mjd", "fiberid"} <= names
+FIRST_BOSS_PLATE = 3510
+"""Plates from here on were observed with the BOSS spectrographs, those before with SDSS's first ones."""
 
 
-def read(hdus: fits.HDUList, file: str, declared: Declared) -> Iterator[Spectrum | ReadError]:
-    """Yield the spectrum of a `spec` file, or those of each row of a table."""
-    table = hdus[1]
-    if table.columns["FLUX"].format.lstrip("1") in ("E", "D"):
-        yield _spec(hdus, file)
-    else:
-        yield from _rows(table, file)
+def recognises(source: Source) -> bool:
+    """Whether there is a table with a pixel a row, or one with plates and a spectrum a row."""
+    return _spectrum_table(source) is not None or _many_table(source) is not None
 
 
-def _name(values: dict[str, Any]) -> str | None:
-    plate, mjd, fiber = (values.get(key) for key in ("PLATE", "MJD", "FIBERID"))
-    plate = values.get("PLATEID") if plate is None else plate
-    if plate is None or mjd is None or fiber is None:
-        return None
-    return f"{int(plate):04d}-{int(mjd)}-{int(fiber):04d}"
+def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
+    """Open a spec file or a table of spectra."""
+    one = _spectrum_table(source)
+    if one is not None:
+        return SpecFile(source, one)
+    many = _many_table(source)
+    if many is not None:
+        return SpecTable(source, many)
+    raise ReadError("no table with the columns flux and loglam, or flux, plate, mjd and fiberid")
 
 
-def _survey(values: dict[str, Any]) -> str:
-    name = str(values.get("SURVEY") or values.get("PROGRAMNAME") or "").strip().lower()
-    if name in ("boss", "eboss"):
-        return name
-    # SDSS-I/II plates end at 3000; BOSS's spectrograph saw first light with plate 3521.
-    plate = values.get("PLATE", values.get("PLATEID"))
-    return "boss" if plate is not None and int(plate) > 3500 else "sdss"
+FORMAT = Format("sdss", "SDSS, BOSS and eBOSS spec files, and tables of such spectra", recognises, rows)
 
 
-def _record(row: Any, names: list[str]) -> dict[str, Any]:
-    wanted = ("PLATE", "PLATEID", "MJD", "FIBERID", "SURVEY", "PLUG_RA", "PLUG_DEC", "PROGRAMNAME")
-    upper = {name.upper(): name for name in names}
-    return {key: row[upper[key]] for key in wanted if key in upper}
+class SpecFile:
+    """One spectrum, one table row a pixel."""
 
+    def __init__(self, source: Source, table: Any) -> None:
+        self._source = source
+        self._table = table
 
-def _spec(hdus: fits.HDUList, file: str) -> Spectrum | ReadError:
-    pixels = hdus[1].data
-    values = dict(hdus[0].header)
-    if len(hdus) > 2 and isinstance(hdus[2], fits.BinTableHDU) and len(hdus[2].data) == 1:
-        values |= _record(hdus[2].data[0], hdus[2].columns.names)
-    name = _name(values)
-    return spectrum(
-        file,
-        0,
-        spectrum_id=name or file,
-        target_id=name,
-        survey=_survey(values),
-        flux=native(pixels["flux"]),
-        ivar=native(pixels["ivar"]),
-        flux_unit=FLUX_UNIT,
-        **log_grid(native(pixels["loglam"], np.float64)),
-        **position(values),
-    )
+    def __len__(self) -> int:
+        return 1
 
-
-def _rows(table: fits.BinTableHDU, file: str) -> Iterator[Spectrum | ReadError]:
-    names = table.columns.names
-    header = table.header
-    n = int(np.prod(table.data["flux"].shape[1:]))
-    grid: dict[str, Any] | None = None
-    if "COEFF0" in header and "COEFF1" in header:
-        grid = {"loglam0": header["COEFF0"], "dloglam": header["COEFF1"]}
-    elif not {"loglam", "LOGLAM"} & set(names):
-        if n != TABLE_PIXELS:
-            yield ReadError(
-                f"a table of {n} pixels a row without wavelengths; add a loglam column or COEFF0 and COEFF1",
-                file=file,
-            )
-            return
-        log.warning("assumed wavelengths", file=file, loglam0=TABLE_LOGLAM0, dloglam=1e-4, medium="vacuum")
-        grid = {"loglam0": TABLE_LOGLAM0, "dloglam": 1e-4}
-    for row, pixels in enumerate(table.data):
-        values = _record(pixels, names)
-        name = _name(values)
-        sampling = grid or log_grid(native(pixels["loglam"], np.float64))
-        yield spectrum(
-            file,
-            row,
-            spectrum_id=name or f"{file}-{row}",
-            target_id=name,
-            survey=_survey(values),
-            flux=native(pixels["flux"]),
-            ivar=native(pixels["ivar"]),
+    def spectrum(self, row: int) -> Spectrum:
+        """Read it."""
+        columns = fitstable.columns(self._table)
+        header = self._source.hdus[0].header
+        data = self._table.data
+        ivar = pixels(data[columns["ivar"]]) if "ivar" in columns else None
+        plate, mjd, fiber = self._identity(header)
+        return Spectrum(
+            spectrum_id=_name(plate, mjd, fiber) if fiber is not None else self._source.stem,
+            **_placed(np.asarray(data[columns["loglam"]], np.float64), pixels(data[columns["flux"]]), ivar),
+            medium="vacuum" if header.get("VACUUM", True) else "air",
             flux_unit=FLUX_UNIT,
-            **sampling,
-            **position(values),
+            survey=_survey(plate),
+            ra=header.get("PLUG_RA"),
+            dec=header.get("PLUG_DEC"),
+            mjd=mjd,
+            source_file=self._source.name,
+            source_row=row,
         )
+
+    def _identity(self, header: Any) -> tuple[int | None, int | None, int | None]:
+        """Plate, MJD and fibre: of the primary header, else of the row that was copied from spAll."""
+        if "PLATEID" in header and "FIBERID" in header:
+            return header["PLATEID"], header.get("MJD"), header["FIBERID"]
+        for hdu in fitstable.tables(self._source):
+            columns = fitstable.columns(hdu)
+            if {"plate", "mjd", "fiberid"} <= columns.keys() and len(hdu.data):
+                plate, mjd, fiber = (int(hdu.data[columns[name]][0]) for name in ("plate", "mjd", "fiberid"))
+                return plate, mjd, fiber
+        return None, header.get("MJD"), None
+
+
+class SpecTable:
+    """Many spectra, one a table row, with flux (and loglam, unless COEFF0 and COEFF1 say it) as vectors."""
+
+    def __init__(self, source: Source, table: Any) -> None:
+        self._source = source
+        self._table = table
+        self._columns = fitstable.columns(table)
+        self._plate, self._mjd, self._fiber = (
+            np.asarray(table.data[self._columns[name]]) for name in ("plate", "mjd", "fiberid")
+        )
+        self._ids = unique_ids([_name(*key) for key in zip(self._plate, self._mjd, self._fiber, strict=True)])
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Read one."""
+        flux = pixels(self._vector("flux", row))
+        ivar = pixels(self._vector("ivar", row)) if "ivar" in self._columns else None
+        return Spectrum(
+            spectrum_id=self._ids[row],
+            **self._where(row, flux, ivar),
+            flux_unit=FLUX_UNIT,
+            survey=_survey(int(self._plate[row])),
+            ra=self._number(row, "plug_ra", "ra"),
+            dec=self._number(row, "plug_dec", "dec"),
+            mjd=float(self._mjd[row]),
+            source_file=self._source.name,
+            source_row=row,
+        )
+
+    def _where(self, row: int, flux: Any, ivar: Any) -> dict[str, Any]:
+        if "loglam" in self._columns:
+            return _placed(np.asarray(self._vector("loglam", row), np.float64), flux, ivar)
+        header = self._table.header
+        return {"loglam0": header["COEFF0"], "dloglam": header["COEFF1"], "flux": flux, "ivar": ivar}
+
+    def _vector(self, name: str, row: int) -> Any:
+        return self._table.data[self._columns[name]][row]
+
+    def _number(self, row: int, *names: str) -> float | None:
+        for name in names:
+            if name in self._columns:
+                return float(self._table.data[self._columns[name]][row])
+        return None
+
+
+def _placed(loglam: Any, flux: Any, ivar: Any) -> dict[str, Any]:
+    """Give pixels and their wavelengths as fields of a Spectrum: SDSS's grid, else pixel by pixel."""
+    start = log_grid(loglam, STEP)
+    if start is not None:
+        return {"loglam0": start, "dloglam": STEP, "flux": flux, "ivar": ivar}
+    grid = Grid(10.0**loglam)
+    flux, ivar = grid.combine(flux, ivar)
+    return {"wavelength": grid.wavelength, "flux": flux, "ivar": ivar}
+
+
+def _spectrum_table(source: Source) -> Any:
+    """Find the table with a pixel a row."""
+    for hdu in fitstable.tables(source):
+        shapes = fitstable.shapes(hdu)
+        if shapes.get("flux") == () and shapes.get("loglam") == ():
+            return hdu
+    return None
+
+
+def _many_table(source: Source) -> Any:
+    """Find the table with a spectrum a row."""
+    for hdu in fitstable.tables(source):
+        shapes = fitstable.shapes(hdu)
+        placed = len(shapes.get("loglam", ())) == 1 or {"COEFF0", "COEFF1"} <= set(hdu.header)
+        if {"plate", "mjd", "fiberid"} <= shapes.keys() and len(shapes.get("flux", ())) == 1 and placed:
+            return hdu
+    return None
+
+
+def _name(plate: int | None, mjd: int | None, fiber: int | None) -> str:
+    return f"{plate or 0:04d}-{mjd or 0}-{fiber or 0:04d}"
+
+
+def _survey(plate: int | None) -> str:
+    return "boss" if plate is None or plate >= FIRST_BOSS_PLATE else "sdss"

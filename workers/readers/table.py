@@ -1,193 +1,140 @@
-"""Plain tables: FITS, ECSV, CSV and NPZ with columns of wavelength, flux, and ivar or error.
+"""Plain tables: wavelength, flux, and ivar or error, as FITS tables or images, NPZ, ECSV, CSV and other text.
 
-One spectrum of n pixels is a column each; many spectra are columns or arrays of two dimensions, a row each.
-Units and medium are taken from the columns' units and the table's metadata, else from what the user declares,
-else assumed (vacuum, angstrom) and said on stderr.
+One number a row of the table is one spectrum; vectors (or a flux of two dimensions) are one spectrum a row.
+What the file does not say of its wavelengths is taken from the user, else assumed, and then said aloud.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import structlog
-from astropy import units
-from astropy.table import Table
 from numpy.typing import NDArray
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers.record import Declared, ivar_from_error, native, spectrum
+from workers.readers import columns as names
+from workers.readers.arrays import columns_of
+from workers.readers.axis import SpectralAxis
+from workers.readers.byrow import ByRow, need_wavelength
+from workers.readers.columns import Columns
+from workers.readers.fitstable import pixels
+from workers.readers.identity import Identity
+from workers.readers.rows import Assumed, Format, Note, Rows
+from workers.readers.source import Source
+from workers.readers.units import FLUX_UNIT, flux_factor
 
-WAVELENGTH = ("wavelength", "wave", "lambda", "lam", "wavelength_vac", "wavelength_air", "wl")
-LOGLAM = ("loglam", "loglambda", "log_wavelength", "logwave")
-FLUX = ("flux", "flux_density", "f_lambda", "flam", "spec", "spectrum")
-IVAR = ("ivar", "inverse_variance", "invvar", "flux_ivar")
-ERROR = ("error", "err", "sigma", "uncertainty", "flux_error", "flux_err", "e_flux", "noise", "std")
-MASK = ("mask", "and_mask", "andmask")
-IDENTITY = ("spectrum_id", "id", "targetid", "target_id", "object_id", "obsid", "name")
-
-SAME_PIXEL = 0.01
-"""Pixels nearer to each other than this share of a step are one pixel given twice."""
-
-log = structlog.get_logger(__name__)
-
-
-class Columns:
-    """Named arrays of one file, with their units and the file's metadata."""
-
-    def __init__(
-        self, arrays: Mapping[str, Any], column_units: Mapping[str, Any], meta: Mapping[str, Any]
-    ) -> None:
-        self.arrays = {name.lower(): array for name, array in arrays.items()}
-        self.units = {name.lower(): unit for name, unit in column_units.items()}
-        self.meta = {str(key).lower(): value for key, value in meta.items()}
-
-    def name(self, synonyms: tuple[str, ...]) -> str | None:
-        """Return the first of the synonyms that is a column."""
-        return next((name for name in synonyms if name in self.arrays), None)
+SAFE_FLUX = (1e-10, 1e15)
+"""Typical flux whose ivar float32 holds with room to spare."""
 
 
-def from_table(table: Table) -> Columns:
-    """Take the columns of an astropy table."""
-    arrays = {
-        name: table[name].data if hasattr(table[name], "data") else table[name] for name in table.colnames
-    }
-    return Columns(arrays, {name: getattr(table[name], "unit", None) for name in table.colnames}, table.meta)
+def recognises(source: Source) -> bool:
+    """Whether it is a file of named arrays, one of them flux."""
+    if source.kind in ("npz", "ecsv", "text"):
+        return True  # nothing else is one of these, and the error says which column is missing
+    if source.kind != "fits":
+        return False
+    found = columns_of(source)
+    return found.first(names.FLUX) is not None and found.says_where()
 
 
-def from_npz(path: Path) -> Columns:
-    """Take the arrays of an .npz file; pickled ones are refused."""
-    with np.load(path, allow_pickle=False) as archive:
-        return Columns({name: archive[name] for name in archive.files}, {}, {})
+def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
+    """Open a file of named arrays."""
+    return Table(source, columns_of(source), assumed, _once(note))
 
 
-def spectra(columns: Columns, file: str, declared: Declared) -> Iterator[Spectrum | ReadError]:
-    """Yield the spectra of a file's columns."""
-    flux_name = columns.name(FLUX)
-    if not columns.arrays:
-        yield ReadError("no table of columns", file=file)
-        return
-    if flux_name is None:
-        yield ReadError(
-            f"no flux: columns are {', '.join(columns.arrays)}; one of {', '.join(FLUX)}", file=file
+FORMAT = Format("table", "plain tables: FITS, NPZ, ECSV, CSV", recognises, rows)
+
+
+class Table:
+    """The spectra of one file of named arrays."""
+
+    def __init__(self, source: Source, columns: Columns, assumed: Assumed, note: Note) -> None:
+        self._source = source
+        self._columns = columns
+        self._note = note
+        self._arrays = ByRow(columns)
+        need_wavelength(columns)
+        self._axis = SpectralAxis(self._arrays, assumed, note)
+        self._identity = Identity(source, self._arrays)
+
+    def __len__(self) -> int:
+        return self._arrays.length
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Read one."""
+        flux = self._arrays.pixels(self._arrays.flux, row)
+        if not flux.size:
+            raise ReadError("the spectrum has no pixels")
+        wavelength, grid = self._axis.of(row, flux.size)
+        factor, flux_unit = self._factor(wavelength, flux)
+        ivar = self._ivar(row, flux.size)
+        self._drop_masked(row, flux, ivar)
+        joined, weight = grid.combine(
+            pixels(flux * factor), None if ivar is None else pixels(ivar / factor**2)
         )
-        return
-    try:
-        wavelength, medium = _wavelength(columns, file, declared)
-    except ReadError as error:
-        yield error
-        return
-    flux = np.atleast_2d(columns.arrays[flux_name])
-    noise_name = columns.name(IVAR) or columns.name(ERROR)
-    noise = None if noise_name is None else np.atleast_2d(columns.arrays[noise_name])
-    mask_name = columns.name(MASK)
-    mask = None if mask_name is None else np.atleast_2d(columns.arrays[mask_name])
-    identity = columns.name(IDENTITY)
-    unit = columns.units.get(flux_name)
-    for row in range(len(flux)):
-        lam = wavelength[min(row, len(wavelength) - 1)]
-        ivar = None if noise is None else noise[min(row, len(noise) - 1)]
-        if ivar is not None:
-            ivar = native(ivar) if noise_name in IVAR else ivar_from_error(ivar)
-        name = f"{Path(file).stem}-{row}" if len(flux) > 1 else Path(file).stem
-        if identity is not None and np.size(columns.arrays[identity]) == len(flux):
-            name = str(np.atleast_1d(columns.arrays[identity])[row])
-        elif identity is None and columns.meta.get("spectrum_id"):
-            name = str(columns.meta["spectrum_id"])
-        yield _one(
-            file,
-            row,
-            lam,
-            native(flux[row]),
-            ivar,
-            None if mask is None else native(mask[row], np.uint32),
-            spectrum_id=name,
-            medium=medium,
-            flux_unit="" if unit is None else str(unit),
-            survey=_text(columns.meta.get("survey")),
+        return Spectrum(
+            flux=joined,
+            ivar=weight,
+            wavelength=grid.wavelength,
+            medium=self._axis.medium,
+            flux_unit=flux_unit,
+            source_file=self._source.name,
+            source_row=row,
+            **self._identity.fields(row),
         )
 
+    def _ivar(self, row: int, n: int) -> NDArray[np.float64] | None:
+        """Inverse variance from ivar, error or variance, whichever there is; None for none."""
+        for choices, power in ((names.IVAR, 1), (names.ERROR, -2), (names.VARIANCE, -1)):
+            name = self._columns.first(choices)
+            if name is not None:
+                values = self._arrays.pixels(name, row, n)
+                good = np.isfinite(values) & (values > 0)
+                return np.where(good, np.where(good, values, 1.0) ** power, 0.0)
+        return None
 
-def _text(value: Any) -> str | None:
-    return str(value).strip().lower() or None if value is not None else None
+    def _drop_masked(self, row: int, flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
+        """Take the weight of masked pixels; without ivar only the flux can say that they are not used."""
+        name = self._columns.first(names.MASK)
+        if name is None:
+            return
+        masked = self._arrays.pixels(name, row, flux.size) != 0
+        if ivar is None:
+            flux[masked] = np.nan
+        else:
+            ivar[masked] = 0.0
 
+    def _factor(self, wavelength: NDArray[np.float64], flux: NDArray[np.float64]) -> tuple[Any, str]:
+        unit = self._columns.flux_unit()
+        if unit is None and self._arrays.flux in names.FLUX_PER_FREQUENCY:
+            raise ReadError(f"the column {self._arrays.flux} has no unit; give it one in the file, like Jy")
+        factor, flux_unit = flux_factor(unit, wavelength)
+        if flux_unit == "":
+            self._note("flux has no unit in the file: taken as per wavelength, not per frequency")
+            return self._power_of_ten(flux), ""
+        if flux_unit != FLUX_UNIT:
+            self._note(f"{flux_unit} is no unit of flux per wavelength: used as it is, not converted")
+        return factor, flux_unit
 
-def _one(
-    file: str,
-    row: int,
-    wavelength: NDArray[np.float64],
-    flux: NDArray[np.float32],
-    ivar: NDArray[np.float32] | None,
-    mask: NDArray[np.uint32] | None,
-    **fields: Any,
-) -> Spectrum | ReadError:
-    """Sort pixels by wavelength, average those given twice (arms that overlap), build the spectrum."""
-    sizes = {array.size for array in (wavelength, flux, ivar, mask) if array is not None}
-    if len(sizes) > 1 or wavelength.size < 2 or not np.isfinite(wavelength).all():
-        return spectrum(file, row, wavelength=wavelength, flux=flux, ivar=ivar, mask=mask, **fields)
-    same = SAME_PIXEL * float(np.median(np.abs(np.diff(wavelength))))
-    if (np.diff(wavelength) > same).all():
-        return spectrum(file, row, wavelength=wavelength, flux=flux, ivar=ivar, mask=mask, **fields)
-    order = np.argsort(wavelength, kind="stable")
-    pixel = np.empty(order.size, int)
-    starts = np.append(True, np.diff(wavelength[order]) > same)
-    pixel[order] = np.cumsum(starts) - 1
-    unique = wavelength[order][starts]
-    usable = np.isfinite(flux) if ivar is None else np.isfinite(flux) & (ivar > 0)
-    if mask is not None:
-        usable &= mask == 0
-    weight = np.where(usable, 1.0 if ivar is None else ivar, 0.0)
-    total = np.bincount(pixel, weight, unique.size)
-    known = total > 0
-    mean = np.bincount(pixel, weight * np.where(usable, flux, 0), unique.size) / np.where(known, total, 1)
-    joined = np.where(known, mean, np.nan).astype(np.float32)
-    joined_ivar = None if ivar is None else total.astype(np.float32)
-    return spectrum(file, row, wavelength=unique, flux=joined, ivar=joined_ivar, **fields)
-
-
-def _wavelength(columns: Columns, file: str, declared: Declared) -> tuple[NDArray[np.float64], Any]:
-    """Give wavelengths in angstrom, shape (rows or 1, n), and the medium they are in."""
-    name = columns.name(WAVELENGTH)
-    log_name = columns.name(LOGLAM)
-    if name is None and log_name is None:
-        raise ReadError(
-            f"no wavelength: columns are {', '.join(columns.arrays)}; "
-            f"one of {', '.join(WAVELENGTH + LOGLAM)}",
-            file=file,
-        )
-    values = np.atleast_2d(np.asarray(columns.arrays[name or str(log_name)], np.float64))
-    medium = declared.medium or _declared_medium(columns, name or "")
-    if medium is None:
-        log.warning("assumed medium", file=file, medium="vacuum", otherwise="--air")
-        medium = "vacuum"
-    if name is None:
-        return 10.0**values, medium
-    unit = declared.wavelength_unit or columns.units.get(name) or columns.meta.get("wavelength_unit")
-    if unit is None:
-        if not 1000 < float(np.nanmax(values)) < 1e5:
-            raise ReadError(
-                f"wavelengths without a unit go to {np.nanmax(values):g}, which is hardly angstrom; "
-                "give --wavelength-unit",
-                file=file,
-            )
-        log.warning("assumed unit", file=file, unit="Angstrom", otherwise="--wavelength-unit")
-        unit = "Angstrom"
-    try:
-        factor = units.Unit(unit).to(units.AA)
-    except (ValueError, TypeError, units.UnitConversionError) as error:
-        raise ReadError(f"wavelength unit {unit!r} is no unit of length", file=file) from error
-    return values * factor, medium
+    def _power_of_ten(self, flux: NDArray[np.float64]) -> float:
+        """What brings flux without a unit to where float32 holds its ivar."""
+        size = np.abs(flux[np.isfinite(flux) & (flux != 0)])
+        typical = float(np.median(size)) if size.size else 1.0
+        if SAFE_FLUX[0] < typical < SAFE_FLUX[1]:
+            return 1.0
+        power = -round(float(np.log10(typical)))
+        self._note(f"flux without a unit is of the order 1e{-power}: multiplied with 1e{power}")
+        return float(10.0**power)
 
 
-def _declared_medium(columns: Columns, name: str) -> str | None:
-    if "air" in name:
-        return "air"
-    if "vac" in name:
-        return "vacuum"
-    if "vacuum" in columns.meta:
-        return "vacuum" if columns.meta["vacuum"] in (True, "T", "true", 1) else "air"
-    value = str(columns.meta.get("medium", columns.meta.get("airorvac", ""))).lower()
-    return {"air": "air", "vac": "vacuum", "vacuum": "vacuum"}.get(value)
+def _once(note: Note) -> Note:
+    """Say the same of a file's rows only once."""
+    said: set[str] = set()
+
+    def say(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            note(sentence)
+
+    return say

@@ -1,0 +1,100 @@
+"""What the commands that read files of spectra have in common: their options, and what is said on stderr."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from workers.cli.output import stderr
+
+if TYPE_CHECKING:
+    from schemas.spectrum import Spectrum
+    from workers.errors import ReadError
+
+Files: TypeAlias = Annotated[
+    list[str], typer.Argument(help="Files, folders, or patterns in quotes.", show_default=False)
+]
+Format: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="sdss, desi, lamost, table or specutils; by default each file's content decides."),
+]
+Air: TypeAlias = Annotated[
+    bool, typer.Option("--air", help="Wavelengths are in air where the file does not say it.")
+]
+WavelengthUnit: TypeAlias = Annotated[
+    str | None, typer.Option(help="Unit of wavelengths where the file does not say it: nm, um, ...")
+]
+
+
+def spectra(
+    names: list[str], format: str | None = None, air: bool = False, wavelength_unit: str | None = None
+) -> Iterator[Spectrum | ReadError]:
+    """Give the spectra of files, folders and patterns, and an error in the place of each that can't be read.
+
+    Raises
+    ------
+    typer.BadParameter
+        At once, where there is no such format or unit.
+    """
+    from workers.readers import FORMATS
+    from workers.readers.units import unit_of
+
+    if format is not None and format not in FORMATS:
+        raise typer.BadParameter(f"{format} is none of {', '.join(FORMATS)}", param_hint="--format")
+    if wavelength_unit is not None and unit_of(wavelength_unit) is None:
+        raise typer.BadParameter(f"{wavelength_unit} is no unit", param_hint="--wavelength-unit")
+    return _spectra(names, format, air, wavelength_unit)
+
+
+def describe(error: ReadError) -> str:
+    """Say in one line which file, or row of it, can't be read, and why."""
+    row = "" if error.row is None else f", row {error.row}"
+    return f"{error.file}{row}: {error}" if error.file else str(error)
+
+
+def complain(error: ReadError) -> None:
+    """Say it on stderr."""
+    stderr.print(f"spectraq: error: {describe(error)}", markup=False, highlight=False, emoji=False)
+
+
+def _spectra(
+    names: list[str], format: str | None, air: bool, wavelength_unit: str | None
+) -> Iterator[Spectrum | ReadError]:
+    from workers.errors import ReadError
+    from workers.readers import find, read
+
+    notes = _Notes()
+    for found in find(names):
+        if isinstance(found, ReadError):
+            yield found
+            continue
+        notes.file = found
+        yield from read(
+            found, format, medium="air" if air else None, wavelength_unit=wavelength_unit, note=notes
+        )
+    notes.sum_up()
+
+
+class _Notes:
+    """Says on stderr what was assumed of a file, once, and at the end of how many more."""
+
+    def __init__(self) -> None:
+        self.file = ""
+        self._files: Counter[str] = Counter()
+
+    def __call__(self, sentence: str) -> None:
+        if not self._files[sentence]:
+            self._print(f"{Path(self.file).name}: {sentence}")
+        self._files[sentence] += 1
+
+    def sum_up(self) -> None:
+        for sentence, files in self._files.items():
+            if files > 1:
+                self._print(f"and in {files - 1} more: {sentence}")
+
+    def _print(self, text: str) -> None:
+        stderr.print(f"spectraq: note: {text}", markup=False, highlight=False, emoji=False)

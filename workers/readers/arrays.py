@@ -1,0 +1,167 @@
+"""Opens plain files as named arrays: FITS tables and images, NPZ, ECSV, CSV, other text with column names."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from astropy.io import ascii as text_tables
+from astropy.table import Table
+
+from workers.errors import ReadError
+from workers.readers import fitstable
+from workers.readers.columns import FLUX, Columns, name_and_unit
+from workers.readers.source import Source
+
+MEMORY_BYTES = 64 << 20
+"""Larger arrays of an NPZ file are unpacked into a temporary file and memory-mapped from there."""
+
+
+def columns_of(source: Source) -> Columns:
+    """Open a file as named arrays.
+
+    Raises
+    ------
+    ReadError
+        Where it holds no such thing.
+    """
+    if source.kind == "fits":
+        return _fits(source)
+    if source.kind == "npz":
+        return Columns(_Npz(source), meta=_npz_meta(source))
+    if source.kind == "ecsv":
+        return _table(Table.read(source.plain, format="ascii.ecsv"))
+    if source.kind == "text":
+        return _table(_text(source))
+    raise ReadError("this is no FITS, NPZ, ECSV or text file")
+
+
+def _fits(source: Source) -> Columns:
+    """The first table with a column of flux, else the images named FLUX, WAVELENGTH and so on."""
+    primary = {key.lower(): value for key, value in source.hdus[0].header.items() if key}
+    for hdu in fitstable.tables(source):
+        names = fitstable.columns(hdu)
+        if set(names) & set(FLUX):
+            meta = primary | {key.lower(): value for key, value in hdu.header.items() if key}
+            units = {name: hdu.columns[names[name]].unit for name in names}
+            arrays = {name: partial(_column, hdu, names[name]) for name in names}
+            return Columns(_Lazy(arrays), units, meta)
+    images = {hdu.name.lower(): hdu for hdu in source.hdus if hdu.is_image and hdu.shape}
+    units = {name: hdu.header.get("BUNIT") for name, hdu in images.items()}
+    return Columns(_Lazy({name: partial(_image, hdu) for name, hdu in images.items()}), units, primary)
+
+
+def _image(hdu: Any) -> Any:
+    return hdu.data
+
+
+def _column(hdu: Any, name: str) -> Any:
+    return hdu.data[name]
+
+
+class _Lazy(Mapping[str, Any]):
+    """Arrays by name, each touched only when it is asked for."""
+
+    def __init__(self, arrays: Mapping[str, Callable[[], Any]]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> Any:
+        return self._arrays[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+class _Npz(Mapping[str, Any]):
+    """An NPZ file's arrays by lower-case name, each read once, when it is asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        try:
+            with zipfile.ZipFile(source.plain) as archive:
+                members = {m.filename: m.file_size for m in archive.infolist() if m.filename.endswith(".npy")}
+        except zipfile.BadZipFile as error:
+            raise ReadError(f"the NPZ file is truncated or damaged ({error}); fetch it again") from error
+        self._sizes = members
+        self._members = {name.removesuffix(".npy").lower(): name for name in members}
+        self._read: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._read:
+            self._read[name] = self._array(self._members[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def _array(self, member: str) -> Any:
+        try:
+            with zipfile.ZipFile(self._source.plain) as archive:
+                if self._sizes[member] > MEMORY_BYTES:
+                    return np.load(
+                        archive.extract(member, self._source.folder), mmap_mode="r", allow_pickle=False
+                    )
+                with archive.open(member) as file:
+                    return np.lib.format.read_array(file, allow_pickle=False)
+        except (zipfile.BadZipFile, EOFError, ValueError) as error:
+            raise ReadError(f"the array {member.removesuffix('.npy')} can't be read: {error}") from error
+
+
+def _npz_meta(source: Source) -> dict[str, Any]:
+    """The arrays of no dimension, which is how units and the like are kept in NPZ files."""
+    arrays = _Npz(source)
+    small = [name for name in arrays if arrays._sizes[arrays._members[name]] < 1024]
+    return {name: arrays[name].item() for name in small if arrays[name].ndim == 0}
+
+
+def _text(source: Source) -> Any:
+    """A table of text; the separator is the one that its header line has."""
+    with source.plain.open(encoding="utf-8", errors="strict") as file:
+        try:
+            lines = [line for line in islice(file, 1000) if line.strip()]
+        except UnicodeDecodeError as error:
+            raise ReadError(f"this is no text file: {error}") from error
+    title = next((line for line in lines if not line.startswith("#")), "")
+    if not title:
+        raise ReadError("the file holds comments alone")
+    if title.replace(",", " ").split()[0].replace(".", "").lstrip("+-").isdigit():
+        title = next((line for line in reversed(lines) if line.startswith("#")), "")
+        if len(title) < 2:
+            raise ReadError("the columns have no names; give them a header line: wavelength,flux,ivar")
+        layout = "commented_header"
+    else:
+        layout = "basic"
+    delimiter = next((mark for mark in (",", ";", "\t", "|") if mark in title), " ")
+    try:
+        return text_tables.read(source.plain, format=layout, delimiter=delimiter, guess=False, comment="#")
+    except text_tables.InconsistentTableError as error:
+        raise ReadError(f"the table can't be read: {str(error).splitlines()[0]}") from error
+
+
+def _table(table: Any) -> Columns:
+    arrays: dict[str, Any] = {}
+    units: dict[str, Any] = {}
+    for column in table.itercols():
+        name, unit = name_and_unit(column.info.name)
+        arrays[name] = _filled(column)
+        units[name] = column.unit or unit
+    meta = {str(key).lower(): value for key, value in table.meta.items()}
+    return Columns(arrays, units, meta)
+
+
+def _filled(column: Any) -> Any:
+    """A column as an array; an empty cell is not a number."""
+    values = getattr(column, "value", column)  # quantities
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "fiu":
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    return np.asarray(values)

@@ -1,0 +1,97 @@
+"""Where the pixels of a plain table lie: column, unit, medium, from the file, the user, or assumed aloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.errors import ReadError
+from workers.readers import columns as names
+from workers.readers.byrow import ByRow
+from workers.readers.join import Grid
+from workers.readers.rows import Assumed, Note
+from workers.readers.units import angstrom, unit_of
+
+OPTICAL_ANGSTROM = (1_000.0, 30_000.0)
+"""A spectrum of which no pixel lies in here was not measured in the unit that was assumed."""
+
+
+class SpectralAxis:
+    """The wavelengths of a file's spectra.
+
+    Attributes
+    ----------
+    medium
+        "vacuum" or "air".
+    """
+
+    def __init__(self, arrays: ByRow, assumed: Assumed, note: Note) -> None:
+        self._arrays = arrays
+        self._columns = arrays.columns
+        self._name = self._columns.wavelength
+        self._unit = self._unit_of(assumed, note)
+        self.medium = self._medium_of(assumed, note)
+        self._shared: tuple[NDArray[np.float64], Grid] | None = None
+
+    def of(self, row: int, n: int) -> tuple[NDArray[np.float64], Grid]:
+        """Give the wavelengths of a spectrum of n pixels, in angstrom, and the ascending grid they make.
+
+        Raises
+        ------
+        ReadError
+            Where there are not n of them, or none that could be a spectrum's.
+        """
+        if self._shared is None:
+            wavelength = self._angstrom(row, n)
+            found = wavelength, self._grid(wavelength)
+            if self._name is not None and not self._arrays.is_shared(self._name):
+                return found
+            self._shared = found
+        if self._shared[0].size != n:
+            raise ReadError(
+                f"{self._arrays.flux} has {n} pixels and there are {self._shared[0].size} wavelengths"
+            )
+        return self._shared
+
+    def _angstrom(self, row: int, n: int) -> NDArray[np.float64]:
+        if self._name is None:
+            start, step = (float(self._columns.meta[key]) for key in ("coeff0", "coeff1"))
+            return np.asarray(10.0 ** (start + step * np.arange(n, dtype=np.float64)))
+        values = self._arrays.pixels(self._name, row, n)
+        if self._name in names.LOGLAM:
+            return np.asarray(10.0**values)
+        return values if self._unit is None else angstrom(values, self._unit)
+
+    def _grid(self, wavelength: NDArray[np.float64]) -> Grid:
+        grid = Grid(wavelength)
+        if not grid.wavelength.size:
+            raise ReadError("no wavelength is finite and positive")
+        low, high = grid.wavelength[0], grid.wavelength[-1]
+        if self._unit is None and (high < OPTICAL_ANGSTROM[0] or low > OPTICAL_ANGSTROM[1]):
+            raise ReadError(
+                f"wavelengths run from {low:g} to {high:g}, which can't be angstrom, and have no unit;"
+                " give --wavelength-unit"
+            )
+        return grid
+
+    def _unit_of(self, assumed: Assumed, note: Note) -> Any:
+        if self._name is None or self._name in names.LOGLAM:
+            return unit_of("angstrom")  # log10 of it: no other use of these names is known
+        unit = self._columns.wavelength_unit()
+        if unit is None and assumed.wavelength_unit:
+            unit = unit_of(assumed.wavelength_unit)
+            if unit is None:
+                raise ReadError(f"--wavelength-unit {assumed.wavelength_unit}: there is no such unit; try nm")
+        if unit is None:
+            note("wavelengths have no unit in the file: taken as angstrom (else give --wavelength-unit)")
+        return unit
+
+    def _medium_of(self, assumed: Assumed, note: Note) -> str:
+        medium = self._columns.medium()
+        if medium is None and assumed.medium is None:
+            note("the file does not say vacuum or air: wavelengths taken as in vacuum (else give --air)")
+        elif medium and assumed.medium and medium != assumed.medium:
+            note(f"the file says its wavelengths are in {medium}: --{assumed.medium} is not followed")
+        return medium or assumed.medium or "vacuum"

@@ -1,0 +1,130 @@
+"""What plain files call things: flux, wavelength, noise and identity by their common names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workers.readers.units import unit_of
+
+FLUX = (
+    "flux",
+    "flam",
+    "f_lambda",
+    "flambda",
+    "flux_density",
+    "fluxes",
+    "spectrum",
+    "spec",
+    "intensity",
+    "fnu",
+    "f_nu",
+)
+FLUX_PER_FREQUENCY = ("fnu", "f_nu")
+LOGLAM = (
+    "loglam",
+    "log_lam",
+    "loglambda",
+    "log_lambda",
+    "log10lam",
+    "logwave",
+    "log_wave",
+    "log10_wavelength",
+)
+WAVELENGTH = (
+    "wavelength", "wave", "lambda", "lam", "wavelengths", "wl", "wavelength_vac", "wave_vac", "lambda_vac",
+    "wavelength_vacuum", "vacuum_wavelength", "wavelength_air", "wave_air", "lambda_air", "air_wavelength",
+    "spectral_axis",
+)  # fmt: skip
+IVAR = ("ivar", "invvar", "inverse_variance", "flux_ivar", "ivar_flux", "inv_var")
+ERROR = (
+    "error", "err", "flux_error", "flux_err", "fluxerr", "e_flux", "eflux", "err_flux", "error_flux", "sigma",
+    "flux_sigma", "uncertainty", "flux_uncertainty", "std", "flux_std", "noise", "errors", "flux_unc", "unc",
+)  # fmt: skip
+VARIANCE = ("variance", "var", "flux_var", "flux_variance")
+MASK = ("mask", "flux_mask")
+IDENTITY = ("spectrum_id", "targetid", "target_id", "obsid", "specobjid", "objid", "object_id", "id", "name")
+RA = ("ra", "target_ra", "plug_ra", "raj2000", "ra_deg")
+DEC = ("dec", "target_dec", "plug_dec", "dej2000", "dec_deg", "decl")
+MJD = ("mjd", "mean_mjd", "mjd_obs", "mjd-obs")
+SURVEY = ("survey",)
+
+_MEDIUM_KEYS = ("medium", "airorvac", "wavelength_medium", "wave_medium", "vacuum", "air")
+_WAVELENGTH_UNIT_KEYS = ("wavelength_unit", "wave_unit", "waveunit", "cunit1")
+_FLUX_UNIT_KEYS = ("flux_unit", "fluxunit", "bunit")
+
+_NAME_AND_UNIT = re.compile(
+    r"\s*([^\[\](){}]+?)\s*[\[({]\s*([^\[\](){}]*(?:\([^()]*\)[^\[\](){}]*)*)\s*[\])}]\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The named arrays of a file, whatever its format.
+
+    Parameters
+    ----------
+    arrays
+        By lower-case name; nothing is read before it is indexed.
+    units
+        By the same names, as the file writes them.
+    meta
+        Header or metadata, by lower-case key.
+    """
+
+    arrays: Mapping[str, Any]
+    units: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def first(self, names: tuple[str, ...]) -> str | None:
+        """Give the first of these names that is there."""
+        return next((name for name in names if name in self.arrays), None)
+
+    @property
+    def wavelength(self) -> str | None:
+        """The column that says where the pixels lie, by wavelength or by its logarithm."""
+        return self.first(WAVELENGTH) or self.first(LOGLAM)
+
+    def says_where(self) -> bool:
+        """Whether anything says where the pixels lie: a column, or a grid in the header."""
+        return self.wavelength is not None or {"coeff0", "coeff1"} <= set(self.meta)
+
+    def medium(self) -> str | None:
+        """What the file says the wavelengths are measured in: "vacuum", "air", or None."""
+        name = self.wavelength or ""
+        for word, medium in (("vac", "vacuum"), ("air", "air")):
+            if word in name:
+                return medium
+        for key in _MEDIUM_KEYS:
+            if key in self.meta:
+                return _medium(key, self.meta[key])
+        axis = str(self.meta.get("ctype1", "")).strip().upper()[:4]
+        return {"WAVE": "vacuum", "AWAV": "air"}.get(axis)
+
+    def wavelength_unit(self) -> Any:
+        """The unit of the wavelengths, or None where the file does not say it."""
+        return self._unit(self.wavelength, _WAVELENGTH_UNIT_KEYS)
+
+    def flux_unit(self) -> Any:
+        """The unit of flux, or None where the file does not say it."""
+        return self._unit(self.first(FLUX), _FLUX_UNIT_KEYS)
+
+    def _unit(self, name: str | None, keys: tuple[str, ...]) -> Any:
+        written = [self.units.get(name or ""), *(self.meta.get(key) for key in keys)]
+        return next((unit for unit in map(unit_of, written) if unit is not None), None)
+
+
+def name_and_unit(header: str) -> tuple[str, str | None]:
+    """Split a column's title like "wavelength [nm]" or "flux (erg/s/cm2/A)" into name and unit."""
+    match = _NAME_AND_UNIT.fullmatch(header)
+    return (match[1].strip().lower(), match[2].strip()) if match else (header.strip().lower(), None)
+
+
+def _medium(key: str, value: Any) -> str | None:
+    text = str(value).strip().lower()
+    if key in ("vacuum", "air") and text in ("true", "t", "1", "false", "f", "0"):
+        said = text in ("true", "t", "1")
+        return key if said else {"vacuum": "air", "air": "vacuum"}[key]
+    return "vacuum" if text.startswith("vac") else "air" if text.startswith("air") else None

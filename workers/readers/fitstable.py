@@ -1,0 +1,33 @@
+"""What the readers of FITS files share: finding tables and columns, whatever the case of their names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import ArrayLike, NDArray
+
+from workers.readers.source import Source
+
+
+def tables(source: Source) -> list[Any]:
+    """Give the binary tables of a file; none where it is no FITS file."""
+    return [hdu for hdu in source.hdus or () if isinstance(hdu, fits.BinTableHDU)]
+
+
+def columns(hdu: Any) -> dict[str, str]:
+    """Give a table's column names by their lower-case form; the first of two that differ in case only."""
+    return {name.lower(): name for name in reversed(hdu.columns.names)}
+
+
+def shapes(hdu: Any) -> dict[str, tuple[int, ...]]:
+    """Give the shape of one row of each column, by lower-case name: () is a number, (n,) a vector."""
+    dtype = hdu.columns.dtype
+    return {name.lower(): dtype[name].shape for name in reversed(hdu.columns.names)}
+
+
+def pixels(values: ArrayLike) -> NDArray[np.float32]:
+    """Copy pixels out of a memory-mapped file, in this machine's byte order, shape (n,)."""
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and such a pixel is not used
+        return np.array(values, dtype=np.float32).ravel()

@@ -1,0 +1,109 @@
+"""Any other format, through specutils where it is installed (extra `specutils`)."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.spectrum import Spectrum
+from workers.errors import ReadError
+from workers.readers.fitstable import pixels
+from workers.readers.join import Grid
+from workers.readers.rows import Assumed, Format, Note, Rows
+from workers.readers.source import Source
+from workers.readers.units import angstrom, flux_factor
+
+
+def installed() -> bool:
+    """Whether specutils is there."""
+    return importlib.util.find_spec("specutils") is not None
+
+
+def how_to_read_more() -> str:
+    """What a user can do about a file of an unknown format."""
+    more = "" if installed() else '; pip install "spectraq[specutils]" reads more formats'
+    return f"--format names one, `table` takes columns wavelength, flux, ivar{more}"
+
+
+def recognises(source: Source) -> bool:
+    """Whether specutils may be asked; it is the last one that is."""
+    return source.kind in ("fits", "binary") and installed()
+
+
+def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
+    """Open a file with whichever of specutils' loaders knows it."""
+    if not installed():
+        raise ReadError('specutils is not installed; pip install "spectraq[specutils]"')
+    from specutils import SpectrumList
+
+    try:
+        found = SpectrumList.read(str(source.plain))
+    except Exception as error:
+        # its loaders raise whatever they stumble over
+        raise ReadError(f"specutils can't read it ({type(error).__name__}: {str(error)[:200]})") from error
+    return Foreign(source, [part for spectrum in found for part in _single(spectrum)], assumed, note)
+
+
+FORMAT = Format("specutils", "whatever specutils reads, if it is installed", recognises, rows)
+
+
+class Foreign:
+    """Spectra as specutils gives them."""
+
+    def __init__(self, source: Source, spectra: list[Any], assumed: Assumed, note: Note) -> None:
+        self._source = source
+        self._spectra = spectra
+        self._medium = assumed.medium or "vacuum"
+        if spectra and assumed.medium is None:
+            note("specutils does not say vacuum or air: wavelengths taken as in vacuum (else give --air)")
+
+    def __len__(self) -> int:
+        return len(self._spectra)
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Read one."""
+        given = self._spectra[row]
+        wavelength = angstrom(np.asarray(given.spectral_axis.value, np.float64), given.spectral_axis.unit)
+        factor, flux_unit = flux_factor(given.flux.unit, wavelength)
+        ivar = _ivar(given)
+        grid = Grid(wavelength)
+        flux, weight = grid.combine(
+            pixels(given.flux.value * factor), None if ivar is None else pixels(ivar / factor**2)
+        )
+        stem = self._source.stem
+        return Spectrum(
+            spectrum_id=stem if len(self) == 1 else f"{stem}-{row}",
+            flux=flux,
+            ivar=weight,
+            wavelength=grid.wavelength,
+            medium=self._medium,
+            flux_unit=flux_unit,
+            source_file=self._source.name,
+            source_row=row,
+        )
+
+
+def _single(spectrum: Any) -> list[Any]:
+    """Take a block of spectra on one axis apart."""
+    return (
+        [spectrum]
+        if spectrum.flux.ndim == 1
+        else [spectrum[row] for row in np.ndindex(spectrum.flux.shape[:-1])]
+    )
+
+
+def _ivar(spectrum: Any) -> NDArray[np.float64] | None:
+    """Inverse variance from whichever kind of uncertainty there is; zero where a pixel is masked."""
+    from astropy.nddata import InverseVariance
+
+    if spectrum.uncertainty is None:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ivar = np.array(spectrum.uncertainty.represent_as(InverseVariance).array, dtype=np.float64)
+    ivar[~np.isfinite(ivar)] = 0.0
+    if spectrum.mask is not None:
+        ivar[np.asarray(spectrum.mask) != 0] = 0.0
+    return ivar

@@ -1,0 +1,136 @@
+"""A file opened for reading: unpacked where it is gzipped, and what kind it is by its first bytes."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+
+from workers.errors import ReadError
+
+GZIP = b"\x1f\x8b"
+FITS_SUFFIXES = (".fits", ".fit", ".fts")
+HEAD_BYTES = 4096
+
+Kind = Literal["fits", "npz", "ecsv", "text", "binary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An open file.
+
+    Attributes
+    ----------
+    name
+        The path as it was given.
+    plain
+        Where its unpacked content lies: the file itself, or a temporary file.
+    kind
+        What it is, by content.
+    hdus
+        The HDU list of a FITS file (memory-mapped), else None.
+    folder
+        A temporary folder that goes when the file is closed.
+    """
+
+    name: str
+    plain: Path
+    kind: Kind
+    hdus: Any
+    folder: Path
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its suffixes, as far as they name a format."""
+        name = base = Path(self.name).name
+        for suffix in (".gz", *FITS_SUFFIXES, ".npz", ".ecsv", ".csv", ".txt", ".dat"):
+            name = name.removesuffix(suffix)
+        return name or base
+
+
+@contextmanager
+def opened(name: Path | str) -> Iterator[Source]:
+    """Open a file and say what it is.
+
+    Raises
+    ------
+    ReadError
+        Where it is missing, empty, truncated, or not what its name says.
+    """
+    path = Path(name)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spectraq-")))
+        try:
+            plain = _unpacked(path, folder)
+            kind = _kind(path, plain)
+            hdus = _hdus(plain, stack) if kind == "fits" else None
+        except EOFError as error:
+            raise ReadError(f"the file is truncated: {error}; fetch it again") from error
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise ReadError(f"the file can't be unpacked: {error}; fetch it again") from error
+        except OSError as error:
+            raise ReadError(f"the file can't be opened: {error.strerror or error}") from error
+        yield Source(str(name), plain, kind, hdus, folder)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back astropy's warnings: surveys' headers bend the standard in ways that do no harm here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        yield
+
+
+def _unpacked(path: Path, folder: Path) -> Path:
+    with path.open("rb") as file:
+        if file.read(len(GZIP)) != GZIP:
+            return path
+    # Seeking back in a gzip stream starts anew each time; a plain file can be memory-mapped.
+    plain = folder / "plain"
+    with gzip.open(path) as packed, plain.open("wb") as out:
+        shutil.copyfileobj(packed, out, 1 << 20)
+    return plain
+
+
+def _kind(path: Path, plain: Path) -> Kind:
+    with plain.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        raise ReadError("the file is empty")
+    if head.startswith(b"SIMPLE  ="):
+        return "fits"
+    if path.name.removesuffix(".gz").lower().endswith(FITS_SUFFIXES):
+        raise ReadError("the file is named FITS but does not begin as FITS does (SIMPLE =)")
+    if head.startswith(b"PK\x03\x04"):
+        return "npz"
+    if head.startswith(b"# %ECSV"):
+        return "ecsv"
+    return "binary" if b"\0" in head else "text"
+
+
+def _hdus(plain: Path, stack: ExitStack) -> Any:
+    """Read all headers; a file that ends too early is refused whole, whatever could be saved of it."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", AstropyWarning)
+        hdus = stack.enter_context(fits.open(plain, mode="readonly", memmap=True))
+        len(hdus)  # astropy reads headers as they are asked for
+    complaints = [str(warning.message) for warning in said]
+    size = plain.stat().st_size
+    place = hdus[-1].fileinfo()
+    damaged = any("truncated" in text or "validating header" in text for text in complaints)
+    if damaged or size < place["datLoc"] + place["datSpan"]:
+        raise ReadError(f"the FITS file is truncated or damaged after {size} bytes; fetch it again")
+    if any(hdu.is_image and hdu.header.get("BZERO") for hdu in hdus):
+        # Scaled images can't be memory-mapped; without, single rows of images are read all the same.
+        return stack.enter_context(fits.open(plain, mode="readonly", memmap=False))
+    return hdus

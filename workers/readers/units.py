@@ -1,0 +1,99 @@
+"""Units of wavelength and flux as files write them, and their way to angstrom and to 1e-17 erg/s/cm2/A."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from numpy.typing import NDArray
+
+from workers.errors import ReadError
+from workers.readers.source import quiet
+
+FLUX_UNIT = "10**-17 Angstrom-1 cm-2 erg s-1"
+"""What flux is converted to, as the FITS standard writes it: float32 holds its ivar without overflow."""
+
+_FLUX = 1e-17 * u.erg / u.s / u.cm**2 / u.AA
+_PER_FREQUENCY = u.erg / u.s / u.cm**2 / u.Hz
+
+_SPELLINGS = (
+    (r"(?i)\bangstroms?\b|\bang\b|Å|\bA\b(?!\^)", "Angstrom"),
+    (r"(?i)\bmicrons?\b|\bmicrometers?\b|µm|μm", "um"),
+    (r"(?i)\bnanometers?\b|\bNM\b", "nm"),
+    (r"(?i)\bergs\b", "erg"),
+    (r"(?i)\bsec\b", "s"),
+    (r"(?i)^\s*1e([+-]?\d+)", r"10**\1 "),
+)
+
+
+def unit_of(text: Any) -> Any:
+    """Read a unit as files write it; None where it is empty or not understood.
+
+    Examples
+    --------
+    >>> unit_of("1E-17 erg/cm^2/s/Ang").is_equivalent("W / m3")
+    True
+    """
+    if text is None or isinstance(text, u.UnitBase):
+        return None if isinstance(text, u.UnrecognizedUnit) else text
+    written = str(text).strip()
+    if not written:
+        return None
+    for pattern, name in _SPELLINGS:
+        written = re.sub(pattern, name, written)
+    with quiet():
+        unit = u.Unit(written, parse_strict="silent")
+    return None if isinstance(unit, u.UnrecognizedUnit) else unit
+
+
+def angstrom(wavelength: NDArray[np.float64], unit: Any) -> NDArray[np.float64]:
+    """Convert wavelengths (or frequencies, or energies) of a known unit to angstrom.
+
+    Raises
+    ------
+    ReadError
+        Where the unit is no spectral one.
+    """
+    try:
+        return np.asarray((wavelength * unit).to_value(u.AA, equivalencies=u.spectral()), dtype=np.float64)
+    except u.UnitConversionError as error:
+        raise ReadError(
+            f"{unit} is no unit of wavelength; say --wavelength-unit angstrom, nm or um"
+        ) from error
+
+
+def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
+    """Give what flux of this unit is multiplied with, and the unit it then has.
+
+    Parameters
+    ----------
+    unit
+        As `unit_of` gives it.
+    wavelength
+        Of each pixel, in angstrom, shape (n,); flux per frequency needs it.
+
+    Returns
+    -------
+    factor
+        A number, or one a pixel.
+    flux_unit
+        `FLUX_UNIT`; where the unit is none of flux (counts) as it was, empty where there is none.
+    """
+    if unit is None or unit == u.dimensionless_unscaled:
+        return 1.0, ""
+    if unit.is_equivalent(_FLUX):
+        factor = float(unit.to(_FLUX))
+        return (1.0 if abs(factor - 1.0) < 1e-12 else factor), FLUX_UNIT
+    if unit.is_equivalent(_PER_FREQUENCY):
+        return (1.0 * unit).to_value(_FLUX, equivalencies=u.spectral_density(wavelength * u.AA)), FLUX_UNIT
+    return 1.0, unit.to_string("fits") if _standard(unit) else str(unit)
+
+
+def _standard(unit: Any) -> bool:
+    try:
+        unit.to_string("fits")
+    except (ValueError, u.UnitScaleError):
+        return False
+    return True
