@@ -29,7 +29,7 @@ class Pipeline:
     Attributes
     ----------
     digest
-        SHA-256 (hex) of all weights and of the code's version: the same digest gives the same answers.
+        SHA-256 (hex) of all weights and of the numbers' code: the same digest gives the same answers.
     version
         The package's version.
     members
@@ -76,8 +76,8 @@ class Pipeline:
         analyst = Analyst(ensemble, eigenspectra.load(folder), place, ROWS_A_BLOCK[place.type])
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         one_stream = place.type == "cuda"
-        identity = shipped.digest(folder, importlib.metadata.version("spectraq"))
-        return cls(analyst, Judge.load(folder, place), identity, 1 if one_stream else threads or cores)
+        threads = 1 if one_stream else threads or cores
+        return cls(analyst, Judge.load(folder, place), shipped.digest(folder), threads)
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
         """Return one answer for each observation, in the order given.

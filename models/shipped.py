@@ -35,14 +35,15 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def digest(folder: Path, constants: str) -> str:
-    """Return the SHA-256 (hex) of every weight file's name and content, and of `constants`.
+def digest(folder: Path) -> str:
+    """Return the SHA-256 (hex) of all that an answer depends on: every weight file, and the numbers' own code.
 
-    `constants` is the text form of every number outside the files that changes an answer.
+    The code counts because its constants are part of the method: a cached answer of other constants is stale.
     """
-    total = hashlib.sha256(constants.encode())
-    for path in sorted(folder.glob("*")):
-        if path.suffix in {".safetensors", ".json"}:
-            total.update(path.name.encode())
-            total.update(digest_of(path).encode())
+    here = Path(__file__).parent
+    weights = [path for path in folder.glob("*") if path.suffix in {".safetensors", ".json"}]
+    total = hashlib.sha256()
+    for path in sorted(weights) + sorted(here.glob("*.py")) + sorted(here.glob("anomaly/*.py")):
+        total.update(path.name.encode())
+        total.update(digest_of(path).encode())
     return total.hexdigest()

@@ -15,18 +15,18 @@ WIDTHS = (1.3, 2.5, 5.0)
 """Standard deviations in pixels of the lines that are sought: 90 to 345 km/s."""
 REACH = 12
 LOCAL_PIXELS = 200
-"""Half width of the box over which the filter's own scatter is measured: a noisy stretch must not look like lines."""
+"""Half width of the box over which the filter's own scatter is measured: a noisy stretch is not full of lines."""
 KNOWN_LINES = (
     1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2326.0, 2799.1, 3426.8, 3728.5, 3869.9, 3890.2, 3934.8, 3969.6,
     3971.2, 4102.9, 4341.7, 4364.4, 4687.0, 4862.7, 4960.3, 5008.2, 5201.0, 5877.2, 5891.6, 5897.6, 6302.0,
     6365.5, 6549.9, 6564.6, 6585.3, 6679.9, 6718.3, 6732.7, 7067.2, 7137.8, 7321.0, 8500.4, 8544.4, 8664.5,
     9071.0, 9533.0,
 )  # fmt: skip
-"""Vacuum wavelengths in angstrom of lines that galaxies, quasars and stars have: their residuals are no anomaly."""
+"""Vacuum wavelengths in angstrom of lines that galaxies, quasars and stars have: no anomaly there."""
 BROAD_LINES = frozenset({1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2799.1, 4862.7, 6564.6})
 HALF_WIDTH_PIXELS = {"star": 10, "narrow": 14, "broad": 45}
 BAD_STRETCHES = ((5565, 5592), (5885, 5900), (6295, 6306), (6361, 6368), (6860, 6960), (7580, 7720))
-"""Angstrom: the brightest sky lines and the atmosphere's A and B bands, which subtraction seldom gets right."""
+"""Angstrom: the brightest sky lines and the atmosphere's A and B bands, seldom subtracted well."""
 EDGE_PIXELS = 8
 
 

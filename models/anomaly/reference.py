@@ -1,7 +1,7 @@
 """What is normal: how each score is distributed over normal spectra of a class, as it shifts with S/N.
 
-A score's median follows a parabola in log10 S/N; what is left is given by quantiles up to LEVELS' last and by an
-exponential tail beyond. A reference has a name, because a false-positive rate holds for the spectra it was
+A score's median follows a parabola in log10 S/N; what is left is given by quantiles up to LEVELS' last and by
+an exponential tail beyond. A reference has a name, because a false-positive rate holds for the spectra it was
 measured on and for others only as far as they are like them.
 """
 

@@ -12,8 +12,8 @@ from models.grid import DLOGLAM, LOGLAM0, N_PIXELS
 from models.preprocess import box_mean
 
 MODEL_ERROR = 0.02
-"""What the eigenspectra miss of a normal spectrum, as a fraction of its level. Smaller than in the fit, where it
-keeps chi2 from preferring wrong redshifts: here what is missed is what is sought."""
+"""What the eigenspectra miss of a normal spectrum, as a fraction of its level. Smaller than in the fit, where
+it keeps chi2 from preferring wrong redshifts: here what is missed is what is sought."""
 LEAST_LEVEL = 0.1
 """The model error does not fall below that of a tenth of the median flux."""
 HIGH_PASS_PIXELS = 75

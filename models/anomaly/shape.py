@@ -1,4 +1,4 @@
-"""Misfits wider than lines: the whole fit, stretches of it, and steps where two arms of a spectrograph meet."""
+"""Misfits wider than lines: the whole fit, stretches of it, and steps where a spectrograph's arms meet."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def broad(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 def step(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Find the sharpest jump of observed over fitted flux.
 
-    Two stretches on either side of a pixel are extrapolated to it in a straight line, so that a smooth slope is
-    no jump; the jump is taken relative to its own scatter over the spectrum.
+    Two stretches on either side of a pixel are extrapolated to it in a straight line, so that a smooth slope
+    is no jump; the jump is taken relative to its own scatter over the spectrum.
 
     Returns
     -------

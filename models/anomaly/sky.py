@@ -18,8 +18,8 @@ AIRGLOW = (
     (9442.3, 90), (9479.8, 100), (9505.2, 50), (9522.8, 60), (9554.9, 100), (9569.7, 100), (9685.0, 93),
     (9722.8, 80), (9740.9, 79), (9793.8, 70), (9802.5, 60), (9875.0, 100), (9917.4, 100), (9949.5, 100),
 )  # fmt: skip
-"""Vacuum wavelength in angstrom and rough strength of [OI], Na and the stronger OH lines (Rousselot et al. 2000);
-strengths change by the hour and are capped at 100."""
+"""Vacuum wavelength in angstrom and rough strength of [OI], Na and the stronger OH lines (Rousselot et al.
+2000); strengths change by the hour and are capped at 100."""
 LINE_SIGMA_PIXELS = 1.3
 
 
