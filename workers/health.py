@@ -7,6 +7,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from workers.errors import SettingsError
@@ -15,6 +16,9 @@ from workers.settings import WorkerSettings
 
 ALIVE_S = 30.0
 """Longer than any one call in the loop may take; the watchdog ends a stuck process before."""
+
+
+log = structlog.get_logger(__name__)
 
 
 class Health:
@@ -84,6 +88,7 @@ class HealthServer:
     def start(self) -> HealthServer:
         """Begin to answer."""
         self._thread.start()
+        log.info("health_listens", url=self.url)
         return self
 
     def stop(self) -> None:

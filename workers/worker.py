@@ -29,6 +29,7 @@ from workers.publishing import Outcome, Publisher
 from workers.settings import Settings
 from workers.stage import Stage
 from workers.stalls import StallWatch
+from workers.transport.abandoned import AbandonedTransactions
 from workers.transport.consumer import Consumer, Offsets
 from workers.transport.epoch import Epoch
 from workers.transport.producer import producer
@@ -119,6 +120,7 @@ class Worker:
         self._goal: Offsets | None = None  # where the partitions ended at the start
         self._looked = 0.0
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._abandoned = AbandonedTransactions(settings)
         self._intake = Intake(settings)
         self._batcher = Batcher(settings.worker)
         self._watchdog = Watchdog().start()
@@ -217,6 +219,7 @@ class Worker:
         """Begin an epoch at the committed offsets; False while Kafka does not say what they are."""
         self._ledger.give_back(self._batcher.clear())
         self._settle()
+        self._abandoned.end_soon()
         epoch = self._epoch.value  # before asking: it may move while Kafka answers
         committed = self._consumer.rewind()
         if committed is None:

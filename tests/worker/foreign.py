@@ -33,7 +33,9 @@ class Message:
 def schemas() -> dict[int, Any]:
     """Every schema by the number that its file says."""
     documents = [json.loads(path.read_text()) for path in AVSC.glob("*/*.avsc")]
-    return {document["spectraq.id"]: fastavro.parse_schema(document, named_schemas={}) for document in documents}
+    return {
+        document["spectraq.id"]: fastavro.parse_schema(document, named_schemas={}) for document in documents
+    }
 
 
 def read_all(bootstrap_servers: str, topic: str, isolation: str = "read_committed") -> list[Message]:

@@ -6,9 +6,7 @@ Settings come from the environment. Options: `--until-drained`, `--seconds S` a 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -16,7 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from plumbing import Plumbing
 
 from workers import log
+from workers.health import Health, HealthServer
+from workers.metrics import Metrics
 from workers.settings import load_settings
+from workers.signals import stopped_by_signals
 from workers.worker import run
 
 
@@ -28,9 +29,12 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings()
     log.configure(settings.log, slot=settings.worker.slot)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    print(run(settings, Plumbing(seconds=options.seconds), stop, until_drained=options.until_drained))
+    stop = stopped_by_signals()
+    metrics = Metrics()
+    health = Health(metrics)
+    HealthServer(health, settings.worker).start()
+    networks = Plumbing(seconds=options.seconds)
+    print(run(settings, networks, stop, until_drained=options.until_drained, metrics=metrics, health=health))
 
 
 if __name__ == "__main__":

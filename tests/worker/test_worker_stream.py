@@ -59,7 +59,10 @@ def hostile(feed: Feed) -> dict[str, tuple[bytes, bytes]]:
         "no_good_pixels": (b"4", avro(flux=np.full(n, np.nan, np.float32))),
         "empty": (b"5", avro(flux=flux[:0], wavelength=WAVELENGTH[:0])),
         "length_mismatch": (b"6", avro(flux=flux[:-1])),
-        "too_large": (b"7", avro(flux=np.zeros(10_000_000, np.float32), wavelength=None, loglam0=3.6, dloglam=1e-8)),
+        "too_large": (
+            b"7",
+            avro(flux=np.zeros(10_000_000, np.float32), wavelength=None, loglam0=3.6, dloglam=1e-8),
+        ),
         "unknown_schema": (b"8", good[:1] + (9999).to_bytes(4, "big") + good[5:]),
         "bad_wavelength": (b"9", avro(wavelength=WAVELENGTH[::-1].copy())),
         "analysis_failed": (b"10", avro(flux=np.full(n, Plumbing.FATAL_FLUX, np.float32))),
@@ -91,7 +94,9 @@ def test_what_is_no_spectrum_is_in_the_dead_letters_with_its_reason_and_bytes_an
         assert len(feed.read(kind)) == len(bad)
 
 
-def test_a_second_publish_of_the_same_spectra_is_answered_from_the_cache_with_the_same_bytes(feed: Feed) -> None:
+def test_a_second_publish_of_the_same_spectra_is_answered_from_the_cache_with_the_same_bytes(
+    feed: Feed,
+) -> None:
     networks = Plumbing(digest=feed.name)
     feed.publish(numbered(i) for i in range(100))
     assert feed.work(networks).cached == 0
@@ -154,7 +159,14 @@ def test_the_metrics_tell_what_the_ledger_tells(feed: Feed) -> None:
 
     metrics = Metrics()
     feed.publish([*(numbered(i) for i in range(20)), (b"bad", b"garbage")])
-    run(feed.settings(), Plumbing(), threading.Event(), until_drained=True, metrics=metrics, health=Health(metrics))
+    run(
+        feed.settings(),
+        Plumbing(),
+        threading.Event(),
+        until_drained=True,
+        metrics=metrics,
+        health=Health(metrics),
+    )
     text = metrics.text().decode()
     for line in (
         "spectraq_records_read_total 21.0",

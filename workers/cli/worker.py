@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    import threading
+
     from models.pipeline import Pipeline
     from workers.settings import Settings
-
-EXIT_INTERRUPTED = 130
 
 
 def worker(
@@ -45,12 +42,13 @@ def worker(
     """
     from workers import log
     from workers.settings import load_settings
+    from workers.signals import stopped_by_signals
 
     options = {"delivery": delivery, "slot": slot, "device": device, "max_wait_s": max_wait}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     settings = load_settings(config, worker=given)
     log.configure(settings.log, slot=settings.worker.slot)
-    balance = _serve(settings, _stopped_by_signals(), until_drained)
+    balance = _serve(settings, stopped_by_signals(), until_drained)
     typer.echo(json.dumps(balance.as_dict()) if as_json else str(balance))
 
 
@@ -80,17 +78,3 @@ def _pipeline(settings: Settings) -> Pipeline:
         return Pipeline.load(device=device(settings.worker.device), threads=settings.worker.threads)
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error
-
-
-def _stopped_by_signals() -> threading.Event:
-    """Give an event that the first SIGTERM or SIGINT sets; the second ends the process at once."""
-    stop = threading.Event()
-
-    def handle(signum: int, frame: object) -> None:
-        if stop.is_set():
-            os._exit(EXIT_INTERRUPTED)  # whatever is in hand is read again by the next owner
-        stop.set()
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
-    return stop

@@ -144,6 +144,7 @@ class Consumer:
             time.sleep(JOINING_POLL_MS / 1000)
             return []
         self.trouble = ""
+        self._collect_the_join()
         self._note_membership()
         self._look_for_a_usurper()
         return [_record(record) for records in found.values() for record in records]
@@ -257,6 +258,8 @@ class Consumer:
             log.info("left_without_saying_so", error=str(error))
 
     def _subscribe(self) -> None:
+        # joining before the topic is known means joining twice: for nothing, and again for its partitions
+        self._client.partitions_for_topic(self._settings.topics.spectra)
         self._client.subscribe([self._settings.topics.spectra], listener=_Listener(self._epoch))
 
     def _committed(self, partitions: list[TopicPartition]) -> Offsets:
@@ -271,6 +274,17 @@ class Consumer:
             if offset is not None:
                 found[partition] = offset
         return found
+
+    def _collect_the_join(self) -> None:
+        """See to it that a finished join is collected.
+
+        A join that the client began because the topic's partitions changed, and whose answer arrives between
+        two polls, is never looked at again: no rejoin is needed any more, and the member stays outside for
+        ever.
+        """
+        coordinator = self._client._coordinator
+        if coordinator.state == MemberState.REBALANCING and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
 
     def _note_membership(self) -> None:
         now = self._client.group_metadata()

@@ -26,6 +26,7 @@ from kafka.structs import ConsumerGroupMetadata
 from workers.errors import DeliveryError, SlotTakenError
 from workers.outgoing import Outgoing
 from workers.settings import Settings
+from workers.transport.abandoned import transactional_id
 from workers.transport.connection import client_options, reaching
 from workers.transport.consumer import Offsets
 from workers.transport.topics import ENVELOPE_BYTES
@@ -197,7 +198,7 @@ class ExactlyOnce(Producer):
     def _connect(self) -> Any:
         kafka = self._settings.kafka
         # one name a slot: a restarted worker aborts at once what its dead predecessor left open
-        name = f"{kafka.group_id}-{self._settings.worker.slot}"
+        name = transactional_id(self._settings, self._settings.worker.slot)
         with reaching(kafka):
             with self._deadline("connecting"):
                 client = KafkaProducer(

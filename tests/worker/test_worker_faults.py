@@ -1,0 +1,199 @@
+"""Faults that really happen, to worker processes on real Kafka and Redis; every spectrum is accounted for.
+
+The networks answer at once with a function of the pixels: what is tested is that nothing is lost on the way.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import KINDS, Feed, numbered
+from foreign import Message
+
+SPECTRA = 600
+SECONDS = 0.004  # a spectrum
+BATCH = 16
+
+MODES = pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+
+
+def events(log: Path) -> list[dict[str, Any]]:
+    """What a worker has logged."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def wait_for(what: str, happened: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait, but not for ever."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
+        time.sleep(0.02)
+
+
+def joined(log: Path) -> bool:
+    """Whether the worker of this log has got partitions."""
+    assert "Traceback" not in log.read_text(), log.read_text()
+    return any(e["event"] == "epoch_moved" and e["reason"] == "partitions assigned" for e in events(log))
+
+
+def metric(log: Path, name: str) -> float:
+    """What a worker's /metrics says of a metric without labels; zero before it says anything."""
+    urls = [e["url"] for e in events(log) if e["event"] == "health_listens"]
+    if not urls:
+        return 0.0
+    with urllib.request.urlopen(urls[0] + "/metrics", timeout=5) as response:
+        text = response.read().decode()
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> str:
+    """Wait for a worker to end well; gives what it printed."""
+    printed, _ = process.communicate(timeout=seconds)
+    assert process.returncode == 0
+    return printed
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Workers that must not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def account(feed: Feed, spectra: int, delivery: str) -> int:
+    """Check that every spectrum has its results, and none twice where that is promised; gives the duplicates."""
+    wanted = {f"spectrum-{i}" for i in range(spectra)}
+    duplicates = 0
+    for kind in KINDS:
+        messages = feed.read(kind)
+        found = Counter(m.fields["spectrum_id"] for m in messages)
+        assert set(found) == wanted, f"{kind}: lost {sorted(wanted - set(found))[:5]}"
+        duplicates += len(messages) - spectra
+        if delivery == "exactly_once":
+            assert set(found.values()) == {1}, f"{kind}: twice {[k for k, n in found.items() if n > 1][:5]}"
+        assert recognisable(messages), f"{kind}: a duplicate does not carry the id of the first"
+    return duplicates
+
+
+def recognisable(messages: list[Message]) -> bool:
+    """Whether equal spectra have equal results."""
+    first: dict[str, Message] = {}
+    return all(first.setdefault(m.fields["spectrum_id"], m).fields == m.fields for m in messages)
+
+
+@MODES
+def test_three_kills_in_the_middle_of_the_stream_lose_nothing(
+    feed: Feed, delivery: str, processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    generator = random.Random(delivery)
+    options = {"delivery": delivery, "batch_spectra": BATCH}
+    feed.publish(numbered(i) for i in range(SPECTRA))
+    for attempt in range(3):
+        log = tmp_path / f"{attempt}.log"
+        processes.append(feed.worker("--seconds", str(SECONDS), log=log, **options))
+        wait_for("the worker to join", lambda log=log: joined(log))
+        time.sleep(generator.uniform(0.1, 0.6))
+        processes[-1].kill()
+        processes[-1].wait()
+    done_before = len(feed.read("redshifts"))
+    assert 0 < done_before < SPECTRA, "the kills were not in the middle of the stream"
+    last = feed.worker("--until-drained", "--seconds", str(SECONDS), log=tmp_path / "last.log", **options)
+    processes.append(last)
+    assert " = published " in ended(last)
+    print(f"{delivery}: {account(feed, SPECTRA, delivery)} duplicates after 3 kills")
+
+
+@MODES
+def test_sigterm_finishes_what_is_in_hand_and_the_next_worker_does_the_rest_without_a_duplicate(
+    feed: Feed, delivery: str, processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    options = {"delivery": delivery, "batch_spectra": BATCH}
+    feed.publish(numbered(i) for i in range(SPECTRA))
+    log = tmp_path / "first.log"
+    first = feed.worker("--seconds", str(SECONDS), log=log, **options)
+    processes.append(first)
+    wait_for("the worker to join", lambda: joined(log))
+    time.sleep(0.5)
+    first.send_signal(signal.SIGTERM)
+    told = time.monotonic()
+    assert "given back 0" in ended(first)
+    assert time.monotonic() - told < 5
+    assert 0 < len(feed.read("redshifts")) < SPECTRA, "SIGTERM did not come in the middle of the stream"
+    second = feed.worker("--until-drained", log=tmp_path / "second.log", **options)
+    processes.append(second)
+    ended(second)
+    assert account(feed, SPECTRA, delivery) == 0
+
+
+def test_a_second_signal_ends_the_worker_at_once(
+    feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    feed.publish(numbered(i) for i in range(50))
+    log = tmp_path / "worker.log"
+    worker = feed.worker("--seconds", "1", log=log)
+    processes.append(worker)
+    wait_for("work in hand", lambda: metric(log, "spectraq_records_in_hand") > 0)
+    worker.send_signal(signal.SIGTERM)
+    wait_for("the worker to finish what it has", lambda: any(e["event"] == "stopping" for e in events(log)))
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=2) == 130
+
+
+def test_what_a_killed_worker_held_goes_to_another_one(
+    feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    options = {"delivery": "exactly_once", "batch_spectra": BATCH}
+    logs = [tmp_path / f"{n}.log" for n in range(2)]
+    for n, log in enumerate(logs):
+        slot = f"{feed.name}-{n}"
+        processes.append(feed.worker("--seconds", str(SECONDS), log=log, **options, slot=slot))
+    for log in logs:
+        wait_for("both workers to join", lambda log=log: joined(log))
+    feed.publish(numbered(i) for i in range(SPECTRA))
+    time.sleep(0.7)
+    processes[0].kill()
+    killed = time.monotonic()
+    wait_for("all redshifts", lambda: len(feed.read("redshifts")) == SPECTRA, 40)
+    print(f"all answered {time.monotonic() - killed:.1f} s after the kill; the session is 6 s")
+    processes[1].send_signal(signal.SIGTERM)
+    ended(processes[1])
+    assert account(feed, SPECTRA, "exactly_once") == 0
+
+
+def test_a_zombie_that_comes_back_publishes_nothing_twice(
+    feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    options = {"delivery": "exactly_once", "batch_spectra": BATCH}
+    logs = [tmp_path / f"{n}.log" for n in range(2)]
+    for n, log in enumerate(logs):
+        slot = f"{feed.name}-{n}"
+        processes.append(feed.worker("--seconds", str(SECONDS), log=log, **options, slot=slot))
+    for log in logs:
+        wait_for("both workers to join", lambda log=log: joined(log))
+    feed.publish(numbered(i) for i in range(SPECTRA))
+    time.sleep(0.5)
+    processes[0].send_signal(signal.SIGSTOP)
+    time.sleep(8)  # longer than the session
+    processes[0].send_signal(signal.SIGCONT)
+    wait_for("all redshifts", lambda: len(feed.read("redshifts")) == SPECTRA, 40)
+    time.sleep(1)
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    for process in processes:
+        ended(process)
+    assert account(feed, SPECTRA, "exactly_once") == 0
