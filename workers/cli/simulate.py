@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from models.simulate import Simulated
     from schemas.spectrum import Spectrum
 
+FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
 TRUTH = ("spectrum_id", "spectype", "subtype", "z", "snr", "fault")
 
 
@@ -94,10 +95,12 @@ def _write(path: Path, spectra: list[Spectrum]) -> None:
         "ivar": ivar,
     }
     if path.suffix == ".npz":
-        np.savez_compressed(path, allow_pickle=False, wavelength_unit=np.array("Angstrom"), **columns)
+        units = {"wavelength_unit": np.array("Angstrom"), "flux_unit": np.array(FLUX_UNIT)}
+        np.savez_compressed(path, allow_pickle=False, **units, **columns)
     else:
         table = Table(columns)
         table["wavelength_vac"].unit = "Angstrom"
+        table["flux"].unit = FLUX_UNIT
         table.write(path, format="fits", overwrite=True)
 
 

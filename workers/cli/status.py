@@ -99,7 +99,7 @@ def _print(group: GroupLag, ends: dict[str, int], rates: dict[str, float], analy
     )
     workers = len(group.members)
     stdout.print(
-        f"\n{group.group_id} is {group.state or 'Empty'}: {workers} worker{'s' if workers != 1 else ''},"
+        f"\n{group.group_id}: {workers} worker{'s' if workers != 1 else ''},"
         f" lag {group.lag}, {analysed:.1f} spectra/s",
         highlight=False,
     )
