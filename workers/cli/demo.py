@@ -43,12 +43,16 @@ def demo(
     rate: Annotated[float, typer.Option(help="Spectra a second at most.", min=0.1)] = RATE,
     seed: Annotated[int, typer.Option(help="Of the simulated spectra.", min=0)] = 0,
     data: Annotated[Path | None, typer.Option(help="Folder of Kafka's jars and data.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Save the last picture as an .svg file.")] = None,
 ) -> None:
     """Watch the whole service at work on this machine; Ctrl-C ends it.
 
     Example: `spectraq demo ~/spectra/*.fits --once`
     """
     from workers.cli.up import announce_fetch, terminated_as_interrupted
+    from workers.demonstration import view
+    from workers.demonstration.feed import Feed
+    from workers.demonstration.tally import Tally
     from workers.local.stack import LocalStack
     from workers.settings import load_settings
 
@@ -65,13 +69,20 @@ def demo(
         )
         truth: dict[str, Simulated] = {}
         messages = _from_files(files) if files else _simulated(n if once else None, seed, truth)
-        balanced = _run(stack, settings, messages, rate, truth, once or bool(files))
+        feed = Feed(settings, messages, rate)
+        tally = Tally(truth)
+        _run(stack, settings, feed, tally, once or bool(files))
+        read = _read(settings)
+        view.summary(stdout, tally, read)
+        if picture is not None:
+            view.save(picture, tally, feed.sent)
+        balanced = tally.balanced(read)
     raise typer.Exit(0 if balanced else 1)
 
 
 def _from_files(files: list[str]) -> Iterator[Message]:
     from schemas import codec
-    from workers.cli.publish import describe, spectra
+    from workers.cli.files import describe, spectra
 
     for item in spectra(files, None, False, None):
         if isinstance(item, Exception):
@@ -94,28 +105,11 @@ def _simulated(n: int | None, seed: int, truth: dict[str, Simulated]) -> Iterato
     return with_rubbish(noted())
 
 
-def _run(
-    stack: LocalStack,
-    settings: Settings,
-    messages: Iterator[Message],
-    rate: float,
-    truth: dict[str, Simulated],
-    ends_by_itself: bool,
-) -> bool:
-    from workers.demonstration.feed import Feed
-    from workers.demonstration.tally import Tally
-    from workers.demonstration.view import summary
-
+def _run(stack: LocalStack, settings: Settings, feed: Feed, tally: Tally, ends_by_itself: bool) -> None:
     worker = _start_worker(stack)
-    tally = Tally(truth)
-    feed = Feed(settings, messages, rate)
     feed.start()
-    start = time.monotonic()
     _follow(settings, feed, tally, worker, ends_by_itself)
-    seconds = time.monotonic() - start
     worker.stop()
-    summary(stdout, tally, _read(settings), seconds)
-    return tally.balanced(_read(settings))
 
 
 def _start_worker(stack: LocalStack) -> Child:

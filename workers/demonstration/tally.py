@@ -62,6 +62,7 @@ class Tally:
         self._open: dict[str, Answers] = {}
         self._seen: set[str] = set()
         self._times: deque[tuple[float, int]] = deque()
+        self._first_at = self._last_at = 0.0
 
     @property
     def settled(self) -> int:
@@ -89,6 +90,8 @@ class Tally:
     def _settle(self, answers: Answers) -> None:
         assert answers.classification and answers.redshift and answers.anomaly
         self.answered += 1
+        self._last_at = time.monotonic()
+        self._first_at = self._first_at or self._last_at
         self.latest.append(answers)
         self.classes[answers.classification.spectype] += 1
         if answers.anomaly.flagged:
@@ -107,6 +110,12 @@ class Tally:
             self._times.popleft()
         then, answered = self._times[0]
         return (self.answered - answered) / (now - then) if now > then else 0.0
+
+    @property
+    def mean_rate(self) -> float:
+        """Spectra answered a second, from the first to the last."""
+        elapsed = self._last_at - self._first_at
+        return (self.answered - 1) / elapsed if elapsed > 0 else 0.0
 
     def balanced(self, read: int) -> bool:
         """Whether each of `read` messages has one result of each kind, or is a dead letter."""

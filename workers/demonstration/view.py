@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from io import StringIO
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -116,12 +118,20 @@ def _anomaly_line(anomaly: Anomaly) -> Text:
     )
 
 
-def summary(console: Console, tally: Tally, read: int, seconds: float) -> None:
+def save(path: Path, tally: Tally, sent: int) -> None:
+    """Write the picture as an SVG file."""
+    console = Console(record=True, width=120, file=StringIO(), force_terminal=True)
+    console.print(picture(tally, sent))
+    console.save_svg(str(path), title="spectraq demo")
+
+
+def summary(console: Console, tally: Tally, read: int) -> None:
     """Print the last word: how much, how right, and whether every message is accounted for."""
     console.print(latest(tally))
     classes = ", ".join(f"{tally.classes[name]} {name}" for name in COLOURS)
+    rate = f"{tally.mean_rate:.0f} a second"
     console.print(
-        f"\n{tally.answered} spectra in {seconds:.1f} s: {classes}; {len(tally.anomalies)} anomalies flagged",
+        f"\n{tally.answered} spectra, {rate}: {classes}; {len(tally.anomalies)} flagged as anomalies",
         highlight=False,
     )
     if tally.judged:
