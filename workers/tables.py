@@ -72,7 +72,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("npixels", int, attrgetter("results.redshift.npixels"), "pixels used"),
     Column("anomaly_flagged", bool, attrgetter("results.anomaly.flagged"), "whether it is an anomaly"),
     Column("anomaly_score", float, attrgetter("results.anomaly.score"), "how unlike everything known"),
-    Column("anomaly_fpr", float, attrgetter("results.anomaly.false_positive_rate"), "of normal ones at this score"),
+    Column("anomaly_fpr", float, attrgetter("results.anomaly.false_positive_rate"), "rate of normal ones"),
     Column("anomaly_reasons", str, _reasons, "why, in words"),
     Column("error", str, _nothing, "why there is no answer"),
 )  # fmt: skip

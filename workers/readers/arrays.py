@@ -42,11 +42,11 @@ def columns_of(source: Source) -> Columns:
 
 def _fits(source: Source) -> Columns:
     """The first table with a column of flux, else the images named FLUX, WAVELENGTH and so on."""
-    primary = {key.lower(): value for key, value in source.hdus[0].header.items() if key}
+    primary = fitstable.header(source.hdus[0])
     for hdu in fitstable.tables(source):
         names = fitstable.columns(hdu)
         if set(names) & set(FLUX):
-            meta = primary | {key.lower(): value for key, value in hdu.header.items() if key}
+            meta = primary | fitstable.header(hdu)
             units = {name: hdu.columns[names[name]].unit for name in names}
             arrays = {name: partial(_column, hdu, names[name]) for name in names}
             return Columns(_Lazy(arrays), units, meta)

@@ -27,6 +27,11 @@ def shapes(hdu: Any) -> dict[str, tuple[int, ...]]:
     return {name.lower(): dtype[name].shape for name in reversed(hdu.columns.names)}
 
 
+def header(hdu: Any) -> dict[str, Any]:
+    """Give a header's values by lower-case keyword."""
+    return {key.lower(): value for key, value in hdu.header.items() if key}
+
+
 def pixels(values: ArrayLike) -> NDArray[np.float32]:
     """Copy pixels out of a memory-mapped file, in this machine's byte order, shape (n,)."""
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and such a pixel is not used

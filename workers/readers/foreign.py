@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
+from workers.readers import fitstable
+from workers.readers.columns import Columns
 from workers.readers.fitstable import pixels
 from workers.readers.join import Grid
 from workers.readers.rows import Assumed, Format, Note, Rows
@@ -43,7 +45,8 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
         found = SpectrumList.read(str(source.plain))
     except Exception as error:
         # its loaders raise whatever they stumble over
-        raise ReadError(f"specutils can't read it ({type(error).__name__}: {str(error)[:200]})") from error
+        why = " ".join(str(error).split())[:200]
+        raise ReadError(f"specutils can't read it ({type(error).__name__}: {why})") from error
     return Foreign(source, [part for spectrum in found for part in _single(spectrum)], assumed, note)
 
 
@@ -56,9 +59,9 @@ class Foreign:
     def __init__(self, source: Source, spectra: list[Any], assumed: Assumed, note: Note) -> None:
         self._source = source
         self._spectra = spectra
-        self._medium = assumed.medium or "vacuum"
-        if spectra and assumed.medium is None:
-            note("specutils does not say vacuum or air: wavelengths taken as in vacuum (else give --air)")
+        self._medium = _said_medium(source) or assumed.medium or "vacuum"
+        if _said_medium(source) is None and assumed.medium is None:
+            note("the file does not say vacuum or air: wavelengths taken as in vacuum (else give --air)")
 
     def __len__(self) -> int:
         return len(self._spectra)
@@ -84,6 +87,13 @@ class Foreign:
             source_file=self._source.name,
             source_row=row,
         )
+
+
+def _said_medium(source: Source) -> str | None:
+    """What the primary header says of the medium; specutils passes none of it on."""
+    if source.hdus is None:
+        return None
+    return Columns({}, meta=fitstable.header(source.hdus[0])).medium()
 
 
 def _single(spectrum: Any) -> list[Any]:

@@ -96,4 +96,5 @@ def _row(rows: Rows, file: str, row: int) -> Item:
 
 def _unforeseen(error: Exception) -> str:
     """Damaged files fail in as many ways as there are bytes; each must cost one line, not the night."""
-    return f"the file is damaged or of an unknown variant ({type(error).__name__}: {str(error)[:200]})"
+    why = " ".join(str(error).split())[:200]
+    return f"the file is damaged or of an unknown variant ({type(error).__name__}: {why})"

@@ -120,9 +120,11 @@ def _kind(path: Path, plain: Path) -> Kind:
 
 def _hdus(plain: Path, stack: ExitStack) -> Any:
     """Read all headers; a file that ends too early is refused whole, whatever could be saved of it."""
+    # Opened here, as astropy leaves a file open whose first header makes no sense to it.
+    file = stack.enter_context(plain.open("rb"))
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", AstropyWarning)
-        hdus = stack.enter_context(fits.open(plain, mode="readonly", memmap=True))
+        hdus = stack.enter_context(fits.open(file, mode="readonly", memmap=True))
         len(hdus)  # astropy reads headers as they are asked for
     complaints = [str(warning.message) for warning in said]
     size = plain.stat().st_size
@@ -132,5 +134,6 @@ def _hdus(plain: Path, stack: ExitStack) -> Any:
         raise ReadError(f"the FITS file is truncated or damaged after {size} bytes; fetch it again")
     if any(hdu.is_image and hdu.header.get("BZERO") for hdu in hdus):
         # Scaled images can't be memory-mapped; without, single rows of images are read all the same.
-        return stack.enter_context(fits.open(plain, mode="readonly", memmap=False))
+        file.seek(0)
+        return stack.enter_context(fits.open(file, mode="readonly", memmap=False))
     return hdus
