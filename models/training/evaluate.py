@@ -60,7 +60,6 @@ def figures(beliefs: Beliefs, truth: Truth, temperature: float = 1.0) -> dict[st
     right = (probability.argmax(1) == truth.spectype).numpy()
     chosen = probability[torch.arange(len(right)), truth.spectype]
     found = {
-        "spectra": float(len(right)),
         "class_accuracy": float(right.mean()),
         "class_nll": float(-chosen.clamp_min(1e-9).log().mean()),
         "class_calibration_error": calibration_error(probability, right),
@@ -75,4 +74,4 @@ def figures(beliefs: Beliefs, truth: Truth, temperature: float = 1.0) -> dict[st
             best_bin = head[:, rows].softmax(-1).mean(0).argmax(1)
             hit = (best_bin - bins[rows]).abs() < Z_HIT_BINS
             found[f"z_hit_{spectype.lower()}"] = float(hit.double().mean())
-    return {name: round(value, 4) for name, value in found.items()}
+    return {"spectra": len(right), **{name: round(value, 4) for name, value in found.items()}}

@@ -1,0 +1,44 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.classifier import load
+
+SPECTRAQ = Path(sys.executable).parent / "spectraq"
+
+
+def train(*options):
+    return subprocess.run(
+        [SPECTRAQ, "train", *map(str, options)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_the_steps_make_mocks_a_network_and_its_card_and_no_epoch_twice(shared_data, tmp_path):
+    plan = ("--data", shared_data, "--out", tmp_path, "--mocks", 5000, "--epochs", 1, "--members", 1)
+    for step in ("mocks", "members"):
+        done = train(*plan, "--only", step)
+        assert done.returncode == 0, done.stderr
+    done = train(*plan, "--only", "calibrate", "--json")
+    card = json.loads(done.stdout)
+    assert card["members"] == ["classifier-1"]
+    assert card == json.loads((tmp_path / "classifiers.json").read_text())
+    # Two thousand mocks seen once: enough to be far better than a guess among three.
+    assert card["figures"]["mocks"]["class_accuracy"] > 0.5
+    assert card["figures"]["labelled"]["spectra"] > 300
+    assert load(tmp_path / "classifier-1.safetensors").widths == (32, 48, 64, 96)
+    again = train(*plan, "--only", "members")
+    assert again.returncode == 0
+    assert again.stderr == ""
+
+
+def test_a_folder_without_templates_is_one_line_on_stderr(tmp_path):
+    done = train("--data", tmp_path, "--out", tmp_path / "out", "--only", "eigenspectra")
+    assert done.returncode == 1
+    assert "templates: no such folder; give the folder of templates with --data" in done.stderr.replace(
+        "\n", ""
+    )
+    assert "Traceback" not in done.stderr
