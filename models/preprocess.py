@@ -76,6 +76,10 @@ def estimate_ivar(flux: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if flux.size < 64:
         return np.full(flux.size, 1.0 / max(float(np.var(flux)), 1e-30))
+    # The floors below must not depend on the unit of flux.
+    level = float(np.median(np.abs(flux)))
+    level = level if level > 0 else float(np.abs(flux).max()) or 1.0
+    flux = flux / level
     box = np.ones(51) / 51
     residual = flux - np.convolve(np.pad(flux, 25, "edge"), box, "valid")
     near = np.abs(residual[1:] - residual[:-1])
@@ -89,7 +93,7 @@ def estimate_ivar(flux: NDArray[np.float64]) -> NDArray[np.float64]:
     if smoothed:
         local = local / np.sqrt(max(float(ratio), 1e-3))
     sigma = np.maximum(local, 0.05 * np.median(local) + 1e-9)
-    return np.asarray(1 / sigma**2 / shared_pixels)
+    return np.asarray(1 / sigma**2 / shared_pixels / level**2)
 
 
 def grid_one(observation: Observation) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:

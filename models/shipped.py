@@ -36,7 +36,7 @@ def digest_of(path: Path) -> str:
 
 
 def digest(folder: Path) -> str:
-    """Return the SHA-256 (hex) of all that an answer depends on: every weight file, and the numbers' own code.
+    """Return the SHA-256 (hex) of all that an answer depends on: the weight files and the numbers' own code.
 
     The code counts because its constants are part of the method: a cached answer of other constants is stale.
     """

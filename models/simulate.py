@@ -1,7 +1,7 @@
 """Spectra of known truth, made in an instant from the shipped eigenspectra alone.
 
-They look like what surveys deliver (range, sampling, noise, sky lines, calibration), but they are combinations
-of the very eigenspectra that spectraq fits: they show that a stream works, not how good the redshifts are.
+They look like what surveys deliver (range, sampling, noise, sky lines, calibration), but are combinations of
+the very eigenspectra that spectraq fits: they show that a stream works, not how good the redshifts are.
 """
 
 from __future__ import annotations

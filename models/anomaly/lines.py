@@ -15,7 +15,7 @@ WIDTHS = (1.3, 2.5, 5.0)
 """Standard deviations in pixels of the lines that are sought: 90 to 345 km/s."""
 REACH = 12
 LOCAL_PIXELS = 200
-"""Half width of the box over which the filter's own scatter is measured: a noisy stretch is not full of lines."""
+"""Half width of the box that the filter's own scatter is measured over: a noisy stretch is not all lines."""
 KNOWN_LINES = (
     1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2326.0, 2799.1, 3426.8, 3728.5, 3869.9, 3890.2, 3934.8, 3969.6,
     3971.2, 4102.9, 4341.7, 4364.4, 4687.0, 4862.7, 4960.3, 5008.2, 5201.0, 5877.2, 5891.6, 5897.6, 6302.0,

@@ -36,7 +36,8 @@ def reason(kind: str, size: float, sigma: float, low: int, high: int, z: float) 
     begin, end = (10 ** (LOGLAM0 + DLOGLAM * min(max(pixel, 0), N_PIXELS - 1)) for pixel in (low, high))
     middle = 0.5 * (begin + end)
     sentences = {
-        "poor_fit": f"chi2 is {size:.1f} a pixel, more than spectra of this class and S/N have.",
+        "poor_fit": f"The fit leaves a chi2 of {size:.1f} a pixel, "
+        "more than spectra of this class and S/N have.",
         "unmodelled_emission": f"An emission line at {middle:.0f} A, {size:.1f} times the local scatter, "
         f"is none that an object at z = {z:.4f} should have.",
         "unmodelled_absorption": f"An absorption line at {middle:.0f} A, {size:.1f} times the local scatter, "

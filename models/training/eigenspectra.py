@@ -30,7 +30,7 @@ SMOOTH_PIXELS = 301
 ITERATIONS = 12
 """Rounds of filling in; the fill moves by less than 0.1 % after ten."""
 EXAMPLES = 600
-"""Amplitudes shipped with each of the two extragalactic bases, to simulate from; a tenth of it a star type."""
+"""Amplitudes shipped with the bases of galaxies and quasars to simulate from; star types get a tenth."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,8 @@ def _fit(flux: torch.Tensor, known: torch.Tensor, basis: torch.Tensor) -> torch.
     normal = (weight @ products.T).view(-1, k, k)
     vector = (weight * flux) @ wide.T
     ridge = 1e-8 * torch.eye(k) * normal.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
-    return torch.linalg.solve(normal + ridge, vector).float()
+    solved: torch.Tensor = torch.linalg.solve(normal + ridge, vector)
+    return solved.float()
 
 
 def _eigenspectra(flux: torch.Tensor, known: torch.Tensor, k: int, detail: float) -> torch.Tensor:

@@ -33,8 +33,8 @@ def learn(name: str, normal: Scores) -> Reference:
     tail, snr_range = torch.zeros(shape), torch.zeros(len(CLASSES), 2)
     for c, spectype in enumerate(CLASSES):
         mine = normal.spectype == c
-        if int(mine.sum()) < MIN_SPECTRA:
-            raise ValueError(f"{int(mine.sum())} normal spectra of class {spectype}; {MIN_SPECTRA} are needed")
+        if (n := int(mine.sum())) < MIN_SPECTRA:
+            raise ValueError(f"{n} normal spectra of class {spectype}; {MIN_SPECTRA} are needed")
         snr_range[c] = torch.quantile(normal.log_snr[mine], torch.tensor([0.02, 0.98]))
         for k, kind in enumerate(KINDS):
             # chi2 says nothing where the noise was estimated from the scatter.
@@ -57,8 +57,10 @@ def _median_parabola(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Least absolute deviations by reweighting; shape (3,)."""
     design = _powers(x)
     weight = torch.ones_like(y)
+    solved = torch.zeros(design.shape[1])
     for _ in range(ROUNDS):
-        solved = torch.linalg.lstsq(design * weight[:, None], (y * weight)[:, None]).solution[:, 0]
+        weighted = design * weight[:, None]
+        solved = torch.linalg.lstsq(weighted, (y * weight)[:, None]).solution[:, 0]
         miss = (y - design @ solved).abs()
         weight = miss.clamp_min(0.05 * float(miss.mean()) + 1e-9).rsqrt()
     return solved
