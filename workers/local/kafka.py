@@ -110,7 +110,8 @@ class Kafka:
 
     def stop(self) -> None:
         """End the broker cleanly; the first ever also leaves an archive of Kafka's classes."""
-        self.child.stop()
+        if self._child is not None:
+            self._child.stop()
         if self._new_archive.exists():
             self._new_archive.replace(self.distribution.kafka_archive)
 

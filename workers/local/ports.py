@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from workers.errors import StackError
 from workers.local.child import Child
 
 POLL_S = 0.03
+
+
+@contextmanager
+def choosing() -> Iterator[None]:
+    """Let one stack of this user choose ports and take them at a time: a free port is free for everybody."""
+    path = Path(tempfile.gettempdir()) / f"spectraq-ports-{os.getuid()}.lock"
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def free_port(preferred: int = 0) -> int:

@@ -58,4 +58,5 @@ class Redis:
 
     def stop(self) -> None:
         """End the server."""
-        self.child.stop(timeout_s=5)
+        if self._child is not None:
+            self._child.stop(timeout_s=5)

@@ -12,6 +12,7 @@ from typing import IO, Self
 from workers.errors import StackError
 from workers.local import jars
 from workers.local.kafka import Kafka
+from workers.local.ports import choosing
 from workers.local.redis import Redis
 
 
@@ -32,6 +33,7 @@ class LocalStack:
         self.data = data
         self.keep = keep
         self._lock: IO[str] | None = None
+        self._started: list[Kafka | Redis] = []
 
     def __enter__(self) -> Self:
         """Fetch what is missing, start both servers, create the topics."""
@@ -44,11 +46,13 @@ class LocalStack:
             raise StackError(
                 f"{self.folder} is in use by another `spectraq up`; stop it, or leave out --keep"
             )
-        self.kafka = Kafka(distribution, self.folder)
-        self.redis = Redis(self.folder)
         try:
-            self.redis.start()
-            self.kafka.start()
+            with choosing():
+                self.redis = Redis(self.folder)
+                self.kafka = Kafka(distribution, self.folder)
+                for server in (self.redis, self.kafka):
+                    self._started.append(server)
+                    server.start()
             self._create_topics()
         except BaseException:
             self._close()
@@ -91,9 +95,8 @@ class LocalStack:
         ensure_topics(load_settings(kafka=kafka, redis=redis))
 
     def _close(self) -> None:
-        for server in (self.kafka, self.redis):
-            if server._child is not None:
-                server.stop()
+        while self._started:
+            self._started.pop().stop()
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
