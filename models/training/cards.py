@@ -17,7 +17,7 @@ from models.training.dataset import Truth
 from models.training.evaluate import Beliefs, ask, figures
 from models.training.fit import Recipe
 
-ENSEMBLE_CARD = "classifiers.json"
+ENSEMBLE_CARD = "classifier.json"
 AGAIN = "spectraq train --data DATA --out OUT"
 MATERIAL = [
     "redrock templates and archetypes",

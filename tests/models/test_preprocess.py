@@ -40,10 +40,11 @@ def test_local_noise_is_followed():
     assert np.median(ivar[:3500]) / np.median(ivar[4500:]) == pytest.approx(25, rel=0.3)
 
 
+@pytest.mark.parametrize("ivar", [True, False])
 @pytest.mark.parametrize("unit", [1e-17, 1e5])
-def test_the_unit_of_flux_divides_out(unit):
-    one = prepare(grid_batch([quasar_like(np.random.default_rng(4))]))
-    other = prepare(grid_batch([quasar_like(np.random.default_rng(4), unit=unit)]))
+def test_the_unit_of_flux_divides_out(unit, ivar):
+    one = prepare(grid_batch([quasar_like(np.random.default_rng(4), ivar=ivar)]))
+    other = prepare(grid_batch([quasar_like(np.random.default_rng(4), unit=unit, ivar=ivar)]))
     assert torch.allclose(one.channels, other.channels, atol=1e-4)
     assert torch.allclose(one.flux, other.flux, atol=1e-4)
 

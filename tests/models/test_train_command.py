@@ -25,7 +25,7 @@ def test_the_steps_make_mocks_a_network_and_its_card_and_no_epoch_twice(shared_d
     done = train(*plan, "--only", "calibrate", "--json")
     card = json.loads(done.stdout)
     assert card["members"] == ["classifier-1"]
-    assert card == json.loads((tmp_path / "classifiers.json").read_text())
+    assert card == json.loads((tmp_path / "classifier.json").read_text())
     # Two thousand mocks seen once: enough to be far better than a guess among three.
     assert card["figures"]["mocks"]["class_accuracy"] > 0.5
     assert card["figures"]["labelled"]["spectra"] > 300
