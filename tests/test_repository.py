@@ -5,14 +5,14 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-REGISTRY_HOST = re.compile(r"https?://[^\s/]*(pypi|pythonhosted|maven|npmjs|crates|golang|debian)\.", re.IGNORECASE)
+REGISTRIES = "pypi|pythonhosted|maven|npmjs|crates|golang|debian"
+REGISTRY_HOST = re.compile(rf"https?://[^\s/]*({REGISTRIES})\.", re.IGNORECASE)
 HOME_PATH = re.compile(r"(?<![\w.$~<-])/(root|home|Users)/\w+")
 
 
 def tracked_text() -> list[tuple[str, str]]:
-    names = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = listing.stdout.splitlines()
     files = []
     for name in names:
         try:
@@ -31,7 +31,8 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 
 
 def test_every_pinned_package_is_pinned_exactly_and_without_an_address() -> None:
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    text = (ROOT / "constraints.txt").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert len(lines) > 40
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line)] == []
 

@@ -9,10 +9,10 @@ from itertools import count
 
 from kafka import TopicPartition
 from kafka.structs import ConsumerGroupMetadata
-from schemas.deadletter import DeadLetter
-from schemas.spectrum import Spectrum
 
 from models.observation import Observation
+from schemas.deadletter import DeadLetter
+from schemas.spectrum import Spectrum
 from workers.settings import WorkerSettings
 from workers.transport.consumer import Offsets, Record
 
