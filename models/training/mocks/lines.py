@@ -67,21 +67,8 @@ def _bpt(kind: NDArray[np.int64], rng: np.random.Generator) -> tuple[Floats, Flo
     return nii, np.clip(np.where(is_agn, above, below), -0.9, 1.2)
 
 
-def draw_strengths(kind: NDArray[np.int64], rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Draw the equivalent widths of all lines.
-
-    Parameters
-    ----------
-    kind
-        PASSIVE, STARFORMING, STARBURST or AGN for each galaxy, shape (n,).
-
-    Returns
-    -------
-    widths
-        Shape (n, lines), angstrom in the rest frame.
-    halpha
-        Shape (n,).
-    """
+def _relative_to_halpha(kind: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Floats]:
+    """Draw the strength of each line relative to H alpha, by name, shape (n,) each."""
     n = kind.size
     nii, oiii = _bpt(kind, rng)
     hbeta = 10 ** (-0.44 * rng.exponential(0.25, n)) / 2.86  # case B with Balmer reddening
@@ -94,7 +81,7 @@ def draw_strengths(kind: NDArray[np.int64], rng: np.random.Generator) -> tuple[F
     sii = scatter(0.35, 0.3) * np.where(is_agn, 1.5, 1.0)
     mgii = np.where(rng.random(n) < 0.3, 0.05, 0.0)
     strong = hbeta * 10**oiii
-    relative = {
+    return {
         "OII_3727": oii * oii_share,
         "OII_3730": oii * (1 - oii_share),
         "NeIII": strong * scatter(0.09, 0.4),
@@ -117,6 +104,24 @@ def draw_strengths(kind: NDArray[np.int64], rng: np.random.Generator) -> tuple[F
         "MgII_2796": mgii,
         "MgII_2804": mgii,
     }
+
+
+def draw_strengths(kind: NDArray[np.int64], rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw the equivalent widths of all lines.
+
+    Parameters
+    ----------
+    kind
+        PASSIVE, STARFORMING, STARBURST or AGN for each galaxy, shape (n,).
+
+    Returns
+    -------
+    widths
+        Shape (n, lines), angstrom in the rest frame.
+    halpha
+        Shape (n,).
+    """
+    relative = _relative_to_halpha(kind, rng)
     halpha = halpha_widths(kind, rng)
     return np.stack([relative[name] for name in LINES], axis=1) * halpha[:, None], halpha
 
