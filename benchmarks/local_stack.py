@@ -1,4 +1,4 @@
-"""How long the local stack takes to start: the first time, and with the archive that the first stop leaves."""
+"""How long the local stack takes to start: the first time, and with the archive the first stop leaves."""
 
 from __future__ import annotations
 
