@@ -27,7 +27,7 @@ stderr = Console(stderr=True, soft_wrap=True)
 
 def print_json(value: Any) -> None:
     """Print one JSON value on one line of stdout."""
-    stdout.print(json.dumps(value, default=str), markup=False, highlight=False)
+    stdout.print(json.dumps(value, default=str), markup=False, highlight=False, emoji=False)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
