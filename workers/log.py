@@ -13,8 +13,8 @@ from workers.settings import LogSettings
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
-CLIENTS_LEVEL = logging.ERROR
-"""Below this the Kafka client tells of every reconnection; what matters of it is an event of our own."""
+CLIENTS = ("kafka", "redis", "urllib3", "asyncio")
+"""While a broker is away they log several errors a second; what matters of it is an event of our own."""
 
 
 def configure(settings: LogSettings, **context: str) -> None:
@@ -62,8 +62,8 @@ def configure(settings: LogSettings, **context: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in ("kafka", "redis", "urllib3", "asyncio"):
-        logging.getLogger(name).setLevel(max(level, CLIENTS_LEVEL))
+    if settings.level != "debug":
+        handler.addFilter(lambda record: record.name.partition(".")[0] not in CLIENTS)
 
 
 def _renderers(people: bool) -> list[Processor]:

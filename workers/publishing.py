@@ -84,6 +84,7 @@ class Publisher:
         except DeliveryError as error:
             # 3. A new producer, then a new epoch
             self._metrics.publish_failures.inc()
+            self._health.trouble("publisher", str(error))
             log.warning("publish_failed", error=str(error), batch=batch.number, spectra=len(batch.items))
             self._renew()
             self._epoch.move("publish failed")

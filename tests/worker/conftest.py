@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from foreign import Message, read_all
+from foreign import KINDS, Message, read_all
 from kafka import KafkaProducer
 from plumbing import Plumbing, spectrum_flux
 
@@ -25,7 +25,6 @@ from workers.transport.topics import ensure_topics
 from workers.worker import run
 
 WAVELENGTH = np.linspace(4000.0, 9000.0, 200)
-KINDS = ("classifications", "redshifts", "anomalies")
 PROCESS = Path(__file__).parent / "process.py"
 
 
@@ -51,6 +50,8 @@ class Feed:
                 "bootstrap_servers": self.bootstrap_servers,
                 "group_id": self.name,
                 "session_timeout_s": 6.0,
+                "call_timeout_s": 5.0,
+                "bootstrap_timeout_s": 3.0,
             },
             "redis": {"url": self.redis_url},
             "topics": {name: f"{self.name}.{name}" for name in names},
@@ -103,8 +104,23 @@ class Feed:
         topic = getattr(self.settings().topics, kind)
         return read_all(self.bootstrap_servers, topic, isolation)
 
+    def count(self, kind: str) -> int:
+        """Count what a reader of committed messages finds in one of the topics."""
+        return len(self.read(kind))
+
 
 @pytest.fixture
 def feed(stack: Any) -> Iterator[Feed]:
     """Fresh topics."""
     yield Feed(stack.bootstrap_servers, stack.redis_url)
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Workers that must not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

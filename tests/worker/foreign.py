@@ -15,6 +15,7 @@ import confluent_kafka
 import fastavro
 
 AVSC = Path(__file__).parents[2] / "schemas" / "avro"
+KINDS = ("classifications", "redshifts", "anomalies")
 LAST_WORD_S = 20.0
 
 

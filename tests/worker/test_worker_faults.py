@@ -5,95 +5,18 @@ The networks answer at once with a function of the pixels: what is tested is tha
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import subprocess
 import time
-import urllib.request
-from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import pytest
-from conftest import KINDS, Feed, numbered
-from foreign import Message
+from conftest import Feed, numbered
+from faults import MODES, account, ended, events, joined, metric, wait_for
 
 SPECTRA = 600
 SECONDS = 0.004  # a spectrum
 BATCH = 16
-
-MODES = pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
-
-
-def events(log: Path) -> list[dict[str, Any]]:
-    """What a worker has logged."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [json.loads(line) for line in lines if line.startswith("{")]
-
-
-def wait_for(what: str, happened: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait, but not for ever."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
-        time.sleep(0.02)
-
-
-def joined(log: Path) -> bool:
-    """Whether the worker of this log has got partitions."""
-    assert "Traceback" not in log.read_text(), log.read_text()
-    return any(e["event"] == "epoch_moved" and e["reason"] == "partitions assigned" for e in events(log))
-
-
-def metric(log: Path, name: str) -> float:
-    """What a worker's /metrics says of a metric without labels; zero before it says anything."""
-    urls = [e["url"] for e in events(log) if e["event"] == "health_listens"]
-    if not urls:
-        return 0.0
-    with urllib.request.urlopen(urls[0] + "/metrics", timeout=5) as response:
-        text = response.read().decode()
-    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
-
-
-def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> str:
-    """Wait for a worker to end well; gives what it printed."""
-    printed, _ = process.communicate(timeout=seconds)
-    assert process.returncode == 0
-    return printed
-
-
-@pytest.fixture
-def processes() -> Iterator[list[subprocess.Popen[str]]]:
-    """Workers that must not outlive the test."""
-    started: list[subprocess.Popen[str]] = []
-    yield started
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def account(feed: Feed, spectra: int, delivery: str) -> int:
-    """Check that every spectrum has its results, and none twice where that is promised; gives the duplicates."""
-    wanted = {f"spectrum-{i}" for i in range(spectra)}
-    duplicates = 0
-    for kind in KINDS:
-        messages = feed.read(kind)
-        found = Counter(m.fields["spectrum_id"] for m in messages)
-        assert set(found) == wanted, f"{kind}: lost {sorted(wanted - set(found))[:5]}"
-        duplicates += len(messages) - spectra
-        if delivery == "exactly_once":
-            assert set(found.values()) == {1}, f"{kind}: twice {[k for k, n in found.items() if n > 1][:5]}"
-        assert recognisable(messages), f"{kind}: a duplicate does not carry the id of the first"
-    return duplicates
-
-
-def recognisable(messages: list[Message]) -> bool:
-    """Whether equal spectra have equal results."""
-    first: dict[str, Message] = {}
-    return all(first.setdefault(m.fields["spectrum_id"], m).fields == m.fields for m in messages)
 
 
 @MODES

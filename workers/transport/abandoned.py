@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 
 from workers.errors import UnreachableError
 from workers.settings import Settings
-from workers.transport.connection import administrator, client_options, close_quietly
+from workers.transport.connection import administrator, client_options, close_quietly, connect
 
 EVERY_S = 1.0
 
@@ -79,7 +79,7 @@ def abandoned(settings: Settings) -> list[str]:
 def _end(settings: Settings, name: str) -> None:
     call_ms = int(settings.kafka.call_timeout_s * 1000)
     options = client_options(settings.kafka, "heir") | {"max_block_ms": call_ms, "retry_backoff_ms": 10}
-    client = KafkaProducer(**options, transactional_id=name)
+    client = connect(KafkaProducer, settings.kafka, options | {"transactional_id": name})
     try:
         client.init_transactions()
     finally:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
+from kafka import KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.net.compat import KafkaNetClient
 
 from workers.errors import UnreachableError
 from workers.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from kafka import KafkaAdminClient
+Client = TypeVar("Client")
 
 RECONNECT_BACKOFF_MS = 20
 RECONNECT_BACKOFF_MAX_MS = 1000
 """The client's own 50 ms doubling up to 30 s keeps a restarted broker waiting for up to 30 s."""
+
+PORT_TIMEOUT_S = 2.0
+PORT_WAIT_S = 0.05
+SILENT = "it takes connections but says nothing: is it Kafka, and is kafka.security_protocol right?"
 
 METADATA_MAX_AGE_MS = 5000
 """New topics and added partitions are seen within this; the client's own default is five minutes."""
@@ -77,13 +84,37 @@ def reaching(kafka: KafkaSettings) -> Iterator[None]:
             f"Kafka at {kafka.bootstrap_servers} refuses: {error}; ask its administrator for this right"
         ) from error
     except (KafkaTimeoutError, KafkaConnectionError, OSError) as error:
-        cause = listener.message or str(error)
-        raise UnreachableError(
-            f"Kafka at {kafka.bootstrap_servers} does not answer ({cause}); "
-            "check kafka.bootstrap_servers and credentials, or start one with `spectraq up`"
-        ) from error
+        raise _unreachable(kafka, listener.message or SILENT) from error
     finally:
         logger.removeHandler(listener)
+
+
+def connect(kind: Callable[..., Client], kafka: KafkaSettings, options: dict[str, Any]) -> Client:
+    """Make a client of one kind (`KafkaConsumer`, `KafkaProducer`, `KafkaAdminClient`) that is connected.
+
+    A client that fails to connect leaves its thread and its sockets behind, so one is made only where
+    somebody listens, and taken apart where it fails all the same.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer.
+    """
+    _wait_for_port(kafka)
+    made: list[KafkaNetClient] = []
+
+    def network(**config: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**config))
+        return made[-1]
+
+    with reaching(kafka):
+        try:
+            return kind(**options, kafka_client=network)
+        except BaseException:
+            for client in made:
+                close_quietly(client)
+                client._manager._net.stop()
+            raise
 
 
 @contextmanager
@@ -95,11 +126,8 @@ def administrator(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
     UnreachableError
         Where the broker does not answer.
     """
-    from kafka import KafkaAdminClient
-
-    with reaching(kafka):
-        options = client_options(kafka, "admin")
-        client = KafkaAdminClient(request_timeout_ms=int(kafka.call_timeout_s * 1000), **options)
+    options = client_options(kafka, "admin") | {"request_timeout_ms": int(kafka.call_timeout_s * 1000)}
+    client = connect(KafkaAdminClient, kafka, options)
     try:
         with reaching(kafka):
             yield client
@@ -115,6 +143,32 @@ def close_quietly(client: Any, **options: Any) -> None:
         logging.getLogger(__name__).debug("a Kafka client did not close cleanly", exc_info=True)
 
 
+def _wait_for_port(kafka: KafkaSettings) -> None:
+    """Return once any of the brokers takes a connection."""
+    deadline = time.monotonic() + kafka.bootstrap_timeout_s
+    cause = "no address is given"
+    while True:
+        for server in client_options(kafka, "")["bootstrap_servers"]:
+            host, _, port = server.rpartition(":")
+            try:
+                with socket.create_connection(
+                    (host.strip("[]") or server, int(port)), timeout=PORT_TIMEOUT_S
+                ):
+                    return
+            except (OSError, ValueError, OverflowError) as error:
+                cause = f"{server}: {getattr(error, 'strerror', None) or error}"
+        if time.monotonic() > deadline:
+            raise _unreachable(kafka, cause)
+        time.sleep(PORT_WAIT_S)
+
+
+def _unreachable(kafka: KafkaSettings, cause: str) -> UnreachableError:
+    return UnreachableError(
+        f"Kafka at {kafka.bootstrap_servers} does not answer ({cause}); "
+        "check kafka.bootstrap_servers and credentials, or start one with `spectraq up`"
+    )
+
+
 class _LastError(logging.Handler):
     """Remembers the last error that the client logged."""
 
@@ -123,4 +177,6 @@ class _LastError(logging.Handler):
         self.message = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.message = record.getMessage()
+        message = record.getMessage()
+        if not message.startswith("Bootstrap failed"):  # says that it failed, not why
+            self.message = message

@@ -24,7 +24,7 @@ from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from workers.errors import SlotTakenError
 from workers.settings import Settings
-from workers.transport.connection import administrator, client_options, close_quietly, reaching
+from workers.transport.connection import administrator, client_options, close_quietly, connect
 from workers.transport.epoch import Epoch
 from workers.watchdog import Watchdog
 
@@ -42,8 +42,6 @@ COMMITTED_S = 2.0
 """Committed offsets are asked for again after this, with a poll between that keeps us in the group."""
 
 LEAVING_S = 2.0
-LOOK_S = 1.0
-SILENT_LOOKS = 3
 MARGIN_S = 2.0
 """A call that has a deadline of its own gets this much more before the watchdog gives it up."""
 
@@ -85,17 +83,12 @@ class Consumer:
         self._watchdog = watchdog
         self._call_s = settings.kafka.call_timeout_s
         self._membership: ConsumerGroupMetadata | None = None
-        with (
-            reaching(settings.kafka),
-            self._deadline("connecting the consumer", settings.kafka.bootstrap_timeout_s),
-        ):
-            self._client = KafkaConsumer(**_options(settings))
-        metrics = self._client.metrics(raw=True)
-        self._heartbeat = next(m for name, m in metrics.items() if name.name == "last-heartbeat-seconds-ago")
-        self._looked = time.monotonic()
-        self._settled_looks = self._silent_looks = 0
+        with self._deadline("connecting", 2 * settings.kafka.bootstrap_timeout_s):
+            self._client = connect(KafkaConsumer, settings.kafka, _options(settings))
+        self._was_silent = False
         self.trouble = ""  # why the last poll failed
-        self._subscribe()
+        with self._deadline("subscribing"):
+            self._subscribe()
 
     # -- the group -----------------------------------------------------------------------------------------
 
@@ -258,9 +251,10 @@ class Consumer:
             log.info("left_without_saying_so", error=str(error))
 
     def _subscribe(self) -> None:
-        # joining before the topic is known means joining twice: for nothing, and again for its partitions
-        self._client.partitions_for_topic(self._settings.topics.spectra)
-        self._client.subscribe([self._settings.topics.spectra], listener=_Listener(self._epoch))
+        topic = self._settings.topics.spectra
+        self._client.subscribe([topic], listener=_Listener(self._epoch))
+        # joining before the client knows the topic means joining again as soon as it does
+        self._client.partitions_for_topic(topic)
 
     def _committed(self, partitions: list[TopicPartition]) -> Offsets:
         deadline = time.monotonic() + min(self._call_s, COMMITTED_S)
@@ -292,27 +286,18 @@ class Consumer:
         if before is not None and _identity(before) != _identity(now):
             # a rebalance that leaves our partitions alone calls no listener, but fences what is in hand
             self._epoch.move("membership changed")
-        if now.state != MemberState.STABLE or before is None or _identity(before) != _identity(now):
-            self._settled_looks = 0
 
     def _look_for_a_usurper(self) -> None:
-        """Raise where the client has silently given up its heartbeats, as it does when its slot is taken.
+        """Raise where the client has silently stopped its heartbeats, as it does when its slot is taken.
 
-        It would go on fetching for ever, and nothing it publishes or commits would count. Looks are counted,
-        not seconds, so that a process that was stopped for a while is not taken for one.
+        It would go on fetching for ever, and nothing it publishes or commits would count. Seen in two polls
+        in a row, since the client enables its heartbeats a moment after it has joined.
         """
-        now = time.monotonic()
-        if now - self._looked < LOOK_S:
-            return
-        self._looked = now
-        patience_s = (
-            self._settings.kafka.session_timeout_s / 2 + LOOK_S
-        )  # twice the time between two heartbeats
-        self._settled_looks += 1
-        silent = self._settled_looks * LOOK_S > patience_s and self._heartbeat.value() > patience_s
-        self._silent_looks = self._silent_looks + 1 if silent else 0
-        if self._silent_looks >= SILENT_LOOKS:
+        coordinator = self._client._coordinator
+        silent = coordinator.state == MemberState.STABLE and not coordinator._heartbeat_enabled
+        if silent and self._was_silent:
             raise SlotTakenError(self._settings.worker.slot)
+        self._was_silent = silent
 
     def _deadline(self, what: str, seconds: float | None = None) -> Any:
         return self._watchdog.deadline((seconds or self._call_s) + MARGIN_S, f"consumer: {what}")

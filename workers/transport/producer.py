@@ -27,7 +27,7 @@ from workers.errors import DeliveryError, SlotTakenError
 from workers.outgoing import Outgoing
 from workers.settings import Settings
 from workers.transport.abandoned import transactional_id
-from workers.transport.connection import client_options, reaching
+from workers.transport.connection import client_options, connect, reaching
 from workers.transport.consumer import Offsets
 from workers.transport.topics import ENVELOPE_BYTES
 from workers.watchdog import Watchdog
@@ -122,8 +122,8 @@ class Producer(ABC):
             if not future.succeeded():
                 raise future.exception or DeliveryError("a result was not acknowledged in time")
 
-    def _deadline(self, what: str) -> Any:
-        return self._watchdog.deadline(self._call_s + WATCHDOG_MARGIN_S, f"producer: {what}")
+    def _deadline(self, what: str, seconds: float | None = None) -> Any:
+        return self._watchdog.deadline((seconds or self._call_s) + WATCHDOG_MARGIN_S, f"producer: {what}")
 
 
 class AtLeastOnce(Producer):
@@ -144,8 +144,8 @@ class AtLeastOnce(Producer):
             raise DeliveryError(f"results were not published: {error}") from error
 
     def _connect(self) -> Any:
-        with reaching(self._settings.kafka), self._deadline("connecting"):
-            return KafkaProducer(**self._options())
+        with self._deadline("connecting", 2 * self._settings.kafka.bootstrap_timeout_s):
+            return connect(KafkaProducer, self._settings.kafka, self._options())
 
 
 class ExactlyOnce(Producer):
@@ -199,19 +199,18 @@ class ExactlyOnce(Producer):
         kafka = self._settings.kafka
         # one name a slot: a restarted worker aborts at once what its dead predecessor left open
         name = transactional_id(self._settings, self._settings.worker.slot)
-        with reaching(kafka):
-            with self._deadline("connecting"):
-                client = KafkaProducer(
-                    **self._options(),
-                    transactional_id=name,
-                    transaction_timeout_ms=int(kafka.transaction_timeout_s * 1000),
-                )
-            try:
-                with self._deadline("taking over the transactional id"):
-                    client.init_transactions()
-            except BaseException:
-                discard(client)
-                raise
+        transactional = {
+            "transactional_id": name,
+            "transaction_timeout_ms": int(kafka.transaction_timeout_s * 1000),
+        }
+        with self._deadline("connecting", 2 * kafka.bootstrap_timeout_s):
+            client = connect(KafkaProducer, kafka, self._options() | transactional)
+        try:
+            with reaching(kafka), self._deadline("taking over the transactional id"):
+                client.init_transactions()
+        except BaseException:
+            discard(client)
+            raise
         return client
 
 
