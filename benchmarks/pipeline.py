@@ -1,7 +1,7 @@
 """Where the time goes: milliseconds of processor time a spectrum, by stage and by size of the batch.
 
-Processor time and not the clock, because other work on the machine would count too; the ratios are what to compare
-between machines. Run as `python benchmarks/pipeline.py`.
+Processor time and not the clock, because other work on the machine would count too; the ratios are what to
+compare between machines. Run as `python benchmarks/pipeline.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from models import eigenspectra, shipped
 from models.analysis import Analyst, in_blocks
 from models.anomaly import Judge
 from models.anomaly.residual import Residual
-from models.candidates import ScannedClass
 from models.continuum import Continuum
 from models.decide import to_scan
 from models.ensemble import Ensemble
@@ -25,6 +24,7 @@ from models.pipeline import ROWS_A_BLOCK, Pipeline
 from models.preprocess import grid_batch, prepare
 from models.rows import rows_of
 from models.scan import CONTINUUM_TERMS
+from models.search import ScannedClass
 from models.simulate import simulate
 
 SPECTRA = 128
@@ -63,7 +63,13 @@ def stages() -> dict[str, float]:
         def work() -> None:
             for rows in blocks:
                 flux, ivar = prepared.coarse_flux[rows], prepared.coarse_ivar[rows]
-                scan.search(flux, ivar, Continuum.fit(flux, ivar, CONTINUUM_TERMS), posterior[rows])
+                scan.search(
+                    flux,
+                    ivar,
+                    Continuum.fit(flux, ivar, CONTINUUM_TERMS),
+                    posterior[rows],
+                    prepared.snr[rows],
+                )
 
         return work
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from models.candidates import Candidates, ScannedClass, Stars
+from models.candidates import Candidates
 from models.classifier import CLASSES, STAR_TYPES
 from models.continuum import Continuum
 from models.decide import GALAXY, QSO, STAR, Decision, decide, to_scan
@@ -24,6 +24,7 @@ from models.preprocess import Gridded, Prepared, prepare
 from models.refine import parabola, sigma_lnz
 from models.rows import joined, rows_of
 from models.scan import CONTINUUM_TERMS
+from models.search import ScannedClass, Stars
 
 FINE_RADIUS = 4
 """Exact gains are taken this many grid pixels around the coarse minimum: one coarse pixel."""
@@ -136,7 +137,8 @@ class Analyst:
                 found.put(part, self.stars.search(flux, ivar, continuum, probability))
             else:
                 posterior = (opinion.z_galaxy if c == GALAXY else opinion.z_qso)[:, filled].mean(0)
-                found.put(part, self.scans[CLASSES[c]].search(flux, ivar, continuum, posterior))
+                snr = prepared.snr[filled]
+                found.put(part, self.scans[CLASSES[c]].search(flux, ivar, continuum, posterior, snr))
         return found
 
     def _finish(

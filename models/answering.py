@@ -21,7 +21,7 @@ from models.grid import DLOGLAM, LOGLAM0, REBIN
 from models.refine import sigma_lnz, z_of
 from models.zwarn import warnings
 
-FLOORS = {"STAR": 1e-5, "GALAXY": 5e-6, "QSO": 5e-5}
+FLOORS = {"STAR": 1e-5, "GALAXY": 1e-5, "QSO": 5e-5}
 """Least error of ln(1 + z), from repeated observations: wavelength calibration, and quasars' own variety."""
 
 Array = NDArray[Any]

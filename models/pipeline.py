@@ -98,7 +98,7 @@ class Pipeline:
         """
         for observation in observations:
             observation.check()
-        parts = [part for part in _shares(observations, self._threads) if part]
+        parts = _shares(observations, self._threads, self._analyst.block)
         done = self._workers.map(lambda part: self._analyze(part, with_model), parts)
         return [answer for part in done for answer in part]
 
@@ -112,10 +112,11 @@ class Pipeline:
             return answers(analysis, verdicts, self._judge.reference, fitted)
 
 
-def _shares(observations: Sequence[Observation], n: int) -> list[Sequence[Observation]]:
-    """Cut into n runs of nearly equal length."""
-    size = -(-len(observations) // n)
-    return [observations[i * size : (i + 1) * size] for i in range(n)]
+def _shares(observations: Sequence[Observation], workers: int, block: int) -> list[Sequence[Observation]]:
+    """Cut into a run of whole blocks for each worker; fewer runs where there are not enough blocks."""
+    blocks = -(-len(observations) // block)
+    size = max(-(-blocks // workers), 1) * block
+    return [observations[start : start + size] for start in range(0, len(observations), size)]
 
 
 def _check_on_grid(gridded: Gridded) -> None:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.candidates import Z_RANGES
 from models.continuum import Continuum, chebyshev
 from models.eigenspectra import Basis
 from models.exact import Templates
 from models.grid import N_COARSE, N_PIXELS, REBIN, coarse
 from models.refine import parabola, z_of
 from models.scan import CONTINUUM_TERMS, Scan, fft_length, lag_of
+from models.search import Z_RANGES
 
 CPU = torch.device("cpu")
 
