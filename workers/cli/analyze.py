@@ -120,8 +120,9 @@ class _Shown:
         """Say on stderr what came out."""
         n = self._classes.total()
         counts = ", ".join(f"{count} {name}" for name, count in sorted(self._classes.items()))
-        parts = [f"{n} spectra" + (f": {counts}" if counts else ""), f"{self._flagged} flagged as anomalies"]
-        stderr.print("; ".join(parts), highlight=False)
+        if n:
+            spectra = "spectrum" if n == 1 else "spectra"
+            stderr.print(f"{n} {spectra}: {counts}; {self._flagged} flagged as anomalies", highlight=False)
         if self.failed:
             stderr.print(f"spectraq: error: {self.failed} could not be read or analysed", highlight=False)
 
