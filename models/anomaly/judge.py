@@ -22,6 +22,21 @@ FLAG_RATE = 0.01
 """A spectrum is flagged when fewer normal ones than this are as strange."""
 
 
+def scored(analysis: Analysis, lines: torch.Tensor, block: int) -> Scores:
+    """Score a batch, `block` rows at a time.
+
+    Parameters
+    ----------
+    lines
+        From `sky.airglow`.
+    """
+    residual = Residual.of(analysis)
+    done = []
+    for part, filled in in_blocks(torch.arange(len(residual.lag), device=residual.lag.device), block):
+        done.append(rows_of(score(rows_of(residual, filled), lines), slice(len(part))))
+    return joined(done)
+
+
 class Judge:
     """Scores and the normal spectra they are compared with."""
 
@@ -35,17 +50,9 @@ class Judge:
         """Read the reference of a folder of weights."""
         return cls(Reference.load(folder, device), device)
 
-    def scores(self, analysis: Analysis, block: int) -> Scores:
-        """Score a batch, `block` rows at a time."""
-        residual = Residual.of(analysis)
-        done = []
-        for part, filled in in_blocks(torch.arange(len(residual.lag), device=residual.lag.device), block):
-            done.append(rows_of(score(rows_of(residual, filled), self._airglow), slice(len(part))))
-        return joined(done)
-
     def judge(self, analysis: Analysis, block: int) -> list[Verdict]:
         """Judge a batch, `block` rows at a time."""
-        scores = self.scores(analysis, block)
+        scores = scored(analysis, self._airglow, block)
         rates = self._normal.rates(scores)
         overall = together(rates).tolist()
         z = z_of(analysis.lag).tolist()

@@ -2,15 +2,85 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Sequence
+from pathlib import Path
 
-from models.anomaly.reference import LEVELS, Reference
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models import eigenspectra
+from models.analysis import Analyst
+from models.anomaly.judge import FLAG_RATE, scored
+from models.anomaly.reference import LEVELS, Reference, together
 from models.anomaly.scores import KINDS, Scores
+from models.anomaly.sky import airglow
 from models.classifier import CLASSES
+from models.ensemble import Ensemble
+from models.grid import DLOGLAM
+from models.observation import Observation
+from models.preprocess import grid_batch
+from models.refine import z_of
+from models.rows import rows_of
 
 MIN_SPECTRA = 40
 """Of a class: fewer give no tail."""
 ROUNDS = 20
+RIGHT = 0.005
+"""A redshift within this of the label, over 1 + z, was fitted right."""
+PARTS = 4
+"""Of the cross-validation that the card's false-positive rate comes from."""
+BLOCK = 16
+
+
+def make(
+    folder: Path, name: str, spectra: Sequence[Observation], spectype: Sequence[str], z: NDArray[np.float64]
+) -> Reference:
+    """Learn the reference from real spectra that a folder's networks answer right, and write it there.
+
+    Parameters
+    ----------
+    folder
+        Of networks and eigenspectra.
+    name
+        Of the sample.
+    spectra, spectype, z
+        Spectra with labels that are trusted.
+    """
+    cpu = torch.device("cpu")
+    analyst = Analyst(Ensemble.load(folder), eigenspectra.load(folder), cpu, BLOCK)
+    gridded = grid_batch(spectra)
+    analysis = analyst.analyze(gridded)
+    found = (1 + z_of(analysis.lag).numpy()) * 10 ** (gridded.offset.numpy() * DLOGLAM) - 1
+    right = np.abs(found - z) < RIGHT * (1 + z)
+    right &= np.array(CLASSES)[analysis.decision.spectype.numpy()] == np.array(spectype)
+    normal = rows_of(scored(analysis, airglow(cpu), BLOCK), torch.from_numpy(np.flatnonzero(right)))
+    reference = learn(name, normal)
+    about: dict[str, object] = {
+        "spectra": int(right.sum()),
+        "nominal_rate": FLAG_RATE,
+        "rate_on_themselves": round(flagged(reference, normal), 4),
+        "rate_cross_validated": round(cross_validated(name, normal), 4),
+    }
+    reference.save(folder, about)
+    return reference
+
+
+def flagged(reference: Reference, scores: Scores) -> float:
+    """Fraction of spectra that a reference makes anomalies."""
+    return float((together(reference.rates(scores)) < FLAG_RATE).float().mean())
+
+
+def cross_validated(name: str, normal: Scores) -> float:
+    """Fraction flagged of normal spectra that were left out of their reference."""
+    n = len(normal.spectype)
+    order = torch.from_numpy(np.random.default_rng(0).permutation(n))
+    parts = [order[i::PARTS] for i in range(PARTS)]
+    total = 0.0
+    for i, left_out in enumerate(parts):
+        rest = torch.cat([part for j, part in enumerate(parts) if j != i])
+        total += flagged(learn(name, rows_of(normal, rest)), rows_of(normal, left_out)) * len(left_out)
+    return total / n
 
 
 def learn(name: str, normal: Scores) -> Reference:

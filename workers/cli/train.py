@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from models.training.train import Labelled, Plan
     from workers.labelled import LabelledSpectrum
 
-Step = Literal["all", "eigenspectra", "mocks", "members", "calibrate"]
+Step = Literal["all", "eigenspectra", "mocks", "members", "calibrate", "normal"]
+NORMAL_SAMPLE = "labelled-1"
+"""Name of the spectra that anomalies are judged against: it comes with every result."""
 
 
 def train(
@@ -28,7 +30,7 @@ def train(
         bool, typer.Option("--json", help="Print the ensemble's card as JSON at the end.")
     ] = False,
 ) -> None:
-    """Make every weight again: eigenspectra, mocks, networks, temperature, cards.
+    """Make every weight again: eigenspectra, mocks, networks, temperature, cards, normal spectra.
 
     What is already in the output folder is not made again: an interrupted training goes on where it was. The
     real spectra give their noise to the mocks and are measured on; the networks never train on them.
@@ -54,14 +56,30 @@ def _run(plan: Plan, only: Step, report: Any) -> dict[str, Any] | None:
     plan.out.mkdir(parents=True, exist_ok=True)
     if only in {"all", "eigenspectra"}:
         steps.make_eigenspectra(plan, report)
-    real = list(labelled(plan.data)) if only in {"all", "mocks", "calibrate"} else []
+    real = list(labelled(plan.data)) if only in {"all", "mocks", "calibrate", "normal"} else []
     if only in {"all", "mocks"}:
         steps.make_mocks(plan, NoiseShapes.of(noise(plan.data, real)), report)
     if only in {"all", "members"}:
         steps.make_members(plan, report)
+    card = None
     if only in {"all", "calibrate"}:
-        return steps.calibrate(plan, _measured_on(real), report)
-    return None
+        card = steps.calibrate(plan, _measured_on(real), report)
+    if only in {"all", "normal"}:
+        _learn_normal(plan, real, report)
+    return card
+
+
+def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:
+    """Learn what is normal from the real spectra that the new networks answer right."""
+    import numpy as np
+
+    from models.training import normal
+
+    trusted = [spectrum for spectrum in real if spectrum.trusted]
+    observations = [spectrum.observation for spectrum in trusted]
+    z = np.array([spectrum.z for spectrum in trusted])
+    report("learning what normal spectra look like")
+    normal.make(plan.out, NORMAL_SAMPLE, observations, [spectrum.spectype for spectrum in trusted], z)
 
 
 def _measured_on(real: list[LabelledSpectrum]) -> Labelled:
