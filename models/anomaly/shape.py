@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from models.anomaly.residual import LEAST_LEVEL, MODEL_ERROR, Residual, pixel_of
+from models.preprocess import masked_median
 
 BLOCK_PIXELS = 64
 """Stretches of 4400 km/s: wider than any line but a supernova's or a quasar's."""
@@ -43,7 +44,7 @@ def broad(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     level = (residual.model.abs() * residual.ivar).view(n, -1, BLOCK_PIXELS).sum(2) / safe
     level = level.clamp_min(LEAST_LEVEL)
     sigma = (1 / safe + (MODEL_ERROR * level).square()).sqrt()
-    chi = torch.where(known, mean / sigma, 0.0).clamp(-10, 10)
+    chi = torch.where(known, mean / sigma, 0.0).clamp(-30, 30)
     score = (chi.square().sum(1) / known.sum(1).clamp_min(8) + 0.05).log()
     worst = chi.abs().argmax(1)
     fraction = (mean / level).gather(1, worst[:, None])[:, 0]
@@ -75,10 +76,10 @@ def step(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     jump = 1.5 * (right - left) - 0.5 * (far_right - far_left)
     sigma = (2.25 * (noise[1] + noise[2]) + 0.25 * (noise[0] + noise[3]) + MODEL_ERROR**2).sqrt()
     relative = jump / sigma
-    scatter = (relative.abs().median(1, keepdim=True).values / 0.6745).clamp_min(1.0)
     pixel = torch.arange(jump.shape[1], device=jump.device) + 2 * w
     low, high = (pixel_of(wavelength) for wavelength in STEP_RANGE)
     seen = torch.stack([weight[:, i * w : mean.shape[1] - (3 - i) * w] for i in range(4)]).min(0).values > 0
+    scatter = (masked_median(relative.abs(), seen) / 0.6745).nan_to_num(1.0).clamp_min(1.0)
     strength = torch.where(seen & (pixel > low) & (pixel < high), relative.abs() / scatter, 0.0)
     best = strength.max(1)
     at = best.indices[:, None]

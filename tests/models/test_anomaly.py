@@ -109,9 +109,11 @@ def drawn(n: int, seed: int) -> Scores:
 def test_rates_of_normal_spectra_mean_what_they_say() -> None:
     reference = normal.learn("drawn", drawn(6000, seed=1))
     rates = reference.rates(drawn(6000, seed=2))
-    for rate in (0.5, 0.1, 0.01):
-        assert float((rates < rate).float().mean()) == pytest.approx(rate, rel=0.25)
-    assert float((together(rates) < 0.01).float().mean()) == pytest.approx(0.01, rel=0.4)
+    for rate in (0.8, 0.5, 0.2):
+        assert float((rates < rate).float().mean()) == pytest.approx(rate, rel=0.1)
+    # Tails are made longer on purpose: rarer than stated, never more frequent.
+    assert 0.001 < float((rates < 0.01).float().mean()) < 0.01
+    assert 0.001 < float((together(rates) < 0.01).float().mean()) < 0.01
 
 
 def test_chi2_says_nothing_where_the_noise_was_estimated() -> None:
