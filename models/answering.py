@@ -43,7 +43,7 @@ class Table:
         def of_candidates(name: str) -> torch.Tensor:
             return torch.stack([getattr(c, name) for c in analysis.found])[kind, rows, index]
 
-        factor = 10 ** (analysis.gridded.offset.to(rows.device) * DLOGLAM)[:, None]
+        factor = 10 ** (analysis.gridded.offset * DLOGLAM)[:, None]
         lag, sigma = (
             of_candidates("lag"),
             sigma_lnz(of_candidates("curvature"), analysis.kappa[:, None], REBIN),
@@ -188,8 +188,8 @@ def model_spectra(analysis: Analysis, lags: Sequence[torch.Tensor]) -> list[Mode
         Of each class's curves, in grid pixels.
     """
     used = (analysis.gridded.ivar > 0).cpu().numpy()
-    scale = (analysis.prepared.scale[:, 0].cpu().double() * analysis.gridded.unit).numpy()
-    offset = analysis.gridded.offset.numpy()
+    scale = (analysis.prepared.scale[:, 0] * analysis.gridded.unit).cpu().numpy()
+    offset = analysis.gridded.offset.cpu().numpy()
     flux, sigma = analysis.fit.model.cpu().numpy(), analysis.fit.sigma.cpu().numpy()
     curves = [found.curve.cpu().numpy() for found in analysis.found]
     redshifts = [z_of(lag).cpu().numpy() for lag in lags]

@@ -125,9 +125,9 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
     return Gridded(
         torch.from_numpy(flux).to(device),
         torch.from_numpy(ivar).to(device),
-        torch.from_numpy(offset),
-        estimated,
-        torch.from_numpy(unit),
+        torch.from_numpy(offset).to(device),
+        estimated.to(device),
+        torch.from_numpy(unit).to(device),
     )
 
 

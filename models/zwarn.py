@@ -35,7 +35,7 @@ def warnings(analysis: Analysis, n_good: torch.Tensor, negative: torch.Tensor) -
         "z_fit_limit": analysis.at_limit,
         "few_good_pixels": n_good < FEW_PIXELS,
         "low_snr": analysis.prepared.snr < LOW_SNR,
-        "noise_estimated": analysis.gridded.noise_estimated.to(n_good.device),
+        "noise_estimated": analysis.gridded.noise_estimated,
         "ensemble_disagrees": ~decision.members_agree,
         "poor_fit": analysis.kappa > POOR_FIT_KAPPA,
         "negative_emission": negative,

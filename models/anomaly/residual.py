@@ -51,7 +51,7 @@ class Residual:
             spectype=analysis.decision.spectype,
             lag=analysis.lag,
             snr=prepared.snr,
-            noise_estimated=analysis.gridded.noise_estimated.to(model.device),
+            noise_estimated=analysis.gridded.noise_estimated,
         )
 
 
