@@ -24,6 +24,7 @@ class Candidates:
     lag: torch.Tensor  # (B, n) float64, in grid pixels
     score: torch.Tensor  # (B, n) in nats, prior included; NOTHING where there are fewer
     evidence: torch.Tensor  # (B, n) the part of `score` that is not the networks': chi2's and rarity's
+    rarity: torch.Tensor  # (B, n) nats that such an object costs for being rare; part of `evidence` too
     chi2: torch.Tensor  # (B, n) on coarse pixels
     curvature: torch.Tensor  # (B, n) of chi2's gain, per coarse pixel squared
     basis: torch.Tensor  # (B, n) int64: which star type; 0 for the other classes
@@ -44,6 +45,7 @@ class Candidates:
             lag=full(0.0).double(),
             score=full(NOTHING),
             evidence=full(NOTHING),
+            rarity=full(0.0),
             chi2=full(math.inf),
             curvature=full(0.0),
             basis=full(0).long(),
@@ -92,6 +94,6 @@ def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
 def ordered(candidates: Candidates, order: torch.Tensor) -> Candidates:
     """Put each spectrum's candidates in another order, shape (B, n)."""
     fields = {name: getattr(candidates, name) for name in candidates.__dataclass_fields__}
-    for name in ("lag", "score", "evidence", "chi2", "curvature", "basis", "at_limit"):
+    for name in ("lag", "score", "evidence", "rarity", "chi2", "curvature", "basis", "at_limit"):
         fields[name] = fields[name].gather(1, order)
     return Candidates(**fields)

@@ -23,6 +23,12 @@ PROBABILITY_FLOOR = 1e-5
 STAR, GALAXY, QSO = range(3)
 DIFFERENT_Z = (0.0033, 0.0033, 0.015)
 """Redshifts of a star, galaxy or quasar that differ by more than this in (1 + z) are different answers."""
+RARITY_FLOOR = -2.0
+"""The most, in nats, that the rarity of its best redshift counts against a class: the real ones must come
+through where the networks are sure."""
+SHARPNESS = 2.0
+"""Scores understate how sure a redshift is: with them doubled, candidates given 66 and 89 % are right in 86
+and 95 % of hard mocks, and those given less than half are right as seldom as they say."""
 UNRIVALLED = 99.0
 """Gap in nats where there is no second redshift."""
 
@@ -102,13 +108,14 @@ def _own(by_class: torch.Tensor, spectype: torch.Tensor) -> torch.Tensor:
 
 
 def _sway(found: Sequence[Candidates], freedom: torch.Tensor) -> torch.Tensor:
-    """What chi2 says against each class in nats, shape (B, 3)."""
+    """What chi2, and how rare the best candidate is, say against each class in nats; shape (B, 3)."""
     # The star type that fits best speaks for stars even where the networks prefer another type.
     deepest = [c.chi2.min(1).values if i == STAR else c.chi2[:, 0] for i, c in enumerate(found)]
     chi2 = torch.stack(deepest, 1)
     best = chi2.min(1, keepdim=True).values
     kappa = (best / freedom[:, None].clamp_min(10)).clamp_min(1)
-    return between_classes((chi2 - best) / (2 * kappa))
+    rarity = torch.stack([c.rarity[:, 0] for c in found], 1).clamp_min(RARITY_FLOOR)
+    return between_classes((chi2 - best) / (2 * kappa)) + rarity
 
 
 def _with_star_evidence(subclass: torch.Tensor, stars: Candidates) -> torch.Tensor:
@@ -155,7 +162,7 @@ def _joined(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One list of the candidates of all classes, the answer first: class, index, probability; (B, N_BEST)."""
     exists = scores > NOTHING / 2
-    share = torch.where(exists, scores, NOTHING).softmax(2) * exists
+    share = (SHARPNESS * torch.where(exists, scores, NOTHING)).softmax(2) * exists
     probability = share * posterior.T[:, :, None]  # (3, B, n)
     flat = probability.transpose(0, 1).flatten(1)  # (B, 3 n)
     n = scores.shape[2]

@@ -117,6 +117,14 @@ def test_a_second_redshift_that_fits_as_well_leaves_no_gap() -> None:
     assert int(answer.spectype) == QSO and float(answer.gap) < 0.2
 
 
+def test_a_class_whose_best_redshift_is_rare_loses_by_it() -> None:
+    torn = opinion({"GALAXY": 0.45, "QSO": 0.55})
+    galaxy, quasar = minima((0.3,), (1000.0,)), minima((6.5,), (1000.0,))
+    assert int(decided(torn, GALAXY=galaxy, QSO=quasar).spectype) == QSO
+    quasar.rarity[0, 0] = -3.5
+    assert int(decided(torn, GALAXY=galaxy, QSO=quasar).spectype) == GALAXY
+
+
 def test_the_prior_is_the_networks_own_probability_a_lag() -> None:
     posterior = torch.zeros(1, 100)
     posterior[0, 40] = 0.5
