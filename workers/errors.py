@@ -34,7 +34,7 @@ class ReadError(SpectraqError):
         self.row = row
 
 
-class RejectedSpectrum(SpectraqError):  # noqa: N818 - it is the spectrum that is named
+class RejectedSpectrum(SpectraqError):
     """A decoded spectrum that can't be analysed; `reason` is the code of its dead letter."""
 
     def __init__(self, reason: str, message: str) -> None:

@@ -55,7 +55,7 @@ def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> str:
 
 
 def account(feed: Any, spectra: int, delivery: str) -> int:
-    """Check that every spectrum has its results, and none twice where that is promised; gives the duplicates."""
+    """Check that every spectrum has its results, none twice where that is promised; gives the duplicates."""
     wanted = {f"spectrum-{i}" for i in range(spectra)}
     duplicates = 0
     for kind in KINDS:

@@ -1,4 +1,4 @@
-"""One bad spectrum must not take its batch down. The networks are stubbed here: what is tested is the splitting."""
+"""One bad spectrum must not take its batch down; the networks are stubbed: what is tested is splitting."""
 
 import numpy as np
 import pytest

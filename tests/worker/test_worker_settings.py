@@ -50,7 +50,7 @@ def test_an_unknown_key_is_an_error_in_the_file_and_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("other.toml").write_text("[worker]\nslots = 2\n")
-    with pytest.raises(SettingsError, match="worker.slots"):
+    with pytest.raises(SettingsError, match=r"worker\.slots"):
         load_settings(Path("other.toml"))
     monkeypatch.setenv("SPECTRAQ_KAFAK__GROUP_ID", "x")
     with pytest.raises(SettingsError, match="SPECTRAQ_KAFAK__GROUP_ID is not a setting"):
@@ -58,17 +58,17 @@ def test_an_unknown_key_is_an_error_in_the_file_and_in_the_environment(
 
 
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="nowhere.toml does not exist"):
+    with pytest.raises(SettingsError, match=r"nowhere\.toml does not exist"):
         load_settings(Path("nowhere.toml"))
     Path("bad.toml").write_text("worker = [")
-    with pytest.raises(SettingsError, match="bad.toml"):
+    with pytest.raises(SettingsError, match=r"bad\.toml"):
         load_settings(Path("bad.toml"))
 
 
 def test_an_error_names_the_key_and_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRAQ_REDIS__URL", "redis://:hunter2@localhost/0")
     monkeypatch.setenv("SPECTRAQ_WORKER__BATCH_SPECTRA", "0")
-    with pytest.raises(SettingsError, match="worker.batch_spectra: Input should be greater") as caught:
+    with pytest.raises(SettingsError, match=r"worker\.batch_spectra: Input should be greater") as caught:
         load_settings()
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None

@@ -1,4 +1,4 @@
-"""A stream through the worker, on real Kafka and Redis, read back by a client that knows only the `.avsc` files.
+"""A stream through the worker, on real Kafka and Redis, read by a client that knows only the `.avsc` files.
 
 The networks answer with a function of the pixels: what is tested here is the way through, not the numbers.
 """
