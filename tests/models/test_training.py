@@ -48,7 +48,7 @@ def test_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path):
     parts.mkdir()
     uninterrupted = fit(TINY, channels, truth, whole, "one")
 
-    class Interruption(Exception):  # noqa: N818
+    class Interruption(Exception):
         pass
 
     def interrupt(*_):
