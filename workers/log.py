@@ -27,18 +27,8 @@ def configure(settings: LogSettings, **context: str) -> None:
     context
         Fields of every event, e.g. the worker's slot.
     """
-    level = logging.getLevelNamesMapping()[settings.level.upper()]
     people = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
-
-    def add_context(logger: Any, method: str, event: EventDict) -> EventDict:
-        return {**event, **context}  # context variables would not reach the other threads
-
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        add_context,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    shared = _shared(context)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -53,17 +43,26 @@ def configure(settings: LogSettings, **context: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(people),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(people)],
         )
     )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
     if settings.level != "debug":
         handler.addFilter(lambda record: record.name.partition(".")[0] not in CLIENTS)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.getLevelNamesMapping()[settings.level.upper()])
+
+
+def _shared(context: dict[str, str]) -> list[Processor]:
+    def add_context(logger: Any, method: str, event: EventDict) -> EventDict:
+        return {**event, **context}  # context variables would not reach the other threads
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        add_context,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
 
 
 def _renderers(people: bool) -> list[Processor]:

@@ -12,7 +12,7 @@ import structlog
 from workers.analysing import Analysed
 from workers.batcher import Batch
 from workers.cache import Cache
-from workers.errors import DeliveryError, SlotTakenError, SpectraqError
+from workers.errors import DeliveryError, SpectraqError
 from workers.health import Health
 from workers.metrics import Metrics
 from workers.transport.epoch import Epoch
@@ -79,8 +79,6 @@ class Publisher:
         try:
             with self._metrics.stage_seconds.labels("publish").time():
                 self._producer.publish(analysed.outgoing, batch.offsets, batch.membership)
-        except SlotTakenError:
-            raise
         except DeliveryError as error:
             # 3. A new producer, then a new epoch
             self._metrics.publish_failures.inc()

@@ -55,7 +55,7 @@ def run(
     metrics: Metrics | None = None,
     health: Health | None = None,
 ) -> Balance:
-    """Work until told to stop, or until everything that was there at the start is done.
+    """Work until told to stop, or until all that was there at the start is done; gives the ledger.
 
     Parameters
     ----------
@@ -70,16 +70,11 @@ def run(
     metrics, health
         To be shown to the outside; made here where nobody looks.
 
-    Returns
-    -------
-    Balance
-        What became of every record.
-
     Raises
     ------
     UnreachableError
         Where Kafka does not answer at the start; later outages are waited for.
-    DeliveryError
+    SlotTakenError
         Where another worker has taken this one's slot.
     AnalysisError
         Where the networks fail on every spectrum.

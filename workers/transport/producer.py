@@ -20,10 +20,10 @@ from typing import Any
 
 import structlog
 from kafka import KafkaProducer, OffsetAndMetadata
-from kafka.errors import FencedInstanceIdError, KafkaError
+from kafka.errors import KafkaError
 from kafka.structs import ConsumerGroupMetadata
 
-from workers.errors import DeliveryError, SlotTakenError
+from workers.errors import DeliveryError
 from workers.outgoing import Outgoing
 from workers.settings import Settings
 from workers.transport.abandoned import transactional_id
@@ -62,8 +62,6 @@ class Producer(ABC):
         ------
         DeliveryError
             Where it is not certain that all of it is published; `renew` before the next batch.
-        SlotTakenError
-            Where another worker has taken this one's slot; end.
         """
 
     @property
@@ -183,8 +181,6 @@ class ExactlyOnce(Producer):
             self._wait(transaction.send_offsets_to_transaction(entries, membership), "adding the offsets")
             # 5. Commit
             self._wait(transaction.begin_commit(), "committing the transaction")
-        except FencedInstanceIdError as error:
-            raise SlotTakenError(self._settings.worker.slot) from error
         except (KafkaError, ValueError) as error:
             raise DeliveryError(f"the transaction failed: {error}") from error
 
