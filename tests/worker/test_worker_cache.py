@@ -110,7 +110,7 @@ def test_the_latest_results_are_found_by_the_id(cache: Cache, settings: RedisSet
     assert latest_answer(settings, subject.spectrum_id) is None
     cache.put_many([(subject, any_answer(1))])
     latest, answer = latest_answer(settings, subject.spectrum_id)
-    assert (latest.spectrum_digest, answer) == (subject.digest, any_answer(1))
+    assert (latest.subject.digest, answer) == (subject.digest, any_answer(1))
 
 
 def test_entries_expire(cache: Cache, settings: RedisSettings, client) -> None:
