@@ -6,7 +6,7 @@ meets the same kernels whatever else is in the batch, so its answer does not dep
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -100,7 +100,7 @@ class Analyst:
         wanted = to_scan(opinion)
         found = tuple(self._search(c, prepared, opinion, wanted[:, c]) for c in range(len(CLASSES)))
         freedom = (prepared.coarse_ivar > 0).sum(1)
-        decision = decide(opinion, found, freedom)
+        decision = self._decided(opinion, found, freedom, every)
         if everything:
             for c, mine in enumerate(found):
                 other = self._search(c, prepared, opinion, ~wanted[:, c])
@@ -140,6 +140,17 @@ class Analyst:
                 snr = prepared.snr[filled]
                 found.put(part, self.scans[CLASSES[c]].search(flux, ivar, continuum, posterior, snr))
         return found
+
+    def _decided(
+        self, opinion: Opinion, found: Sequence[Candidates], freedom: torch.Tensor, every: torch.Tensor
+    ) -> Decision:
+        """Decide on every row."""
+        done = []
+        for part, filled in in_blocks(every, self.block):
+            minima = [rows_of(candidates, filled) for candidates in found]
+            decision = decide(rows_of(opinion, filled, dim=1), minima, freedom[filled])
+            done.append(rows_of(decision, slice(len(part))))
+        return joined(done)
 
     def _finish(
         self,

@@ -23,6 +23,8 @@ from models.zwarn import warnings
 
 FLOORS = {"STAR": 1e-5, "GALAXY": 1e-5, "QSO": 5e-5}
 """Least error of ln(1 + z), from repeated observations: wavelength calibration, and quasars' own variety."""
+FLOORS_OF_SURVEYS = {("desi", "QSO"): 3e-4}
+"""Where a survey differs: DESI's quasar redshifts have a zero point of their own, 5e-4 from SDSS's."""
 
 Array = NDArray[Any]
 
@@ -34,7 +36,7 @@ class Table:
     columns: dict[str, Array]
 
     @classmethod
-    def of(cls, analysis: Analysis) -> Table:
+    def of(cls, analysis: Analysis, surveys: Sequence[str | None]) -> Table:
         """Take what answers are made of."""
         decision, fit = analysis.decision, analysis.fit
         rows = torch.arange(len(analysis.lag), device=analysis.lag.device)[:, None]
@@ -50,7 +52,7 @@ class Table:
         )
         lag[:, 0], sigma[:, 0] = analysis.lag, analysis.sigma  # the answer's were refined
         chi2 = of_candidates("chi2")
-        floors = torch.tensor([FLOORS[name] for name in CLASSES], device=rows.device)[kind]
+        floors = torch.tensor([_floors(name) for name in surveys], device=rows.device).gather(1, kind)
         z = (1 + z_of(lag)) * factor - 1
         first = chi2[:, 0]
         far = torch.stack([c.far_chi2 for c in analysis.found])[decision.spectype, rows[:, 0]]
@@ -82,8 +84,17 @@ class Table:
         return {name: column[i] for name, column in self.columns.items()}
 
 
+def _floors(survey: str | None) -> list[float]:
+    """Least errors of each class's redshifts in a survey."""
+    return [FLOORS_OF_SURVEYS.get(((survey or "").lower(), name), FLOORS[name]) for name in CLASSES]
+
+
 def answers(
-    analysis: Analysis, verdicts: Sequence[Verdict], reference: str, models: Sequence[ModelSpectrum] | None
+    analysis: Analysis,
+    surveys: Sequence[str | None],
+    verdicts: Sequence[Verdict],
+    reference: str,
+    models: Sequence[ModelSpectrum] | None,
 ) -> list[Answer]:
     """Make the answers of a batch.
 
@@ -91,6 +102,8 @@ def answers(
     ----------
     analysis
         Of B spectra.
+    surveys
+        Whose they are, where known, length B.
     verdicts
         On whether they are anomalies, length B.
     reference
@@ -100,7 +113,7 @@ def answers(
     """
     n_good = (analysis.gridded.ivar > 0).sum(1)
     named = warnings(analysis, n_good, negative_emission(analysis))
-    table = Table.of(analysis)
+    table = Table.of(analysis, surveys)
     found = []
     for i, verdict in enumerate(verdicts):
         model = models[i] if models else None

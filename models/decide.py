@@ -44,6 +44,7 @@ class Decision:
     subclass_spread: torch.Tensor  # (B, 18)
     margin: torch.Tensor  # (B,) nats by which the class leads
     gap: torch.Tensor  # (B,) nats by which the redshift leads within its class
+    overruled: torch.Tensor  # (B,) nats by which chi2 alone would prefer another redshift of the class
     z_spread: torch.Tensor  # (B,) over members, each deciding alone on the same chi2
     members_agree: torch.Tensor  # (B,) bool: on class and redshift
     candidate_class: torch.Tensor  # (B, N_BEST); the answer first
@@ -93,6 +94,7 @@ def decide(opinion: Opinion, found: Sequence[Candidates], freedom: torch.Tensor)
         subclass_spread=subclass.std(0, correction=0),
         margin=leading[:, 0] - leading[:, 1],
         gap=_gap(own_score, own_z, limit),
+        overruled=_overruled(_own(torch.stack([c.chi2 for c in found]), spectype), own_z, limit, freedom),
         z_spread=member_z.std(0, correction=0),
         members_agree=agree,
         candidate_class=classes,
@@ -136,6 +138,16 @@ def _gap(score: torch.Tensor, z: torch.Tensor, limit: torch.Tensor) -> torch.Ten
     other = (z - z[:, :1]).abs() > limit[:, None]
     rival = torch.where(other, score, NOTHING).max(1).values
     return (score[:, 0] - rival).clamp(0, UNRIVALLED)
+
+
+def _overruled(
+    chi2: torch.Tensor, z: torch.Tensor, limit: torch.Tensor, freedom: torch.Tensor
+) -> torch.Tensor:
+    """Nats by which another redshift fits better than the first candidate, shape (B,)."""
+    other = (z - z[:, :1]).abs() > limit[:, None]
+    rival = torch.where(other, chi2, torch.inf).min(1).values
+    kappa = (chi2[:, 0] / freedom.clamp_min(10)).clamp_min(1)
+    return ((chi2[:, 0] - rival) / (2 * kappa)).clamp_min(0)
 
 
 def _alone(

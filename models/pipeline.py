@@ -109,7 +109,8 @@ class Pipeline:
             analysis = self._analyst.analyze(gridded, everything=with_model)
             verdicts = self._judge.judge(analysis, self._analyst.block)
             fitted = model_spectra(analysis, self._analyst.lags) if with_model else None
-            return answers(analysis, verdicts, self._judge.reference, fitted)
+            surveys = [observation.survey for observation in observations]
+            return answers(analysis, surveys, verdicts, self._judge.reference, fitted)
 
 
 def _shares(observations: Sequence[Observation], workers: int, block: int) -> list[Sequence[Observation]]:

@@ -8,6 +8,8 @@ from models.analysis import Analysis
 
 UNCERTAIN_NATS = 1.0
 """A class or a redshift that leads by less is in doubt."""
+OVERRULED_NATS = 2.0
+"""Where the networks prefer a redshift that fits worse by this much, one in five is wrong."""
 FEW_PIXELS = 500
 """The networks have seen no spectrum with fewer usable pixels."""
 LOW_SNR = 0.5
@@ -30,7 +32,7 @@ def warnings(analysis: Analysis, n_good: torch.Tensor, negative: torch.Tensor) -
     """
     decision = analysis.decision
     bits = {
-        "small_delta_chi2": decision.gap < UNCERTAIN_NATS,
+        "small_delta_chi2": (decision.gap < UNCERTAIN_NATS) | (decision.overruled > OVERRULED_NATS),
         "class_uncertain": decision.margin < UNCERTAIN_NATS,
         "z_fit_limit": analysis.at_limit,
         "few_good_pixels": n_good < FEW_PIXELS,

@@ -125,6 +125,14 @@ def test_a_class_whose_best_redshift_is_rare_loses_by_it() -> None:
     assert int(decided(torn, GALAXY=galaxy, QSO=quasar).spectype) == GALAXY
 
 
+def test_a_redshift_that_fits_worse_than_another_is_told() -> None:
+    galaxy = minima((0.3, 0.5), (1040.0, 1000.0))
+    galaxy.score[0, :2] = torch.tensor([0.0, -5.0])
+    assert float(decided(opinion({"GALAXY": 1.0}), GALAXY=galaxy).overruled) == pytest.approx(20, rel=0.1)
+    agreed = decided(opinion({"GALAXY": 1.0}), GALAXY=minima((0.3, 0.5), (1000.0, 1040.0)))
+    assert float(agreed.overruled) == 0
+
+
 def test_the_prior_is_the_networks_own_probability_a_lag() -> None:
     posterior = torch.zeros(1, 100)
     posterior[0, 40] = 0.5
