@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports schemas check bench train clean
+.PHONY: help setup demo test soak lint types imports schemas check bench train clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: $(VENV)/.installed ## real Kafka, Redis and a worker on simulated spectra;
 
 test: $(VENV)/.installed ## every test
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/.installed ## long faults and times, on a machine with nothing else to do
+	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 lint: $(VENV)/.installed ## ruff, formatting included
 	@$(BIN)/ruff check .
