@@ -92,15 +92,15 @@ def run(command: list[str], stack: LocalStack) -> int:
 
 
 def _wait(stack: LocalStack) -> int:
-    stderr.print(
-        f"Kafka  {stack.bootstrap_servers}\nRedis  {stack.redis_url}\nData   {stack.folder}\n",
-        highlight=False,
-    )
-    for name, value in stack.environment().items():
-        typer.echo(f"export {name}={value}")
-    sys.stdout.flush()
-    stderr.print("\nCtrl-C stops both.")
     try:
+        stderr.print(
+            f"Kafka  {stack.bootstrap_servers}\nRedis  {stack.redis_url}\nData   {stack.folder}\n",
+            highlight=False,
+        )
+        for name, value in stack.environment().items():
+            typer.echo(f"export {name}={value}")
+        sys.stdout.flush()
+        stderr.print("\nCtrl-C stops both.")
         while True:
             time.sleep(0.5)
             stack.require_running()
