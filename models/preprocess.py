@@ -146,6 +146,28 @@ def masked_median(values: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
     return torch.where(used, values, blank).nanmedian(1, keepdim=True)[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """What sets a spectrum apart from its continuum, in units of its median |flux|."""
+
+    level: torch.Tensor  # (B, N_COARSE) flux
+    snr: torch.Tensor  # (B, N_COARSE) median |flux| over sigma, zero where there is no pixel
+    continuum: torch.Tensor  # (B, N_COARSE)
+    scale: torch.Tensor  # (B, 1) the median |flux|
+
+    @classmethod
+    def of(cls, flux: torch.Tensor, sqrt_ivar: torch.Tensor) -> Contrast:
+        """Take the continuum over a wide box, pixels below S/N one counting less; both (B, N_COARSE)."""
+        used = sqrt_ivar > 0
+        scale = masked_median(flux.abs(), used).nan_to_num(1.0).clamp_min(1e-12)
+        level = (flux / scale).clamp(-50, 200)
+        snr = (sqrt_ivar * scale).clamp(0, 3e3)
+        limited = snr.clamp(0, 30).square()
+        weight = used * limited / (0.05 + limited)
+        smooth = box_mean(torch.stack([level.clamp(-5, 20) * weight, weight]), CONTINUUM_COARSE_PIXELS)
+        return cls(level, snr, smooth[0] / (smooth[1] + 1e-4), scale)
+
+
 def network_channels(flux: torch.Tensor, sqrt_ivar: torch.Tensor) -> torch.Tensor:
     """Show the networks a spectrum in four ways, each of order one whatever its S/N.
 
@@ -160,22 +182,15 @@ def network_channels(flux: torch.Tensor, sqrt_ivar: torch.Tensor) -> torch.Tenso
         Shape (B, 4, N_COARSE): the flux over its median; its high frequencies in units of the noise; the same
         relative to the local continuum; how well each pixel is known.
     """
-    used = sqrt_ivar > 0
-    mask = used.to(flux.dtype)
-    scale = masked_median(flux.abs(), used).nan_to_num(1.0).clamp_min(1e-12)
-    level = (flux / scale).clamp(-50, 200)
-    snr = (sqrt_ivar * scale).clamp(0, 3e3)
-    limited = snr.clamp(0, 30).square()
-    weight = mask * limited / (0.05 + limited)
-    smooth = box_mean(torch.stack([level.clamp(-5, 20) * weight, weight]), CONTINUUM_COARSE_PIXELS)
-    continuum = smooth[0] / (smooth[1] + 1e-4)
-    detail = (level - continuum) * mask
+    seen = Contrast.of(flux, sqrt_ivar)
+    mask = (sqrt_ivar > 0).to(flux.dtype)
+    detail = (seen.level - seen.continuum) * mask
     return torch.stack(
         [
-            torch.asinh(level) * mask,
-            torch.asinh(detail * snr / 2) / 2,
-            torch.asinh(4 * detail / (continuum.abs() + 0.2)),
-            0.3 * torch.log1p(snr) * mask,
+            torch.asinh(seen.level) * mask,
+            torch.asinh(detail * seen.snr / 2) / 2,
+            torch.asinh(4 * detail / (seen.continuum.abs() + 0.2)),
+            0.3 * torch.log1p(seen.snr) * mask,
         ],
         dim=1,
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.observation import Observation
+from models.training.material import fourmost
 from schemas.spectrum import Spectrum
 from workers.answers import observation
 from workers.errors import ReadError, RejectedSpectrum
@@ -82,7 +83,7 @@ def _spectra(path: Path) -> list[Spectrum]:
 
 
 def noise(data: Path, spectra: list[LabelledSpectrum]) -> dict[str, list[Observation]]:
-    """Sort real spectra by whose noise they show: "sdss", "boss", "lamost", "smoothed" and "desi"."""
+    """Sort real spectra by whose noise they show, "sdss" ... "desi"; 4MOST's is made from its sky model."""
     found: dict[str, list[Observation]] = defaultdict(list)
     for spectrum in spectra:
         found[spectrum.survey].append(spectrum.observation)
@@ -93,4 +94,6 @@ def noise(data: Path, spectra: list[LabelledSpectrum]) -> dict[str, list[Observa
                     found["desi"].append(observation(item, MAX_PIXELS))
                 except RejectedSpectrum:
                     continue  # an empty fibre has no noise to take
+    if modelled := fourmost.noise(data):
+        found["4most"] = modelled
     return dict(found)

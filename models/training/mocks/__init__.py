@@ -31,6 +31,7 @@ class Mocks:
 
     flux: torch.Tensor  # (n, N_PIXELS)
     ivar: torch.Tensor  # (n, N_PIXELS)
+    truth: torch.Tensor  # (n, N_PIXELS), flux without noise and faults
     z: NDArray[np.float64]
     allowed: NDArray[np.bool_]  # (n, 18) subclasses that count as right
     spectype: NDArray[np.str_]
@@ -98,7 +99,7 @@ class MockSky:
         allowed = np.concatenate([objects.allowed for objects in found])[order]
         family = np.repeat([objects.family for objects in found], sizes)[order]
         spectype = np.repeat([objects.spectype for objects in found], sizes)[order]
-        survey = surveys.draw_surveys(family, self.rng, self.clean)
+        survey = surveys.draw_surveys(family, self.shapes, self.rng, self.clean)
         sigma = surveys.draw_sigma(survey, self.shapes, self.rng)
         flux = flux * throughput.extinction(spectype, self.rng)
         flux *= throughput.calibration(survey, self.rng, self.clean)
@@ -110,6 +111,7 @@ class MockSky:
         return Mocks(
             seen.flux[keep],
             seen.ivar[keep],
+            seen.truth[keep],
             z[keep],
             allowed[keep],
             spectype[keep],

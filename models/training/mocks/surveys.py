@@ -20,12 +20,13 @@ SHARES = {
     "boss": 0.28,
     "lamost": 0.16,
     "desi": 0.11,
-    "smoothed": 0.15,
-    "short": 0.13,
+    "smoothed": 0.14,
+    "4most": 0.06,
+    "short": 0.16,
 }
 """How often each is drawn; "smoothed" is DESI as published smoothed and without ivar, "short" any range."""
 MEDIAN_SNR = {"lamost": 27.0}
-SNR_RANGE = (0.45, 300.0)
+SNR_RANGE = (0.45, 600.0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class NoiseShapes:
         Parameters
         ----------
         observations
-            By survey: "sdss", "boss", "lamost", "desi", "smoothed".
+            By survey: "sdss", "boss", "lamost", "desi", "smoothed", and "4most" where it is wanted.
 
         Raises
         ------
@@ -75,10 +76,12 @@ def _relative_sigma(observation: Observation) -> NDArray[np.float32] | None:
     return np.asarray(sigma / np.median(sigma[used]), np.float32)
 
 
-def draw_surveys(families: NDArray[np.str_], rng: np.random.Generator, clean: bool) -> NDArray[np.str_]:
-    """Draw a survey for each object; galaxies of strong lines are mostly DESI's."""
-    names = np.array(list(SHARES))
-    shares = np.array(list(SHARES.values())) * ((names != "short") if clean else 1.0)
+def draw_surveys(
+    families: NDArray[np.str_], shapes: NoiseShapes, rng: np.random.Generator, clean: bool
+) -> NDArray[np.str_]:
+    """Draw a survey with known noise for each object; galaxies of strong lines are mostly DESI's."""
+    names = np.array([name for name in SHARES if name in shapes.sigma or name == "short"])
+    shares = np.array([SHARES[name] for name in names]) * ((names != "short") if clean else 1.0)
     survey = rng.choice(names, families.size, p=shares / shares.sum())
     deep = (families == "galaxy_emission") & (rng.random(families.size) < 0.6)
     return np.where(deep, rng.choice(["desi", "smoothed"], families.size), survey)
@@ -98,8 +101,8 @@ def draw_sigma(survey: NDArray[np.str_], shapes: NoiseShapes, rng: np.random.Gen
 
 
 def _ranges(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Ranges of 600 to 4608 pixels anywhere on the grid, half of them wider than 2000."""
-    length = np.where(rng.random(n) < 0.5, rng.integers(600, 2000, n), rng.integers(2000, N_PIXELS, n))
+    """Ranges of 520 to 4608 pixels anywhere on the grid, half of them wider than 2000."""
+    length = np.where(rng.random(n) < 0.5, rng.integers(520, 2000, n), rng.integers(2000, N_PIXELS, n))
     start = (rng.random(n) * (N_PIXELS - length)).astype(int)
     pixels = np.arange(N_PIXELS)[None]
     return np.asarray((pixels >= start[:, None]) & (pixels < (start + length)[:, None]))

@@ -24,6 +24,7 @@ class Exposure:
 
     flux: torch.Tensor  # (n, N_PIXELS), zero where there is no pixel
     ivar: torch.Tensor  # (n, N_PIXELS)
+    truth: torch.Tensor  # (n, N_PIXELS), the same without noise and faults
     usable: NDArray[np.bool_]  # (n,) enough pixels of a positive median
 
 
@@ -139,4 +140,4 @@ def expose(
     ivar = torch.where(good, sigma.clamp_min(1e-6) ** -2, 0.0)
     observed = torch.where(good, observed, 0.0)
     usable &= (good.sum(1) >= MIN_GOOD_PIXELS).numpy() & torch.isfinite(observed).all(1).numpy()
-    return Exposure(observed, ivar, usable)
+    return Exposure(observed, ivar, flux, usable)

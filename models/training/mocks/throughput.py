@@ -14,8 +14,9 @@ CALIBRATION_DECAY = np.array([1.0, 1.2, 1.6, 2.2, 3.0])
 CALIBRATION_ERROR = 0.06
 LAMOST_CALIBRATION_ERROR = 0.18
 """LAMOST has no absolute flux calibration."""
-ARM_PIXELS = (2050, 2150, 2290, 3200)
-"""Where spectrographs' arms meet: BOSS and SDSS near 6000 angstrom, DESI at 5800 and 7600, LAMOST at 5900."""
+ARM_PIXELS = (1760, 2050, 2150, 2290, 2920, 3200)
+"""Where spectrographs' arms meet: BOSS and SDSS near 6000 angstrom, DESI at 5800 and 7600, LAMOST at 5900,
+4MOST at 5400 and 7050."""
 
 
 def calibration(survey: NDArray[np.str_], rng: np.random.Generator, clean: bool) -> torch.Tensor:
