@@ -121,8 +121,9 @@ class Analyst:
         """Prepare every row and ask the networks."""
         prepared, opinions = [], []
         for part, filled in in_blocks(every, self.block):
-            ready = prepare(rows_of(gridded, filled))
-            opinions.append(rows_of(self.ensemble.ask(ready.channels), slice(len(part)), dim=1))
+            rows = rows_of(gridded, filled)
+            ready = prepare(rows)
+            opinions.append(rows_of(self.ensemble.ask(rows, ready), slice(len(part)), dim=1))
             prepared.append(rows_of(ready, slice(len(part))))
         return joined(prepared), joined(opinions, dim=1)
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from models import weightfile
 from models.grid import N_COARSE
 from models.preprocess import N_CHANNELS
 
+LAYOUT = "spectraq.classifier.1"
 CLASSES = ("STAR", "GALAXY", "QSO")
 STAR_TYPES = ("O", "B", "A", "F", "G", "K", "M", "L", "CARBON", "WD", "CV")
 GALAXY_TYPES = ("PASSIVE", "STARFORMING", "STARBURST", "AGN")
@@ -108,27 +108,17 @@ class Classifier(nn.Module):
     def fold(self) -> Classifier:
         """Merge every batch norm into the convolution before it, for inference; returns self."""
         self.eval()
-        self.stem, self.stem_norm = _folded(self.stem, self.stem_norm), nn.Identity()  # type: ignore[assignment]
+        weightfile.fold(self, "stem", "stem_norm")
         for block in self.blocks:
-            assert isinstance(block, ResidualBlock)
-            block.first, block.first_norm = _folded(block.first, block.first_norm), nn.Identity()  # type: ignore[assignment]
-            block.second, block.second_norm = _folded(block.second, block.second_norm), nn.Identity()  # type: ignore[assignment]
+            weightfile.fold(block, "first", "first_norm")
+            weightfile.fold(block, "second", "second_norm")
         return self
 
 
-def _folded(convolution: nn.Conv1d, norm: nn.BatchNorm1d) -> nn.Conv1d:
-    return nn.utils.fusion.fuse_conv_bn_eval(convolution.eval(), norm.eval())
-
-
 def save(network: Classifier, path: Path) -> None:
-    """Write weights as half-precision safetensors with the network's shape in the metadata."""
-    tensors = {
-        name: value.half().contiguous() if value.is_floating_point() else value
-        for name, value in network.state_dict().items()
-    }
+    """Write weights as half-precision safetensors."""
     shape = {"widths": ",".join(map(str, network.widths)), "hidden": str(network.hidden)}
-    save_file(tensors, path, metadata={"format": "spectraq.classifier.1", **shape})
-    path.chmod(0o644)  # safetensors writes for its owner alone
+    weightfile.write(network, path, LAYOUT, shape)
 
 
 def load(path: Path, device: str | torch.device = "cpu") -> Classifier:
@@ -139,12 +129,7 @@ def load(path: Path, device: str | torch.device = "cpu") -> Classifier:
     ValueError
         When the file is not a classifier of this layout.
     """
-    with safe_open(path, framework="pt") as handle:
-        metadata = handle.metadata() or {}
-    if metadata.get("format") != "spectraq.classifier.1":
-        raise ValueError(f"{path}: not a spectraq classifier (format {metadata.get('format')!r})")
-    widths = tuple(int(width) for width in metadata["widths"].split(","))
-    network = Classifier(widths, int(metadata["hidden"]))
-    tensors = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
-    network.load_state_dict(tensors)
+    shape = weightfile.shape_of(path, LAYOUT)
+    network = Classifier(weightfile.integers(shape["widths"]), int(shape["hidden"]))
+    network.load_state_dict(weightfile.tensors_of(path))
     return network.fold().to(device)

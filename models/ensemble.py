@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from models import classifier, shipped
-from models.classifier import Classifier, class_probability
+from models import members, shipped
+from models.classifier import class_probability
+from models.encoder import Encoder
+from models.members import EncoderMember, Member, Vote
+from models.preprocess import Gridded, Prepared
 
-PATTERN = "classifier*.safetensors"
+PATTERNS = ("classifier-*.safetensors", "encoder.safetensors", "unet.safetensors")
 CARD = "classifier.json"
+
+
+class UnknownMemberError(ValueError):
+    """A member was asked for that is not among the weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,9 @@ class Opinion:
 class Ensemble:
     """Networks that are asked together; the mean of their probabilities is the ensemble's.
 
+    A member whose redshifts cost a scan of its own is asked for them only where no other member has any;
+    otherwise it shares the others' mean.
+
     Parameters
     ----------
     networks
@@ -41,31 +51,61 @@ class Ensemble:
         What the subclass logits are divided by, so that probabilities mean what they say.
     """
 
-    def __init__(self, networks: dict[str, Classifier], temperature: float = 1.0) -> None:
+    def __init__(self, networks: Mapping[str, Member], temperature: float = 1.0) -> None:
         self.members = tuple(networks)
-        self._networks: Sequence[Classifier] = tuple(networks.values())
+        self._networks: Sequence[Member] = tuple(networks.values())
+        self._must_scan = all(name in members.RECONSTRUCTORS for name in networks)
         self.temperature = temperature
 
     @classmethod
-    def load(cls, folder: Path = shipped.FOLDER, device: torch.device | str = "cpu") -> Ensemble:
-        """Read every member of a folder, and the temperature from its card.
+    def load(
+        cls,
+        folder: Path = shipped.FOLDER,
+        device: torch.device | str = "cpu",
+        only: Sequence[str] | None = None,
+    ) -> Ensemble:
+        """Read the members that the folder's card names, or `only` some, and the temperature.
 
         Raises
         ------
         models.shipped.MissingWeightsError
             Where there is no member.
+        UnknownMemberError
+            Where one of `only` is not there.
         """
-        paths = shipped.required(folder, PATTERN)
+        shipped.required(folder, PATTERNS[0])
+        there = {path.stem: path for pattern in PATTERNS for path in sorted(folder.glob(pattern))}
         card = folder / CARD
         about = json.loads(card.read_text()) if card.exists() else {}
-        networks = {path.stem: classifier.load(path, device) for path in paths}
+        names = tuple(only) if only else tuple(about.get("members", there))
+        if unknown := [name for name in names if name not in there]:
+            raise UnknownMemberError(
+                f"no member {', '.join(unknown)} in {folder}; there are {', '.join(there)}"
+            )
+        networks = {name: members.load(there[name], torch.device(device)) for name in names}
         return cls(networks, float(about.get("temperature", 1.0)))
 
-    def ask(self, channels: torch.Tensor) -> Opinion:
-        """Let every member judge a batch of channels, shape (B, 4, N_COARSE)."""
-        outputs = [network(channels) for network in self._networks]
+    @property
+    def encoder(self) -> Encoder | None:
+        """The encoder where it is a member."""
+        found = [member.network for member in self._networks if isinstance(member, EncoderMember)]
+        return found[0] if found else None
+
+    def ask(self, gridded: Gridded, prepared: Prepared) -> Opinion:
+        """Let every member judge a batch."""
+        votes = [network.vote(gridded, prepared, self._must_scan) for network in self._networks]
         return Opinion(
-            torch.stack([(output.subclass / self.temperature).softmax(1) for output in outputs]),
-            torch.stack([output.z_galaxy.softmax(1) for output in outputs]),
-            torch.stack([output.z_qso.softmax(1) for output in outputs]),
+            torch.stack([(vote.subclass / self.temperature).softmax(1) for vote in votes]),
+            _filled([vote.z_galaxy for vote in votes]),
+            _filled([vote.z_qso for vote in votes]),
         )
+
+    def votes(self, gridded: Gridded, prepared: Prepared) -> list[Vote]:
+        """Return what every member says, by member."""
+        return [network.vote(gridded, prepared, self._must_scan) for network in self._networks]
+
+
+def _filled(posteriors: Sequence[torch.Tensor | None]) -> torch.Tensor:
+    """Stack posteriors, the mean of those that exist in the place of those that do not; (M, B, bins)."""
+    mean = torch.stack([p for p in posteriors if p is not None]).mean(0)
+    return torch.stack([mean if p is None else p for p in posteriors])

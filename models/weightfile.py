@@ -1,0 +1,68 @@
+"""Networks as half-precision safetensors, their shape in the metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+def write(network: nn.Module, path: Path, kind: str, shape: Mapping[str, str]) -> None:
+    """Write a network's weights.
+
+    Parameters
+    ----------
+    kind
+        Name of the layout, with its version: "spectraq.classifier.1".
+    shape
+        What is needed to make the same network again.
+    """
+    tensors = {
+        name: value.half().contiguous() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    save_file(tensors, path, metadata={"format": kind, **shape})
+    path.chmod(0o644)  # safetensors writes for its owner alone
+
+
+def shape_of(path: Path, kind: str) -> dict[str, str]:
+    """Read the shape that `write` wrote.
+
+    Raises
+    ------
+    ValueError
+        When the file is of another layout.
+    """
+    with safe_open(path, framework="pt") as handle:
+        metadata: dict[str, str] = handle.metadata() or {}
+    if metadata.get("format") != kind:
+        name = " ".join(kind.split(".")[:2])
+        raise ValueError(f"{path}: not a {name} (format {metadata.get('format')!r})")
+    return metadata
+
+
+def tensors_of(path: Path) -> dict[str, Tensor]:
+    """Read the weights in single precision."""
+    return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+
+
+def fold(module: nn.Module, convolution: str, norm: str) -> None:
+    """Merge a module's batch norm into the convolution before it, for inference; both are given by name."""
+    first, second = getattr(module, convolution), getattr(module, norm)
+    setattr(module, convolution, nn.utils.fusion.fuse_conv_bn_eval(first.eval(), second.eval()))
+    setattr(module, norm, nn.Identity())
+
+
+def fold_sequence(layers: nn.Sequential) -> None:
+    """Do so for every convolution of a sequence that a batch norm follows, in place."""
+    for index in range(len(layers) - 1):
+        if isinstance(layers[index], nn.Conv1d) and isinstance(layers[index + 1], nn.BatchNorm1d):
+            fold(layers, str(index), str(index + 1))
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """Read what ",".join wrote."""
+    return tuple(int(part) for part in text.split(","))
