@@ -88,6 +88,7 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         self.widths, self.hidden, self.dropout = widths, hidden, dropout
+        self.folded = False
         self.stem = nn.Conv1d(N_CHANNELS, widths[0], 17, 4, 8, bias=False)  # (B, 4, 1152) -> (B, w0, 288)
         self.stem_norm = nn.BatchNorm1d(widths[0])
         self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in pairwise(widths)))
@@ -100,18 +101,21 @@ class Classifier(nn.Module):
 
     def forward(self, channels: Tensor) -> Outputs:
         """Give logits for channels of shape (B, 4, N_COARSE)."""
-        x = torch.relu(self.stem_norm(self.stem(channels)))
+        x = weightfile.in_rows(channels) if self.folded else channels
+        x = torch.relu(self.stem_norm(self.stem(x)))
         x = self.blocks(x)  # (B, w-1, 36)
         x = torch.relu(self.dense(self.drop(x.flatten(1))))  # (B, hidden)
         return Outputs(self.subclass(x), self.z_galaxy(x), self.z_qso(x))
 
     def fold(self) -> Classifier:
-        """Merge every batch norm into the convolution before it, for inference; returns self."""
+        """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
         self.eval()
         weightfile.fold(self, "stem", "stem_norm")
         for block in self.blocks:
             weightfile.fold(block, "first", "first_norm")
             weightfile.fold(block, "second", "second_norm")
+            weightfile.fold(block, "shortcut")
+        self.folded = True
         return self
 
 

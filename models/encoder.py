@@ -60,6 +60,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.widths, self.hidden, self.k = widths, hidden, k
+        self.folded = False
         layers: list[nn.Module] = []
         for i, o, stride in zip((N_CHANNELS, *widths), widths, (4, 4, 3), strict=False):
             layers += [nn.Conv1d(i, o, 9, stride, 4, bias=False), nn.BatchNorm1d(o), nn.ReLU()]
@@ -75,10 +76,17 @@ class Encoder(nn.Module):
 
     def forward(self, channels: Tensor) -> Latent:
         """Encode channels of shape (B, 4, N_COARSE)."""
-        x = torch.relu(self.dense(self.trunk(channels).flatten(1)))  # (B, hidden)
+        x = self.trunk(weightfile.in_rows(channels) if self.folded else channels)  # (B, w2, 24)
+        x = torch.relu(self.dense(x.flatten(1)))  # (B, hidden)
         weight = self.coefficients(x).float().view(-1, len(CLASSES), self.k).square() + 1e-6
         response = 0.5 * torch.tanh(self.response(x).float().view(-1, len(CLASSES), N_RESPONSE))
         return Latent(weight / weight.sum(2, keepdim=True), response, self.subclass(x).float())
+
+    def fold(self) -> Encoder:
+        """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
+        weightfile.fold_sequence(self.trunk)
+        self.folded = True
+        return self.eval()
 
     def rest(self, latent: Latent, spectype: str) -> Tensor:
         """Rest-frame spectra if all were of one class, shape (B, FINE[spectype].length)."""
@@ -122,5 +130,4 @@ def load(path: Path, device: str | torch.device = "cpu") -> Encoder:
     first, second, third = weightfile.integers(shape["widths"])
     network = Encoder((first, second, third), int(shape["hidden"]), int(shape["k"]))
     network.load_state_dict(weightfile.tensors_of(path))
-    weightfile.fold_sequence(network.trunk)
-    return network.eval().to(device)
+    return network.fold().to(device)

@@ -49,7 +49,13 @@ class Pipeline:
         )
 
     @classmethod
-    def load(cls, weights: Path | None = None, device: str = "cpu", threads: int = 0) -> Pipeline:
+    def load(
+        cls,
+        weights: Path | None = None,
+        device: str = "cpu",
+        threads: int = 0,
+        members: Sequence[str] | None = None,
+    ) -> Pipeline:
         """Read the weights and make a pipeline ready to analyse.
 
         Parameters
@@ -60,11 +66,15 @@ class Pipeline:
             "cpu", "cuda" or "cuda:N".
         threads
             How many CPU threads to use; 0 for as many as there are cores.
+        members
+            Names of the networks to ask, to see what each is worth; None for the whole ensemble.
 
         Raises
         ------
         models.shipped.MissingWeightsError
             Where the folder lacks a network, the eigenspectra or the reference of normal spectra.
+        models.ensemble.UnknownMemberError
+            Where there is no network of a name.
         ValueError
             Where the device is not there.
         """
@@ -72,12 +82,12 @@ class Pipeline:
         place = torch.device(device)
         if place.type == "cuda" and not torch.cuda.is_available():
             raise ValueError(f"device {device!r}: this machine has no usable CUDA device; use device 'cpu'")
-        ensemble = Ensemble.load(folder, place)
+        ensemble = Ensemble.load(folder, place, members)
         analyst = Analyst(ensemble, eigenspectra.load(folder), place, ROWS_A_BLOCK[place.type])
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         one_stream = place.type == "cuda"
         threads = 1 if one_stream else threads or cores
-        return cls(analyst, Judge.load(folder, place), shipped.digest(folder), threads)
+        return cls(analyst, Judge.load(folder, place), shipped.digest(folder, members), threads)
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
         """Return one answer for each observation, in the order given.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import pad
 
 from models.grid import N_COARSE, N_PIXELS, REBIN, coarse, to_grid
 from models.observation import Observation
@@ -133,11 +132,14 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
 
 def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:
     """Mean over 2 * half_width + 1 neighbours along the last axis, zeros beyond the ends; shape as given."""
-    total = pad(values.double().cumsum(-1), (1, 0))
-    n = values.shape[-1]
-    index = torch.arange(n, device=values.device)
-    upper, lower = (index + half_width + 1).clamp_max(n), (index - half_width).clamp_min(0)
-    return ((total[..., upper] - total[..., lower]) / (2 * half_width + 1)).to(values.dtype)
+    total = values.double().cumsum(-1)
+    ends = torch.cat(
+        [torch.zeros_like(total[..., :1]).expand(*total.shape[:-1], half_width + 1), total]
+        + [total[..., -1:].expand(*total.shape[:-1], half_width)],
+        -1,
+    )
+    width = 2 * half_width + 1
+    return ((ends[..., width:] - ends[..., :-width]) / width).to(values.dtype)
 
 
 def masked_median(values: torch.Tensor, used: torch.Tensor) -> torch.Tensor:

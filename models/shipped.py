@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "weights"
@@ -35,10 +36,15 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def digest(folder: Path) -> str:
+def digest(folder: Path, members: Sequence[str] | None = None) -> str:
     """Return the SHA-256 (hex) of all that an answer depends on: the weight files and the numbers' own code.
 
     The code counts because its constants are part of the method: a cached answer of other constants is stale.
+
+    Parameters
+    ----------
+    members
+        The networks that are asked, where not all are.
     """
     here = Path(__file__).parent
     weights = [path for path in folder.glob("*") if path.suffix in {".safetensors", ".json"}]
@@ -46,4 +52,5 @@ def digest(folder: Path) -> str:
     for path in sorted(weights) + sorted(here.glob("*.py")) + sorted(here.glob("anomaly/*.py")):
         total.update(path.name.encode())
         total.update(digest_of(path).encode())
+    total.update(",".join(members or ()).encode())
     return total.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -49,11 +50,41 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
 
 
-def fold(module: nn.Module, convolution: str, norm: str) -> None:
-    """Merge a module's batch norm into the convolution before it, for inference; both are given by name."""
-    first, second = getattr(module, convolution), getattr(module, norm)
-    setattr(module, convolution, nn.utils.fusion.fuse_conv_bn_eval(first.eval(), second.eval()))
-    setattr(module, norm, nn.Identity())
+class RowConvolution(nn.Module):
+    """A convolution along the last axis of (B, i, 1, L), its channels last in memory: half the time on a CPU.
+
+    Parameters
+    ----------
+    convolution
+        What it does the same as, on (B, i, L).
+    """
+
+    weight: Tensor
+
+    def __init__(self, convolution: nn.Conv1d) -> None:
+        super().__init__()
+        weight = convolution.weight.detach()[:, :, None].contiguous(memory_format=torch.channels_last)
+        self.register_buffer("weight", weight)
+        self.bias = None if convolution.bias is None else nn.Parameter(convolution.bias.detach())
+        self.stride, self.padding = convolution.stride[0], int(convolution.padding[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        return nn.functional.conv2d(x, self.weight, self.bias, (1, self.stride), (0, self.padding))
+
+
+def in_rows(x: Tensor) -> Tensor:
+    """Lay (B, i, L) out as `RowConvolution` takes it, (B, i, 1, L)."""
+    return x[:, :, None].contiguous(memory_format=torch.channels_last)
+
+
+def fold(module: nn.Module, convolution: str, norm: str = "") -> None:
+    """Make a module's convolution quick for inference, the batch norm after it merged in; both by name."""
+    folded = getattr(module, convolution).eval()
+    if norm:
+        folded = nn.utils.fusion.fuse_conv_bn_eval(folded, getattr(module, norm).eval())
+        setattr(module, norm, nn.Identity())
+    setattr(module, convolution, RowConvolution(folded))
 
 
 def fold_sequence(layers: nn.Sequential) -> None:

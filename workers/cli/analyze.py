@@ -41,6 +41,10 @@ def analyze(
         Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; 0: one for each core.", min=0)] = None,
+    members: Annotated[
+        str | None,
+        typer.Option(help="Networks to ask, with commas between: classifier-1,encoder. All otherwise."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
 ) -> None:
     """Classify spectra in files, measure their redshifts and flag the odd ones.
@@ -55,7 +59,8 @@ def analyze(
     if output is not None:
         _check_output(output)
     items = spectra(files, format, air, wavelength_unit)
-    options = {"batch_spectra": batch, "device": device, "threads": threads}
+    asked = members.split(",") if members else None
+    options = {"batch_spectra": batch, "device": device, "threads": threads, "members": asked}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     settings = load_settings(config, worker=given)
     log.configure(settings.log)
@@ -148,7 +153,9 @@ def _analysis(worker: WorkerSettings) -> Analysis:
     from workers.errors import SettingsError
 
     try:
-        pipeline = Pipeline.load(device=device(worker.device), threads=worker.threads)
+        pipeline = Pipeline.load(
+            device=device(worker.device), threads=worker.threads, members=worker.members or None
+        )
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error
     return Analysis(pipeline, worker.batch_spectra)

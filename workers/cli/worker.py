@@ -75,6 +75,9 @@ def _pipeline(settings: Settings) -> Pipeline:
     from workers.errors import SettingsError
 
     try:
-        return Pipeline.load(device=device(settings.worker.device), threads=settings.worker.threads)
+        worker = settings.worker
+        return Pipeline.load(
+            device=device(worker.device), threads=worker.threads, members=worker.members or None
+        )
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error
