@@ -16,6 +16,7 @@ from models.classifier import CLASSES, STAR_TYPES
 from models.continuum import Continuum
 from models.decide import GALAXY, QSO, STAR, Decision, decide, to_scan
 from models.eigenspectra import Basis
+from models.encoder import Latent
 from models.ensemble import Ensemble, Opinion
 from models.exact import Templates
 from models.fit import Fit, fit, interpolated
@@ -39,6 +40,7 @@ class Analysis:
     gridded: Gridded
     prepared: Prepared
     opinion: Opinion
+    latent: Latent | None  # None where the encoder is not a member
     found: tuple[Candidates, ...]  # by class, in the order of CLASSES
     decision: Decision
     lag: torch.Tensor  # (B,) float64, the answer's, in grid pixels, sub-pixel offset not included
@@ -96,7 +98,7 @@ class Analyst:
         """
         n = len(gridded.flux)
         every = torch.arange(n, device=self.device)
-        prepared, opinion = self._asked(gridded, every)
+        prepared, opinion, latent = self._asked(gridded, every)
         wanted = to_scan(opinion)
         found = tuple(self._search(c, prepared, opinion, wanted[:, c]) for c in range(len(CLASSES)))
         freedom = (prepared.coarse_ivar > 0).sum(1)
@@ -111,21 +113,27 @@ class Analyst:
         curvature = torch.stack([c.curvature[:, 0] for c in found])[decision.spectype, every]
         sigma = sigma_lnz(curvature, kappa, REBIN)
         at_limit = torch.stack([c.at_limit[:, 0] for c in found])[decision.spectype, every]
-        best = Fit.empty(n, self._templates[GALAXY].flux.shape[1], self.device)
+        shapes = self._templates[GALAXY].flux.shape[1] + (latent is not None)
+        best = Fit.empty(n, shapes, self.device)
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
-            self._finish(c, prepared, found[c].basis[:, 0], rows, lag, sigma, best)
-        return Analysis(gridded, prepared, opinion, found, decision, lag, sigma, at_limit, kappa, best)
+            self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, best)
+        return Analysis(
+            gridded, prepared, opinion, latent, found, decision, lag, sigma, at_limit, kappa, best
+        )
 
-    def _asked(self, gridded: Gridded, every: torch.Tensor) -> tuple[Prepared, Opinion]:
+    def _asked(self, gridded: Gridded, every: torch.Tensor) -> tuple[Prepared, Opinion, Latent | None]:
         """Prepare every row and ask the networks."""
-        prepared, opinions = [], []
+        prepared, opinions, latents = [], [], []
         for part, filled in in_blocks(every, self.block):
             rows = rows_of(gridded, filled)
             ready = prepare(rows)
-            opinions.append(rows_of(self.ensemble.ask(rows, ready), slice(len(part)), dim=1))
+            opinion, latent = self.ensemble.ask(rows, ready)
+            opinions.append(rows_of(opinion, slice(len(part)), dim=1))
             prepared.append(rows_of(ready, slice(len(part))))
-        return joined(prepared), joined(opinions, dim=1)
+            if latent is not None:
+                latents.append(rows_of(latent, slice(len(part))))
+        return joined(prepared), joined(opinions, dim=1), joined(latents) if latents else None
 
     def _search(self, c: int, prepared: Prepared, opinion: Opinion, wanted: torch.Tensor) -> Candidates:
         """Find the candidates of one class for the rows that want it."""
@@ -157,6 +165,7 @@ class Analyst:
         self,
         c: int,
         prepared: Prepared,
+        latent: Latent | None,
         basis: torch.Tensor,
         rows: torch.Tensor,
         lag: torch.Tensor,
@@ -170,7 +179,12 @@ class Analyst:
             if c != QSO:  # broad lines gain nothing from single pixels: the coarse parabola is better
                 at, width = self._refined(templates, flux, ivar, which, at)
                 lag[part], sigma[part] = at[: len(part)], width[: len(part)]
-            best.put(part, fit(flux, ivar, interpolated(templates, which, at)))
+            shapes = interpolated(templates, which, at)
+            if latent is not None and self.ensemble.encoder is not None:
+                # What the encoder expects of this very spectrum follows it further than any few eigenspectra.
+                own = self.ensemble.encoder.observed(rows_of(latent, filled), CLASSES[c], at)
+                shapes = torch.cat([shapes, own[:, None]], 1)
+            best.put(part, fit(flux, ivar, shapes))
 
     @staticmethod
     def _refined(

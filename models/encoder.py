@@ -8,8 +8,8 @@ response takes what dust and flux calibration do, and a head names the subclass 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,8 @@ N_RESPONSE = 5
 """Chebyshev terms of the logarithm of the response: as many as the flux calibration of the mocks has."""
 
 
-class Latent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Latent:
     """What the encoder makes of a batch."""
 
     coefficients: Tensor  # (B, 3, K), each class's sum to one

@@ -11,8 +11,8 @@ import torch
 
 from models import members, shipped
 from models.classifier import class_probability
-from models.encoder import Encoder
-from models.members import EncoderMember, Member, Vote
+from models.encoder import Encoder, Latent
+from models.members import EncoderMember, Member
 from models.preprocess import Gridded, Prepared
 
 PATTERNS = ("classifier-*.safetensors", "encoder.safetensors", "unet.safetensors")
@@ -54,6 +54,8 @@ class Ensemble:
     def __init__(self, networks: Mapping[str, Member], temperature: float = 1.0) -> None:
         self.members = tuple(networks)
         self._networks: Sequence[Member] = tuple(networks.values())
+        encoders = [member.network for member in networks.values() if isinstance(member, EncoderMember)]
+        self.encoder: Encoder | None = encoders[0] if encoders else None
         self._must_scan = all(name in members.RECONSTRUCTORS for name in networks)
         self.temperature = temperature
 
@@ -85,24 +87,16 @@ class Ensemble:
         networks = {name: members.load(there[name], torch.device(device)) for name in names}
         return cls(networks, float(about.get("temperature", 1.0)))
 
-    @property
-    def encoder(self) -> Encoder | None:
-        """The encoder where it is a member."""
-        found = [member.network for member in self._networks if isinstance(member, EncoderMember)]
-        return found[0] if found else None
-
-    def ask(self, gridded: Gridded, prepared: Prepared) -> Opinion:
-        """Let every member judge a batch."""
+    def ask(self, gridded: Gridded, prepared: Prepared) -> tuple[Opinion, Latent | None]:
+        """Let every member judge a batch; also return the latent space where the encoder is a member."""
         votes = [network.vote(gridded, prepared, self._must_scan) for network in self._networks]
-        return Opinion(
+        opinion = Opinion(
             torch.stack([(vote.subclass / self.temperature).softmax(1) for vote in votes]),
             _filled([vote.z_galaxy for vote in votes]),
             _filled([vote.z_qso for vote in votes]),
         )
-
-    def votes(self, gridded: Gridded, prepared: Prepared) -> list[Vote]:
-        """Return what every member says, by member."""
-        return [network.vote(gridded, prepared, self._must_scan) for network in self._networks]
+        latent = [vote.latent for vote in votes if vote.latent is not None]
+        return opinion, (latent[0] if latent else None)
 
 
 def _filled(posteriors: Sequence[torch.Tensor | None]) -> torch.Tensor:

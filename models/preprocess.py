@@ -133,11 +133,9 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
 def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:
     """Mean over 2 * half_width + 1 neighbours along the last axis, zeros beyond the ends; shape as given."""
     total = values.double().cumsum(-1)
-    ends = torch.cat(
-        [torch.zeros_like(total[..., :1]).expand(*total.shape[:-1], half_width + 1), total]
-        + [total[..., -1:].expand(*total.shape[:-1], half_width)],
-        -1,
-    )
+    before = torch.zeros_like(total[..., :1]).expand(*total.shape[:-1], half_width + 1)
+    after = total[..., -1:].expand(*total.shape[:-1], half_width)
+    ends = torch.cat([before, total, after], -1)
     width = 2 * half_width + 1
     return ((ends[..., width:] - ends[..., :-width]) / width).to(values.dtype)
 

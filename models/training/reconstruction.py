@@ -15,6 +15,7 @@ from models.encoder import Encoder, Latent
 from models.grid import DLOGLAM, coarse
 from models.preprocess import network_channels
 from models.restframe import COARSE
+from models.rows import rows_of
 from models.training.dataset import HALF_LIMIT, Truth
 from models.training.mocks import Mocks
 from models.unet import Reconstruction
@@ -89,7 +90,7 @@ def encoder_loss(network: Encoder, exposures: Exposures, rows: Tensor) -> Tensor
     for index, spectype in enumerate(CLASSES):
         mine = known.spectype == index
         if mine.any():
-            part = Latent(*(field[mine] for field in latent))
+            part = rows_of(latent, mine)
             model = network.observed(part, spectype, lag(known.z[mine]))
             total = total + misfit(model, truth[mine], fine[mine]).sum()
     return total / len(rows) + SUBCLASS_WEIGHT * naming(latent.subclass, known.allowed)
