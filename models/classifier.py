@@ -133,7 +133,18 @@ def load(path: Path, device: str | torch.device = "cpu") -> Classifier:
     ValueError
         When the file is not a classifier of this layout.
     """
+    return read(path).fold().to(device)
+
+
+def read(path: Path) -> Classifier:
+    """Read weights that `save` wrote, to train on.
+
+    Raises
+    ------
+    ValueError
+        When the file is not a classifier of this layout.
+    """
     shape = weightfile.shape_of(path, LAYOUT)
     network = Classifier(weightfile.integers(shape["widths"]), int(shape["hidden"]))
     network.load_state_dict(weightfile.tensors_of(path))
-    return network.fold().to(device)
+    return network

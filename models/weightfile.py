@@ -1,4 +1,7 @@
-"""Networks as half-precision safetensors, their shape in the metadata."""
+"""Networks as half-precision safetensors, their shape in the metadata.
+
+The library is imported where it is used: training on a machine that lacks it keeps checkpoints alone.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 
@@ -21,6 +22,8 @@ def write(network: nn.Module, path: Path, kind: str, shape: Mapping[str, str]) -
     shape
         What is needed to make the same network again.
     """
+    from safetensors.torch import save_file
+
     tensors = {
         name: value.half().contiguous() if value.is_floating_point() else value
         for name, value in network.state_dict().items()
@@ -37,6 +40,8 @@ def shape_of(path: Path, kind: str) -> dict[str, str]:
     ValueError
         When the file is of another layout.
     """
+    from safetensors import safe_open
+
     with safe_open(path, framework="pt") as handle:
         metadata: dict[str, str] = handle.metadata() or {}
     if metadata.get("format") != kind:
@@ -47,6 +52,8 @@ def shape_of(path: Path, kind: str) -> dict[str, str]:
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
     """Read the weights in single precision."""
+    from safetensors.torch import load_file
+
     return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
-from models import shipped
-from models.classifier import SUBCLASSES, load
+from models import classifier, encoder, shipped, weightfile
+from models.classifier import SUBCLASSES, Classifier
+from models.encoder import Encoder
 from models.training.calibrate import temperature
 from models.training.dataset import Truth
 from models.training.evaluate import Beliefs, ask, figures
@@ -19,6 +20,12 @@ from models.training.fit import Recipe
 
 ENSEMBLE_CARD = "classifier.json"
 AGAIN = "spectraq train --data DATA --out OUT"
+WHAT = {
+    "classifier": "One residual network of the classifier: 18 subclasses, two redshift posteriors.",
+    "encoder": "The encoder: coefficients of learned eigenspectra of each class, and 18 subclasses.",
+    "unet": "The U-Net: the rest frame in each class, the spectrum without its noise, and 18 subclasses. "
+    "It has no vote in the ensemble.",
+}
 MATERIAL = [
     "redrock templates and archetypes",
     "SDSS idlspec2d eigenspectra",
@@ -54,21 +61,45 @@ def write(
     card
         The ensemble's; "temperature" divides every member's subclass logits before the softmax.
     """
-    networks = [load(folder / f"{name}.safetensors") for name in members]
+    networks = [_load(folder / f"{name}.safetensors") for name in members]
     believed = [(name, ask(networks, blocks), truth) for name, blocks, truth in samples]
     for index, (name, recipe) in enumerate(members.items()):
-        card = {
-            "what": "One residual network of the classifier: 18 subclasses, two redshift posteriors.",
-            "weights": f"{name}.safetensors",
-            "sha256": shipped.digest_of(folder / f"{name}.safetensors"),
-            "parameters": sum(p.numel() for p in networks[index].parameters()),
-            "recipe": asdict(recipe),
-            "trained_on": dict(made_of),
-            "figures": {sample: figures(b.member(index), truth) for sample, b, truth in believed},
-            "again": AGAIN,
-        }
-        _write(folder / f"{name}.json", card)
+        mine = {sample: figures(b.member(index), truth) for sample, b, truth in believed}
+        if isinstance(networks[index], Encoder):  # its redshifts come from scanning, not from logits
+            mine = {
+                sample: {figure: value for figure, value in found.items() if not figure.startswith("z_hit")}
+                for sample, found in mine.items()
+            }
+        write_member(folder, name, recipe, made_of, mine)
     return _ensemble(folder, list(members), believed, made_of)
+
+
+def write_member(
+    folder: Path, name: str, recipe: Recipe, made_of: Mapping[str, Any], measured: Mapping[str, Any]
+) -> None:
+    """Write one member's card.
+
+    Parameters
+    ----------
+    measured
+        Its figures by sample; none for one that does not vote.
+    """
+    weights = folder / f"{name}.safetensors"
+    card = {
+        "what": WHAT.get(name, WHAT["classifier"]),
+        "weights": weights.name,
+        "sha256": shipped.digest_of(weights),
+        "parameters": sum(t.numel() for t in weightfile.tensors_of(weights).values()),
+        "recipe": asdict(recipe),
+        "trained_on": dict(made_of),
+        "figures": dict(measured),
+        "again": AGAIN,
+    }
+    _write(folder / f"{name}.json", card)
+
+
+def _load(path: Path) -> Classifier | Encoder:
+    return encoder.load(path) if path.stem == "encoder" else classifier.load(path)
 
 
 def _ensemble(
@@ -76,7 +107,7 @@ def _ensemble(
 ) -> dict[str, Any]:
     best = temperature([(beliefs, truth) for _, beliefs, truth in believed])
     card = {
-        "what": "The classifiers together: the mean of the members' probabilities.",
+        "what": "The members that vote together: the mean of their probabilities.",
         "members": members,
         "subclasses": list(SUBCLASSES),
         "temperature": best,

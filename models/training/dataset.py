@@ -36,6 +36,11 @@ class Truth:
         allowed = None if self.allowed is None else self.allowed[rows]
         return Truth(self.spectype[rows], self.z[rows], allowed)
 
+    def to(self, device: torch.device) -> Truth:
+        """Return the truth on another device."""
+        allowed = None if self.allowed is None else self.allowed.to(device)
+        return Truth(self.spectype.to(device), self.z.to(device), allowed)
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -1,59 +1,31 @@
-"""What the encoder and the U-Net learn from: chi2 of their rest frames at the true redshift, and truth."""
+"""What the encoder and the U-Net are scored by: their rest frames at the true redshift, and the truth."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.classifier import CLASSES
 from models.encoder import Encoder, Latent
 from models.grid import DLOGLAM, coarse
-from models.preprocess import network_channels
-from models.restframe import COARSE
+from models.preprocess import masked_median, network_channels
+from models.restframe import COARSE, FINE, Window
 from models.rows import rows_of
-from models.training.dataset import HALF_LIMIT, Truth
-from models.training.mocks import Mocks
-from models.unet import Reconstruction
+from models.training.exposures import Exposures
+from models.training.material.family import Family
+from models.training.naming import allowed_loss
+from models.unet import Reconstruction, UNet
 
 MODEL_ERROR = 0.02
 """Fraction of the flux that need not be followed: at S/N 300 a wrong line counts, not the calibration."""
 SUBCLASS_WEIGHT = 0.3
-PIXELS, KNOWN = "pixels.npy", "pixels.npz"
-N_PLANES = 3
-
-
-@dataclass(frozen=True)
-class Exposures:
-    """Mocks on the grid with what they would be without noise; n rows, on disk."""
-
-    pixels: NDArray[np.float16]  # (n, 3, N_PIXELS): flux, square root of ivar, noiseless flux
-    truth: Truth
-
-    def __len__(self) -> int:
-        return len(self.truth)
-
-    def read(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return flux, sqrt_ivar and noiseless flux of some rows, (b, N_PIXELS) each."""
-        block = torch.from_numpy(self.pixels[rows.numpy()].astype(np.float32))
-        return block[:, 0], block[:, 1], block[:, 2]
-
-
-def planes(mocks: Mocks) -> NDArray[np.float16]:
-    """Pixels of a batch of mocks as they are kept on disk, (n, 3, N_PIXELS)."""
-    stacked = torch.stack([mocks.flux, mocks.ivar.sqrt(), mocks.truth], 1)
-    return stacked.clamp(-HALF_LIMIT, HALF_LIMIT).numpy().astype(np.float16)
-
-
-def opened(folder: Path) -> Exposures:
-    """Open what `train.draw_exposures` wrote."""
-    with np.load(folder / KNOWN) as archive:
-        known = Truth(*(torch.from_numpy(archive[name]) for name in ("spectype", "z", "allowed")))
-    return Exposures(np.load(folder / PIXELS, mmap_mode="r")[: len(known)], known)
+LINEAR_FROM_SIGMA = 3.0
+DRAWN_A_FAMILY = 40
+SHAPE_PIXELS = 32
+"""Spectra to begin with are told apart by means over this many pixels."""
 
 
 def lag(z: Tensor) -> Tensor:
@@ -61,9 +33,9 @@ def lag(z: Tensor) -> Tensor:
     return torch.log10(1 + z) / DLOGLAM
 
 
-def weights(truth: Tensor, sqrt_ivar: Tensor, error: float = MODEL_ERROR) -> Tensor:
+def weights(truth: Tensor, sqrt_ivar: Tensor) -> Tensor:
     """Inverse variance with the model error added, zero where there is no pixel; shape as given."""
-    variance = sqrt_ivar.clamp_min(1e-6) ** -2 + (error * truth.abs().clamp_min(0.1)).square()
+    variance = sqrt_ivar.clamp_min(1e-6) ** -2 + (MODEL_ERROR * truth.abs().clamp_min(0.1)).square()
     return (sqrt_ivar > 0) / variance
 
 
@@ -74,15 +46,11 @@ def misfit(model: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     return torch.log1p((weight * residual.square()).sum(1) / (weight > 0).sum(1).clamp_min(1))
 
 
-def naming(logits: Tensor, allowed: Tensor) -> Tensor:
-    """-ln of the probability of the allowed subclasses."""
-    return -torch.logsumexp(logits.log_softmax(1).masked_fill(~allowed, -1e9), 1).mean()
-
-
 def encoder_loss(network: Encoder, exposures: Exposures, rows: Tensor) -> Tensor:
     """Score a batch: misfit of each spectrum's own class at its own redshift, and its subclass."""
-    flux, sqrt_ivar, truth = exposures.read(rows)
-    known = exposures.truth[rows]
+    device = network.dense.weight.device
+    flux, sqrt_ivar, truth = (plane.to(device) for plane in exposures.read(rows))
+    known = exposures.truth[rows].to(device)
     assert known.allowed is not None
     mean, weight = coarse(flux, sqrt_ivar.square())
     latent: Latent = network(network_channels(mean, weight.sqrt()))
@@ -90,16 +58,16 @@ def encoder_loss(network: Encoder, exposures: Exposures, rows: Tensor) -> Tensor
     for index, spectype in enumerate(CLASSES):
         mine = known.spectype == index
         if mine.any():
-            part = rows_of(latent, mine)
-            model = network.observed(part, spectype, lag(known.z[mine]))
+            model = network.observed(rows_of(latent, mine), spectype, lag(known.z[mine]))
             total = total + misfit(model, truth[mine], fine[mine]).sum()
-    return total / len(rows) + SUBCLASS_WEIGHT * naming(latent.subclass, known.allowed)
+    return total / len(rows) + SUBCLASS_WEIGHT * allowed_loss(latent.subclass, known.allowed)
 
 
-def unet_loss(network: torch.nn.Module, exposures: Exposures, rows: Tensor) -> Tensor:
+def unet_loss(network: UNet, exposures: Exposures, rows: Tensor) -> Tensor:
     """Score a batch: the same misfit on coarse pixels, and -ln likelihood of the noiseless flux."""
-    flux, sqrt_ivar, truth = exposures.read(rows)
-    known = exposures.truth[rows]
+    device = network.position.device
+    flux, sqrt_ivar, truth = (plane.to(device) for plane in exposures.read(rows))
+    known = exposures.truth[rows].to(device)
     assert known.allowed is not None
     found: Reconstruction = network(flux, sqrt_ivar)
     coarse_truth, weight = coarse(truth, sqrt_ivar.square())
@@ -110,19 +78,51 @@ def unet_loss(network: torch.nn.Module, exposures: Exposures, rows: Tensor) -> T
         if mine.any():
             model = COARSE[spectype].observed(found.rest[spectype][mine], lag(known.z[mine]))
             total = total + misfit(model, coarse_truth[mine], coarse_weight[mine]).sum()
-    return (
-        total / len(rows)
-        + SUBCLASS_WEIGHT * naming(found.subclass, known.allowed)
-        + likelihood(found, flux, sqrt_ivar, truth)
-    )
+    named = SUBCLASS_WEIGHT * allowed_loss(found.subclass, known.allowed)
+    return total / len(rows) + named + denoising_loss(found, flux, sqrt_ivar, truth)
 
 
-def likelihood(found: Reconstruction, flux: Tensor, sqrt_ivar: Tensor, truth: Tensor) -> Tensor:
+def denoising_loss(found: Reconstruction, flux: Tensor, sqrt_ivar: Tensor, truth: Tensor) -> Tensor:
     """Mean of -ln p of the noiseless flux over the pixels seen, Gaussian with broad wings."""
     used = sqrt_ivar > 0
     mean, weight = coarse(flux, sqrt_ivar.square())
-    scale = torch.where(weight > 0, mean.abs(), torch.nan).nanmedian(1, keepdim=True)[0].clamp_min(1e-12)
+    scale = masked_median(mean.abs(), weight > 0).clamp_min(1e-12)
     pull = (truth / scale - found.flux) / found.sigma
-    # Beyond three sigma the loss grows linearly: a cosmic ray must not widen everybody's error.
-    square = torch.where(pull.abs() < 3, 0.5 * pull.square(), 3 * pull.abs() - 4.5)
+    # A cosmic ray must not widen everybody's error: far out the loss grows linearly.
+    far = LINEAR_FROM_SIGMA * (pull.abs() - 0.5 * LINEAR_FROM_SIGMA)
+    square = torch.where(pull.abs() < LINEAR_FROM_SIGMA, 0.5 * pull.square(), far)
     return ((square + found.sigma.log()) * used).sum() / used.sum().clamp_min(1)
+
+
+def start_from(network: Encoder, families: Sequence[Family], seed: int) -> None:
+    """Begin with spectra of every class as eigenspectra, each unlike those before it."""
+    generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    for spectype, window in FINE.items():
+        drawn = []
+        for family in families:
+            if family.spectype == spectype and not family.lacks_continuum:
+                flux, _ = family.draw(DRAWN_A_FAMILY, rng)
+                drawn.append(_in_window(torch.from_numpy(flux), family.first_pixel, window))
+        spectra = torch.cat(drawn)
+        network.eigenspectra[spectype].data.copy_(spectra[_unlike(spectra, network.k, generator)])
+
+
+def _in_window(flux: Tensor, first_pixel: int, window: Window) -> Tensor:
+    """Put spectra (n, L) into a class's window, one where they do not reach."""
+    out = torch.ones(len(flux), window.length)
+    start = first_pixel - window.first_pixel
+    low, high = max(start, 0), min(start + flux.shape[1], window.length)
+    out[:, low:high] = flux[:, low - start : high - start].clamp(-1, 30)
+    return out / out.abs().mean(1, keepdim=True)
+
+
+def _unlike(spectra: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    """Indices of k spectra, each the farthest from those before it."""
+    shape = torch.nn.functional.avg_pool1d(spectra[:, None], SHAPE_PIXELS)[:, 0]
+    shape = shape / shape.norm(dim=1, keepdim=True)
+    chosen = [int(torch.randint(len(shape), (1,), generator=generator))]
+    distance = (shape - shape[chosen[0]]).norm(dim=1)
+    while len(chosen) < k:
+        chosen.append(int(distance.argmax()))
+        distance = torch.minimum(distance, (shape - shape[chosen[-1]]).norm(dim=1))
+    return torch.tensor(chosen)

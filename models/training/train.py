@@ -1,35 +1,36 @@
 """The steps that make every weight again: eigenspectra, mocks, members, temperature and cards.
 
 Each step leaves a file, and a step whose file is there is not done again: an interrupted run goes on where it
-was. Mocks and members are made side by side, one thread each.
+was. Mocks and members are made side by side, one thread each on a CPU, one after another on a GPU.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 import torch
 
-from models.training import cards, dataset, eigenspectra, material
+from models.training import cards, dataset, exposures, recipes
 from models.training.dataset import Truth
-from models.training.fit import Recipe, fit
+from models.training.fit import OutOfTime, Recipe, fit
+from models.training.material import packed
 from models.training.mocks import MockSky
-from models.training.mocks.surveys import NoiseShapes
+from models.training.recipes import UNET, Site
 
 CHUNK = 60_000
 """Mocks of one seed, kept in one file."""
+EXPOSURE_CHUNK = 30_000
+FIRST_EXPOSURE_SEED = 31
 HELD_OUT = 3_000
 """The first mocks of the first seed: never trained on."""
-WIDTHS = ((32, 48, 64, 96), (40, 56, 80, 112), (48, 64, 96, 128))
-"""Channels of the first three members; later ones begin again. Networks that differ err differently."""
-FIRST_MEMBER_SEED = 11
 EIGENSPECTRA_SEED = 1
 
 Report = Callable[[str], None]
@@ -37,28 +38,41 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make, from what, and where."""
+    """What to make, and where."""
 
-    data: Path
     out: Path
-    mocks: int = 4 * CHUNK
-    epochs: int = 9
-    members: int = 3
+    mocks: int = 8 * CHUNK
+    exposures: int = 4 * EXPOSURE_CHUNK
+    epochs: int = 6
+    classifiers: int = 3
     processes: int = 0  # 0: one a core
+    device: str = "cpu"
+    deadline: float = field(default=float("inf"))  # of time.monotonic()
+    reconstruction_epochs: int | None = None  # None: as the recipes say
 
-    def recipe(self, member: int) -> Recipe:
-        """Say how a member (from 0) is trained."""
-        return Recipe(FIRST_MEMBER_SEED + member, self.epochs, WIDTHS[member % len(WIDTHS)])
+    @property
+    def material(self) -> Path:
+        """The packed templates, noise and sky."""
+        return self.out / "material.npz"
 
-    def name(self, member: int) -> str:
-        """Name a member (from 0) and its files."""
-        return f"classifier-{member + 1}"
+    @property
+    def members(self) -> dict[str, Recipe]:
+        """How every member is trained, by name."""
+        return recipes.members(self.classifiers, self.epochs, self.reconstruction_epochs)
 
     @property
     def chunks(self) -> list[tuple[int, int, Path]]:
         """Seed, number and file of each chunk of mocks."""
         sizes = [min(CHUNK, self.mocks - start) for start in range(0, self.mocks, CHUNK)]
         return [(seed, n, self.out / f"mocks-{seed}.npz") for seed, n in enumerate(sizes, 1)]
+
+    @property
+    def exposure_chunks(self) -> list[tuple[int, int, Path]]:
+        """Return the same of the mocks at full resolution."""
+        starts = range(0, self.exposures, EXPOSURE_CHUNK)
+        sizes = [min(EXPOSURE_CHUNK, self.exposures - start) for start in starts]
+        first = FIRST_EXPOSURE_SEED
+        return [(seed, n, self.out / f"exposures-{seed}.npy") for seed, n in enumerate(sizes, first)]
 
 
 @dataclass(frozen=True)
@@ -69,37 +83,57 @@ class Labelled:
     truth: Truth
 
 
-def draw_chunk(data: Path, shapes: NoiseShapes, seed: int, n: int, path: Path) -> None:
-    """Draw the mocks of one seed into a file."""
+def draw_chunk(material: Path, seed: int, n: int, path: Path) -> None:
+    """Draw the mocks of one seed into a file, on coarse pixels or (.npy) at full resolution."""
     torch.set_num_threads(1)
-    sky = MockSky(material.load(data), shapes, material.sky_lines(data), seed)
-    dataset.generate(sky, n).save(path)
+    made = packed.load(material)
+    sky = MockSky(made.families, made.shapes, made.sky, seed)
+    if path.suffix == ".npy":
+        exposures.draw(sky, n, path)
+    else:
+        dataset.generate(sky, n).save(path)
 
 
-def train_member(plan: Plan, member: int, say: Any) -> None:
+def train_member(plan: Plan, name: str, say: Any) -> None:
     """Train one member on all mocks but the held-out ones; `say` is a queue of lines for people."""
     torch.set_num_threads(1)
-    channels, truth = dataset.mapped(plan.out)
-    rows = slice(HELD_OUT, None)
+    recipe = plan.members[name]
+    files = [path for _, _, path in plan.exposure_chunks]
+    site = Site(plan.out, plan.material, files, HELD_OUT, plan.device, plan.deadline)
+    member = recipes.prepare(name, recipe, site)
 
     def report(name: str, epoch: int, loss: float, seconds: float) -> None:
-        say.put(f"{name}: epoch {epoch} of {plan.epochs}, loss {loss:.4f}, {seconds:.0f} s")
+        say.put(f"{name}: epoch {epoch} of {recipe.epochs}, loss {loss:.4f}, {seconds:.0f} s")
 
-    fit(plan.recipe(member), channels[rows], truth[rows], plan.out, plan.name(member), report)
+    def save() -> None:
+        try:
+            member.save()
+        except ModuleNotFoundError:
+            say.put(f"{name}: no safetensors on this machine, the checkpoint holds the weights")
+
+    try:
+        fit(member.trainer, save, name, report)
+    except OutOfTime as stopped:
+        say.put(f"{stopped}: time is over, the checkpoint is kept")
+        return
+    if not (plan.out / f"{name}.safetensors").exists():
+        save()
 
 
 def make_eigenspectra(plan: Plan, report: Report) -> None:
     """Learn the eigenspectra and write them with their card."""
+    from models.training import eigenspectra
+
     report("learning eigenspectra")
-    bases = eigenspectra.learn_all(material.load(plan.data), seed=EIGENSPECTRA_SEED)
+    bases = eigenspectra.learn_all(packed.load(plan.material).families, seed=EIGENSPECTRA_SEED)
     eigenspectra.save(bases, plan.out, {"seed": EIGENSPECTRA_SEED})
 
 
-def make_mocks(plan: Plan, shapes: NoiseShapes, report: Report) -> None:
+def make_mocks(plan: Plan, report: Report) -> None:
     """Draw the chunks that are not there yet."""
-    missing = [chunk for chunk in plan.chunks if not chunk[2].exists()]
+    missing = [chunk for chunk in plan.chunks + plan.exposure_chunks if not chunk[2].exists()]
     with _pool(plan) as pool:
-        jobs = [pool.submit(draw_chunk, plan.data, shapes, *chunk) for chunk in missing]
+        jobs = [pool.submit(draw_chunk, plan.material, *chunk) for chunk in missing]
         for job, (seed, n, _) in zip(jobs, missing, strict=True):
             job.result()
             report(f"mocks: {n} of seed {seed} drawn")
@@ -107,12 +141,13 @@ def make_mocks(plan: Plan, shapes: NoiseShapes, report: Report) -> None:
         dataset.write_channels([path for _, _, path in plan.chunks], plan.out)
 
 
-def make_members(plan: Plan, report: Report) -> None:
-    """Train all members, each from its last checkpoint."""
+def make_members(plan: Plan, report: Report) -> bool:
+    """Train all members, each from its last checkpoint; returns whether all are done."""
     with multiprocessing.get_context("spawn").Manager() as manager, _pool(plan) as pool:
         lines = manager.Queue()
-        jobs = [pool.submit(train_member, plan, member, lines) for member in range(plan.members)]
+        jobs = [pool.submit(train_member, plan, name, lines) for name in plan.members]
         _follow(jobs, lines, report)
+    return time.monotonic() < plan.deadline
 
 
 def _follow(jobs: Sequence[Future[None]], lines: Any, report: Report) -> None:
@@ -129,9 +164,10 @@ def _follow(jobs: Sequence[Future[None]], lines: Any, report: Report) -> None:
 
 
 def _pool(plan: Plan) -> ProcessPoolExecutor:
-    # A forked torch may hang on locks that its parent's threads held.
+    # A forked torch may hang on locks that its parent's threads held; a GPU is not shared.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(plan.processes or os.cpu_count(), mp_context=context)
+    workers = (plan.processes or os.cpu_count()) if plan.device == "cpu" else 1
+    return ProcessPoolExecutor(workers, mp_context=context)
 
 
 def calibrate(plan: Plan, labelled: Labelled | None, report: Report) -> dict[str, Any]:
@@ -143,12 +179,15 @@ def calibrate(plan: Plan, labelled: Labelled | None, report: Report) -> dict[str
     ]
     if labelled is not None:
         samples.append(("labelled", [labelled.channels], labelled.truth))
-    members = {plan.name(i): plan.recipe(i) for i in range(plan.members)}
     made_of = {
         "mocks": len(channels) - HELD_OUT,
         "mock_seeds": [seed for seed, _, _ in plan.chunks],
-        "held_out": f"the first {HELD_OUT} of seed 1",
+        "exposures": plan.exposures - HELD_OUT,
+        "exposure_seeds": [seed for seed, _, _ in plan.exposure_chunks],
+        "held_out": f"the first {HELD_OUT} of the first seed of each",
     }
-    card = cards.write(plan.out, members, samples, made_of)
+    voters = {name: recipe for name, recipe in plan.members.items() if name != UNET}
+    card = cards.write(plan.out, voters, samples, made_of)
+    cards.write_member(plan.out, UNET, plan.members[UNET], made_of, {})
     report(f"temperature {card['temperature']}, class accuracy {card['figures']}")
     return card

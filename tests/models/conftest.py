@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from models import eigenspectra
 from models.eigenspectra import Basis
+from models.grid import WAVELENGTH
 from models.observation import Observation
 from models.pipeline import Pipeline
+from models.training.mocks.surveys import NoiseShapes
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -55,3 +58,17 @@ def labelled(shared_data: Path) -> list[Labelled]:
     with (shared_data / "spectra/INDEX.csv").open() as lines:
         assert len(found) == sum(1 for _ in csv.DictReader(lines))
     return [Labelled(one.observation, one.spectype, one.z) for one in found if one.trusted]
+
+
+@pytest.fixture(scope="session")
+def noise_shapes() -> NoiseShapes:
+    """Flat noise of the five surveys' lengths: nothing here depends on its shape."""
+    pixels = {"sdss": 3800, "boss": 4550, "lamost": 3700, "desi": 4300, "smoothed": 4300}
+    rng = np.random.default_rng(0)
+
+    def spectrum(n: int) -> Observation:
+        wavelength = WAVELENGTH[20 : 20 + n]
+        flux = rng.normal(1, 0.1, n).astype(np.float32)
+        return Observation(wavelength, flux, np.full(n, 100.0, np.float32))
+
+    return NoiseShapes.of({name: [spectrum(n)] for name, n in pixels.items()})

@@ -4,11 +4,9 @@ import torch
 
 from models import grid
 from models.classifier import CLASS_OF_SUBCLASS, CLASSES, SUBCLASSES
-from models.observation import Observation
 from models.training import material
 from models.training.mocks import MockSky, galaxies, lines, quasars, stars, telescope
 from models.training.mocks.rest import redshifted
-from models.training.mocks.surveys import NoiseShapes
 
 N = 300
 
@@ -19,37 +17,23 @@ def families(shared_data):
 
 
 @pytest.fixture(scope="module")
-def shapes():
-    """Flat noise of the five surveys' lengths: nothing here depends on its shape."""
-    pixels = {"sdss": 3800, "boss": 4550, "lamost": 3700, "desi": 4300, "smoothed": 4300}
-    rng = np.random.default_rng(0)
-
-    def spectrum(n):
-        wavelength = grid.WAVELENGTH[20 : 20 + n]
-        flux = rng.normal(1, 0.1, n).astype(np.float32)
-        return Observation(wavelength, flux, np.full(n, 100.0, np.float32))
-
-    return NoiseShapes.of({name: [spectrum(n)] for name, n in pixels.items()})
-
-
-@pytest.fixture(scope="module")
 def sky(shared_data):
     return material.sky_lines(shared_data)
 
 
 @pytest.fixture(scope="module")
-def batch(families, shapes, sky):
-    return MockSky(list(families.values()), shapes, sky, seed=1).batch(N)
+def batch(families, noise_shapes, sky):
+    return MockSky(list(families.values()), noise_shapes, sky, seed=1).batch(N)
 
 
-def test_the_same_seed_gives_the_same_mocks(families, shapes, sky, batch):
-    again = MockSky(list(families.values()), shapes, sky, seed=1).batch(N)
+def test_the_same_seed_gives_the_same_mocks(families, noise_shapes, sky, batch):
+    again = MockSky(list(families.values()), noise_shapes, sky, seed=1).batch(N)
     assert torch.equal(batch.flux, again.flux)
     assert np.array_equal(batch.z, again.z)
 
 
-def test_another_seed_gives_others(families, shapes, sky, batch):
-    other = MockSky(list(families.values()), shapes, sky, seed=2).batch(N)
+def test_another_seed_gives_others(families, noise_shapes, sky, batch):
+    other = MockSky(list(families.values()), noise_shapes, sky, seed=2).batch(N)
     assert not np.array_equal(batch.z[:100], other.z[:100])
 
 
@@ -80,8 +64,8 @@ def test_short_spectra_are_among_them(batch):
     assert ((batch.ivar > 0).sum(1) < 1200).any()
 
 
-def test_the_ivar_tells_the_noise_in_a_clean_mock(families, shapes, sky):
-    mocks = MockSky(list(families.values()), shapes, sky, seed=3, clean=True).batch(N)
+def test_the_ivar_tells_the_noise_in_a_clean_mock(families, noise_shapes, sky):
+    mocks = MockSky(list(families.values()), noise_shapes, sky, seed=3, clean=True).batch(N)
     rows = torch.from_numpy((mocks.survey == "sdss") & (mocks.snr < 4))
     flux, ivar = mocks.flux[rows], mocks.ivar[rows]
     both = (ivar[:, 1:] > 0) & (ivar[:, :-1] > 0)
@@ -91,8 +75,8 @@ def test_the_ivar_tells_the_noise_in_a_clean_mock(families, shapes, sky):
     assert float(scatter) == pytest.approx(1.0, abs=0.1)
 
 
-def test_the_median_snr_is_the_one_drawn(families, shapes, sky):
-    mocks = MockSky(list(families.values()), shapes, sky, seed=4, clean=True).batch(N)
+def test_the_median_snr_is_the_one_drawn(families, noise_shapes, sky):
+    mocks = MockSky(list(families.values()), noise_shapes, sky, seed=4, clean=True).batch(N)
     rows = np.flatnonzero((mocks.survey == "boss") & (mocks.snr > 10))
     for row in rows[:20]:
         used = mocks.ivar[row] > 0

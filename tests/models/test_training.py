@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.classifier import SUBCLASSES, Outputs, load
+from models.classifier import SUBCLASSES, Classifier, Outputs, load, save
 from models.training import cards, dataset
 from models.training.calibrate import temperature
 from models.training.dataset import Truth
 from models.training.evaluate import Beliefs, figures
-from models.training.fit import Recipe, fit, loss
+from models.training.fit import OutOfTime, Recipe, Trainer
+from models.training.fit import fit as run
+from models.training.naming import classifier_loss, loss
 
 TINY = Recipe(seed=1, epochs=3, widths=(4, 6, 8, 8), hidden=16, batch=16, learning_rate=1e-2)
 STAR, GALAXY, QSO = range(3)
@@ -28,6 +30,21 @@ def sample(n, seed=0):
     allowed[spectype == GALAXY, SUBCLASSES.index("PASSIVE")] = True
     allowed[spectype == QSO, SUBCLASSES.index("QSO")] = True
     return channels.half(), Truth(spectype, torch.full((n,), 0.5, dtype=torch.float64), allowed)
+
+
+def fit(recipe, channels, truth, folder, name, report=lambda *_: None, deadline=float("inf")):
+    torch.manual_seed(recipe.seed)
+    network = Classifier(recipe.widths, recipe.hidden, recipe.dropout)
+    trainer = Trainer(
+        recipe,
+        network,
+        lambda rows: classifier_loss(network, channels, truth, rows),
+        len(channels),
+        folder / f"{name}.checkpoint",
+        deadline,
+    )
+    run(trainer, lambda: save(network, folder / f"{name}.safetensors"), name, report)
+    return network
 
 
 def test_training_lowers_the_loss_and_tells_kinds_apart(tmp_path):
@@ -58,6 +75,24 @@ def test_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path):
         with pytest.raises(Interruption):
             fit(TINY, channels, truth, parts, "one", interrupt)
     resumed = fit(TINY, channels, truth, parts, "one", interrupt)
+    for one, other in zip(uninterrupted.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_training_that_runs_out_of_time_goes_on_in_the_middle_of_an_epoch(tmp_path):
+    channels, truth = sample(96)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    uninterrupted = fit(TINY, channels, truth, whole, "one")
+    stops = 0
+    while True:
+        try:
+            resumed = fit(TINY, channels, truth, parts, "one", deadline=0.0)
+            break
+        except OutOfTime:
+            stops += 1
+    assert stops == TINY.epochs * 96 // TINY.batch
     for one, other in zip(uninterrupted.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
 

@@ -1,7 +1,9 @@
-"""`spectraq train`: make the networks and the eigenspectra again, from template libraries."""
+"""`spectraq train`: make the networks and the eigenspectra again, or fit the networks to one's own survey."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,21 +13,37 @@ if TYPE_CHECKING:
     from models.training.train import Labelled, Plan
     from workers.labelled import LabelledSpectrum
 
-Step = Literal["all", "eigenspectra", "mocks", "members", "calibrate", "normal"]
+Step = Literal["all", "pack", "eigenspectra", "mocks", "members", "calibrate", "normal"]
 NORMAL_SAMPLE = "labelled-1"
 """Name of the spectra that anomalies are judged against: it comes with every result."""
+WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "normal")
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="Folder with templates, populations, sky, and real spectra.")],
     out: Annotated[Path, typer.Option(help="Folder for mocks, checkpoints, weights and cards.")],
-    mocks: Annotated[int, typer.Option(help="Number of mock spectra to draw.", min=5000)] = 240_000,
-    epochs: Annotated[int, typer.Option(help="How often each network sees every mock.", min=1)] = 9,
-    members: Annotated[int, typer.Option(help="Number of networks in the ensemble.", min=1)] = 3,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with templates, populations, sky, and real spectra.")
+    ] = None,
+    mocks: Annotated[int, typer.Option(help="Coarse mock spectra to draw.", min=5000)] = 480_000,
+    exposures: Annotated[int, typer.Option(help="Mocks at full resolution to draw.", min=5000)] = 120_000,
+    epochs: Annotated[int, typer.Option(help="How often each classifier sees every mock.", min=1)] = 6,
+    reconstruction_epochs: Annotated[
+        int | None, typer.Option(help="The same of encoder and U-Net; their recipes' otherwise.", min=1)
+    ] = None,
+    classifiers: Annotated[int, typer.Option(help="Number of classifiers in the ensemble.", min=1)] = 3,
     processes: Annotated[
         int, typer.Option(help="Side by side, one thread each; 0 for one a core.", min=0)
     ] = 0,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the members are trained.")] = "cpu",
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop training after this long; the same command goes on.", min=0.1)
+    ] = None,
     only: Annotated[Step, typer.Option(help="Do one step of it.")] = "all",
+    calibrate: Annotated[bool, typer.Option("--calibrate", help="Short for --only calibrate.")] = False,
+    survey_table: Annotated[
+        Path | None,
+        typer.Option(help="Fit the shipped classifiers to labelled spectra: a table of file, spectype, z."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the ensemble's card as JSON at the end.")
     ] = False,
@@ -34,39 +52,80 @@ def train(
 
     What is already in the output folder is not made again: an interrupted training goes on where it was. The
     real spectra give their noise to the mocks and are measured on; the networks never train on them.
+
+    Examples: `spectraq train --data DATA --out OUT`, `spectraq train --out OUT --only members --minutes 10`,
+    `spectraq train --survey-table mine.csv --out mine`
     """
     from models.training.train import Plan
     from workers.cli.output import print_json, stderr
     from workers.errors import SettingsError
 
-    plan = Plan(data, out, mocks, epochs, members, processes)
+    def report(line: str) -> None:
+        stderr.print(line, highlight=False, markup=False)
+
     try:
-        card = _run(plan, only, lambda line: stderr.print(line, highlight=False))
+        if survey_table is not None:
+            verdict: dict[str, Any] | None = _fit_survey(survey_table, out, report)
+        else:
+            deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
+            plan = Plan(out, mocks, exposures, epochs, classifiers, processes, device, deadline)
+            plan = replace(plan, reconstruction_epochs=reconstruction_epochs)
+            verdict = _run(plan, data, "calibrate" if calibrate else only, report)
     except (FileNotFoundError, ValueError) as error:
         raise SettingsError(str(error)) from error
-    if as_json and card is not None:
-        print_json(card)
+    if as_json and verdict is not None:
+        print_json(verdict)
 
 
-def _run(plan: Plan, only: Step, report: Any) -> dict[str, Any] | None:
+def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, Any] | None:
     from models.training import train as steps
-    from models.training.mocks.surveys import NoiseShapes
-    from workers.labelled import labelled, noise
 
     plan.out.mkdir(parents=True, exist_ok=True)
+    real = _labelled(data) if only in WITH_REAL_SPECTRA else []
+    if only == "pack" or (only == "all" and not plan.material.exists()):
+        _pack(plan, data, real, report)
     if only in {"all", "eigenspectra"}:
         steps.make_eigenspectra(plan, report)
-    real = list(labelled(plan.data)) if only in {"all", "mocks", "calibrate", "normal"} else []
     if only in {"all", "mocks"}:
-        steps.make_mocks(plan, NoiseShapes.of(noise(plan.data, real)), report)
-    if only in {"all", "members"}:
-        steps.make_members(plan, report)
+        steps.make_mocks(plan, report)
+    if only in {"all", "members"} and not steps.make_members(plan, report):
+        report("time is over: the same command goes on")
+        return None
     card = None
     if only in {"all", "calibrate"}:
         card = steps.calibrate(plan, _measured_on(real), report)
     if only in {"all", "normal"}:
         _learn_normal(plan, real, report)
     return card
+
+
+def _labelled(data: Path | None) -> list[LabelledSpectrum]:
+    from workers.labelled import labelled
+
+    return list(labelled(_required(data)))
+
+
+def _required(data: Path | None) -> Path:
+    from workers.errors import SettingsError
+
+    if data is None:
+        raise SettingsError("this step reads templates or real spectra; give their folder with --data")
+    if not (data / "templates").is_dir():
+        raise SettingsError(f"{data / 'templates'}: no such folder; give the folder of templates with --data")
+    return data
+
+
+def _pack(plan: Plan, data: Path | None, real: list[LabelledSpectrum], report: Any) -> None:
+    """Put templates, real noise and sky into one file: what follows needs no other."""
+    from models.training import material
+    from models.training.material import packed
+    from models.training.mocks.surveys import NoiseShapes
+    from workers.labelled import noise
+
+    folder = _required(data)
+    report("packing templates, noise and sky")
+    shapes = NoiseShapes.of(noise(folder, real))
+    packed.save(material.load(folder), shapes, material.sky_lines(folder), plan.material)
 
 
 def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:
@@ -84,15 +143,21 @@ def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None
 
 def _measured_on(real: list[LabelledSpectrum]) -> Labelled:
     """Prepare the spectra with trusted labels as the networks will see them."""
-    import torch
-
-    from models.classifier import CLASSES
-    from models.preprocess import grid_batch, prepare
-    from models.training.dataset import Truth
     from models.training.train import Labelled
+    from workers.surveytable import seen
 
-    trusted = [spectrum for spectrum in real if spectrum.trusted]
-    prepared = prepare(grid_batch([spectrum.observation for spectrum in trusted]))
-    spectype = torch.tensor([CLASSES.index(spectrum.spectype) for spectrum in trusted])
-    z = torch.tensor([spectrum.z for spectrum in trusted], dtype=torch.float64)
-    return Labelled(prepared.channels, Truth(spectype, z))
+    channels, truth = seen([spectrum for spectrum in real if spectrum.trusted])
+    return Labelled(channels, truth)
+
+
+def _fit_survey(table: Path, out: Path, report: Any) -> dict[str, Any]:
+    """Fit the shipped classifiers to a survey's labelled spectra, and say whether it helped."""
+    from models.training import tune
+    from workers.surveytable import read, seen
+
+    spectra = list(read(table))
+    report(f"{len(spectra)} labelled spectra; every third is held out")
+    verdict = tune.fit(*seen(spectra), out, report)
+    better = "better: the new weights" if verdict["better"] else "not better: the old weights"
+    report(f"held out: accuracy {verdict['before']} before, {verdict['after']} after; {better} are in {out}")
+    return verdict

@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from models.training.material import galaxies, quasars, stars
+import torch
+
 from models.training.material.family import Family
-from models.training.material.sky import sky_lines
 
 __all__ = ["Family", "labelled_spectra", "load", "sky_lines"]
 
@@ -36,5 +36,15 @@ def load(data: Path) -> list[Family]:
         raise FileNotFoundError(
             f"{data / 'templates'}: no such folder; give the folder of templates with --data"
         )
+    # Reading the libraries takes astropy; training on packed material does not.
+    from models.training.material import galaxies, quasars, stars
+
     excluded = labelled_spectra(data)
     return [*galaxies.families(data, excluded), *quasars.families(data, excluded), *stars.families(data)]
+
+
+def sky_lines(data: Path) -> torch.Tensor:
+    """Read DESI's sky model: strength of lines above the local median, 99th percentile one, (N_PIXELS,)."""
+    from models.training.material import sky
+
+    return sky.lines(data)

@@ -12,12 +12,12 @@ from models.preprocess import running_median
 from models.training.material.regrid import resample
 
 
-def sky_lines(data: Path) -> torch.Tensor:
+def lines(data: Path) -> torch.Tensor:
     """Read DESI's sky model: strength of lines above the local median, 99th percentile one, (N_PIXELS,)."""
     wavelength, emission = np.loadtxt(data / "sky/desispec/spec-sky.dat", usecols=(0, 1), unpack=True)
     flux, first = resample(wavelength, emission)
     start, stop = max(0, first), min(N_PIXELS, first + flux.shape[1])
     spectrum = np.zeros(N_PIXELS)
     spectrum[start:stop] = flux[0, start - first : stop - first]
-    lines = np.clip(spectrum - running_median(spectrum, 60), 0, None)
-    return torch.from_numpy(lines / np.percentile(lines, 99)).float()
+    strength = np.clip(spectrum - running_median(spectrum, 60), 0, None)
+    return torch.from_numpy(strength / np.percentile(strength, 99)).float()

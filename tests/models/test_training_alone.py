@@ -1,0 +1,55 @@
+"""Training needs torch and numpy alone once the templates are packed: a GPU machine may have nothing else."""
+
+import subprocess
+import sys
+
+import pytest
+
+from models.training import material
+from models.training.material import packed
+from models.training.mocks.surveys import NoiseShapes
+
+ALONE = """
+import sys
+for name in ("astropy", "safetensors", "pydantic", "typer", "kafka", "redis", "structlog", "fastavro"):
+    sys.modules[name] = None
+from pathlib import Path
+from models.training.train import Plan, make_mocks, make_members
+plan = Plan(Path(sys.argv[1]), mocks=3400, exposures=3300, epochs=1, classifiers=1, processes=1,
+            reconstruction_epochs=1)
+if __name__ == "__main__":
+    make_mocks(plan, print)
+    make_members(plan, print)
+"""
+
+
+@pytest.fixture(scope="module")
+def families(shared_data):
+    return material.load(shared_data)
+
+
+def test_packed_templates_are_those_that_were_read(families, shared_data, tmp_path, noise_shapes):
+    path = tmp_path / "material.npz"
+    packed.save(families, noise_shapes, material.sky_lines(shared_data), path)
+    again = packed.load(path)
+    assert path.stat().st_size < 40e6
+    for one, other in zip(families, again.families, strict=True):
+        assert (one.name, one.labels, one.first_pixel) == (other.name, other.labels, other.first_pixel)
+        flux = one.coefficients[:20] @ one.basis
+        assert abs(flux - other.coefficients[:20] @ other.basis).max() < 2e-3 * abs(flux).max()
+    assert set(again.shapes.sigma) == set(noise_shapes.sigma)
+
+
+@pytest.mark.slow
+def test_mocks_and_members_are_made_with_torch_and_numpy_alone(
+    families, shared_data, tmp_path, noise_shapes: NoiseShapes
+):
+    packed.save(families, noise_shapes, material.sky_lines(shared_data), tmp_path / "material.npz")
+    script = tmp_path / "alone.py"
+    script.write_text(ALONE)
+    done = subprocess.run(
+        [sys.executable, script, tmp_path], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("classifier-1", "encoder", "unet"):
+        assert (tmp_path / f"{name}.checkpoint").exists(), done.stdout
