@@ -20,7 +20,9 @@ from models.encoder import Latent
 from models.ensemble import Ensemble, Opinion
 from models.exact import Templates
 from models.fit import Fit, fit, interpolated
+from models.galaxytypes import typed
 from models.grid import N_PIXELS, REBIN
+from models.lines import measure
 from models.preprocess import Gridded, Prepared, prepare
 from models.refine import parabola, sigma_lnz
 from models.rows import joined, rows_of
@@ -118,6 +120,7 @@ class Analyst:
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
             self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, best)
+        self._type_galaxies(gridded, decision, lag)
         return Analysis(
             gridded, prepared, opinion, latent, found, decision, lag, sigma, at_limit, kappa, best
         )
@@ -160,6 +163,14 @@ class Analyst:
             decision = decide(rows_of(opinion, filled, dim=1), minima, freedom[filled])
             done.append(rows_of(decision, slice(len(part))))
         return joined(done)
+
+    def _type_galaxies(self, gridded: Gridded, decision: Decision, lag: torch.Tensor) -> None:
+        """Let measured lines shift probability between the kinds of galaxy; writes to the decision."""
+        rows = torch.nonzero(decision.spectype == GALAXY)[:, 0]
+        for part, filled in in_blocks(rows, self.block):
+            lines = measure(gridded.flux[filled], gridded.ivar[filled], lag[filled])
+            believed = typed(decision.subclass_probability[filled], lines)
+            decision.subclass_probability[part] = believed[: len(part)]
 
     def _finish(
         self,

@@ -6,7 +6,7 @@ redshift, and observes them as one of the surveys would, faults included. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,8 @@ class MockSky:
         Relative strength of sky lines on the grid, shape (N_PIXELS,), from `material.sky_lines`.
     clean
         Only ordinary objects without faults: for calibrating errors and thresholds.
+    shares
+        How often each survey is drawn.
     """
 
     def __init__(
@@ -65,8 +67,9 @@ class MockSky:
         sky: torch.Tensor,
         seed: int,
         clean: bool = False,
+        shares: Mapping[str, float] = surveys.SHARES,
     ) -> None:
-        self.shapes, self.sky, self.clean = shapes, sky, clean
+        self.shapes, self.sky, self.clean, self.shares = shapes, sky, clean, shares
         self.rng = np.random.default_rng(seed)
         used = [family for family in families if family.clean or not clean]
         self.families = {name: [f for f in used if f.spectype == name] for name in CLASSES}
@@ -99,7 +102,7 @@ class MockSky:
         allowed = np.concatenate([objects.allowed for objects in found])[order]
         family = np.repeat([objects.family for objects in found], sizes)[order]
         spectype = np.repeat([objects.spectype for objects in found], sizes)[order]
-        survey = surveys.draw_surveys(family, self.shapes, self.rng, self.clean)
+        survey = surveys.draw_surveys(family, self.shapes, self.rng, self.clean, self.shares)
         sigma = surveys.draw_sigma(survey, self.shapes, self.rng)
         flux = flux * throughput.extinction(spectype, self.rng)
         flux *= throughput.calibration(survey, self.rng, self.clean)

@@ -77,11 +77,15 @@ def _relative_sigma(observation: Observation) -> NDArray[np.float32] | None:
 
 
 def draw_surveys(
-    families: NDArray[np.str_], shapes: NoiseShapes, rng: np.random.Generator, clean: bool
+    families: NDArray[np.str_],
+    shapes: NoiseShapes,
+    rng: np.random.Generator,
+    clean: bool,
+    drawn: Mapping[str, float] = SHARES,
 ) -> NDArray[np.str_]:
     """Draw a survey with known noise for each object; galaxies of strong lines are mostly DESI's."""
-    names = np.array([name for name in SHARES if name in shapes.sigma or name == "short"])
-    shares = np.array([SHARES[name] for name in names]) * ((names != "short") if clean else 1.0)
+    names = np.array([name for name in drawn if name in shapes.sigma or name == "short"])
+    shares = np.array([drawn[name] for name in names]) * ((names != "short") if clean else 1.0)
     survey = rng.choice(names, families.size, p=shares / shares.sum())
     deep = (families == "galaxy_emission") & (rng.random(families.size) < 0.6)
     return np.where(deep, rng.choice(["desi", "smoothed"], families.size), survey)
