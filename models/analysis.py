@@ -115,7 +115,7 @@ class Analyst:
         curvature = torch.stack([c.curvature[:, 0] for c in found])[decision.spectype, every]
         sigma = sigma_lnz(curvature, kappa, REBIN)
         at_limit = torch.stack([c.at_limit[:, 0] for c in found])[decision.spectype, every]
-        shapes = self._templates[GALAXY].flux.shape[1] + (latent is not None)
+        shapes = max(t.flux.shape[1] for t in self._templates) + (latent is not None)
         best = Fit.empty(n, shapes, self.device)
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]

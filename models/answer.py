@@ -33,6 +33,10 @@ class Reason:
     message: str  # one sentence a person can read
 
 
+def _nothing() -> NDArray[np.float32]:
+    return np.zeros(0, np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpectrum:
     """The best fit on its own grid, and the curves it was chosen by."""
@@ -43,6 +47,10 @@ class ModelSpectrum:
     sigma: NDArray[np.float32]  # (m,) one standard deviation of the model
     z_grids: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by spectype
     chi2_curves: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by spectype, same shapes
+    denoised: NDArray[np.float32] = field(default_factory=_nothing)  # (m,) the fit and what it missed
+    denoised_sigma: NDArray[np.float32] = field(default_factory=_nothing)  # (m,)
+    rest_loglam0: float = 0.0  # log10(vacuum angstrom) of pixel 0 of `rest`, rest frame
+    rest: NDArray[np.float32] = field(default_factory=_nothing)  # (k,) what the encoder expects, median one
 
 
 @dataclass(frozen=True, slots=True)

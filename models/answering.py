@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from models.answer import Answer, Candidate, ModelSpectrum
 from models.classifier import CLASS_OF_SUBCLASS, CLASSES, STAR_TYPES, SUBCLASSES
 from models.decide import STAR
 from models.emission import negative_emission
-from models.grid import DLOGLAM, LOGLAM0, REBIN
+from models.grid import DLOGLAM, REBIN
 from models.refine import sigma_lnz, z_of
 from models.zwarn import warnings
 
@@ -190,38 +189,3 @@ def _candidates(row: dict[str, Array], subtype: str) -> tuple[Candidate, ...]:
             )
         )
     return tuple(found)
-
-
-def model_spectra(analysis: Analysis, lags: Sequence[torch.Tensor]) -> list[ModelSpectrum]:
-    """Best fits in the observations' units over the pixels they reach, with chi2(z) of every class.
-
-    Parameters
-    ----------
-    lags
-        Of each class's curves, in grid pixels.
-    """
-    used = (analysis.gridded.ivar > 0).cpu().numpy()
-    scale = (analysis.prepared.scale[:, 0] * analysis.gridded.unit).cpu().numpy()
-    offset = analysis.gridded.offset.cpu().numpy()
-    flux, sigma = analysis.fit.model.cpu().numpy(), analysis.fit.sigma.cpu().numpy()
-    curves = [found.curve.cpu().numpy() for found in analysis.found]
-    redshifts = [z_of(lag).cpu().numpy() for lag in lags]
-    spectra = []
-    for i, mask in enumerate(used):
-        pixels = np.flatnonzero(mask)
-        reach = slice(int(pixels[0]), int(pixels[-1]) + 1)
-        factor = 10 ** (offset[i] * DLOGLAM)
-        spectra.append(
-            ModelSpectrum(
-                loglam0=float(LOGLAM0 + DLOGLAM * (reach.start + offset[i])),
-                dloglam=DLOGLAM,
-                flux=(flux[i, reach] * scale[i]).astype(np.float32),
-                sigma=(sigma[i, reach] * scale[i] * math.sqrt(float(analysis.kappa[i]))).astype(np.float32),
-                z_grids={
-                    c: ((1 + z) * factor - 1).astype(np.float32)
-                    for c, z in zip(CLASSES, redshifts, strict=True)
-                },
-                chi2_curves={c: curve[i] for c, curve in zip(CLASSES, curves, strict=True)},
-            )
-        )
-    return spectra

@@ -11,11 +11,12 @@ from pathlib import Path
 import torch
 
 from models import eigenspectra, shipped
-from models.analysis import Analyst
+from models.analysis import Analysis, Analyst
 from models.anomaly import Judge
 from models.answer import Answer
-from models.answering import answers, model_spectra
+from models.answering import answers
 from models.ensemble import Ensemble
+from models.modelspectra import model_spectra
 from models.observation import MIN_GOOD_PIXELS, Observation, UnusableSpectrum
 from models.preprocess import Gridded, grid_batch
 
@@ -112,13 +113,19 @@ class Pipeline:
         done = self._workers.map(lambda part: self._analyze(part, with_model), parts)
         return [answer for part in done for answer in part]
 
+    def analysis(self, gridded: Gridded) -> Analysis:
+        """Return all that is known of a gridded batch, as tensors: for measuring the method itself."""
+        with torch.inference_mode():
+            return self._analyst.analyze(gridded)
+
     def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:
         gridded = grid_batch(observations, self._analyst.device)
         _check_on_grid(gridded)
         with torch.inference_mode():
             analysis = self._analyst.analyze(gridded, everything=with_model)
             verdicts = self._judge.judge(analysis, self._analyst.block)
-            fitted = model_spectra(analysis, self._analyst.lags) if with_model else None
+            encoder = self._analyst.ensemble.encoder
+            fitted = model_spectra(analysis, self._analyst.lags, encoder) if with_model else None
             surveys = [observation.survey for observation in observations]
             return answers(analysis, surveys, verdicts, self._judge.reference, fitted)
 

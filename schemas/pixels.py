@@ -108,3 +108,7 @@ _as_json = PlainSerializer(_as_list, return_type=list, when_used="json")
 Float32Pixels = Annotated[NDArray[np.float32], PlainValidator(_pixels("<f4")), _as_json]
 Float64Pixels = Annotated[NDArray[np.float64], PlainValidator(_pixels("<f8")), _as_json]
 UInt32Pixels = Annotated[NDArray[np.uint32], PlainValidator(_pixels("<u4")), _as_json]
+
+NO_PIXELS: NDArray[np.float32] = np.zeros(0, np.float32)
+"""What an optional array of pixels is where there is none."""
+NO_PIXELS.flags.writeable = False

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from schemas.message import Message, Part
-from schemas.pixels import Float32Pixels
+from schemas.pixels import NO_PIXELS, Float32Pixels
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:spectraq:result")
 
@@ -150,3 +150,7 @@ class ModelSpectrum(Result):
     sigma: Float32Pixels  # (m,) in flux_unit, one standard deviation of the model
     flux_unit: str = ""
     curves: tuple[Chi2Curve, ...] = ()
+    denoised: Float32Pixels = NO_PIXELS  # (m,) in flux_unit: the fit, and what of the rest is signal
+    denoised_sigma: Float32Pixels = NO_PIXELS  # (m,) in flux_unit
+    rest_loglam0: float = 0.0  # log10(vacuum angstrom) of pixel 0 of `rest`, rest frame
+    rest: Float32Pixels = NO_PIXELS  # (k,) what the encoder expects of the object, median one

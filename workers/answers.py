@@ -228,5 +228,9 @@ def _model(answer: Answer, model: FittedModel, flux_unit: str, common: dict[str,
             Chi2Curve(spectype=spectype, z=model.z_grids[spectype], chi2=chi2)
             for spectype, chi2 in model.chi2_curves.items()
         ),
+        denoised=model.denoised,
+        denoised_sigma=model.denoised_sigma,
+        rest_loglam0=model.rest_loglam0,
+        rest=model.rest,
         **common,
     )
