@@ -24,7 +24,7 @@ from models.galaxytypes import typed
 from models.grid import N_PIXELS, REBIN
 from models.lines import measure
 from models.preprocess import Gridded, Prepared, prepare
-from models.refine import parabola, sigma_lnz
+from models.refine import quartic, sigma_lnz
 from models.rows import joined, rows_of
 from models.scan import CONTINUUM_TERMS
 from models.search import ScannedClass, Stars
@@ -82,6 +82,12 @@ class Analyst:
             self._whole(bases["GALAXY"]),
             self._whole(bases["QSO"]),
         )
+        self._leading = tuple(
+            Templates(whole.flux[:, : bases[name].leading], whole.first, FINE_RADIUS)
+            if name in bases
+            else whole
+            for name, whole in zip(CLASSES, self._templates, strict=True)
+        )
 
     def _whole(self, basis: Basis) -> Templates:
         lags = self.scans[basis.spectype].lags
@@ -115,8 +121,7 @@ class Analyst:
         curvature = torch.stack([c.curvature[:, 0] for c in found])[decision.spectype, every]
         sigma = sigma_lnz(curvature, kappa, REBIN)
         at_limit = torch.stack([c.at_limit[:, 0] for c in found])[decision.spectype, every]
-        shapes = max(t.flux.shape[1] for t in self._templates) + (latent is not None)
-        best = Fit.empty(n, shapes, self.device)
+        best = Fit.empty(n, max(t.flux.shape[1] for t in self._templates), self.device)
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
             self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, best)
@@ -188,14 +193,13 @@ class Analyst:
         for part, filled in in_blocks(rows, self.block):
             flux, ivar, which, at = prepared.flux[filled], prepared.ivar[filled], basis[filled], lag[filled]
             if c != QSO:  # broad lines gain nothing from single pixels: the coarse parabola is better
-                at, width = self._refined(templates, flux, ivar, which, at)
+                at, width = self._refined(self._leading[c], flux, ivar, which, at)
                 lag[part], sigma[part] = at[: len(part)], width[: len(part)]
-            shapes = interpolated(templates, which, at)
+            own = None
             if latent is not None and self.ensemble.encoder is not None:
                 # What the encoder expects of this very spectrum follows it further than any few eigenspectra.
                 own = self.ensemble.encoder.observed(rows_of(latent, filled), CLASSES[c], at)
-                shapes = torch.cat([shapes, own[:, None]], 1)
-            best.put(part, fit(flux, ivar, shapes))
+            best.put(part, fit(flux, ivar, interpolated(templates, which, at), own))
 
     @staticmethod
     def _refined(
@@ -205,7 +209,7 @@ class Analyst:
         continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
         centre = lag.round().long()
         gain = templates.gain(flux, ivar, continuum, which, centre)
-        peak = parabola(gain, gain.argmax(1, keepdim=True))
+        peak = quartic(gain, gain.argmax(1, keepdim=True))
         freedom = (ivar > 0).sum(1).clamp_min(10)
         kappa = ((continuum.chi2 - peak.height[:, 0]) / freedom).clamp_min(1)
         refined = centre - templates.radius + peak.index[:, 0]

@@ -36,6 +36,9 @@ class Basis:
         Their redshifts, shape (M,).
     labels
         Their subclasses, length M.
+    leading
+        How many of the first eigenspectra place the redshift within a pixel; those that follow widen what
+        can be found and modelled, but were made from templates with small zero points of their own.
     """
 
     spectype: str
@@ -45,6 +48,7 @@ class Basis:
     amplitudes: torch.Tensor
     z: torch.Tensor
     labels: tuple[str, ...]
+    leading: int
 
     @property
     def name(self) -> str:
@@ -80,5 +84,6 @@ def load(folder: Path = shipped.FOLDER) -> dict[str, Basis]:
                 amplitudes=file.get_tensor(f"{name}.amplitudes").float(),
                 z=file.get_tensor(f"{name}.z").float(),
                 labels=tuple(about["labels"][index] for index in file.get_tensor(f"{name}.label").tolist()),
+                leading=about["leading"],
             )
     return bases

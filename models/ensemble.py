@@ -40,8 +40,8 @@ class Opinion:
 class Ensemble:
     """Networks that are asked together; the mean of their probabilities is the ensemble's.
 
-    A member whose redshifts cost a scan of its own is asked for them only where no other member has any;
-    otherwise it shares the others' mean.
+    The classifiers vote. Reconstructors vote only where there is no classifier among the members: their votes
+    made classes of hard mocks worse, and their redshifts cost a scan of their own.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ class Ensemble:
         self._networks: Sequence[Member] = tuple(networks.values())
         encoders = [member.network for member in networks.values() if isinstance(member, EncoderMember)]
         self.encoder: Encoder | None = encoders[0] if encoders else None
-        self._must_scan = all(name in members.RECONSTRUCTORS for name in networks)
+        naming = [name for name in networks if name not in members.RECONSTRUCTORS]
+        self.voters = tuple(naming or networks)
         self.temperature = temperature
 
     @classmethod
@@ -89,17 +90,22 @@ class Ensemble:
 
     def ask(self, gridded: Gridded, prepared: Prepared) -> tuple[Opinion, Latent | None]:
         """Let every member judge a batch; also return the latent space where the encoder is a member."""
-        votes = [network.vote(gridded, prepared, self._must_scan) for network in self._networks]
+        scanning = all(name in members.RECONSTRUCTORS for name in self.voters)
+        votes = {
+            name: network.vote(gridded, prepared, scanning)
+            for name, network in zip(self.members, self._networks, strict=True)
+        }
+        heard = [votes[name] for name in self.voters]
         opinion = Opinion(
-            torch.stack([(vote.subclass / self.temperature).softmax(1) for vote in votes]),
-            _filled([vote.z_galaxy for vote in votes]),
-            _filled([vote.z_qso for vote in votes]),
+            torch.stack([(vote.subclass / self.temperature).softmax(1) for vote in heard]),
+            torch.stack([_given(vote.z_galaxy) for vote in heard]),
+            torch.stack([_given(vote.z_qso) for vote in heard]),
         )
-        latent = [vote.latent for vote in votes if vote.latent is not None]
+        latent = [vote.latent for vote in votes.values() if vote.latent is not None]
         return opinion, (latent[0] if latent else None)
 
 
-def _filled(posteriors: Sequence[torch.Tensor | None]) -> torch.Tensor:
-    """Stack posteriors, the mean of those that exist in the place of those that do not; (M, B, bins)."""
-    mean = torch.stack([p for p in posteriors if p is not None]).mean(0)
-    return torch.stack([mean if p is None else p for p in posteriors])
+def _given(posterior: torch.Tensor | None) -> torch.Tensor:
+    """Return a posterior that a voter must have given."""
+    assert posterior is not None
+    return posterior

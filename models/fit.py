@@ -69,7 +69,7 @@ def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -
     return parts[0] + parts[1] + parts[2] + parts[3]
 
 
-def fit(flux: torch.Tensor, ivar: torch.Tensor, shapes: torch.Tensor) -> Fit:
+def fit(flux: torch.Tensor, ivar: torch.Tensor, shapes: torch.Tensor, own: torch.Tensor | None = None) -> Fit:
     """Fit eigenspectra and a polynomial continuum by weighted least squares.
 
     Parameters
@@ -78,18 +78,28 @@ def fit(flux: torch.Tensor, ivar: torch.Tensor, shapes: torch.Tensor) -> Fit:
         Shape (B, N_PIXELS).
     shapes
         Eigenspectra at the redshift, shape (B, K, N_PIXELS).
+    own
+        What the encoder expects of each spectrum, shape (B, N_PIXELS). It joins the model; the coefficients
+        are those of a fit without it, because it is much like a sum of eigenspectra itself.
     """
     smooth = chebyshev(N_PIXELS, CONTINUUM_TERMS, flux.device).expand(len(flux), -1, -1)
-    design = torch.cat([shapes, smooth], 1)  # (B, K + P, N)
+    design = torch.cat([shapes, smooth] if own is None else [shapes, smooth, own[:, None]], 1)
     weighted = design * ivar[:, None]
     normal = torch.bmm(weighted, design.transpose(1, 2)).double()
     vector = torch.bmm(weighted, flux[:, :, None]).double()
-    size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
-    ridge = RIDGE * torch.eye(normal.shape[1], dtype=normal.dtype, device=flux.device)
-    inverse = torch.linalg.inv(normal / (size[:, :, None] * size[:, None]) + ridge)
-    covariance = inverse / (size[:, :, None] * size[:, None])
-    coefficients = torch.bmm(covariance, vector)[..., 0].float()  # (B, K + P)
-    model = torch.bmm(coefficients[:, None], design)[:, 0]
-    variance = (torch.bmm(covariance.float(), design) * design).sum(1)
+    amplitudes, covariance = _solved(normal, vector)
+    k = shapes.shape[1] + CONTINUUM_TERMS
+    coefficients = amplitudes if own is None else _solved(normal[:, :k, :k], vector[:, :k])[0]
+    model = torch.bmm(amplitudes[:, None], design)[:, 0]
+    variance = (torch.bmm(covariance, design) * design).sum(1)
     chi2 = (ivar * (flux - model).square()).sum(1)
     return Fit(model, variance.clamp_min(0).sqrt(), coefficients, chi2)
+
+
+def _solved(normal: torch.Tensor, vector: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Amplitudes (B, n) and their covariance (B, n, n) from normal equations of n shapes."""
+    size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
+    ridge = RIDGE * torch.eye(normal.shape[1], dtype=normal.dtype, device=normal.device)
+    inverse = torch.linalg.inv(normal / (size[:, :, None] * size[:, None]) + ridge)
+    covariance = inverse / (size[:, :, None] * size[:, None])
+    return torch.bmm(covariance, vector)[..., 0].float(), covariance.float()

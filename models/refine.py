@@ -14,13 +14,15 @@ DISTINCT_COARSE_PIXELS = 6
 """Two minima closer than this many coarse pixels (1650 km/s) are one."""
 FLAT = 1e-4
 """Curvature below which chi2 says nothing of the redshift; keeps the error bar finite."""
+NEWTON_STEPS = 4
+"""From the parabola's top to the quartic's, to less than a thousandth of a pixel."""
 NOTHING = -1e30
 """Score of a candidate that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The top of a gain curve, by a parabola through its three highest points."""
+    """The top of a gain curve, between its points."""
 
     index: torch.Tensor  # (...) position in pixels of the curve, fractional
     height: torch.Tensor  # (...)
@@ -28,7 +30,7 @@ class Peak:
 
 
 def parabola(curve: torch.Tensor, at: torch.Tensor) -> Peak:
-    """Refine peaks of curves.
+    """Refine peaks of curves by a parabola through three points.
 
     Parameters
     ----------
@@ -43,6 +45,42 @@ def parabola(curve: torch.Tensor, at: torch.Tensor) -> Peak:
     convex = second < 0
     shift = torch.where(convex, 0.5 * (left - right) / torch.where(convex, second, -1.0), 0.0).clamp(-1, 1)
     return Peak(at + shift.double(), middle - 0.25 * (left - right) * shift, -second)
+
+
+def quartic(curve: torch.Tensor, at: torch.Tensor) -> Peak:
+    """Refine peaks of finely sampled curves by the quartic through five points.
+
+    A narrow line's peak is not a parabola over three pixels: its top is then pulled towards the middle of
+    the nearest pixel by up to 9e-6 in ln(1 + z), and its width is a little off. Where the quartic has no top
+    near the parabola's, the parabola's is kept.
+
+    Parameters
+    ----------
+    curve, at
+        As of `parabola`; columns within two of an end are moved inwards.
+    """
+    at = at.clamp(2, curve.shape[1] - 3)
+    rough = parabola(curve, at)
+    points = torch.stack([curve.gather(1, at + step) for step in (-2, -1, 0, 1, 2)]).double()
+    outer_left, left, middle, right, outer_right = points
+    first = (right - left) * 2 / 3 - (outer_right - outer_left) / 12
+    second = (left + right) * 4 / 3 - (outer_left + outer_right) / 12 - 2.5 * middle
+    third = (outer_right - outer_left) / 2 - (right - left)
+    fourth = outer_left + outer_right - 4 * (left + right) + 6 * middle
+    start = rough.index - at
+    x = start
+    for _ in range(NEWTON_STEPS):
+        slope = first + x * (second + x * (third / 2 + x * fourth / 6))
+        bend = second + x * (third + x * fourth / 2)
+        x = torch.where(bend < 0, x - slope / torch.where(bend < 0, bend, -1.0), x).clamp(-1, 1)
+    bend = second + x * (third + x * fourth / 2)
+    height = middle + x * (first + x * (second / 2 + x * (third / 6 + x * fourth / 24)))
+    near = (bend < 0) & ((x - start).abs() < 0.5)
+    return Peak(
+        torch.where(near, at + x, rough.index),
+        torch.where(near, height.to(curve.dtype), rough.height),
+        torch.where(near, -bend.to(curve.dtype), rough.curvature),
+    )
 
 
 def distinct(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from models import classifier, encoder, shipped, weightfile
-from models.classifier import SUBCLASSES, Classifier
-from models.encoder import Encoder
+from models import shipped, weightfile
+from models.classifier import SUBCLASSES, load
 from models.training.calibrate import temperature
 from models.training.dataset import Truth
 from models.training.evaluate import Beliefs, ask, figures
@@ -22,9 +21,10 @@ ENSEMBLE_CARD = "classifier.json"
 AGAIN = "spectraq train --data DATA --out OUT"
 WHAT = {
     "classifier": "One residual network of the classifier: 18 subclasses, two redshift posteriors.",
-    "encoder": "The encoder: coefficients of learned eigenspectra of each class, and 18 subclasses.",
+    "encoder": "The encoder: coefficients of learned eigenspectra of each class, and 18 subclasses. "
+    "It enters the fit and has no vote in the ensemble.",
     "unet": "The U-Net: the rest frame in each class, the spectrum without its noise, and 18 subclasses. "
-    "It has no vote in the ensemble.",
+    "It is not asked unless named.",
 }
 MATERIAL = [
     "redrock templates and archetypes",
@@ -42,8 +42,9 @@ def write(
     members: Mapping[str, Recipe],
     samples: Iterable[tuple[str, Iterable[Tensor], Truth]],
     made_of: Mapping[str, Any],
+    silent: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Measure the members and write a card for each and one for the ensemble.
+    """Measure the classifiers and write a card for each and one for the ensemble.
 
     Parameters
     ----------
@@ -55,23 +56,20 @@ def write(
         Name, blocks of channels and truth of what to measure on and calibrate with.
     made_of
         What the cards say of the training set.
+    silent
+        Members of the ensemble that do not vote.
 
     Returns
     -------
     card
         The ensemble's; "temperature" divides every member's subclass logits before the softmax.
     """
-    networks = [_load(folder / f"{name}.safetensors") for name in members]
+    networks = [load(folder / f"{name}.safetensors") for name in members]
     believed = [(name, ask(networks, blocks), truth) for name, blocks, truth in samples]
     for index, (name, recipe) in enumerate(members.items()):
         mine = {sample: figures(b.member(index), truth) for sample, b, truth in believed}
-        if isinstance(networks[index], Encoder):  # its redshifts come from scanning, not from logits
-            mine = {
-                sample: {figure: value for figure, value in found.items() if not figure.startswith("z_hit")}
-                for sample, found in mine.items()
-            }
         write_member(folder, name, recipe, made_of, mine)
-    return _ensemble(folder, list(members), believed, made_of)
+    return _ensemble(folder, list(members), silent, believed, made_of)
 
 
 def write_member(
@@ -82,7 +80,7 @@ def write_member(
     Parameters
     ----------
     measured
-        Its figures by sample; none for one that does not vote.
+        Its figures by sample; none for one that does not vote, which docs/networks.md measures.
     """
     weights = folder / f"{name}.safetensors"
     card = {
@@ -98,17 +96,19 @@ def write_member(
     _write(folder / f"{name}.json", card)
 
 
-def _load(path: Path) -> Classifier | Encoder:
-    return encoder.load(path) if path.stem == "encoder" else classifier.load(path)
-
-
 def _ensemble(
-    folder: Path, members: list[str], believed: list[tuple[str, Beliefs, Truth]], made_of: Mapping[str, Any]
+    folder: Path,
+    voters: list[str],
+    silent: Sequence[str],
+    believed: list[tuple[str, Beliefs, Truth]],
+    made_of: Mapping[str, Any],
 ) -> dict[str, Any]:
     best = temperature([(beliefs, truth) for _, beliefs, truth in believed])
     card = {
-        "what": "The members that vote together: the mean of their probabilities.",
-        "members": members,
+        "what": "The members together. The mean of the voters' probabilities names the class; the encoder "
+        "enters the fit.",
+        "members": [*voters, *silent],
+        "voters": voters,
         "subclasses": list(SUBCLASSES),
         "temperature": best,
         "trained_on": dict(made_of),

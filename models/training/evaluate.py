@@ -10,16 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.classifier import (
-    CLASSES,
-    N_GALAXY_BINS,
-    N_QSO_BINS,
-    Classifier,
-    Outputs,
-    class_probability,
-    z_to_bin,
-)
-from models.encoder import Encoder
+from models.classifier import CLASSES, Classifier, class_probability, z_to_bin
 from models.training.dataset import Truth
 
 Z_HIT_BINS = 1.5
@@ -45,27 +36,14 @@ class Beliefs:
         return Beliefs(self.subclass[one], self.z_galaxy[one], self.z_qso[one])
 
 
-def ask(networks: Sequence[Classifier | Encoder], blocks: Iterable[Tensor]) -> Beliefs:
-    """Let every network judge every block of channels, (B, 4, N_COARSE) each.
-
-    An encoder names subclasses alone: for its redshifts stand logits of zero.
-    """
+def ask(networks: Sequence[Classifier], blocks: Iterable[Tensor]) -> Beliefs:
+    """Let every network judge every block of channels, (B, 4, N_COARSE) each."""
     answers = []
     with torch.inference_mode():
         for channels in blocks:
-            outputs = [_outputs(network, channels) for network in networks]
+            outputs = [network(channels) for network in networks]
             answers.append([torch.stack(head) for head in zip(*outputs, strict=True)])
     return Beliefs(*(torch.cat(head, dim=1) for head in zip(*answers, strict=True)))
-
-
-def _outputs(network: Classifier | Encoder, channels: Tensor) -> Outputs:
-    if isinstance(network, Classifier):
-        outputs: Outputs = network(channels)
-        return outputs
-    n = len(channels)
-    return Outputs(
-        network(channels).subclass, channels.new_zeros(n, N_GALAXY_BINS), channels.new_zeros(n, N_QSO_BINS)
-    )
 
 
 def calibration_error(probability: Tensor, right: NDArray[np.bool_]) -> float:

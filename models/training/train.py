@@ -23,7 +23,7 @@ from models.training.dataset import Truth
 from models.training.fit import OutOfTime, Recipe, fit
 from models.training.material import packed
 from models.training.mocks import MockSky
-from models.training.recipes import UNET, Site
+from models.training.recipes import ENCODER, UNET, Site
 
 CHUNK = 60_000
 """Mocks of one seed, kept in one file."""
@@ -186,8 +186,9 @@ def calibrate(plan: Plan, labelled: Labelled | None, report: Report) -> dict[str
         "exposure_seeds": [seed for seed, _, _ in plan.exposure_chunks],
         "held_out": f"the first {HELD_OUT} of the first seed of each",
     }
-    voters = {name: recipe for name, recipe in plan.members.items() if name != UNET}
-    card = cards.write(plan.out, voters, samples, made_of)
-    cards.write_member(plan.out, UNET, plan.members[UNET], made_of, {})
+    voters = {name: recipe for name, recipe in plan.members.items() if name not in (ENCODER, UNET)}
+    card = cards.write(plan.out, voters, samples, made_of, silent=[ENCODER])
+    for name in (ENCODER, UNET):
+        cards.write_member(plan.out, name, plan.members[name], made_of, {})
     report(f"temperature {card['temperature']}, class accuracy {card['figures']}")
     return card
