@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch.nn.functional import avg_pool1d, pad
+from torch.nn.functional import pad
 
 from models import shipped
 from models.classifier import GALAXY_TYPES, STAR_TYPES, SUBCLASSES
@@ -47,6 +47,9 @@ class Recipe:
         First grid pixel, and the one after the last, at rest.
     detail
         Fraction of the running mean taken off before components are ranked.
+    others, more
+        Families, and how many further eigenspectra are learned from what the first k leave of them. They
+        come after the k that place the redshift within a pixel.
     """
 
     spectype: str
@@ -54,14 +57,18 @@ class Recipe:
     k: int
     pixels: tuple[int, int]
     detail: float
+    others: Mapping[str, float] = field(default_factory=dict)
+    more: int = 0
 
 
 GALAXY = Recipe(
     "GALAXY",
-    {"galaxy_sdss": 4, "galaxy_archetype": 1, "galaxy_population": 0.3, "galaxy_emission": 0.2},
-    5,
+    {"galaxy_sdss": 1},
+    4,
     (-4860, 4650),
     0.7,
+    {"galaxy_archetype": 2, "galaxy_emission": 0.5},
+    1,
 )
 QSO = Recipe("QSO", {"qso_sdss": 4, "qso_archetype": 0.5}, 4, (-9040, 4640), 0.9)
 STAR_PIXELS = (-60, 4670)
@@ -84,7 +91,8 @@ def learn_all(families: Sequence[Family], n: int = 1500, seed: int = 1) -> dict[
     bases = {}
     for name, recipe in (("GALAXY", GALAXY), ("QSO", QSO)):
         chosen = [(by_name[family], share) for family, share in recipe.families.items()]
-        bases[name] = learn(recipe, "", chosen, n, EXAMPLES, seed)
+        others = [(by_name[family], share) for family, share in recipe.others.items()]
+        bases[name] = learn(recipe, "", chosen, n, EXAMPLES, seed, others)
     for subtype in STAR_TYPES:
         if subtype in SHARED:
             continue
@@ -102,17 +110,19 @@ def learn(
     n: int,
     examples: int,
     seed: int,
+    others: Sequence[tuple[Family, float]] = (),
 ) -> Basis:
-    """Learn one basis from n noiseless mocks."""
+    """Learn one basis from n noiseless mocks, and as many of other families for what follows the first k."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    total = sum(share for _, share in families)
-    drawn = [_draw(family, max(8, round(n * share / total)), recipe, rng) for family, share in families]
-    flux = torch.cat([mock.flux for mock in drawn])
-    known = torch.cat([mock.known for mock in drawn])
-    labels = [label for mock in drawn for label in mock.labels]
-    z = np.concatenate([mock.z for mock in drawn])
-    basis = _eigenspectra(flux, known, recipe.k, recipe.detail)
+    drawn = _draw_all(families, n, recipe, rng)
+    basis = _eigenspectra(drawn.flux, drawn.known, recipe.k, recipe.detail)
+    if others:
+        rest = _draw_all(others, n, recipe, rng)
+        left = (rest.flux - _fit(rest.flux, rest.known, basis) @ basis) * rest.known
+        basis = torch.cat([basis, _eigenspectra(left, rest.known, recipe.more, recipe.detail)])
+        drawn = _together([drawn, rest])
+    flux, known, labels, z = drawn.flux, drawn.known, drawn.labels, drawn.z
     amplitudes = _fit(flux, known, basis)
     # Mocks that do not reach far enough have amplitudes that mean little outside what they cover.
     whole = torch.nonzero(known.float().mean(1) > 0.75)[:, 0].numpy()
@@ -125,6 +135,7 @@ def learn(
         amplitudes=amplitudes[torch.from_numpy(rows)],
         z=torch.from_numpy(z[rows]).float(),
         labels=tuple(labels[row] for row in rows),
+        leading=recipe.k,
     )
 
 
@@ -134,6 +145,25 @@ class _Mocks:
     known: torch.Tensor  # (n, L) bool
     labels: list[str]
     z: np.ndarray[tuple[int], np.dtype[np.float64]]  # (n,)
+
+
+def _draw_all(
+    families: Sequence[tuple[Family, float]], n: int, recipe: Recipe, rng: np.random.Generator
+) -> _Mocks:
+    """Draw n mocks of families by their shares."""
+    total = sum(share for _, share in families)
+    return _together(
+        [_draw(family, max(8, round(n * share / total)), recipe, rng) for family, share in families]
+    )
+
+
+def _together(parts: Sequence[_Mocks]) -> _Mocks:
+    return _Mocks(
+        torch.cat([mocks.flux for mocks in parts]),
+        torch.cat([mocks.known for mocks in parts]),
+        [label for mocks in parts for label in mocks.labels],
+        np.concatenate([mocks.z for mocks in parts]),
+    )
 
 
 def _only(family: Family, labels: set[str]) -> Family | None:
@@ -199,8 +229,10 @@ def _with_lines(
 
 def _detail(flux: torch.Tensor, fraction: float) -> torch.Tensor:
     half = SMOOTH_PIXELS // 2
-    smooth = avg_pool1d(pad(flux[:, None], (half, half), mode="replicate"), SMOOTH_PIXELS, 1)[:, 0]
-    return flux - fraction * smooth
+    longer = pad(flux[:, None], (half, half), mode="replicate")[:, 0]
+    total = pad(longer.double().cumsum(1), (1, 0))
+    smooth = (total[:, SMOOTH_PIXELS:] - total[:, :-SMOOTH_PIXELS]) / SMOOTH_PIXELS
+    return flux - fraction * smooth.float()
 
 
 def _fit(flux: torch.Tensor, known: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
@@ -249,6 +281,7 @@ def save(bases: Mapping[str, Basis], folder: Path, made_with: Mapping[str, objec
             "subtype": basis.subtype,
             "first": basis.first,
             "labels": labels,
+            "leading": basis.leading,
         }
     save_file(
         tensors, folder / FILE, metadata={"format": "spectraq.eigenspectra.1", "bases": json.dumps(about)}
@@ -259,6 +292,7 @@ def save(bases: Mapping[str, Basis], folder: Path, made_with: Mapping[str, objec
         "pixel i is log10(vacuum angstrom) = 3.5563 + 1e-4 i.",
         "learned_from": {
             "GALAXY": dict(GALAXY.families),
+            "GALAXY, after the leading ones": dict(GALAXY.others),
             "QSO": dict(QSO.families),
             "STAR": "every star family",
         },
