@@ -16,14 +16,10 @@ from models.answer import Answer, Candidate, ModelSpectrum
 from models.classifier import CLASS_OF_SUBCLASS, CLASSES, STAR_TYPES, SUBCLASSES
 from models.decide import STAR
 from models.emission import negative_emission
+from models.errors import RedshiftErrors
 from models.grid import DLOGLAM, REBIN
 from models.refine import sigma_lnz, z_of
 from models.zwarn import warnings
-
-FLOORS = {"STAR": 1e-5, "GALAXY": 1e-5, "QSO": 5e-5}
-"""Least error of ln(1 + z), from repeated observations: wavelength calibration, and quasars' own variety."""
-FLOORS_OF_SURVEYS = {("desi", "QSO"): 3e-4}
-"""Where a survey differs: DESI's quasar redshifts have a zero point of their own, 5e-4 from SDSS's."""
 
 Array = NDArray[Any]
 
@@ -35,7 +31,7 @@ class Table:
     columns: dict[str, Array]
 
     @classmethod
-    def of(cls, analysis: Analysis, surveys: Sequence[str | None]) -> Table:
+    def of(cls, analysis: Analysis, surveys: Sequence[str | None], errors: RedshiftErrors) -> Table:
         """Take what answers are made of."""
         decision, fit = analysis.decision, analysis.fit
         rows = torch.arange(len(analysis.lag), device=analysis.lag.device)[:, None]
@@ -51,7 +47,7 @@ class Table:
         )
         lag[:, 0], sigma[:, 0] = analysis.lag, analysis.sigma  # the answer's were refined
         chi2 = of_candidates("chi2")
-        floors = torch.tensor([_floors(name) for name in surveys], device=rows.device).gather(1, kind)
+        sigma = errors.sigma(sigma, kind, surveys, analysis.gridded.noise_estimated.tolist())
         z = (1 + z_of(lag)) * factor - 1
         first = chi2[:, 0]
         far = torch.stack([c.far_chi2 for c in analysis.found])[decision.spectype, rows[:, 0]]
@@ -67,7 +63,7 @@ class Table:
             "basis": of_candidates("basis"),
             "probability": decision.candidate_probability,
             "z": z,
-            "zerr": (1 + z) * torch.hypot(sigma, floors),
+            "zerr": (1 + z) * sigma,
             "delta": chi2 - first[:, None],
             "robustness": (far - first) / first.clamp_min(1e-6),
             "chi2": fit.chi2,
@@ -83,16 +79,12 @@ class Table:
         return {name: column[i] for name, column in self.columns.items()}
 
 
-def _floors(survey: str | None) -> list[float]:
-    """Least errors of each class's redshifts in a survey."""
-    return [FLOORS_OF_SURVEYS.get(((survey or "").lower(), name), FLOORS[name]) for name in CLASSES]
-
-
 def answers(
     analysis: Analysis,
     surveys: Sequence[str | None],
     verdicts: Sequence[Verdict],
     reference: str,
+    errors: RedshiftErrors,
     models: Sequence[ModelSpectrum] | None,
 ) -> list[Answer]:
     """Make the answers of a batch.
@@ -107,12 +99,14 @@ def answers(
         On whether they are anomalies, length B.
     reference
         Name of what they were judged against.
+    errors
+        What makes the curvature of chi2 an error bar.
     models
         Their best fits, where wanted.
     """
     n_good = (analysis.gridded.ivar > 0).sum(1)
     named = warnings(analysis, n_good, negative_emission(analysis))
-    table = Table.of(analysis, surveys)
+    table = Table.of(analysis, surveys, errors)
     found = []
     for i, verdict in enumerate(verdicts):
         model = models[i] if models else None

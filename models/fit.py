@@ -8,10 +8,10 @@ import torch
 
 from models.continuum import chebyshev
 from models.exact import Templates
-from models.grid import N_PIXELS
+from models.grid import N_COARSE, N_PIXELS, REBIN
 from models.scan import CONTINUUM_TERMS
 
-RIDGE = 1e-5
+RIDGE = 3e-5
 """As in `amplitudes.py`: what a short spectrum can't tell apart must not cancel."""
 
 
@@ -23,13 +23,15 @@ class Fit:
     sigma: torch.Tensor  # (B, N_PIXELS) one standard deviation of the model
     coefficients: torch.Tensor  # (B, K + P): eigenspectra, then Chebyshev polynomials
     chi2: torch.Tensor  # (B,)
+    design: torch.Tensor  # (B, K + P + 1, N_COARSE) all shapes that were fitted, on coarse pixels
 
     @classmethod
     def empty(cls, n: int, k: int, device: torch.device) -> Fit:
         """Nothing yet for n spectra with at most k eigenspectra; `put` fills it."""
         pixels = torch.zeros(n, N_PIXELS, device=device)
         coefficients = torch.zeros(n, k + CONTINUUM_TERMS, device=device)
-        return cls(pixels, pixels.clone(), coefficients, torch.zeros(n, device=device))
+        design = torch.zeros(n, k + CONTINUUM_TERMS + 1, N_COARSE, device=device)
+        return cls(pixels, pixels.clone(), coefficients, torch.zeros(n, device=device), design)
 
     def put(self, rows: torch.Tensor, fitted: Fit) -> None:
         """Write what was fitted for some rows in place."""
@@ -37,6 +39,7 @@ class Fit:
         self.model[rows], self.sigma[rows] = fitted.model[:n], fitted.sigma[:n]
         self.coefficients[rows, :width] = fitted.coefficients[:n]
         self.chi2[rows] = fitted.chi2[:n]
+        self.design[rows, : fitted.design.shape[1]] = fitted.design[:n]
 
 
 def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
@@ -93,7 +96,8 @@ def fit(flux: torch.Tensor, ivar: torch.Tensor, shapes: torch.Tensor, own: torch
     model = torch.bmm(amplitudes[:, None], design)[:, 0]
     variance = (torch.bmm(covariance, design) * design).sum(1)
     chi2 = (ivar * (flux - model).square()).sum(1)
-    return Fit(model, variance.clamp_min(0).sqrt(), coefficients, chi2)
+    coarse_design = design.view(*design.shape[:2], N_COARSE, REBIN).mean(3)
+    return Fit(model, variance.clamp_min(0).sqrt(), coefficients, chi2, coarse_design)
 
 
 def _solved(normal: torch.Tensor, vector: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

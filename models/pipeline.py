@@ -16,6 +16,7 @@ from models.anomaly import Judge
 from models.answer import Answer
 from models.answering import answers
 from models.ensemble import Ensemble
+from models.errors import RedshiftErrors
 from models.modelspectra import model_spectra
 from models.observation import MIN_GOOD_PIXELS, Observation, UnusableSpectrum
 from models.preprocess import Gridded, grid_batch
@@ -37,12 +38,15 @@ class Pipeline:
         The names of the networks of the ensemble.
     """
 
-    def __init__(self, analyst: Analyst, judge: Judge, digest: str, threads: int) -> None:
+    def __init__(
+        self, analyst: Analyst, judge: Judge, errors: RedshiftErrors, digest: str, threads: int
+    ) -> None:
         self.digest = digest
         self.version = importlib.metadata.version("spectraq")
         self.members = analyst.ensemble.members
         self._analyst = analyst
         self._judge = judge
+        self._errors = errors
         self._threads = threads
         # One single-threaded worker a core beats one many-threaded worker, and its sums never change order.
         self._workers = ThreadPoolExecutor(
@@ -84,11 +88,13 @@ class Pipeline:
         if place.type == "cuda" and not torch.cuda.is_available():
             raise ValueError(f"device {device!r}: this machine has no usable CUDA device; use device 'cpu'")
         ensemble = Ensemble.load(folder, place, members)
-        analyst = Analyst(ensemble, eigenspectra.load(folder), place, ROWS_A_BLOCK[place.type])
+        bases = eigenspectra.load(folder)
+        analyst = Analyst(ensemble, bases, place, ROWS_A_BLOCK[place.type])
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         one_stream = place.type == "cuda"
         threads = 1 if one_stream else threads or cores
-        return cls(analyst, Judge.load(folder, place), shipped.digest(folder, members), threads)
+        judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
+        return cls(analyst, judge, errors, shipped.digest(folder, members), threads)
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
         """Return one answer for each observation, in the order given.
@@ -127,7 +133,7 @@ class Pipeline:
             encoder = self._analyst.ensemble.encoder
             fitted = model_spectra(analysis, self._analyst.lags, encoder) if with_model else None
             surveys = [observation.survey for observation in observations]
-            return answers(analysis, surveys, verdicts, self._judge.reference, fitted)
+            return answers(analysis, surveys, verdicts, self._judge.reference, self._errors, fitted)
 
 
 def _shares(observations: Sequence[Observation], workers: int, block: int) -> list[Sequence[Observation]]:

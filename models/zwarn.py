@@ -6,16 +6,21 @@ import torch
 
 from models.analysis import Analysis
 
-UNCERTAIN_NATS = 1.0
-"""A class or a redshift that leads by less is in doubt."""
+UNCERTAIN_CLASS_NATS = 2.2
+"""A class that leads by less is in doubt: of such answers to hard mocks, half are wrong."""
+UNCERTAIN_Z_NATS = 2.0
+"""A redshift that leads by less is in doubt: of such answers to hard mocks, two in three are wrong."""
 OVERRULED_NATS = 2.0
-"""Where the networks prefer a redshift that fits worse by this much, one in five is wrong."""
+OVERRULED_GAP_NATS = 4.0
+"""Where the networks prefer a redshift that fits worse by this much, and it leads by little, one in three is
+wrong. Where it leads by more, the networks are hardly ever wrong: it is the fit that is."""
 FEW_PIXELS = 500
 """The networks have seen no spectrum with fewer usable pixels."""
-LOW_SNR = 0.5
+LOW_SNR = 0.3
 """Median S/N a pixel below which answers are mostly the networks' expectation."""
-POOR_FIT_KAPPA = 10.0
-"""chi2/dof, model error included, that no honest noise gives: wrong ivar, a blend, or no object of ours."""
+POOR_FIT_KAPPA = 60.0
+"""chi2/dof, model error included, that no honest noise gives: wrong ivar, a blend, or no object of ours.
+Lower limits cost bright stars whose answers are right, and find nothing that is wrong."""
 
 
 def warnings(analysis: Analysis, n_good: torch.Tensor, negative: torch.Tensor) -> list[tuple[str, ...]]:
@@ -32,8 +37,9 @@ def warnings(analysis: Analysis, n_good: torch.Tensor, negative: torch.Tensor) -
     """
     decision = analysis.decision
     bits = {
-        "small_delta_chi2": (decision.gap < UNCERTAIN_NATS) | (decision.overruled > OVERRULED_NATS),
-        "class_uncertain": decision.margin < UNCERTAIN_NATS,
+        "small_delta_chi2": (decision.gap < UNCERTAIN_Z_NATS)
+        | ((decision.overruled > OVERRULED_NATS) & (decision.gap < OVERRULED_GAP_NATS)),
+        "class_uncertain": decision.margin < UNCERTAIN_CLASS_NATS,
         "z_fit_limit": analysis.at_limit,
         "few_good_pixels": n_good < FEW_PIXELS,
         "low_snr": analysis.prepared.snr < LOW_SNR,

@@ -18,8 +18,11 @@ from typing import Any
 
 import torch
 
-from models.training import cards, dataset, exposures, recipes
+from models.observation import Observation
+from models.preprocess import Gridded
+from models.training import cards, dataset, errors, exposures, recipes
 from models.training.dataset import Truth
+from models.training.errors import Floats
 from models.training.fit import OutOfTime, Recipe, fit
 from models.training.material import packed
 from models.training.mocks import MockSky
@@ -32,6 +35,8 @@ FIRST_EXPOSURE_SEED = 31
 HELD_OUT = 3_000
 """The first mocks of the first seed: never trained on."""
 EIGENSPECTRA_SEED = 1
+ERROR_MOCKS = 3072
+"""Mocks that the card of error bars compares with."""
 
 Report = Callable[[str], None]
 
@@ -161,6 +166,26 @@ def _follow(jobs: Sequence[Future[None]], lines: Any, report: Report) -> None:
                 break
     for job in jobs:
         job.result()
+
+
+def measure_errors(
+    plan: Plan, spectra: Sequence[Observation], spectype: Sequence[str], z: Floats, report: Report
+) -> None:
+    """Measure the error bars of redshifts on labelled spectra and on mocks without faults, and write them."""
+    made = packed.load(plan.material)
+    sky = MockSky(made.families, made.shapes, made.sky, errors.MOCK_SEED, clean=True)
+    mocks = sky.batch(ERROR_MOCKS)
+    n = len(mocks)
+    gridded = Gridded(
+        mocks.flux,
+        mocks.ivar,
+        torch.zeros(n, dtype=torch.float64),
+        torch.zeros(n, dtype=torch.bool),
+        torch.ones(n, dtype=torch.float64),
+    )
+    simulated = (gridded, mocks.spectype.tolist(), mocks.z, mocks.survey.tolist())
+    card = errors.make(plan.out, spectra, spectype, z, simulated)
+    report(f"error bars: spread of pulls {card['pulls']['labelled']}")
 
 
 def _pool(plan: Plan) -> ProcessPoolExecutor:

@@ -87,3 +87,15 @@ def test_the_reference_of_normal_spectra_is_made_again_by_one_command(
     made, known = Reference.load(tmp_path), Reference.load(shipped.FOLDER)
     assert made.name == known.name
     assert torch.allclose(made.quantile, known.quantile, atol=0.05)
+
+
+def test_later_eigenspectra_are_learned_from_what_the_leading_ones_leave() -> None:
+    whole = family("whole", *PIXELS)
+    flat = Family("flat", "STAR", whole.basis[:1], PIXELS[0], np.ones((50, 1), np.float32), ("A",) * 50)
+    recipe = Recipe("STAR", {}, 1, PIXELS, 0.0, {"whole": 1}, 2)
+    basis = learn(recipe, "A", [(flat, 1.0)], n=100, examples=20, seed=1, others=[(whole, 1.0)])
+    assert (basis.leading, len(basis.flux)) == (1, 3)
+    assert float(basis.flux[0].std() / basis.flux[0].abs().mean()) < 1e-3  # the flat family's alone
+    spectra = torch.from_numpy(whole.coefficients @ whole.basis).double()
+    solved = torch.linalg.lstsq(basis.flux.double().T, spectra.T).solution
+    assert float((basis.flux.double().T @ solved - spectra.T).abs().max()) < 1e-2

@@ -142,7 +142,9 @@ def test_an_answer_does_not_depend_on_the_unit_of_flux(pipeline: Pipeline, mixed
     ):
         assert (here.spectype, here.subtype) == (there.spectype, there.subtype)
         assert abs(here.z - there.z) < 0.05 * here.zerr  # rounding alone
-        assert here.coeff[0] == pytest.approx(there.coeff[0] * 1e17, rel=1e-2, abs=1e-3)
+        # A short spectrum hardly tells eigenspectra and polynomials apart: their shares are worth less than
+        # their sum.
+        assert here.coeff[0] == pytest.approx(there.coeff[0] * 1e17, rel=5e-2, abs=1e-3)
 
 
 def test_nothing_that_is_not_finite_escapes(pipeline: Pipeline, mixed: list[Observation]) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.pipeline import Pipeline
-from models.refine import NOTHING, distinct, parabola, sigma_lnz
+from models.refine import NOTHING, distinct, parabola, quartic, sigma_lnz
 from models.simulate import simulate
 
 
@@ -22,6 +22,26 @@ def test_a_peak_at_an_end_stays_inside() -> None:
     curve = torch.arange(10.0)[None]
     peak = parabola(curve, torch.tensor([[9]]))
     assert 7 <= float(peak.index) <= 9 and torch.isfinite(peak.height).all()
+
+
+@pytest.mark.parametrize("top", [6.0, 6.15, 6.35, 6.5, 6.8])
+def test_a_quartic_finds_the_top_of_a_narrow_line_better_than_a_parabola(top: float) -> None:
+    x = torch.arange(13.0)
+    curve = (1e4 * torch.exp(-0.5 * ((x - top) / 2.0).square()))[None]
+    at = curve.argmax(1, keepdim=True)
+    rough, fine = parabola(curve, at), quartic(curve, at)
+    assert float(fine.index) == pytest.approx(top, abs=0.004)
+    assert abs(float(fine.index) - top) <= abs(float(rough.index) - top) + 1e-6
+    assert float(fine.height) == pytest.approx(1e4, rel=1e-3)
+    assert float(fine.curvature) == pytest.approx(2500, rel=0.05)
+
+
+def test_a_curve_without_a_top_keeps_the_parabola() -> None:
+    rising = torch.arange(10.0).square()[None]
+    at = rising.argmax(1, keepdim=True)
+    kept = quartic(rising, at)
+    assert torch.equal(kept.index, parabola(rising, at.clamp(2, 7)).index)
+    assert torch.isfinite(kept.height).all()
 
 
 def test_minima_that_are_too_near_are_one() -> None:

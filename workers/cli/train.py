@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from models.training.train import Labelled, Plan
     from workers.labelled import LabelledSpectrum
 
-Step = Literal["all", "pack", "eigenspectra", "mocks", "members", "calibrate", "normal"]
+Step = Literal["all", "pack", "eigenspectra", "supernovae", "mocks", "members", "calibrate", "normal"]
 NORMAL_SAMPLE = "labelled-1"
 """Name of the spectra that anomalies are judged against: it comes with every result."""
-WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "normal")
+WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "errors", "normal")
 
 
 def train(
@@ -39,7 +39,9 @@ def train(
         float | None, typer.Option(help="Stop training after this long; the same command goes on.", min=0.1)
     ] = None,
     only: Annotated[Step, typer.Option(help="Do one step of it.")] = "all",
-    calibrate: Annotated[bool, typer.Option("--calibrate", help="Short for --only calibrate.")] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Both --only calibrate and --only errors.")
+    ] = False,
     survey_table: Annotated[
         Path | None,
         typer.Option(help="Fit the shipped classifiers to labelled spectra: a table of file, spectype, z."),
@@ -71,6 +73,8 @@ def train(
             plan = Plan(out, mocks, exposures, epochs, classifiers, processes, device, deadline)
             plan = replace(plan, reconstruction_epochs=reconstruction_epochs)
             verdict = _run(plan, data, "calibrate" if calibrate else only, report)
+            if calibrate:
+                _run(plan, data, "errors", report)
     except (FileNotFoundError, ValueError) as error:
         raise SettingsError(str(error)) from error
     if as_json and verdict is not None:
@@ -86,6 +90,8 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
         _pack(plan, data, real, report)
     if only in {"all", "eigenspectra"}:
         steps.make_eigenspectra(plan, report)
+    if only in {"all", "supernovae"}:
+        _learn_supernovae(plan, data, report)
     if only in {"all", "mocks"}:
         steps.make_mocks(plan, report)
     if only in {"all", "members"} and not steps.make_members(plan, report):
@@ -94,6 +100,8 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
     card = None
     if only in {"all", "calibrate"}:
         card = steps.calibrate(plan, _measured_on(real), report)
+    if only in {"all", "errors"}:
+        _measure_errors(plan, real, report)
     if only in {"all", "normal"}:
         _learn_normal(plan, real, report)
     return card
@@ -128,6 +136,15 @@ def _pack(plan: Plan, data: Path | None, real: list[LabelledSpectrum], report: A
     packed.save(material.load(folder), shapes, material.sky_lines(folder), plan.material)
 
 
+def _learn_supernovae(plan: Plan, data: Path | None, report: Any) -> None:
+    """Learn what may shine beside a galaxy's stars."""
+    from models.training import supernovae
+
+    files = supernovae.files(_required(data))
+    report(f"learning eigenspectra of supernovae from {len(files)} spectra")
+    supernovae.save(supernovae.learn(files), plan.out, len(files))
+
+
 def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:
     """Learn what is normal from the real spectra that the new networks answer right."""
     import numpy as np
@@ -139,6 +156,18 @@ def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None
     z = np.array([spectrum.z for spectrum in trusted])
     report("learning what normal spectra look like")
     normal.make(plan.out, NORMAL_SAMPLE, observations, [spectrum.spectype for spectrum in trusted], z)
+
+
+def _measure_errors(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:
+    """Make error bars of redshifts mean one standard deviation on the real spectra."""
+    import numpy as np
+
+    from models.training.train import measure_errors
+
+    trusted = [spectrum for spectrum in real if spectrum.trusted]
+    z = np.array([spectrum.z for spectrum in trusted])
+    spectypes = [spectrum.spectype for spectrum in trusted]
+    measure_errors(plan, [spectrum.observation for spectrum in trusted], spectypes, z, report)
 
 
 def _measured_on(real: list[LabelledSpectrum]) -> Labelled:
