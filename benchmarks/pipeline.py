@@ -1,11 +1,14 @@
-"""Where the time goes: milliseconds of processor time a spectrum, by stage and by size of the batch.
+"""Where the time goes: milliseconds a spectrum, by stage, and by size of the batch and number of threads.
 
-Processor time and not the clock, because other work on the machine would count too; the ratios are what to
-compare between machines. Run as `python benchmarks/pipeline.py`.
+Stages are in processor time, because other work on the machine would count too by the clock; the whole is
+shown both ways. The ratios are what to compare between machines. Run as
+`python benchmarks/pipeline.py [--device cuda]`.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -29,16 +32,23 @@ from models.simulate import simulate
 
 SPECTRA = 128
 REPEATS = 7
-SIZES = (1, 4, 16, 64, 128)
+SIZES = (1, 4, 16, 64, 256, 1024, 4096)
+DRAWN = 256
+"""Spectra that are simulated; larger batches repeat them."""
 
 
-def milliseconds(work: Callable[[], object], spectra: int) -> float:
+def milliseconds(
+    work: Callable[[], object],
+    spectra: int,
+    repeats: int = REPEATS,
+    now: Callable[[], float] = time.process_time,
+) -> float:
     work()  # the first run allocates
     times = []
-    for _ in range(REPEATS):
-        start = time.process_time()
+    for _ in range(repeats):
+        start = now()
         work()
-        times.append(time.process_time() - start)
+        times.append(now() - start)
     return 1e3 * median(times) / spectra
 
 
@@ -49,11 +59,11 @@ def stages() -> dict[str, float]:
     block = ROWS_A_BLOCK["cpu"]
     observations = [one.observation for one in simulate(SPECTRA, seed=1)]
     ensemble, bases = Ensemble.load(), eigenspectra.load()
-    analyst, judge = Analyst(ensemble, bases, cpu, block), Judge.load(shipped.FOLDER, cpu)
+    analyst, judge = Analyst(ensemble, bases, cpu, block), Judge.load(shipped.FOLDER, bases, cpu)
     gridded = grid_batch(observations)
     prepared = prepare(gridded)
     blocks = [filled for _, filled in in_blocks(torch.arange(SPECTRA), block)]
-    opinion = ensemble.ask(prepared.channels)
+    opinion, _ = ensemble.ask(gridded, prepared)
     analysis = analyst.analyze(gridded)
 
     def scan_of(name: str) -> Callable[[], None]:
@@ -76,7 +86,10 @@ def stages() -> dict[str, float]:
     found = {
         "grid": milliseconds(partial(grid_batch, observations), SPECTRA),
         "prepare": milliseconds(lambda: [prepare(rows_of(gridded, rows)) for rows in blocks], SPECTRA),
-        "networks": milliseconds(lambda: [ensemble.ask(prepared.channels[rows]) for rows in blocks], SPECTRA),
+        "networks": milliseconds(
+            lambda: [ensemble.ask(rows_of(gridded, rows), rows_of(prepared, rows)) for rows in blocks],
+            SPECTRA,
+        ),
         "scan, galaxies": milliseconds(scan_of("GALAXY"), SPECTRA),
         "scan, quasars": milliseconds(scan_of("QSO"), SPECTRA),
         "residuals": milliseconds(lambda: Residual.of(analysis), SPECTRA),
@@ -95,12 +108,21 @@ def main() -> None:
     print(f"{'stage':20s} {'ms':>7s} {'share':>7s}")
     for name, ms in by_stage.items():
         print(f"{name:20s} {ms:7.3f} {ms / whole:7.1%}")
-    pipeline = Pipeline.load()
-    observations = [one.observation for one in simulate(max(SIZES), seed=2)]
-    by_size = {n: milliseconds(partial(pipeline.analyze, observations[:n]), n) for n in SIZES}
-    print(f"\n{'batch':20s} {'ms':>7s} {'ratio':>7s}   all stages, processor time of all threads")
-    for n, ms in by_size.items():
-        print(f"{n:<20d} {ms:7.3f} {ms / by_size[64]:7.2f}")
+    drawn = [one.observation for one in simulate(DRAWN, seed=2)]
+    device = sys.argv[2] if sys.argv[1:2] == ["--device"] else "cpu"
+    cores = len(os.sched_getaffinity(0))
+    print(f"\nall stages, {device}")
+    print(f"{'batch':>6s} {'threads':>8s} {'processor ms':>13s} {'clock ms':>9s} {'ratio':>6s}")
+    for threads in sorted({1, cores}):
+        pipeline = Pipeline.load(device=device, threads=threads)
+        unit = 0.0
+        for n in SIZES:
+            work = partial(pipeline.analyze, (drawn * -(-n // DRAWN))[:n])
+            repeats = REPEATS if n <= DRAWN else 2
+            processor = milliseconds(work, n, repeats)
+            clock = milliseconds(work, n, repeats, time.perf_counter)
+            unit = unit or clock
+            print(f"{n:6d} {threads:8d} {processor:13.3f} {clock:9.3f} {clock / unit:6.2f}")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ from statistics import NormalDist
 import torch
 
 from models.analysis import Analysis, in_blocks
+from models.anomaly.companion import CompanionSearch, FirstObject
 from models.anomaly.reasons import reason
 from models.anomaly.reference import Reference, together
 from models.anomaly.residual import Residual
 from models.anomaly.scores import KINDS, Scores, score
 from models.anomaly.sky import airglow
 from models.anomaly.verdict import Verdict
+from models.eigenspectra import Basis
 from models.refine import z_of
 from models.rows import joined, rows_of
 
@@ -22,37 +24,47 @@ FLAG_RATE = 0.01
 """A spectrum is flagged when fewer normal ones than this are as strange."""
 
 
-def scored(analysis: Analysis, lines: torch.Tensor, block: int) -> Scores:
-    """Score a batch, `block` rows at a time.
+class Scorer:
+    """All that scores are made with, on one device.
 
     Parameters
     ----------
-    lines
-        From `sky.airglow`.
+    companions
+        What may shine beside the first object.
     """
-    residual = Residual.of(analysis)
-    done = []
-    for part, filled in in_blocks(torch.arange(len(residual.lag), device=residual.lag.device), block):
-        done.append(rows_of(score(rows_of(residual, filled), lines), slice(len(part))))
-    return joined(done)
+
+    def __init__(self, companions: CompanionSearch, device: torch.device) -> None:
+        self._companions = companions
+        self._airglow = airglow(device)
+
+    def score(self, analysis: Analysis, block: int) -> Scores:
+        """Score a batch, `block` rows at a time."""
+        residual, known = Residual.of(analysis), FirstObject.of(analysis)
+        done = []
+        for part, filled in in_blocks(torch.arange(len(residual.lag), device=residual.lag.device), block):
+            companions = self._companions.search(rows_of(known, filled))
+            scores = score(rows_of(residual, filled), companions, self._airglow)
+            done.append(rows_of(scores, slice(len(part))))
+        return joined(done)
 
 
 class Judge:
     """Scores and the normal spectra they are compared with."""
 
-    def __init__(self, reference: Reference, device: torch.device) -> None:
+    def __init__(self, reference: Reference, scorer: Scorer) -> None:
         self.reference = reference.name
         self._normal = reference
-        self._airglow = airglow(device)
+        self._scorer = scorer
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device) -> Judge:
-        """Read the reference of a folder of weights."""
-        return cls(Reference.load(folder, device), device)
+    def load(cls, folder: Path, bases: dict[str, Basis], device: torch.device) -> Judge:
+        """Read the reference and the supernovae of a folder of weights."""
+        scorer = Scorer(CompanionSearch.load(folder, bases, device), device)
+        return cls(Reference.load(folder, device), scorer)
 
     def judge(self, analysis: Analysis, block: int) -> list[Verdict]:
         """Judge a batch, `block` rows at a time."""
-        scores = scored(analysis, self._airglow, block)
+        scores = self._scorer.score(analysis, block)
         rates = self._normal.rates(scores)
         overall = together(rates).tolist()
         z = z_of(analysis.lag).tolist()

@@ -14,6 +14,9 @@ ORIGIN = {
     "broad_misfit": SKY,
     "arm_step": INSTRUMENT,
     "sky_residual": INSTRUMENT,
+    "second_star": SKY,
+    "second_galaxy": SKY,
+    "supernova": SKY,
 }
 
 
@@ -48,6 +51,10 @@ def reason(kind: str, size: float, sigma: float, low: int, high: int, z: float) 
         "as where two arms of a spectrograph were joined badly.",
         "sky_residual": f"The night sky's lines were subtracted too {'little' if size > 0 else 'much'}: "
         f"they stand out by {abs(size):.1f} sigma.",
+        "second_star": f"A star in the same spectrum would explain {abs(size):.0%} of its light.",
+        "second_galaxy": f"A second galaxy, at z = {size:.4f}, would explain what the fit leaves.",
+        "supernova": f"A supernova at the galaxy's redshift of {z:.4f} would explain {abs(size):.0%} "
+        "of its light.",
     }
     return Reason(
         kind=kind,

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from models import eigenspectra
 from models.analysis import Analyst
-from models.anomaly.judge import FLAG_RATE, scored
+from models.anomaly.companion import CompanionSearch
+from models.anomaly.judge import FLAG_RATE, Scorer
 from models.anomaly.reference import LEVELS, Reference, together
 from models.anomaly.scores import KINDS, Scores
-from models.anomaly.sky import airglow
 from models.classifier import CLASSES
 from models.ensemble import Ensemble
 from models.grid import DLOGLAM
@@ -51,13 +51,15 @@ def make(
         Spectra with labels that are trusted.
     """
     cpu = torch.device("cpu")
-    analyst = Analyst(Ensemble.load(folder), eigenspectra.load(folder), cpu, BLOCK)
+    bases = eigenspectra.load(folder)
+    analyst = Analyst(Ensemble.load(folder), bases, cpu, BLOCK)
+    scorer = Scorer(CompanionSearch.load(folder, bases, cpu), cpu)
     gridded = grid_batch(spectra)
     analysis = analyst.analyze(gridded)
     found = (1 + z_of(analysis.lag).numpy()) * 10 ** (gridded.offset.numpy() * DLOGLAM) - 1
     right = np.abs(found - z) < RIGHT * (1 + z)
     right &= np.array(CLASSES)[analysis.decision.spectype.numpy()] == np.array(spectype)
-    normal = rows_of(scored(analysis, airglow(cpu), BLOCK), torch.from_numpy(np.flatnonzero(right)))
+    normal = rows_of(scorer.score(analysis, BLOCK), torch.from_numpy(np.flatnonzero(right)))
     reference = learn(name, normal)
     about: dict[str, object] = {
         "spectra": int(right.sum()),

@@ -1,0 +1,79 @@
+"""Learn the eigenspectra of supernovae from observed spectra, each over the wavelengths it has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from models import shipped
+from models.grid import DLOGLAM, LOGLAM0, N_PIXELS, REBIN
+from models.supernovae import FILE, LAYOUT, Supernovae
+
+K = 6
+FIRST_PIXEL = -4400
+"""Grid pixel at rest: 1308 angstrom; beyond, no supernova of the sample was observed."""
+ROUNDS = 30
+CARD = "supernovae.json"
+Array = NDArray[np.float64]
+
+
+def files(data: Path) -> list[Path]:
+    """Two-column spectra (rest-frame angstrom, flux) of supernovae under `data`.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is none.
+    """
+    found = sorted((data / "transients").glob("*/*.dat"))
+    if not found:
+        raise FileNotFoundError(f"{data / 'transients'}: no spectra of supernovae (*/*.dat)")
+    return found
+
+
+def learn(paths: Sequence[Path], k: int = K) -> Supernovae:
+    """Learn K eigenspectra by alternating least squares over the pixels that each spectrum has."""
+    wavelength = 10 ** (LOGLAM0 + DLOGLAM * (np.arange(FIRST_PIXEL, N_PIXELS, REBIN) + (REBIN - 1) / 2))
+    spectra = []
+    for path in paths:
+        table = np.loadtxt(path)
+        spectra.append(np.interp(wavelength, table[:, 0], table[:, 1], left=np.nan, right=np.nan))
+    flux = np.array(spectra)
+    known = np.isfinite(flux)
+    flux = np.where(known, flux / np.nanmedian(np.abs(flux), axis=1, keepdims=True), 0.0)
+    basis = np.random.default_rng(0).normal(size=(k, flux.shape[1]))
+    for _ in range(ROUNDS):
+        coefficients = np.stack([_solved(basis[:, o], y[o]) for y, o in zip(flux, known, strict=True)])
+        columns = zip(flux.T, known.T, strict=True)
+        basis = np.stack([_solved(coefficients[o].T, y[o]) for y, o in columns]).T
+    basis /= np.abs(basis).mean(1, keepdims=True) + 1e-9
+    return Supernovae(torch.from_numpy(basis).float(), FIRST_PIXEL // REBIN)
+
+
+def _solved(shapes: Array, values: Array, ridge: float = 1e-3) -> Array:
+    """Coefficients of shapes (k, n) that give values (n,), small where little is known."""
+    normal = shapes @ shapes.T + ridge * np.eye(len(shapes))
+    return np.asarray(np.linalg.solve(normal, shapes @ values))
+
+
+def save(supernovae: Supernovae, folder: Path, learned_from: int) -> None:
+    """Write the eigenspectra and their card."""
+    path = folder / FILE
+    metadata = {"format": LAYOUT, "first": str(supernovae.first)}
+    save_file({"flux": supernovae.flux.half().contiguous()}, path, metadata=metadata)
+    path.chmod(0o644)
+    card = {
+        "what": "Eigenspectra of supernovae at rest, on coarse pixels: what may shine beside stars.",
+        "weights": FILE,
+        "sha256": shipped.digest_of(path),
+        "eigenspectra": len(supernovae.flux),
+        "learned_from": f"{learned_from} observed spectra of types Ia and II (templates of astrodash)",
+        "again": "spectraq train --data DATA --out OUT --only supernovae",
+    }
+    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")

@@ -1,0 +1,95 @@
+import pytest
+import torch
+
+from models import eigenspectra
+from models.analysis import Analyst
+from models.anomaly.companion import CompanionSearch, FirstObject
+from models.anomaly.reasons import ORIGIN, reason
+from models.anomaly.scores import KINDS
+from models.ensemble import Ensemble
+from models.grid import N_COARSE, REBIN
+from models.preprocess import Gridded, grid_batch
+from models.refine import z_of
+from models.shipped import FOLDER
+from models.simulate import simulate
+from models.supernovae import Supernovae
+
+STAR, GALAXY, SUPERNOVA = range(3)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def analyst():
+    return Analyst(Ensemble.load(), eigenspectra.load(), CPU)
+
+
+@pytest.fixture(scope="module")
+def search():
+    return CompanionSearch.load(FOLDER, eigenspectra.load(), CPU)
+
+
+@pytest.fixture(scope="module")
+def galaxies():
+    """Simulated galaxies that nothing is wrong with."""
+    spectra = [s for s in simulate(120, seed=8) if s.spectype == "GALAXY" and s.fault is None and s.snr > 8]
+    low = [spectrum for spectrum in spectra if 0.05 < spectrum.z < 0.5][:8]
+    assert len(low) == 8
+    return grid_batch([spectrum.observation for spectrum in low])
+
+
+def with_light(gridded, light):
+    """Add light as bright as half of each spectrum."""
+    level = gridded.flux.abs().median(1, keepdim=True).values
+    light = light / light.abs().median(1, keepdim=True).values.clamp_min(1e-3)
+    return Gridded(
+        gridded.flux + 0.5 * level * light * (gridded.ivar > 0),
+        gridded.ivar,
+        gridded.offset,
+        gridded.noise_estimated,
+        gridded.unit,
+    )
+
+
+def test_a_galaxy_alone_gains_little_from_a_companion(analyst, search, galaxies):
+    analysis = analyst.analyze(galaxies)
+    gain = search.search(FirstObject.of(analysis)).gain
+    assert gain.shape == (8, 3)
+    assert float(gain.median()) < 60
+
+
+def test_a_supernova_in_a_galaxy_is_told_by_what_it_explains(analyst, search, galaxies):
+    lag = analyst.analyze(galaxies).lag
+    shapes = Supernovae.load().at((lag / REBIN).round().long())
+    light = shapes[:, 0].abs().repeat_interleave(REBIN, 1)
+    before = search.search(FirstObject.of(analyst.analyze(galaxies)))
+    after = search.search(FirstObject.of(analyst.analyze(with_light(galaxies, light))))
+    assert (after.gain[:, SUPERNOVA] > 3 * before.gain[:, SUPERNOVA]).float().mean() > 0.7
+    assert 0.05 < float(after.share[:, SUPERNOVA].median()) < 1.0
+
+
+def test_a_star_in_front_of_a_galaxy_is_found(analyst, search, galaxies):
+    star = eigenspectra.load()["M"]
+    light = (star.amplitudes[0] @ star.window(0, N_COARSE * REBIN)).expand(8, -1)
+    before = search.search(FirstObject.of(analyst.analyze(galaxies)))
+    after = search.search(FirstObject.of(analyst.analyze(with_light(galaxies, light))))
+    assert float((after.gain[:, STAR] / before.gain[:, STAR].clamp_min(1)).median()) > 3
+
+
+def test_the_redshift_of_a_supernova_is_its_galaxys(analyst, search, galaxies):
+    analysis = analyst.analyze(galaxies)
+    found = search.search(FirstObject.of(analysis))
+    assert torch.allclose(found.z[:, SUPERNOVA], z_of(analysis.lag))
+
+
+def test_supernovae_are_zero_where_none_was_observed():
+    shapes = Supernovae.load().at(torch.tensor([0, 3000]))
+    assert shapes.shape[0] == 2 and shapes.shape[2] == N_COARSE
+    assert (shapes[0] != 0).any() and torch.isfinite(shapes).all()
+    assert not shapes[1, :, :100].any()
+
+
+def test_every_kind_has_an_origin_and_a_sentence():
+    assert set(KINDS) == set(ORIGIN)
+    for kind in KINDS:
+        told = reason(kind, 0.3, 4.0, 100, 200, 0.1)
+        assert told.message.endswith(".") and told.kind == kind
