@@ -38,7 +38,7 @@ FREEDOM = 4.0
 """Degrees of freedom of the t distribution of pulls: their tails are longer than a normal one's."""
 MIN_SPECTRA = 30
 MIN_OF_SURVEY = 5
-SHRINK = 4
+SHRINK = 3
 """A survey's own factor counts as n / (n + SHRINK) for n spectra."""
 ZERO_POINTS = {"QSO": {"desi": 3e-4}}
 """Known differences of redshift systems: quasars of DESI and of SDSS differ by 4.5e-4 in the median."""
