@@ -48,7 +48,10 @@ def filtered(mocks: Mocks, name: str) -> torch.Tensor:
         used = np.flatnonzero(ivar > 0)
         filled = np.interp(np.arange(flux.size), used, flux[used])
         if name == "Wiener":
-            out[row] = wiener(filled, 11, float(np.median(1 / ivar[used])))
+            with np.errstate(
+                divide="ignore", invalid="ignore"
+            ):  # a flat stretch has no variance to divide by
+                out[row] = np.nan_to_num(wiener(filled, 11, float(np.median(1 / ivar[used]))))
         else:
             out[row] = savgol_filter(filled, 15, 3)
     return torch.from_numpy(out)

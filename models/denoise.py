@@ -23,8 +23,9 @@ CAUTION = 2.0
 POWER_WINDOW = 8
 """Width over which power is averaged, in the band's own scale."""
 LIMIT_SIGMA = 1e3
-UNSEEN = 0.3
-"""Misfit that hides in the noise, in units of its standard deviation: on mocks errors are right with this."""
+UNSEEN_SIGMA, UNSEEN_FRACTION = 0.08, 0.008
+"""Misfit that hides in the noise, in units of its standard deviation and of the flux: with these, errors of
+mocks are about right from S/N 1 to 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,11 @@ def denoise(flux: torch.Tensor, ivar: torch.Tensor, model: torch.Tensor, error: 
     used = ivar > 0
     sigma = torch.where(used, ivar.clamp_min(1e-30).rsqrt(), 0.0)
     pull = torch.where(used, (flux - model) * ivar.sqrt(), 0.0).clamp(-LIMIT_SIGMA, LIMIT_SIGMA)
-    kept, variance = torch.zeros_like(pull), torch.full_like(pull, UNSEEN**2)
+    kept, variance = torch.zeros_like(pull), torch.full_like(pull, UNSEEN_SIGMA**2)
     for j, band in enumerate(bands(pull)):
         power = box_mean(band.square(), max(2, POWER_WINDOW * 2**j // 2))
         share = (1 - CAUTION * NOISE[j] ** 2 / power.clamp_min(1e-9)).clamp(0, 1)
         kept.addcmul_(share, band)
         variance.add_(share, alpha=NOISE[j] ** 2)
-    return Denoised(model + kept * sigma, torch.sqrt(variance * sigma.square() + error.square()))
+    hidden = (UNSEEN_FRACTION * model).square() * used
+    return Denoised(model + kept * sigma, torch.sqrt(variance * sigma.square() + hidden + error.square()))

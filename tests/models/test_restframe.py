@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from models import unet, weightfile
 from models.classifier import CLASSES
 from models.continuum import Continuum
 from models.encoder import Encoder
@@ -9,6 +10,7 @@ from models.members import binned
 from models.owntemplate import BINS, OwnScan, in_bins
 from models.restframe import COARSE, FINE
 from models.scan import CONTINUUM_TERMS
+from models.shipped import FOLDER
 from models.unet import UNet
 
 
@@ -98,3 +100,15 @@ def test_a_flat_spectrum_gains_nothing_from_a_flat_template():
     evidence, _ = OwnScan("cpu").ask(rest, flux, ivar)
     assert float(continuum.chi2) < 1e-2
     assert torch.allclose(evidence, torch.zeros_like(evidence), atol=1e-2)
+
+
+def test_the_shipped_unet_answers_as_it_was_trained():
+    path = FOLDER / "unet.safetensors"
+    folded = unet.load(path)
+    trained = UNet(folded.widths)
+    trained.load_state_dict(weightfile.tensors_of(path))
+    generator = torch.Generator().manual_seed(5)
+    flux = 1 + 0.1 * torch.randn(2, N_PIXELS, generator=generator)
+    one, other = folded(flux, torch.full_like(flux, 10.0)), trained.eval()(flux, torch.full_like(flux, 10.0))
+    assert torch.allclose(one.flux, other.flux, atol=1e-4)
+    assert torch.allclose(one.subclass, other.subclass, atol=1e-3)
