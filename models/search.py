@@ -15,14 +15,19 @@ from models.continuum import Continuum
 from models.eigenspectra import Basis
 from models.evidence import between_classes, between_redshifts
 from models.exact import Templates
-from models.grid import N_PIXELS, REBIN
+from models.grid import DLOGLAM, N_PIXELS, REBIN
 from models.refine import NOTHING, distinct, parabola
 from models.scan import Scan, lag_of
 
+LIGHT_KM_S = 299792.458
 Z_RANGES = {"GALAXY": (-0.004, 1.69), "QSO": (0.02, 7.0)}
 STAR_TYPES_TRIED = 2
 STAR_RADIUS_COARSE = 5
 """Stars are searched to 20 grid pixels, 1400 km/s: beyond the Galaxy's escape velocity."""
+TYPICAL_VELOCITY = 200.0
+"""km/s. Radial velocities have wide tails: speed v costs VELOCITY_NATS ln(1 + (v / this)^2). Of hard mocks
+of stars, half as many are more than 300 km/s off with it."""
+VELOCITY_NATS = 1.5
 FAR_PIXELS = 100
 """Minima at least this far apart are compared for the robustness (GaSNet-III, arXiv:2412.21130)."""
 RARE_Z = 5.0
@@ -134,6 +139,8 @@ class Stars:
         self._templates = Templates(coarse, -reach // REBIN, STAR_RADIUS_COARSE)
         steps = torch.arange(-STAR_RADIUS_COARSE, STAR_RADIUS_COARSE + 1, device=device)
         self.lags = REBIN * steps.double()
+        velocity = self.lags.float() * DLOGLAM * math.log(10) * LIGHT_KM_S
+        self._rarity = VELOCITY_NATS * torch.log1p((velocity / TYPICAL_VELOCITY).square())
 
     def search(
         self, flux: torch.Tensor, ivar: torch.Tensor, continuum: Continuum, type_probability: torch.Tensor
@@ -153,8 +160,11 @@ class Stars:
             self._templates.gain(flux, ivar, continuum, likeliest.indices[:, i], zero)
             for i in range(STAR_TYPES_TRIED)
         ]
-        peaks = [parabola(gain, gain.argmax(1, keepdim=True)) for gain in gains]
+        likely = [gain - 2 * self._rarity for gain in gains]
+        columns = [curve.argmax(1, keepdim=True) for curve in likely]
+        peaks = [parabola(curve, column) for curve, column in zip(likely, columns, strict=True)]
         height = torch.cat([peak.height for peak in peaks], 1)  # (B, types)
+        height = height + 2 * self._rarity[torch.cat(columns, 1)]  # chi2 alone
         chi2 = continuum.chi2[:, None] - height
         freedom = (ivar > 0).sum(1, keepdim=True).clamp_min(10)
         kappa = (chi2.min(1, keepdim=True).values / freedom).clamp_min(1)
