@@ -2,9 +2,9 @@
 
     python benchmarks/peers.py --data DATA [--members classifier-1,encoder]
 
-delta is |z - label| / (1 + label); "MAD" is the median of |delta - median(delta)| (GaSNet-III); GF(t) the
-fraction with delta < t, whatever the class; "right" the fraction of classes named right. Labels with a warning
-are left out.
+delta is |z - label| / (1 + label); "MAD" is the median of |delta - median(delta)| (GaSNet-III); GF(t) is
+the fraction with delta < t, whatever the class; "right" the fraction of classes named right. Labels with a
+warning are left out.
 """
 
 from __future__ import annotations
