@@ -12,7 +12,7 @@ UNCERTAIN_Z_NATS = 2.0
 """A redshift that leads by less is in doubt: of such answers to hard mocks, two in three are wrong."""
 OVERRULED_NATS = 2.0
 OVERRULED_GAP_NATS = 4.0
-"""Where the networks prefer a redshift that fits worse by this much, and it leads by little, one in three is
+"""Where the networks prefer a redshift that fits worse by this much, and it leads by little, one in two is
 wrong. Where it leads by more, the networks are hardly ever wrong: it is the fit that is."""
 FEW_PIXELS = 500
 """The networks have seen no spectrum with fewer usable pixels."""

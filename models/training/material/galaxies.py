@@ -10,12 +10,20 @@ from astropy.table import Table
 
 from models.grid import DLOGLAM, LOGLAM0
 from models.training.material.family import Array, Family
-from models.training.material.regrid import log_image, pixel_of, resample, unit_mean, unit_median
+from models.training.material.regrid import (
+    log_image,
+    on_whole_pixels,
+    pixel_of,
+    resample,
+    unit_mean,
+    unit_median,
+)
 
 SDSS_GALAXY_ZERO_POINT = -3.3e-5
 """Redshifts fitted with spEigenGal-56436 come out high by this much in z/(1+z), on mocks and labels alike."""
-GASNET3_SHIFT_PIXELS = 1
-"""GaSNet-III's rest-frame grid is off by one pixel (an off-by-one of its linspace)."""
+GASNET3_SHIFT_PIXELS = {"GALAXY": 0.62, "QSO": -0.53}
+"""GaSNet-III's rest-frame grids are off (their linspace has one point too few for its step): measured against
+the other families' eigenspectra, at S/N above 5."""
 
 
 def archetypes(data: Path) -> tuple[Array, int, Array]:
@@ -98,8 +106,8 @@ def gasnet3(
     """
     folder = data / "populations/gasnet3"
     with np.load(folder / f"eigen_{spectype}.npz") as archive:
-        basis = archive["eigenvectors"].astype(np.float32)
-        first = round((float(archive["loglam_rest"][0]) - LOGLAM0) / DLOGLAM) + GASNET3_SHIFT_PIXELS
+        start = (float(archive["loglam_rest"][0]) - LOGLAM0) / DLOGLAM + GASNET3_SHIFT_PIXELS[spectype]
+        basis, first = on_whole_pixels(archive["eigenvectors"], start)
     coefficients, redshifts = [], []
     for name in tables:
         table = Table.read(folder / name, hdu=1, unit_parse_strict="silent")

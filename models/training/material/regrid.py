@@ -71,12 +71,18 @@ def log_image(path: Path, extension: int = 0, shift_pixels: float = 0.0) -> tupl
         flux = np.atleast_2d(np.asarray(hdus[extension].data, np.float32))
         header = hdus[extension].header
     start = (header["COEFF0"] - LOGLAM0) / DLOGLAM
+    flux, first = on_whole_pixels(flux, start + shift_pixels)
+    return flux, first, header
+
+
+def on_whole_pixels(flux: Array, start: float) -> tuple[Array, int]:
+    """Bring spectra (K, L) of the grid's own step, whose element 0 lies at pixel `start`, to whole pixels."""
     first = round(start)
-    moved = start - first + shift_pixels
+    moved = start - first
     if abs(moved) > 1e-3:
         pixels = np.arange(flux.shape[1])
-        flux = np.stack([np.interp(pixels - moved, pixels, row) for row in flux]).astype(np.float32)
-    return flux, first, header
+        flux = np.stack([np.interp(pixels - moved, pixels, row) for row in flux])
+    return flux.astype(np.float32), first
 
 
 def unit_median(flux: Array) -> Array:
