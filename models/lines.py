@@ -20,10 +20,9 @@ WIDTHS = (1.4, 2.2, 3.6)
 GROUPS = {
     "Hbeta": (4940.0, (((4862.68, 1.0),), ((5008.24, 1.0), (4960.30, 1 / 2.98)))),
     "Halpha": (6564.6, (((6564.61, 1.0),), ((6585.27, 1.0), (6549.85, 1 / 3)))),
-    "OII": (3728.5, (((3727.09, 0.5), (3729.88, 0.5)),)),
 }
 """Middle of each window, and its components: vacuum wavelengths in angstrom with relative strengths."""
-NAMES = ("Hbeta", "OIII", "Halpha", "NII", "OII")
+NAMES = ("Hbeta", "OIII", "Halpha", "NII")
 """The components in the order of GROUPS."""
 RIDGE = 1e-4
 """A window half masked may not tell a line from the level."""
@@ -35,8 +34,8 @@ MIN_PIXELS = 40
 class Lines:
     """Equivalent widths of B galaxies, in the order of NAMES."""
 
-    width: torch.Tensor  # (B, 5) rest-frame angstrom, positive in emission
-    error: torch.Tensor  # (B, 5) one standard deviation; infinite where a line is not seen
+    width: torch.Tensor  # (B, 4) rest-frame angstrom, positive in emission
+    error: torch.Tensor  # (B, 4) one standard deviation; infinite where a line is not seen
 
 
 def measure(flux: torch.Tensor, ivar: torch.Tensor, lag: torch.Tensor) -> Lines:

@@ -27,6 +27,8 @@ from models.supernovae import Supernovae
 COMPONENTS = 3
 GALAXY_COMPONENTS = 2
 """Eigenspectra of a companion: more would follow noise, and a galaxy has every redshift to choose from."""
+STAR_COMPANIONS = ("A", "F", "K", "M", "WD")
+"""Types between which the others lie, as far as a companion can be told."""
 GALAXY_RANGE = (-0.004, 1.2)
 OWN_LAG = 60
 """Grid pixels around the first galaxy's redshift where a second one is the first: 4100 km/s."""
@@ -77,7 +79,7 @@ class CompanionSearch:
     """
 
     def __init__(self, bases: dict[str, Basis], supernovae: Supernovae, device: torch.device) -> None:
-        stars = [basis for basis in bases.values() if basis.spectype == "STAR"]
+        stars = [bases[name] for name in STAR_COMPANIONS]
         shapes = [basis.window(0, N_PIXELS)[:COMPONENTS] for basis in stars]
         self._stars = torch.stack([binned(shape) for shape in shapes]).to(device)  # (types, K, n)
         index = torch.tensor(pairs(COMPONENTS), device=device)

@@ -34,7 +34,6 @@ def test_widths_are_those_that_were_painted():
     assert found["NII"] == pytest.approx(12, rel=0.08)
     assert found["Hbeta"] == pytest.approx(12, rel=0.06)
     assert found["OIII"] == pytest.approx(20, rel=0.06)
-    assert abs(found["OII"]) < 5 * float(lines.error[0, NAMES.index("OII")])
 
 
 def test_errors_are_those_of_the_noise():
@@ -51,8 +50,8 @@ def test_a_line_beyond_the_spectrum_is_not_seen_and_says_nothing():
     flux, ivar, _ = galaxy(Halpha=40.0)
     lines = measure(flux, ivar, torch.tensor([math.log10(2.2) / DLOGLAM]))
     assert torch.isinf(lines.error[0, NAMES.index("Halpha")])
-    only_oii = evidence(lines)
-    assert torch.equal(only_oii, torch.zeros_like(only_oii))
+    nothing = evidence(lines)
+    assert torch.equal(nothing, torch.zeros_like(nothing))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def test_a_line_beyond_the_spectrum_is_not_seen_and_says_nothing():
 )
 def test_the_lines_decide_where_the_networks_do_not(widths, kind):
     hbeta, oiii, halpha, nii = widths
-    width = torch.tensor([[hbeta, oiii, halpha, nii, 0.0]])
+    width = torch.tensor([[hbeta, oiii, halpha, nii]])
     believed = torch.zeros(1, len(SUBCLASSES))
     believed[0, FIRST : FIRST + len(GALAXY_TYPES)] = 0.25
     decided = typed(believed, Lines(width, torch.full_like(width, 0.3)))
