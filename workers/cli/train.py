@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from models.training.train import Labelled, Plan
     from workers.labelled import LabelledSpectrum
 
-Step = Literal["all", "pack", "eigenspectra", "supernovae", "mocks", "members", "calibrate", "normal"]
+Step = Literal[
+    "all", "pack", "eigenspectra", "supernovae", "mocks", "members", "calibrate", "errors", "normal"
+]
 NORMAL_SAMPLE = "labelled-1"
 """Name of the spectra that anomalies are judged against: it comes with every result."""
 WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "errors", "normal")
