@@ -16,13 +16,14 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.observation import Observation
 from models.preprocess import Gridded
-from models.training import cards, dataset, errors, exposures, recipes
+from models.training import cards, dataset, exposures, recipes
 from models.training.dataset import Truth
-from models.training.errors import Floats
 from models.training.fit import OutOfTime, Recipe, fit
 from models.training.material import packed
 from models.training.mocks import MockSky
@@ -39,6 +40,7 @@ ERROR_MOCKS = 3072
 """Mocks that the card of error bars compares with."""
 
 Report = Callable[[str], None]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,8 @@ def measure_errors(
     plan: Plan, spectra: Sequence[Observation], spectype: Sequence[str], z: Floats, report: Report
 ) -> None:
     """Measure the error bars of redshifts on labelled spectra and on mocks without faults, and write them."""
+    from models.training import errors
+
     made = packed.load(plan.material)
     sky = MockSky(made.families, made.shapes, made.sky, errors.MOCK_SEED, clean=True)
     mocks = sky.batch(ERROR_MOCKS)
