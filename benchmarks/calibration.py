@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -135,6 +135,33 @@ def samples(pipeline: Pipeline, data: Path | None) -> list[Judged]:
     ]
 
 
+def repeats(pipeline: Pipeline, observations: list[Observation]) -> None:
+    """Print how far two noisier copies of one real spectrum differ, in units of their error bars.
+
+    Each copy has three times the variance added that the spectrum has: of the copies' variance a quarter is
+    common to both and does not show, which is allowed for. What both get wrong alike does not show either.
+    """
+    rng = np.random.default_rng(MOCK_SEED)
+    chosen = [one for one in observations if one.ivar is not None]
+
+    def noisier(one: Observation) -> Observation:
+        assert one.ivar is not None
+        sigma = np.sqrt(3 / np.where(one.ivar > 0, one.ivar, np.inf))
+        flux = one.flux + sigma * rng.standard_normal(one.flux.size)
+        return replace(one, flux=flux.astype(np.float32), ivar=(one.ivar / 4).astype(np.float32))
+
+    first, second = ([noisier(one) for one in chosen] for _ in range(2))
+    pairs = list(zip(pipeline.analyze(first), pipeline.analyze(second), strict=True))
+    print("\n| pairs of noisier copies | pairs | spread |\n| --- | --- | --- |")
+    for name, limit in zip(CLASSES, RIGHT_Z, strict=True):
+        pull = [
+            (a.z - b.z) / np.hypot(a.zerr, b.zerr) / np.sqrt(0.75)
+            for a, b in pairs
+            if a.spectype == b.spectype == name and abs(a.z - b.z) < limit * (1 + a.z)
+        ]
+        print(f"| {name} | {len(pull)} | {spread(np.array(pull)):.2f} |")
+
+
 def reliability(probability: Array, right: NDArray[np.bool_]) -> list[tuple[float, float, float, int]]:
     """Mean probability, share that is right, its binomial error, and number, by bin of probability."""
     rows = []
@@ -231,10 +258,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for the pictures")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = samples(Pipeline.load(threads=1), options.data)
+    pipeline = Pipeline.load(threads=1)
+    found = samples(pipeline, options.data)
     write(options.out / "calibration-reliability.svg", [reliability_panels(found)])
     write(options.out / "calibration-pulls.svg", pull_panels(found))
     tables(found)
+    if options.data is not None:
+        from workers.labelled import labelled
+
+        repeats(pipeline, [one.observation for one in labelled(options.data) if one.trusted])
 
 
 if __name__ == "__main__":
