@@ -144,7 +144,10 @@ def main() -> None:
         rows = np.array([i for i, _ in made])
         verdicts = hosts.verdicts(np.array([flux for _, flux in made]), rows)
         flagged = np.array([verdict.flagged for verdict in verdicts])
-        told = {kind: sum(any(c.kind == kind for c in v.reasons) for v in verdicts) for kind in ORIGIN}
+        told = {
+            kind: sum(v.flagged and any(c.kind == kind for c in v.reasons) for v in verdicts)
+            for kind in ORIGIN
+        }
         best = ", ".join(f"{kind} {n / len(rows):.2f}" for kind, n in told.items() if n > 0.02 * len(rows))
         bright = flagged[snr[rows] > 5].mean()
         print(f"{change.__name__:14s} {len(rows):8d} {flagged.mean():8.3f}  {bright:8.3f}   {best}")

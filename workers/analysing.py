@@ -18,6 +18,7 @@ from workers.deadletters import dead_letter
 from workers.metrics import Metrics
 from workers.outgoing import Outgoing, outgoing_letter, outgoing_results
 from workers.settings import Settings
+from workers.streamreference import StreamReference
 from workers.transport.epoch import Epoch
 from workers.watchdog import Watchdog
 
@@ -36,13 +37,22 @@ class Analysed:
     reasons: dict[str, int]  # dead letters by reason
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One answer, twice."""
+
+    given: Answer  # as the networks gave it: what the cache keeps
+    published: Answer  # its anomaly judged by the stream
+
+
 class Analyst:
     """Answers batches: from the cache what is known, from the networks the rest.
 
     1. Drop a batch of an older epoch: somebody else reads it again.
     2. Look all spectra up in the cache, in one round trip.
     3. Ask the networks for the others; a spectrum that breaks them becomes a dead letter.
-    4. Write the three results of each spectrum, and the dead letters, as messages.
+    4. Judge anomalies by what the stream has shown to be normal, and add to that what was answered now.
+    5. Write the three results of each spectrum, and the dead letters, as messages.
 
     Parameters
     ----------
@@ -57,6 +67,7 @@ class Analyst:
         settings: Settings,
         analysis: Analysis,
         cache: Cache,
+        stream: StreamReference,
         epoch: Epoch,
         watchdog: Watchdog,
         metrics: Metrics,
@@ -66,6 +77,7 @@ class Analyst:
         self._settings = settings
         self._analysis = analysis
         self._cache = cache
+        self._stream = stream
         self._epoch = epoch
         self._watchdog = watchdog
         self._metrics = metrics
@@ -85,9 +97,12 @@ class Analyst:
         # 3. The networks
         with self._metrics.stage_seconds.labels("analyse").time():
             answers = self._answers(readable, cached)
-        # 4. Messages
+        # 4. The stream
+        with self._metrics.stage_seconds.labels("judge").time():
+            judged = self._judged(readable, cached, answers)
+        # 5. Messages
         with self._metrics.stage_seconds.labels("write").time():
-            analysed = self._write(batch, cached, answers)
+            analysed = self._write(batch, cached, judged)
         self._hand_on(analysed)
 
     def _look_up(self, readable: list[Readable]) -> list[Cached]:
@@ -102,13 +117,24 @@ class Analyst:
         self._metrics.batch_limit.set(self._analysis.limit)
         return [known.answer or next(found) for known in cached]
 
-    def _write(self, batch: Batch, cached: list[Cached], answers: list[Answer | Failure]) -> Analysed:
+    def _judged(
+        self, readable: list[Readable], cached: list[Cached], answers: list[Answer | Failure]
+    ) -> list[Judged | Failure]:
+        """Have the stream judge the anomalies; what comes from the cache teaches it nothing new."""
+        rows = list(zip(answers, readable, cached, strict=True))
+        good = [(a, item.spectrum.survey, known) for a, item, known in rows if not isinstance(a, Failure)]
+        judged = iter(self._stream.judge([row[0] for row in good], [row[1] for row in good]))
+        fresh = [row for row in good if row[2].answer is None]
+        self._stream.learn([row[0] for row in fresh], [row[1] for row in fresh])
+        return [a if isinstance(a, Failure) else Judged(a, next(judged)) for a in answers]
+
+    def _write(self, batch: Batch, cached: list[Cached], judged: list[Judged | Failure]) -> Analysed:
         outgoing: list[Outgoing] = []
         known: list[tuple[Subject, Answer]] = []
         fresh: list[tuple[Subject, Answer]] = []
         reasons: Counter[str] = Counter()
         duplicates = 0
-        pending = zip(cached, answers, strict=True)
+        pending = zip(cached, judged, strict=True)
         for item in batch.items:
             if not isinstance(item, Readable):
                 reasons[item.letter.reason] += 1
@@ -121,9 +147,9 @@ class Analyst:
                 outgoing.append(outgoing_letter(letter, self._settings))
                 continue
             subject = Subject.of(item.spectrum)
-            results = messages(subject, answer, self._analysis.pipeline)
+            results = messages(subject, answer.published, self._analysis.pipeline)
             outgoing += outgoing_results(results, self._settings.topics)
-            known.append((subject, answer))
+            known.append((subject, answer.given))
             duplicates += found.duplicate
             if found.answer is None:
                 fresh.append(known[-1])

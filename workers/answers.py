@@ -207,7 +207,7 @@ def _anomaly(answer: Answer, common: dict[str, Any]) -> Anomaly:
                 wavelength_max=reason.wavelength_max,
                 message=reason.message,
             )
-            for reason in answer.anomaly_reasons
+            for reason in (answer.anomaly_reasons if answer.anomaly_flagged else ())
         ),
         reference=answer.anomaly_reference,
         **common,

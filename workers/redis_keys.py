@@ -1,6 +1,6 @@
 """Every Redis key that spectraq writes, and who may read it.
 
-Both expire after `redis.ttl_s`; losing any of them costs time, never an answer.
+All expire after `redis.ttl_s`; losing any of them costs time, or what was learned of a stream, no answer.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ ENTRY_VERSION = 1
 
 _ANSWER = "spectraq:{version}:answer:{ensemble}:{spectrum}:{survey}"
 _LATEST = "spectraq:{version}:latest:{spectrum_id}"
+_STREAM = "spectraq:{version}:stream:{ensemble}"
 
 
 def answer_key(ensemble_digest: str, spectrum_digest: str, survey: str | None) -> str:
@@ -25,3 +26,8 @@ def answer_key(ensemble_digest: str, spectrum_digest: str, survey: str | None) -
 def latest_key(spectrum_id: str) -> str:
     """What was last answered under this id: `spectraq show`, and how duplicates are recognised."""
     return _LATEST.format(version=ENTRY_VERSION, spectrum_id=spectrum_id)
+
+
+def stream_key(ensemble_digest: str) -> str:
+    """What all workers of an ensemble have seen of their stream: the anomalies' thresholds follow it."""
+    return _STREAM.format(version=ENTRY_VERSION, ensemble=ensemble_digest)

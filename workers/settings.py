@@ -104,6 +104,9 @@ class WorkerSettings(_Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="of the networks; auto: a GPU if any")
     threads: int = Field(0, ge=0, description="CPU threads of the networks; 0: one for each core")
     members: tuple[str, ...] = Field((), description="networks to ask, by name; none: the whole ensemble")
+    adapt: bool = Field(
+        True, description="let thresholds of anomalies follow the stream; what is normal is kept in Redis"
+    )
     batch_spectra: int = Field(64, ge=1, description="spectra a batch at most")
     batch_pixels: int = Field(2_000_000, ge=1, description="pixels a batch at most")
     batch_bytes: int = Field(64 << 20, ge=1, description="message bytes a batch at most")

@@ -29,6 +29,7 @@ from workers.publishing import Outcome, Publisher
 from workers.settings import Settings
 from workers.stage import Stage
 from workers.stalls import StallWatch
+from workers.streamreference import StreamReference
 from workers.transport.abandoned import AbandonedTransactions
 from workers.transport.consumer import Consumer, Offsets
 from workers.transport.epoch import Epoch
@@ -122,6 +123,10 @@ class Worker:
         closing.callback(self._watchdog.stop)
         self._cache = Cache(settings.redis, pipeline.digest, pipeline.version, metrics.cache_failures.inc)
         closing.callback(self._cache.close)
+        self._stream = StreamReference(
+            settings.redis, pipeline.digest, settings.worker.adapt, metrics.cache_failures.inc
+        )
+        closing.callback(self._stream.close)
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
         self._stalls = StallWatch(self._consumer, settings.worker, metrics)
@@ -147,6 +152,7 @@ class Worker:
             self._settings,
             Analysis(pipeline, self._settings.worker.batch_spectra, self._metrics.analysis_failures.inc),
             self._cache,
+            self._stream,
             self._epoch,
             self._watchdog,
             self._metrics,

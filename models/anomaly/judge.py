@@ -22,6 +22,8 @@ from models.rows import joined, rows_of
 
 FLAG_RATE = 0.01
 """A spectrum is flagged when fewer normal ones than this are as strange."""
+TOLD_RATE = 0.1
+"""Reasons are told below this already: a stream of cleaner spectra than the reference's may flag them."""
 
 
 class Scorer:
@@ -73,13 +75,14 @@ class Judge:
         )
         verdicts = []
         for i, (by_kind, size, low, high) in enumerate(table):
-            flagged = overall[i] < FLAG_RATE
+            flagged, told_at_all = overall[i] < FLAG_RATE, overall[i] < TOLD_RATE
             # What would have flagged it alone; most unlikely first.
-            causes = sorted((rate, k) for k, rate in enumerate(by_kind) if rate * len(KINDS) < FLAG_RATE)
+            limit = FLAG_RATE if flagged else TOLD_RATE
+            causes = sorted((rate, k) for k, rate in enumerate(by_kind) if rate * len(KINDS) < limit)
             told = tuple(
                 reason(KINDS[k], size[k], _sigma(rate), low[k], high[k], z[i])
                 for rate, k in causes
-                if flagged
+                if told_at_all
             )
             verdicts.append(Verdict(-math.log10(overall[i]), overall[i], flagged, told))
         return verdicts
