@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 
 from models import shipped
 
@@ -72,6 +71,8 @@ def load(folder: Path = shipped.FOLDER) -> dict[str, Basis]:
     models.shipped.MissingWeightsError
         Where the file is not there.
     """
+    from safetensors import safe_open
+
     path = shipped.required(folder, FILE)[0]
     bases = {}
     with safe_open(path, framework="pt") as file:

@@ -25,7 +25,7 @@ def test_only_spectra_without_ivar_are_taken_for_smoothed_ones(spectra):
 
 def test_every_survey_has_noise_to_draw_from(shared_data, spectra):
     found = noise(shared_data, spectra)
-    assert set(found) == {"sdss", "boss", "lamost", "smoothed", "desi"}
+    assert set(found) == {"sdss", "boss", "lamost", "smoothed", "desi", "4most"}
     assert all(observation.ivar is not None for observation in found["desi"])
 
 
