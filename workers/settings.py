@@ -75,7 +75,7 @@ class KafkaSettings(_Section):
 
 
 class RedisSettings(_Section):
-    """The cache. An aid: without it the answers are the same, only slower."""
+    """The cache, and what is normal in the stream. An aid: without it spectra are answered all the same."""
 
     url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"),
