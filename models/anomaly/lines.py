@@ -25,9 +25,16 @@ KNOWN_LINES = (
 """Vacuum wavelengths in angstrom of lines that galaxies, quasars and stars have: no anomaly there."""
 BROAD_LINES = frozenset({1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2799.1, 4862.7, 6564.6})
 HALF_WIDTH_PIXELS = {"star": 10, "narrow": 14, "broad": 45}
-BAD_STRETCHES = ((5565, 5592), (5885, 5900), (6295, 6306), (6361, 6368), (6860, 6960), (7580, 7720))
-"""Angstrom: the brightest sky lines and the atmosphere's A and B bands, seldom subtracted well."""
+BAD_STRETCHES = (
+    (5565, 5592), (5756, 5768), (5885, 5900), (6295, 6306), (6361, 6368), (6860, 6960), (7580, 7720),
+)  # fmt: skip
+"""Angstrom: the brightest sky lines and the atmosphere's A and B bands, seldom subtracted well, and where
+DESI's blue arm ends."""
 EDGE_PIXELS = 8
+SKY_PIXELS = 3
+SKY_DAMPING = 1.5
+"""On the brightest airglow lines a line counts as this much more than once weaker: of the strongest twenty
+"lines" of normal real spectra, fifteen were airglow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,14 @@ def explained(residual: Residual) -> torch.Tensor:
     return marked | (max_pool1d(unused[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)[:, 0] > 0)
 
 
-def sought(residual: Residual) -> tuple[Lines, Lines]:
-    """Find the strongest unexplained emission and absorption line."""
+def sought(residual: Residual, airglow: torch.Tensor) -> tuple[Lines, Lines]:
+    """Find the strongest unexplained emission and absorption line.
+
+    Parameters
+    ----------
+    airglow
+        From `sky.airglow`: a line there must be stronger to be told from what sky subtraction left.
+    """
     free = ~explained(residual)
     kernels = _kernels(residual.flux.device)
     weighted = (residual.narrow * residual.ivar)[:, None]
@@ -68,7 +81,8 @@ def sought(residual: Residual) -> tuple[Lines, Lines]:
     power = (ratio.clamp(-6, 6).square() * counted).flatten(0, 1)
     share = box_mean(counted[:, 0], LOCAL_PIXELS).clamp_min(0.05).repeat_interleave(len(WIDTHS), 0)
     scatter = (box_mean(power, LOCAL_PIXELS) / share).sqrt().view_as(ratio).clamp_min(1.0)
-    relative = torch.where(free[:, None], ratio / scatter, 0.0)
+    near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
+    relative = torch.where(free[:, None], ratio / scatter / (1 + SKY_DAMPING * near), 0.0)
     return _strongest(relative), _strongest(-relative)
 
 

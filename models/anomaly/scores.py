@@ -47,7 +47,7 @@ def score(residual: Residual, companions: Companions, airglow: torch.Tensor) -> 
     first = used.argmax(1)
     last = used.shape[1] - 1 - used.flip(1).argmax(1)
     chi2 = misfit(residual)
-    emission, absorption = sought(residual)
+    emission, absorption = sought(residual, airglow)
     wide, wide_fraction, wide_pixel = broad(residual)
     jump, jump_fraction, jump_pixel = step(residual)
     sky = sky_residual(residual, airglow)
