@@ -124,7 +124,7 @@ class Analyst:
         best = Fit.empty(n, max(t.flux.shape[1] for t in self._templates), self.device)
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
-            self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, best)
+            self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, at_limit, best)
         self._type_galaxies(gridded, decision, lag)
         return Analysis(
             gridded, prepared, opinion, latent, found, decision, lag, sigma, at_limit, kappa, best
@@ -186,15 +186,17 @@ class Analyst:
         rows: torch.Tensor,
         lag: torch.Tensor,
         sigma: torch.Tensor,
+        at_limit: torch.Tensor,
         best: Fit,
     ) -> None:
-        """Refine the redshifts of rows of one class and fit them; writes to lag, sigma and best."""
+        """Refine the redshifts of rows of one class and fit them; writes to lag, sigma, at_limit and best."""
         templates = self._templates[c]
         for part, filled in in_blocks(rows, self.block):
             flux, ivar, which, at = prepared.flux[filled], prepared.ivar[filled], basis[filled], lag[filled]
             if c != QSO:  # broad lines gain nothing from single pixels: the coarse parabola is better
-                at, width = self._refined(self._leading[c], flux, ivar, which, at)
+                at, width, end = self._refined(self._leading[c], flux, ivar, which, at)
                 lag[part], sigma[part] = at[: len(part)], width[: len(part)]
+                at_limit[part] |= end[: len(part)]
             own = None
             if latent is not None and self.ensemble.encoder is not None:
                 # What the encoder expects of this very spectrum follows it further than any few eigenspectra.
@@ -204,13 +206,15 @@ class Analyst:
     @staticmethod
     def _refined(
         templates: Templates, flux: torch.Tensor, ivar: torch.Tensor, which: torch.Tensor, lag: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Lag and its error by exact gains at single pixels."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Lag and its error by exact gains at single pixels, and whether these have no peak within."""
         continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
         centre = lag.round().long()
         gain = templates.gain(flux, ivar, continuum, which, centre)
-        peak = quartic(gain, gain.argmax(1, keepdim=True))
+        top = gain.argmax(1, keepdim=True)
+        peak = quartic(gain, top)
+        at_end = (top[:, 0] == 0) | (top[:, 0] == gain.shape[1] - 1)
         freedom = (ivar > 0).sum(1).clamp_min(10)
         kappa = ((continuum.chi2 - peak.height[:, 0]) / freedom).clamp_min(1)
         refined = centre - templates.radius + peak.index[:, 0]
-        return refined, sigma_lnz(peak.curvature[:, 0], kappa, 1)
+        return refined, sigma_lnz(peak.curvature[:, 0], kappa, 1), at_end

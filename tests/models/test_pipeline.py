@@ -236,3 +236,18 @@ def test_the_pipeline_says_who_it_is(pipeline: Pipeline) -> None:
     assert len(pipeline.digest) == 64 and int(pipeline.digest, 16)
     assert pipeline.version and len(pipeline.members) >= 3
     assert len(set(pipeline.members)) == len(pipeline.members)
+
+
+def test_a_redshift_without_a_minimum_is_said_to_be_at_its_limit(pipeline: Pipeline) -> None:
+    wavelength = np.linspace(4000.0, 9000.0, 2500)
+    rng = np.random.default_rng(2)
+    featureless = [
+        Observation(
+            wavelength,
+            ((wavelength / 5000) ** -3 + rng.normal(0, 0.05, 2500)).astype(np.float32),
+            np.full(2500, 400.0, np.float32),
+        )
+        for _ in range(2)
+    ]
+    for answer in pipeline.analyze(featureless):
+        assert "z_fit_limit" in answer.warnings, answer.z
