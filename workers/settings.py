@@ -103,6 +103,7 @@ class WorkerSettings(_Section):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="of the networks; auto: a GPU if any")
     threads: int = Field(0, ge=0, description="CPU threads of the networks; 0: one for each core")
+    weights: Path | None = Field(None, description="folder of other weights, as `spectraq train` writes them")
     members: tuple[str, ...] = Field((), description="networks to ask, by name; none: the whole ensemble")
     adapt: bool = Field(
         True, description="let thresholds of anomalies follow the stream; what is normal is kept in Redis"

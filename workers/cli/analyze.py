@@ -45,6 +45,9 @@ def analyze(
         str | None,
         typer.Option(help="Networks to ask, with commas between: classifier-1,encoder. All otherwise."),
     ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of other weights, as `spectraq train` writes them.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
 ) -> None:
     """Classify spectra in files, measure their redshifts and flag the odd ones.
@@ -60,7 +63,13 @@ def analyze(
         _check_output(output)
     items = spectra(files, format, air, wavelength_unit)
     asked = members.split(",") if members else None
-    options = {"batch_spectra": batch, "device": device, "threads": threads, "members": asked}
+    options = {
+        "batch_spectra": batch,
+        "device": device,
+        "threads": threads,
+        "members": asked,
+        "weights": weights,
+    }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     settings = load_settings(config, worker=given)
     log.configure(settings.log)
@@ -154,7 +163,10 @@ def _analysis(worker: WorkerSettings) -> Analysis:
 
     try:
         pipeline = Pipeline.load(
-            device=device(worker.device), threads=worker.threads, members=worker.members or None
+            worker.weights,
+            device=device(worker.device),
+            threads=worker.threads,
+            members=worker.members or None,
         )
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error

@@ -77,7 +77,10 @@ def _pipeline(settings: Settings) -> Pipeline:
     try:
         worker = settings.worker
         return Pipeline.load(
-            device=device(worker.device), threads=worker.threads, members=worker.members or None
+            worker.weights,
+            device=device(worker.device),
+            threads=worker.threads,
+            members=worker.members or None,
         )
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error
