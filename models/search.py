@@ -17,10 +17,10 @@ from models.evidence import between_classes, between_redshifts
 from models.exact import Templates
 from models.grid import DLOGLAM, N_PIXELS, REBIN
 from models.refine import NOTHING, distinct, parabola
+from models.restframe import Z_RANGES
 from models.scan import Scan, lag_of
 
 LIGHT_KM_S = 299792.458
-Z_RANGES = {"GALAXY": (-0.004, 1.69), "QSO": (0.02, 7.0)}
 STAR_TYPES_TRIED = 2
 STAR_RADIUS_COARSE = 5
 """Stars are searched to 20 grid pixels, 1400 km/s: beyond the Galaxy's escape velocity."""

@@ -9,8 +9,8 @@ from models.eigenspectra import Basis
 from models.exact import Templates
 from models.grid import N_COARSE, N_PIXELS, REBIN, coarse
 from models.refine import parabola, z_of
+from models.restframe import Z_RANGES
 from models.scan import CONTINUUM_TERMS, Scan, fft_length, lag_of
-from models.search import Z_RANGES
 
 CPU = torch.device("cpu")
 
@@ -70,7 +70,8 @@ def test_what_is_masked_weighs_nothing(bases: dict[str, Basis]) -> None:
 
 
 def test_every_lag_is_covered_by_the_eigenspectra(bases: dict[str, Basis]) -> None:
-    for name, (low, high) in Z_RANGES.items():
+    for name in ("GALAXY", "QSO"):
+        low, high = Z_RANGES[name]
         scan, basis = Scan(bases[name], (low, high), CPU), bases[name]
         assert z_of(scan.lags[0]) <= low and z_of(scan.lags[-1]) >= high
         assert -int(scan.lags[-1]) >= basis.first - 2 * REBIN
