@@ -15,7 +15,7 @@ from typing import Any, cast
 import structlog
 from redis.exceptions import RedisError
 
-from models.anomaly.adapt import BULK_RATE, LEAST_SPECTRA, Cell, cell_name
+from models.anomaly.adapt import BULK_RATE, LEAST_SPECTRA, Cell, cell_names
 from models.anomaly.judge import FLAG_RATE
 from models.answer import Answer
 from workers.breaker import Breaker
@@ -70,19 +70,17 @@ class StreamReference:
 
         An answer of a cell that has not seen enough comes back as it is.
         """
-        names = [_cell(answer, survey) for answer, survey in zip(answers, surveys, strict=True)]
-        cells = self._read(sorted(set(names)))
-        return [
-            _judged(answer, name, cells.get(name, Cell()))
-            for answer, name in zip(answers, names, strict=True)
-        ]
+        names = [_cells(answer, survey) for answer, survey in zip(answers, surveys, strict=True)]
+        cells = self._read(sorted({name for several in names for name in several}))
+        return [_judged(answer, several, cells) for answer, several in zip(answers, names, strict=True)]
 
     def learn(self, answers: Sequence[Answer], surveys: Sequence[str | None]) -> None:
         """Add answers, as the networks gave them, to what the stream has shown."""
         depths: dict[str, list[float]] = defaultdict(list)
         for answer, survey in zip(answers, surveys, strict=True):
             if answer.anomaly_false_positive_rate > BULK_RATE:
-                depths[_cell(answer, survey)].append(-math.log(answer.anomaly_false_positive_rate))
+                for name in _cells(answer, survey):
+                    depths[name].append(-math.log(answer.anomaly_false_positive_rate))
         if not depths:
             return
 
@@ -127,8 +125,8 @@ class StreamReference:
         return found
 
 
-def _cell(answer: Answer, survey: str | None) -> str:
-    return cell_name(survey, answer.spectype, answer.snr)
+def _cells(answer: Answer, survey: str | None) -> tuple[str, str, str]:
+    return cell_names(survey, answer.spectype, answer.snr)
 
 
 def _parsed(n: bytes | None, depth: bytes | None) -> Cell | None:
@@ -140,9 +138,12 @@ def _parsed(n: bytes | None, depth: bytes | None) -> Cell | None:
     return cell if cell.valid else None
 
 
-def _judged(answer: Answer, name: str, cell: Cell) -> Answer:
-    if cell.n < LEAST_SPECTRA:
+def _judged(answer: Answer, names: Sequence[str], cells: dict[str, Cell]) -> Answer:
+    """Judge by the narrowest cell that has seen enough; by the answer's own reference where none has."""
+    known = [(name, cells[name]) for name in names if name in cells and cells[name].n >= LEAST_SPECTRA]
+    if not known:
         return answer
+    name, cell = known[0]
     rate = cell.rate(answer.anomaly_false_positive_rate)
     return replace(
         answer,

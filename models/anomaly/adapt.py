@@ -68,8 +68,12 @@ def expected_depth(k: float) -> float:
     return 1 / k - reach * left / (1 - left)
 
 
-def cell_name(survey: str | None, spectype: str, snr: float) -> str:
-    """Name the cell of a spectrum: survey, class and range of S/N."""
+def cell_names(survey: str | None, spectype: str, snr: float) -> tuple[str, str, str]:
+    """Name the cells of a spectrum, the narrowest first: survey, class and S/N; survey and class; survey.
+
+    The narrowest that has seen enough judges: a survey is adapted to before each class and S/N of it can be.
+    """
     edges = ("0", *(f"{edge:g}" for edge in SNR_EDGES), "")
     index = sum(snr >= edge for edge in SNR_EDGES)
-    return f"{(survey or 'unknown').lower()} {spectype} S/N {edges[index]}-{edges[index + 1]}"
+    name = (survey or "unknown").lower()
+    return f"{name} {spectype} S/N {edges[index]}-{edges[index + 1]}", f"{name} {spectype}", name

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from models.anomaly.adapt import BULK_RATE, LEAST_SPECTRA, Cell, cell_name, expected_depth
+from models.anomaly.adapt import BULK_RATE, LEAST_SPECTRA, Cell, cell_names, expected_depth
 from models.anomaly.judge import FLAG_RATE
 
 
@@ -57,7 +57,7 @@ def test_the_mean_depth_is_that_of_a_truncated_law():
     assert expected_depth(1.4) == pytest.approx(-np.log(rates[rates > BULK_RATE]).mean(), rel=5e-3)
 
 
-def test_cells_are_named_by_survey_class_and_snr():
-    assert cell_name("LAMOST", "STAR", 12.0) == "lamost STAR S/N 10-30"
-    assert cell_name(None, "QSO", 1.0) == "unknown QSO S/N 0-3"
-    assert cell_name("desi", "GALAXY", 99.0) == "desi GALAXY S/N 30-"
+def test_cells_are_named_from_the_narrowest_to_the_survey():
+    assert cell_names("LAMOST", "STAR", 12.0) == ("lamost STAR S/N 10-30", "lamost STAR", "lamost")
+    assert cell_names(None, "QSO", 1.0)[0] == "unknown QSO S/N 0-3"
+    assert cell_names("desi", "GALAXY", 99.0)[0] == "desi GALAXY S/N 30-"

@@ -55,6 +55,21 @@ def test_a_stream_unlike_the_reference_is_flagged_at_the_nominal_rate(reference)
     assert judged[0].anomaly_reference.endswith("of desi GALAXY S/N 3-10")
 
 
+def test_a_mixed_survey_is_adapted_to_after_five_hundred_spectra(reference):
+    kinds = [(spectype, snr) for spectype in ("STAR", "GALAXY", "QSO") for snr in (1.0, 5.0, 20.0, 50.0)]
+
+    def mixed(n, seed):
+        return [
+            replace(answer, spectype=kinds[i % 12][0], snr=kinds[i % 12][1])
+            for i, answer in enumerate(answers(stream_rates(0.7, n, seed)))
+        ]
+
+    reference.learn(mixed(500, 1), ["desi"] * 500)
+    judged = reference.judge(mixed(4000, 2), ["desi"] * 4000)
+    assert 0.005 <= np.mean([answer.anomaly_flagged for answer in judged]) <= 0.02
+    assert judged[0].anomaly_reference.endswith(" of desi")
+
+
 def test_another_survey_is_judged_by_the_shipped_reference(reference):
     reference.learn(answers(stream_rates(0.7, 1000)), ["desi"] * 1000)
     fresh = answers([0.004, 0.5])
