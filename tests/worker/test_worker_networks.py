@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from conftest import Feed
+from feed import Feed
 from foreign import KINDS
 
 from models.pipeline import Pipeline

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Feed, numbered
 from faults import MODES, account, ended, events, joined, wait_for
+from feed import Feed, numbered
 from plumbing import Plumbing
 
 from workers.health import Health

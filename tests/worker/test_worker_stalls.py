@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import Feed, numbered
+from feed import Feed, numbered
 
 from workers.local.stack import LocalStack
 from workers.metrics import Metrics

@@ -9,8 +9,8 @@ import json
 from collections import Counter
 
 import numpy as np
-from conftest import WAVELENGTH, Feed, numbered
 from faults import MODES
+from feed import WAVELENGTH, Feed, numbered
 from foreign import KINDS
 from kafka import KafkaProducer
 from plumbing import Plumbing, answer_of, spectrum_flux

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import Feed, numbered
+from feed import Feed, numbered
 from kafka import KafkaProducer, TopicPartition
 from kafka.structs import ConsumerGroupMetadata
 
