@@ -9,11 +9,15 @@ from statistics import NormalDist
 import torch
 
 from models.analysis import Analysis, in_blocks
-from models.anomaly.companion import CompanionSearch, FirstObject
+from models.anomaly.companion import CompanionSearch
+from models.anomaly.jump import sharpest
+from models.anomaly.leftover import FirstObject, Leftover
+from models.anomaly.networks import Unfamiliar
 from models.anomaly.reasons import reason
-from models.anomaly.reference import Reference, together
+from models.anomaly.reference import Reference
 from models.anomaly.residual import Residual
 from models.anomaly.scores import KINDS, Scores, score
+from models.anomaly.shares import SHARE, together
 from models.anomaly.sky import airglow
 from models.anomaly.verdict import Verdict
 from models.eigenspectra import Basis
@@ -41,11 +45,17 @@ class Scorer:
 
     def score(self, analysis: Analysis, block: int) -> Scores:
         """Score a batch, `block` rows at a time."""
-        residual, known = Residual.of(analysis), FirstObject.of(analysis)
+        residual, known, unfamiliar = Residual.of(analysis), FirstObject.of(analysis), Unfamiliar.of(analysis)
         done = []
         for part, filled in in_blocks(torch.arange(len(residual.lag), device=residual.lag.device), block):
-            companions = self._companions.search(rows_of(known, filled))
-            scores = score(rows_of(residual, filled), companions, self._airglow)
+            left = Leftover.of(rows_of(known, filled))
+            scores = score(
+                rows_of(residual, filled),
+                self._companions.search(left),
+                sharpest(left),
+                rows_of(unfamiliar, filled),
+                self._airglow,
+            )
             done.append(rows_of(scores, slice(len(part))))
         return joined(done)
 
@@ -66,7 +76,7 @@ class Judge:
 
     def judge(self, analysis: Analysis, block: int) -> list[Verdict]:
         """Judge a batch, `block` rows at a time."""
-        scores = self._scorer.score(analysis, block)
+        scores = self._normal.measured(self._scorer.score(analysis, block))
         rates = self._normal.rates(scores)
         overall = together(rates).tolist()
         z = z_of(analysis.lag).tolist()
@@ -78,7 +88,8 @@ class Judge:
             flagged, told_at_all = overall[i] < FLAG_RATE, overall[i] < TOLD_RATE
             # What would have flagged it alone; most unlikely first.
             limit = FLAG_RATE if flagged else TOLD_RATE
-            causes = sorted((rate, k) for k, rate in enumerate(by_kind) if rate * len(KINDS) < limit)
+            alone = [rate / SHARE[kind] for kind, rate in zip(KINDS, by_kind, strict=True)]
+            causes = sorted((by_kind[k], k) for k, rate in enumerate(alone) if rate < limit)
             told = tuple(
                 reason(KINDS[k], size[k], _sigma(rate), low[k], high[k], z[i])
                 for rate, k in causes

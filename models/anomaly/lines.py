@@ -14,7 +14,7 @@ from models.preprocess import box_mean
 WIDTHS = (1.3, 2.5, 5.0)
 """Standard deviations in pixels of the lines that are sought: 90 to 345 km/s."""
 REACH = 12
-LOCAL_PIXELS = 200
+LOCAL_PIXELS = 400
 """Half width of the box that the filter's own scatter is measured over: a noisy stretch is not all lines."""
 KNOWN_LINES = (
     1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2326.0, 2799.1, 3426.8, 3728.5, 3869.9, 3890.2, 3934.8, 3969.6,
@@ -24,7 +24,7 @@ KNOWN_LINES = (
 )  # fmt: skip
 """Vacuum wavelengths in angstrom of lines that galaxies, quasars and stars have: no anomaly there."""
 BROAD_LINES = frozenset({1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2799.1, 4862.7, 6564.6})
-HALF_WIDTH_PIXELS = {"star": 10, "narrow": 14, "broad": 45}
+HALF_WIDTH_PIXELS = {"star": 7, "narrow": 10, "broad": 45}
 BAD_STRETCHES = (
     (5565, 5592), (5756, 5768), (5885, 5900), (6295, 6306), (6361, 6368), (6860, 6960), (7580, 7720),
 )  # fmt: skip

@@ -16,7 +16,10 @@ ORIGIN = {
     "sky_residual": INSTRUMENT,
     "second_star": SKY,
     "second_galaxy": SKY,
+    "second_quasar": SKY,
     "supernova": SKY,
+    "ensemble_disagreement": SKY,
+    "latent_distance": SKY,
 }
 
 
@@ -53,8 +56,14 @@ def reason(kind: str, size: float, sigma: float, low: int, high: int, z: float) 
         f"they stand out by {abs(size):.1f} sigma.",
         "second_star": f"A star in the same spectrum would explain {abs(size):.0%} of its light.",
         "second_galaxy": f"A second galaxy, at z = {size:.4f}, would explain what the fit leaves.",
+        "second_quasar": f"A quasar in the same spectrum, at z = {size:.4f}, "
+        "would explain what the fit leaves.",
         "supernova": f"A supernova at the galaxy's redshift of {z:.4f} would explain {abs(size):.0%} "
         "of its light.",
+        "ensemble_disagreement": "The networks disagree about its class: "
+        f"their probabilities scatter by {size:.2f}.",
+        "latent_distance": f"The encoder has seen none like it: {size:.1f} sigma from normal spectra "
+        "of this class.",
     }
     return Reason(
         kind=kind,

@@ -7,7 +7,9 @@ measured on and for others only as far as they are like them.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,9 @@ LEVELS = (0.0, 0.1, 0.25, 0.5, 0.7, 0.85)
 """Beyond the last, too few normal spectra are left for quantiles: the exponential takes over."""
 LEAST_RATE = 1e-6
 """No sample of a few hundred says more of a tail than this."""
+TENSORS = ("parabola", "snr_range", "quantile", "tail", "centre", "precision")
+LATENT = KINDS.index("latent_distance")
+LEAST_DISTANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Reference:
         Of score minus parabola at LEVELS, shape (classes, kinds, levels).
     tail
         e-folding length beyond the last quantile, shape (classes, kinds).
+    centre, precision
+        Of the latent vectors, shape (classes, n) and (classes, n, n).
     """
 
     name: str
@@ -47,6 +54,8 @@ class Reference:
     snr_range: torch.Tensor
     quantile: torch.Tensor
     tail: torch.Tensor
+    centre: torch.Tensor
+    precision: torch.Tensor
 
     @classmethod
     def load(cls, folder: Path, device: torch.device | str = "cpu") -> Reference:
@@ -60,11 +69,28 @@ class Reference:
         stored = json.loads(shipped.required(folder, FILE)[0].read_text())
         if tuple(stored["kinds"]) != KINDS or tuple(stored["classes"]) != CLASSES:
             raise ValueError(f"{folder / FILE}: made for other scores; make it again with `spectraq train`")
-        names = ("parabola", "snr_range", "quantile", "tail")
-        return cls(stored["name"], *(torch.tensor(stored[name], device=device) for name in names))
+        return cls(stored["name"], *(torch.tensor(stored[name], device=device) for name in TENSORS))
+
+    def measured(self, scores: Scores) -> Scores:
+        """Fill in the latent distance: log of Mahalanobis' distance squared from its class's centre."""
+        off = (scores.latent - self.centre[scores.spectype]).double()
+        # Term by term: a library's product of small matrices rounds by where they lie in memory.
+        turned = (self.precision[scores.spectype].double() * off[:, None]).sum(2)
+        distance = (turned * off).sum(1).clamp_min(LEAST_DISTANCE).float()
+        known = (scores.latent != 0).any(1)
+        value, size = scores.value.clone(), scores.size.clone()
+        value[:, LATENT] = torch.where(known, distance.log(), math.log(LEAST_DISTANCE))
+        size[:, LATENT] = torch.where(known, distance.sqrt(), 0.0)
+        return dataclasses.replace(scores, value=value, size=size)
 
     def rates(self, scores: Scores) -> torch.Tensor:
-        """How often normal spectra of the same class and S/N score as high, shape (B, kinds)."""
+        """How often normal spectra of the same class and S/N score as high, shape (B, kinds).
+
+        Parameters
+        ----------
+        scores
+            As `measured`.
+        """
         c = scores.spectype
         x = scores.log_snr.maximum(self.snr_range[c, 0]).minimum(self.snr_range[c, 1])[:, None]
         fit = self.parabola[c]
@@ -83,8 +109,7 @@ class Reference:
 
     def save(self, folder: Path, about: dict[str, object]) -> None:
         """Write the reference with what its card should say."""
-        names = ("parabola", "snr_range", "quantile", "tail")
-        numbers = {name: _rounded(getattr(self, name).tolist()) for name in names}
+        numbers = {name: _rounded(getattr(self, name).tolist()) for name in TENSORS}
         stored = {"name": self.name, "kinds": KINDS, "classes": CLASSES, "levels": LEVELS, **about, **numbers}
         (folder / FILE).write_text(json.dumps(stored) + "\n")
 
@@ -93,9 +118,3 @@ def _rounded(values: list[object] | float) -> object:
     if isinstance(values, list):
         return [_rounded(value) for value in values]  # type: ignore[arg-type]
     return round(values, 5)
-
-
-def together(rates: torch.Tensor) -> torch.Tensor:
-    """Rate at which the smallest of independent rates is as small, by chance; (B, kinds) to (B,)."""
-    kinds = rates.shape[1]
-    return -torch.expm1(kinds * torch.log1p(-rates.min(1).values.clamp_max(1 - 1e-6)))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from models.anomaly.companion import Companions
+from models.anomaly.jump import Jump
 from models.anomaly.lines import sought
+from models.anomaly.networks import Unfamiliar
 from models.anomaly.residual import Residual
-from models.anomaly.shape import BLOCK_PIXELS, STEP_PIXELS, broad, misfit, step
+from models.anomaly.shape import BLOCK_PIXELS, broad, misfit
 from models.anomaly.sky import sky_residual
 
 KINDS = (
@@ -21,27 +23,35 @@ KINDS = (
     "sky_residual",
     "second_star",
     "second_galaxy",
+    "second_quasar",
     "supernova",
+    "ensemble_disagreement",
+    "latent_distance",
 )
-"""In the order of the table's columns."""
+"""In the order of the table's columns. The last is measured by the reference, which knows what is near."""
+STEP_MARGIN_PIXELS = 12
+"""A step is shown this far on either side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Scores of B spectra; the larger, the stranger."""
 
-    value: torch.Tensor  # (B, kinds)
+    value: torch.Tensor  # (B, kinds), of the last kind zero until the reference has measured it
     size: (
         torch.Tensor
     )  # (B, kinds) what a reader wants to know: chi2 a pixel, sigma, a fraction of the flux, or a redshift
     low: torch.Tensor  # (B, kinds) first pixel concerned
     high: torch.Tensor  # (B, kinds) last pixel concerned
     spectype: torch.Tensor  # (B,)
+    latent: torch.Tensor  # (B, n) where the encoder puts it, zeros where there is none
     log_snr: torch.Tensor  # (B,)
     noise_estimated: torch.Tensor  # (B,)
 
 
-def score(residual: Residual, companions: Companions, airglow: torch.Tensor) -> Scores:
+def score(
+    residual: Residual, companions: Companions, jump: Jump, unfamiliar: Unfamiliar, airglow: torch.Tensor
+) -> Scores:
     """Score a batch."""
     used = (residual.ivar > 0).int()
     first = used.argmax(1)
@@ -49,27 +59,27 @@ def score(residual: Residual, companions: Companions, airglow: torch.Tensor) -> 
     chi2 = misfit(residual)
     emission, absorption = sought(residual, airglow)
     wide, wide_fraction, wide_pixel = broad(residual)
-    jump, jump_fraction, jump_pixel = step(residual)
     sky = sky_residual(residual, airglow)
-    value = [chi2, emission.strength, absorption.strength, wide, jump, sky.abs()]
-    size = [chi2.exp(), emission.strength, absorption.strength, wide_fraction, jump_fraction, sky]
-    value += list(companions.gain.log1p().unbind(1))
-    size += [companions.share[:, 0], companions.z[:, 1].float(), companions.share[:, 2]]
+    nothing = torch.zeros_like(chi2)
+    value = [chi2, emission.strength, absorption.strength, wide, jump.strength.sqrt(), sky.abs()]
+    value += [*companions.gain.sqrt().unbind(1), unfamiliar.disagreement.clamp_min(1e-4).log(), nothing]
+    size = [chi2.exp(), emission.strength, absorption.strength, wide_fraction, jump.fraction, sky]
+    star, galaxy, quasar, supernova = range(companions.z.shape[1])
+    size += [companions.share[:, star], companions.z[:, galaxy].float(), companions.z[:, quasar].float()]
+    size += [companions.share[:, supernova], unfamiliar.disagreement, nothing]
     reach = [(3 * line.width).long() for line in (emission, absorption)]
-    near = STEP_PIXELS // 8
-    low = [emission.pixel - reach[0], absorption.pixel - reach[1], wide_pixel, jump_pixel - near]
-    high = [
-        emission.pixel + reach[0],
-        absorption.pixel + reach[1],
-        wide_pixel + BLOCK_PIXELS,
-        jump_pixel + near,
-    ]
+    low = [emission.pixel - reach[0], absorption.pixel - reach[1], wide_pixel]
+    high = [emission.pixel + reach[0], absorption.pixel + reach[1], wide_pixel + BLOCK_PIXELS]
+    low.append(jump.pixel - STEP_MARGIN_PIXELS)
+    high.append(jump.pixel + STEP_MARGIN_PIXELS)
+    rest = len(KINDS) - 1 - len(low)
     return Scores(
         value=torch.stack(value, 1),
         size=torch.stack(size, 1),
-        low=torch.stack([first, *low, *[first] * 4], 1),
-        high=torch.stack([last, *high, *[last] * 4], 1),
+        low=torch.stack([first, *low, *[first] * rest], 1),
+        high=torch.stack([last, *high, *[last] * rest], 1),
         spectype=residual.spectype,
+        latent=unfamiliar.latent,
         log_snr=residual.snr.clamp_min(0.1).log10(),
         noise_estimated=residual.noise_estimated,
     )

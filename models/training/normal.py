@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from models import eigenspectra
 from models.analysis import Analyst
 from models.anomaly.companion import CompanionSearch
 from models.anomaly.judge import FLAG_RATE, Scorer
-from models.anomaly.reference import LEVELS, Reference, together
+from models.anomaly.reference import LEVELS, Reference
 from models.anomaly.scores import KINDS, Scores
+from models.anomaly.shares import together
 from models.classifier import CLASSES
 from models.ensemble import Ensemble
 from models.grid import DLOGLAM
@@ -25,6 +27,9 @@ from models.rows import rows_of
 
 MIN_SPECTRA = 40
 """Of a class: fewer give no tail."""
+SHRINKAGE = 0.2
+LEAST_LATENT_VARIANCE = 0.05
+"""Of the covariance to its diagonal, and what is added there: a class has a hundred spectra for 16 shares."""
 ROUNDS = 20
 TAIL_WIDENING = 1.3
 """A hundred spectra a class make tails too short: of those left out 2.8 % are flagged instead of 1 %, and
@@ -73,7 +78,7 @@ def make(
 
 def flagged(reference: Reference, scores: Scores) -> float:
     """Fraction of spectra that a reference makes anomalies."""
-    return float((together(reference.rates(scores)) < FLAG_RATE).float().mean())
+    return float((together(reference.rates(reference.measured(scores))) < FLAG_RATE).float().mean())
 
 
 def cross_validated(name: str, normal: Scores) -> float:
@@ -103,6 +108,8 @@ def learn(name: str, normal: Scores) -> Reference:
     ValueError
         Where a class has too few.
     """
+    centre, precision = _familiar(normal, torch.ones(len(normal.spectype), dtype=torch.bool))
+    normal = _measured_apart(normal)
     shape = (len(CLASSES), len(KINDS))
     parabola, quantile = torch.zeros(*shape, 3), torch.zeros(*shape, len(LEVELS))
     tail, snr_range = torch.zeros(shape), torch.zeros(len(CLASSES), 2)
@@ -121,7 +128,32 @@ def learn(name: str, normal: Scores) -> Reference:
             quantile[c, k] = torch.quantile(excess, torch.tensor(LEVELS))
             over = excess[excess > quantile[c, k, -1]] - quantile[c, k, -1]
             tail[c, k] = TAIL_WIDENING * over.mean().clamp_min(1e-3)
-    return Reference(name, parabola, snr_range, quantile, tail)
+    return Reference(name, parabola, snr_range, quantile, tail, centre, precision)
+
+
+def _familiar(normal: Scores, taught: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Centre and precision of each class's latent vectors, from the spectra that are `taught`."""
+    n = normal.latent.shape[1]
+    centre, precision = torch.zeros(len(CLASSES), n), torch.zeros(len(CLASSES), n, n)
+    for c in range(len(CLASSES)):
+        latent = normal.latent[taught & (normal.spectype == c)].double()
+        off = latent - latent.mean(0)
+        covariance = off.T @ off / max(len(latent), 1)
+        spread = torch.diag(covariance.diagonal() + LEAST_LATENT_VARIANCE)
+        centre[c] = latent.mean(0)
+        precision[c] = torch.linalg.inv((1 - SHRINKAGE) * covariance + SHRINKAGE * spread)
+    return centre, precision
+
+
+def _measured_apart(normal: Scores) -> Scores:
+    """Latent distances of each half from the other's centre: from their own they would be too small."""
+    value = normal.value.clone()
+    odd = torch.arange(len(value)) % 2 == 1
+    for half in (odd, ~odd):
+        none = torch.zeros(0)
+        apart = Reference("", none, none, none, none, *_familiar(normal, ~half))
+        value[half] = apart.measured(rows_of(normal, half)).value
+    return replace(normal, value=value)
 
 
 def _powers(x: torch.Tensor) -> torch.Tensor:

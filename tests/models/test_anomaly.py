@@ -1,14 +1,19 @@
 """What the fit can't explain is found, placed, and told in a sentence; what is normal is left alone."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from models import shipped
+from models.anomaly.networks import Unfamiliar
 from models.anomaly.reasons import reason
-from models.anomaly.reference import Reference, together
+from models.anomaly.reference import Reference
 from models.anomaly.residual import intervals, pixel_of
 from models.anomaly.scores import KINDS, Scores
+from models.anomaly.shares import SHARE, together
 from models.anomaly.sky import AIRGLOW
 from models.answer import Answer
 from models.classifier import CLASSES
@@ -103,17 +108,48 @@ def drawn(n: int, seed: int) -> Scores:
     noise = -torch.rand(n, len(KINDS), generator=rng).log()
     value = noise * (1 + spectype[:, None]) + 2 * log_snr[:, None].square()
     place = torch.zeros(n, len(KINDS), dtype=torch.int64)
-    return Scores(value, value, place, place, spectype, log_snr, torch.zeros(n, dtype=torch.bool))
+    latent = torch.randn(n, 16, generator=rng) + spectype[:, None]
+    return Scores(value, value, place, place, spectype, latent, log_snr, torch.zeros(n, dtype=torch.bool))
 
 
 def test_rates_of_normal_spectra_mean_what_they_say() -> None:
     reference = normal.learn("drawn", drawn(6000, seed=1))
-    rates = reference.rates(drawn(6000, seed=2))
+    rates = reference.rates(reference.measured(drawn(6000, seed=2)))
     for rate in (0.8, 0.5, 0.2):
         assert float((rates < rate).float().mean()) == pytest.approx(rate, rel=0.1)
     # Tails are made longer on purpose: rarer than stated, never more frequent.
     assert 0.001 < float((rates < 0.01).float().mean()) < 0.01
     assert 0.001 < float((together(rates) < 0.01).float().mean()) < 0.01
+
+
+def test_the_shares_of_the_allowed_false_positives_are_a_whole() -> None:
+    assert set(SHARE) == set(KINDS)
+    assert sum(SHARE.values()) == pytest.approx(1)
+
+
+def test_a_place_in_latent_space_where_nothing_is_is_an_anomaly() -> None:
+    reference, scores = normal.learn("drawn", drawn(3000, seed=1)), drawn(300, seed=4)
+    last = KINDS.index("latent_distance")
+    near = reference.rates(reference.measured(scores))[:, last]
+    scores.latent[:] += 6
+    far = reference.rates(reference.measured(scores))[:, last]
+    assert float(near.median()) > 0.1 and float(far.max()) < 1e-3
+    scores.latent[:] = 0  # no encoder among the members
+    assert float(reference.rates(reference.measured(scores))[:, last].min()) > 0.1
+
+
+def test_members_that_disagree_are_told_from_members_that_agree() -> None:
+    agreeing = torch.tensor([[[0.9, 0.1, 0.0]], [[0.9, 0.1, 0.0]]])
+    split = torch.tensor([[[0.9, 0.1, 0.0]], [[0.1, 0.9, 0.0]]])
+
+    def disagreement(probability: torch.Tensor) -> float:
+        said = SimpleNamespace(spectype=probability)
+        decided = SimpleNamespace(spectype=torch.tensor([0]))
+        analysis: Any = SimpleNamespace(opinion=said, decision=decided, latent=None)
+        return float(Unfamiliar.of(analysis).disagreement)
+
+    assert disagreement(agreeing) == 0
+    assert disagreement(split) == pytest.approx(0.4)
 
 
 def test_chi2_says_nothing_where_the_noise_was_estimated() -> None:

@@ -1,20 +1,25 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
 from models import eigenspectra
 from models.analysis import Analyst
-from models.anomaly.companion import CompanionSearch, FirstObject
+from models.anomaly.companion import CompanionSearch
+from models.anomaly.jump import sharpest
+from models.anomaly.leftover import FirstObject, Leftover
 from models.anomaly.reasons import ORIGIN, reason
 from models.anomaly.scores import KINDS
 from models.ensemble import Ensemble
-from models.grid import N_COARSE, REBIN
+from models.grid import DLOGLAM, N_COARSE, N_PIXELS, REBIN
 from models.preprocess import Gridded, grid_batch
 from models.refine import z_of
 from models.shipped import FOLDER
 from models.simulate import simulate
 from models.supernovae import Supernovae
 
-STAR, GALAXY, SUPERNOVA = range(3)
+STAR, GALAXY, QUASAR, SUPERNOVA = range(4)
 CPU = torch.device("cpu")
 
 
@@ -50,10 +55,14 @@ def with_light(gridded, light):
     )
 
 
+def left(analysis):
+    return Leftover.of(FirstObject.of(analysis))
+
+
 def test_a_galaxy_alone_gains_little_from_a_companion(analyst, search, galaxies):
     analysis = analyst.analyze(galaxies)
-    gain = search.search(FirstObject.of(analysis)).gain
-    assert gain.shape == (8, 3)
+    gain = search.search(left(analysis)).gain
+    assert gain.shape == (8, 4)
     assert float(gain.median()) < 60
 
 
@@ -61,8 +70,8 @@ def test_a_supernova_in_a_galaxy_is_told_by_what_it_explains(analyst, search, ga
     lag = analyst.analyze(galaxies).lag
     shapes = Supernovae.load().at((lag / REBIN).round().long())
     light = shapes[:, 0].abs().repeat_interleave(REBIN, 1)
-    before = search.search(FirstObject.of(analyst.analyze(galaxies)))
-    after = search.search(FirstObject.of(analyst.analyze(with_light(galaxies, light))))
+    before = search.search(left(analyst.analyze(galaxies)))
+    after = search.search(left(analyst.analyze(with_light(galaxies, light))))
     assert (after.gain[:, SUPERNOVA] > 3 * before.gain[:, SUPERNOVA]).float().mean() > 0.7
     assert 0.05 < float(after.share[:, SUPERNOVA].median()) < 1.0
 
@@ -70,14 +79,33 @@ def test_a_supernova_in_a_galaxy_is_told_by_what_it_explains(analyst, search, ga
 def test_a_star_in_front_of_a_galaxy_is_found(analyst, search, galaxies):
     star = eigenspectra.load()["M"]
     light = (star.amplitudes[0] @ star.window(0, N_COARSE * REBIN)).expand(8, -1)
-    before = search.search(FirstObject.of(analyst.analyze(galaxies)))
-    after = search.search(FirstObject.of(analyst.analyze(with_light(galaxies, light))))
+    before = search.search(left(analyst.analyze(galaxies)))
+    after = search.search(left(analyst.analyze(with_light(galaxies, light))))
     assert float((after.gain[:, STAR] / before.gain[:, STAR].clamp_min(1)).median()) > 3
+
+
+def test_a_quasar_behind_a_galaxy_is_found_at_its_redshift(analyst, search, galaxies):
+    basis, z = eigenspectra.load()["QSO"], 1.8
+    shift = round(np.log10(1 + z) / DLOGLAM)
+    light = (basis.amplitudes[0] @ basis.window(-shift, N_COARSE * REBIN)).expand(8, -1)
+    before = search.search(left(analyst.analyze(galaxies)))
+    after = search.search(left(analyst.analyze(with_light(galaxies, light))))
+    assert float((after.gain[:, QUASAR] / before.gain[:, QUASAR].clamp_min(1)).median()) > 3
+    assert ((after.z[:, QUASAR] - z).abs() < 0.02).float().mean() > 0.5
+
+
+def test_a_step_between_arms_is_measured_where_it_is(analyst, galaxies):
+    pixel = 2400
+    stepped = replace(galaxies, flux=galaxies.flux * (1 + 0.3 * (torch.arange(N_PIXELS) >= pixel)))
+    before, after = (sharpest(left(analyst.analyze(each))) for each in (galaxies, stepped))
+    assert ((after.pixel - pixel).abs() <= 24).float().mean() > 0.7
+    assert float(after.fraction.median()) == pytest.approx(0.26, abs=0.08)
+    assert float((after.strength / before.strength).median()) > 2
 
 
 def test_the_redshift_of_a_supernova_is_its_galaxys(analyst, search, galaxies):
     analysis = analyst.analyze(galaxies)
-    found = search.search(FirstObject.of(analysis))
+    found = search.search(left(analysis))
     assert torch.allclose(found.z[:, SUPERNOVA], z_of(analysis.lag))
 
 

@@ -1,0 +1,31 @@
+"""How one false-positive rate is divided among the kinds of strangeness."""
+
+from __future__ import annotations
+
+import torch
+
+from models.anomaly.scores import KINDS
+
+SHARE = {
+    "poor_fit": 0.05,
+    "unmodelled_emission": 0.2,
+    "unmodelled_absorption": 0.05,
+    "broad_misfit": 0.05,
+    "arm_step": 0.2,
+    "sky_residual": 0.05,
+    "second_star": 0.1,
+    "second_galaxy": 0.1,
+    "second_quasar": 0.05,
+    "supernova": 0.1,
+    "ensemble_disagreement": 0.025,
+    "latent_distance": 0.025,
+}
+"""Of the false positives that are allowed: more where a score finds what no other finds, less where it seldom
+finds anything first. They sum to one."""
+
+
+def together(rates: torch.Tensor) -> torch.Tensor:
+    """Rate at which the most unlikely of independent kinds, for its share, is as unlikely; to (B,)."""
+    share = torch.tensor([SHARE[kind] for kind in KINDS], device=rates.device)
+    smallest = (rates / share).min(1).values[:, None]
+    return -torch.expm1(torch.log1p(-(smallest * share).clamp_max(1 - 1e-6)).sum(1))
