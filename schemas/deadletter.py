@@ -24,6 +24,7 @@ class DeadLetterReason(StrEnum):
     BAD_WAVELENGTH = "bad_wavelength"
     NO_GOOD_PIXELS = "no_good_pixels"
     ANALYSIS_FAILED = "analysis_failed"
+    CRASHES = "crashes"
 
     @property
     def advice(self) -> str:
@@ -41,6 +42,7 @@ _ADVICE = {
     DeadLetterReason.LENGTH_MISMATCH: "Every array needs one value a pixel: look at the producer.",
     DeadLetterReason.BAD_WAVELENGTH: "Give wavelengths once: finite, positive, ascending, in angstrom.",
     DeadLetterReason.NO_GOOD_PIXELS: "Every pixel is masked or not finite: look at the exposure.",
+    DeadLetterReason.CRASHES: "This is a fault of spectraq or of its machine: report it with the bytes.",
     DeadLetterReason.ANALYSIS_FAILED: "This is a fault of spectraq: report it, and replay after an upgrade.",
 }
 

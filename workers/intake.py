@@ -30,6 +30,11 @@ class Intake:
         """Read each record, in order."""
         return [self._item(record) for record in records]
 
+    def condemned(self, record: Record) -> Unreadable:
+        """Give up a record that ends the process whenever it is tried, unread."""
+        message = "each time that a worker took it up alone, its process ended"
+        return Unreadable(record, dead_letter(record, DeadLetterReason.CRASHES, message))
+
     def _item(self, record: Record) -> Item:
         try:
             spectrum = codec.decode(

@@ -114,6 +114,9 @@ class WorkerSettings(_Section):
     max_wait_s: float = Field(0.05, ge=0, description="a batch waits this long for more spectra")
     max_pixels: int = Field(200_000, ge=100, description="a spectrum with more pixels is a dead letter")
     publish_models: bool = Field(False, description="publish ModelSpectrum too")
+    max_tries: int = Field(
+        3, ge=1, description="a spectrum that ends the process this often, tried alone, is a dead letter"
+    )
     grace_s: float = Field(20.0, gt=0, description="time to finish what is in hand after SIGTERM")
     analysis_timeout_s: float = Field(
         120.0, gt=0, description="restart when the networks take longer than this for a batch"

@@ -30,8 +30,9 @@ from workers.settings import Settings
 from workers.stage import Stage
 from workers.stalls import StallWatch
 from workers.streamreference import StreamReference
+from workers.suspects import Alone, Suspects
 from workers.transport.abandoned import AbandonedTransactions
-from workers.transport.consumer import Consumer, Offsets
+from workers.transport.consumer import Consumer, Offsets, Record
 from workers.transport.epoch import Epoch
 from workers.transport.producer import producer
 from workers.watchdog import Watchdog
@@ -129,6 +130,7 @@ class Worker:
         closing.callback(self._stream.close)
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
+        self._suspects = Suspects(settings.worker, self._consumer.mark)
         self._stalls = StallWatch(self._consumer, settings.worker, metrics)
         self._producer = producer(settings, self._watchdog)
         closing.callback(self._producer.close)
@@ -183,7 +185,8 @@ class Worker:
 
         1. Start over where the epoch has moved: drop what is in hand, go back to the committed offsets.
         2. Poll; what came in while the epoch moved is dropped, too.
-        3. Read the records: each is a spectrum, or a dead letter with its reason.
+        3. Read the records: each is a spectrum, or a dead letter with its reason. Where earlier workers got
+           no further, one by one.
         4. Hand a batch over when one is due and the networks have room.
         5. Settle the batches that are published or dropped, and commit.
         6. Stop fetching while enough is in hand, and go on after.
@@ -203,31 +206,52 @@ class Worker:
         # 3. Read
         if records:
             self._ledger.read(len(records))
-            self._batcher.add(self._intake.items(records), self._consumer.membership)
+            self._add(self._suspects.sort(records))
             self._stalls.progress()
+        if len(self._suspects) and not self._in_hand and not len(self._batcher):
+            self._go_on_alone()
         # 4. Hand over
-        self._hand_over()
+        self._hand_over(at_once=len(self._suspects) > 0)
         # 5. Settle
         self._settle()
         if self._idle():
             self._commit_positions()
         # 6. Hold
-        self._consumer.hold(self._batcher.full)
+        self._consumer.hold(self._batcher.full or len(self._suspects) > 0)
         # 7. Look
         self._look()
 
     def _start_over(self) -> bool:
         """Begin an epoch at the committed offsets; False while Kafka does not say what they are."""
-        self._ledger.give_back(self._batcher.clear())
+        self._ledger.give_back(self._batcher.clear() + self._suspects.clear())
         self._settle()
         self._abandoned.end_soon()
         epoch = self._epoch.value  # before asking: it may move while Kafka answers
         committed = self._consumer.rewind()
         if committed is None:
             return False
-        self._known = committed
+        self._known = {partition: at.offset for partition, at in committed.items()}
+        self._suspects.begin(committed)
         self._mine = epoch
         return True
+
+    def _add(self, records: list[Record]) -> None:
+        if records and self._epoch.value == self._mine:
+            self._batcher.add(self._intake.items(records), self._consumer.membership)
+        else:
+            self._ledger.give_back(len(records))
+
+    def _go_on_alone(self) -> None:
+        """Do the next suspect with nothing else in hand, or give it up after too many tries."""
+        found = self._suspects.next()
+        if not isinstance(found, Alone):
+            self._add(found)
+        elif self._epoch.value != self._mine:
+            self._ledger.give_back(1)
+        elif found.tries is None:
+            self._batcher.add([self._intake.condemned(found.record)], self._consumer.membership)
+        else:
+            self._add([found.record])
 
     def _hand_over(self, at_once: bool = False) -> None:
         due_in_s = self._batcher.due_in_s()
@@ -281,6 +305,8 @@ class Worker:
         grace_over = time.monotonic() + self._settings.worker.grace_s
         log.info("stopping", in_hand=self.balance().in_hand, grace_s=self._settings.worker.grace_s)
         while not self._idle() and time.monotonic() < grace_over:
+            self._health.turned()
+            self._ledger.give_back(self._suspects.clear())
             if self._epoch.value != self._mine:
                 self._ledger.give_back(self._batcher.clear())
             self._hand_over(at_once=True)
@@ -288,7 +314,7 @@ class Worker:
             self._consumer.poll(BUSY_POLL_S)
             self._settle()
             self._raise_failures()
-        self._ledger.give_back(self._batcher.clear() + sum(self._in_hand.values()))
+        self._ledger.give_back(self._batcher.clear() + self._suspects.clear() + sum(self._in_hand.values()))
         log.info("stopped", **self.balance().as_dict())
 
     def _look(self) -> None:
@@ -298,7 +324,7 @@ class Worker:
         self._progress.tell(self._consumer)
 
     def _idle(self) -> bool:
-        return not self._in_hand and not len(self._batcher)
+        return not (self._in_hand or len(self._batcher) or len(self._suspects))
 
     def _patience_s(self) -> float:
         """How long to wait for records: not beyond the moment when a batch is due."""

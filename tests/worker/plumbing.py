@@ -6,6 +6,8 @@ Only for tests of the loop around the networks. Kafka and Redis are real.
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import time
 from collections.abc import Sequence
 
@@ -58,9 +60,14 @@ def answer_of(observation: Observation) -> Answer:
 
 
 class Plumbing:
-    """Networks of no numbers: takes `seconds` a spectrum, and fails where the first pixel is `FATAL_FLUX`."""
+    """Networks of no numbers, which take `seconds` a spectrum.
+
+    They fail where the first pixel is `FATAL_FLUX`, and end the process where it is `DEADLY_FLUX`, as a fault
+    in a driver does.
+    """
 
     FATAL_FLUX = 1234.5
+    DEADLY_FLUX = 4321.5
 
     version = "1"
     members = ("plumbing",)
@@ -74,6 +81,8 @@ class Plumbing:
         """Answer each observation, in order."""
         if any(float(o.flux[0]) == self.FATAL_FLUX for o in observations):
             raise ValueError("a pixel that no network likes")
+        if any(float(o.flux[0]) == self.DEADLY_FLUX for o in observations):
+            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(self.seconds * len(observations))
         self.analysed += len(observations)
         return [answer_of(observation) for observation in observations]

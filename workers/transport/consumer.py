@@ -24,6 +24,7 @@ from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from workers.errors import SlotTakenError
 from workers.settings import Settings
+from workers.transport.attempts import Attempts
 from workers.transport.connection import administrator, client_options, close_quietly, connect
 from workers.transport.epoch import Epoch
 from workers.watchdog import Watchdog
@@ -32,6 +33,17 @@ log = structlog.get_logger(__name__)
 
 Offsets = dict[TopicPartition, int]
 """The offset of the next record to read, by partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedAt:
+    """Where the group stands in one partition, and what was begun after that."""
+
+    offset: int
+    attempts: Attempts
+
+
+Committed = dict[TopicPartition, CommittedAt]
 
 JOINING_POLL_MS = 200
 """Shorter polls discard the answer to a request to join the group that arrives between two of them."""
@@ -142,7 +154,7 @@ class Consumer:
         self._look_for_a_usurper()
         return [_record(record) for records in found.values() for record in records]
 
-    def rewind(self) -> Offsets | None:
+    def rewind(self) -> Committed | None:
         """Go back to the committed offset of every partition we own, and give it; None where Kafka won't say.
 
         Kafka does not say while a transaction of a dead worker is still open, or while it is down.
@@ -155,7 +167,7 @@ class Consumer:
             return None
         for partition in partitions:
             if partition in committed:
-                self._client.seek(partition, committed[partition])
+                self._client.seek(partition, committed[partition].offset)
             else:
                 self._client.seek_to_beginning(partition)
         return committed
@@ -173,7 +185,13 @@ class Consumer:
 
     def commit(self, offsets: Offsets) -> bool:
         """Commit the next offsets; where that fails the epoch moves and the work is done again."""
-        entries = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        return self._commit({p: OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()})
+
+    def mark(self, partition: TopicPartition, offset: int, attempts: Attempts) -> bool:
+        """Write beside a committed offset what is begun after it; fails as `commit` does."""
+        return self._commit({partition: OffsetAndMetadata(offset, str(attempts), -1)})
+
+    def _commit(self, entries: dict[TopicPartition, OffsetAndMetadata]) -> bool:
         try:
             with self._deadline("commit"):
                 self._client.commit(entries, timeout_ms=int(self._call_s * 1000))
@@ -228,7 +246,7 @@ class Consumer:
         KafkaError
             Where it does not answer, or a transaction over these offsets is still open.
         """
-        return self._committed(partitions)
+        return {partition: at.offset for partition, at in self._committed(partitions).items()}
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -256,17 +274,17 @@ class Consumer:
         # joining before the client knows the topic means joining again as soon as it does
         self._client.partitions_for_topic(topic)
 
-    def _committed(self, partitions: list[TopicPartition]) -> Offsets:
+    def _committed(self, partitions: list[TopicPartition]) -> Committed:
         deadline = time.monotonic() + min(self._call_s, COMMITTED_S)
-        found: Offsets = {}
+        found: Committed = {}
         for partition in partitions:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             if remaining_ms <= 0:
                 raise KafkaTimeoutError("the committed offsets are not known yet")
             with self._deadline("committed offsets"):
-                offset = self._client.committed(partition, timeout_ms=remaining_ms)
-            if offset is not None:
-                found[partition] = offset
+                at = self._client.committed(partition, metadata=True, timeout_ms=remaining_ms)
+            if at is not None:
+                found[partition] = CommittedAt(at.offset, Attempts.parse(at.metadata))
         return found
 
     def _collect_the_join(self) -> None:

@@ -1,0 +1,23 @@
+"""Nights on the tests' own stack, and on one that a test may break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from feed import Feed
+
+from workers.local.stack import LocalStack
+
+
+@pytest.fixture
+def feed(stack: LocalStack) -> Feed:
+    """Fresh topics."""
+    return Feed(stack.bootstrap_servers, stack.redis_url)
+
+
+@pytest.fixture
+def own_stack(stack: LocalStack) -> Iterator[LocalStack]:
+    """A stack that a test may break."""
+    with LocalStack(stack.data) as running:
+        yield running
