@@ -27,6 +27,7 @@ from workers.cli import (
     train,
     up,
     watch,
+    web,
     worker,
 )
 from workers.errors import SpectraqError
@@ -49,6 +50,7 @@ app.command(rich_help_panel=STREAM)(worker.worker)
 app.command(rich_help_panel=STREAM)(watch.watch)
 app.command(rich_help_panel=STREAM)(show.show)
 app.command(rich_help_panel=STREAM)(status.status)
+app.command(rich_help_panel=STREAM)(web.web)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=STREAM)
 app.add_typer(topics.app, name="topics", rich_help_panel=STREAM)
 app.command(rich_help_panel=STACK)(demo.demo)

@@ -93,6 +93,11 @@ class Follower:
         ends: dict[TopicPartition, int] = self._client.end_offsets(self.partitions)
         return ends
 
+    def begins(self) -> dict[TopicPartition, int]:
+        """Return the oldest offset kept of each partition; a seek to before it would go to the end."""
+        begins: dict[TopicPartition, int] = self._client.beginning_offsets(self.partitions)
+        return begins
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Go on reading a partition from an offset."""
         self._client.seek(partition, offset)

@@ -1,0 +1,63 @@
+"""`spectraq web`: the page, of the stream or of files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workers.cli.files import Air, Format, WavelengthUnit, spectra
+
+KEEP = 20_000
+PORT = 8765
+TOKEN_VARIABLE = "PAGE_TOKEN"
+
+
+def web(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Show these files or folders; without, the stream.", show_default=False),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any but this machine's own demands a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0: a free one.", min=0, max=65535)] = PORT,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    keep: Annotated[int, typer.Option(help="Results that are kept in memory.", min=100)] = KEEP,
+    models: Annotated[
+        bool, typer.Option(help="Make best fits here where the workers do not publish them.")
+    ] = True,
+    format: Format = None,
+    air: Air = False,
+    wavelength_unit: WavelengthUnit = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+) -> None:
+    """Show the stream, or files, as a page in the browser; Ctrl-C ends it.
+
+    The environment variable PAGE_TOKEN is the token that viewers must show. One is made up where the
+    address is not this machine's own and none is given.
+
+    Example: `spectraq web`
+
+    Example: `spectraq web spectra/ --open`
+    """
+    from workers import log
+    from workers.settings import load_settings
+    from workers.web import serve as page
+
+    settings = load_settings(config)
+    log.configure(settings.log)
+    parts = (
+        page.of_files(settings, spectra(files, format, air, wavelength_unit), keep)
+        if files
+        else page.of_topics(settings, keep, models)
+    )
+    listening = page.Listening(host, port, os.environ.get(TOKEN_VARIABLE) or None)
+    page.serve(parts, listening, announce, open_browser)
+
+
+def announce(address: str) -> None:
+    """Say where the page is, on stdout, where programs look for it too."""
+    typer.echo(address)

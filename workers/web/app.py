@@ -1,0 +1,130 @@
+"""What the page's server answers: the page, frames of the stream, lists, and single spectra."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from workers.errors import SpectraqError
+from workers.web.broadcast import Broadcast, as_json
+from workers.web.entry import Entry
+from workers.web.filters import Filters
+from workers.web.finder import Finder
+from workers.web.guard import Guard
+from workers.web.night import Night
+from workers.web.onespectrum import entry_json, pixels_json, small_json
+
+STATIC = Path(str(files("workers.web") / "static"))
+SpectrumId = Annotated[str, Query(alias="id", min_length=1, max_length=200)]
+
+
+@dataclass
+class Page:
+    """What the page is made of.
+
+    Parameters
+    ----------
+    night
+        The results.
+    finder
+        Pixels and fits.
+    vitals
+        Returns lag, workers and cache; an empty dict where there are none.
+    source
+        Where it all comes from, in words.
+    """
+
+    night: Night
+    finder: Finder
+    vitals: Callable[[], dict[str, Any]]
+    source: str
+
+    def frame(self) -> dict[str, Any]:
+        """Return the whole picture of the stream view."""
+        return self.night.as_json() | self.vitals() | {"source": self.source}
+
+
+def make_app(page: Page, token: str | None) -> tuple[FastAPI, Broadcast]:
+    """Return the server's application, and what sends its frames."""
+    broadcast = Broadcast(page.frame)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        frames = asyncio.create_task(broadcast.run())
+        yield
+        frames.cancel()
+        with suppress(asyncio.CancelledError):
+            await frames
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    _stream_routes(app, page, broadcast)
+    _spectrum_routes(app, page)
+    app.add_middleware(Guard, token=token)
+    return app, broadcast
+
+
+def _stream_routes(app: FastAPI, page: Page, broadcast: Broadcast) -> None:
+    @app.get("/")
+    def index() -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    @app.get("/api/frame")
+    def frame() -> Response:
+        return _json(page.frame())
+
+    @app.get("/api/stream")
+    async def stream() -> Response:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(broadcast.frames(), media_type="text/event-stream", headers=headers)
+
+    @app.get("/api/results")
+    def results(filters: Annotated[Filters, Query()]) -> Response:
+        rows, total = page.night.rows(filters)
+        return _json({"total": total, "rows": [row.as_json() for row in rows]})
+
+
+def _spectrum_routes(app: FastAPI, page: Page) -> None:
+    @app.get("/api/spectrum")
+    def spectrum(spectrum_id: SpectrumId) -> Response:
+        entry, found = page.night.entry(spectrum_id), page.finder.spectrum(spectrum_id)
+        if entry is None and found is None:
+            return _missing(f"{spectrum_id}: unknown here; the page keeps the last {page.night.keep} results")
+        body = {"spectrum_id": spectrum_id, "pixels": None, **_known(entry)}
+        return _json(body | ({"pixels": pixels_json(found)} if found is not None else {}))
+
+    @app.get("/api/model")
+    def model(spectrum_id: SpectrumId) -> Response:
+        try:
+            found = page.finder.model(spectrum_id)
+        except SpectraqError as error:
+            return _missing(f"{spectrum_id}: {error}")
+        return _json(found) if found else _missing(f"{spectrum_id}: its pixels are no longer kept")
+
+    @app.get("/api/small")
+    def small(spectrum_id: SpectrumId) -> Response:
+        entry, found = page.night.entry(spectrum_id), page.finder.spectrum(spectrum_id)
+        if entry is None or found is None:
+            return _missing(f"{spectrum_id}: its pixels are no longer kept")
+        return _json(small_json(found, entry.row))
+
+
+def _known(entry: Entry | None) -> dict[str, Any]:
+    return {"row": None, "results": {}} if entry is None else entry_json(entry)
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(as_json(value), status, media_type="application/json")
+
+
+def _missing(sentence: str) -> Response:
+    return _json({"error": sentence}, 404)

@@ -1,0 +1,135 @@
+"""Fill the night from the topics: from a little before their ends, and then as it comes.
+
+The reader belongs to no group and commits nothing, so every page sees everything, a page that is killed
+leaves nothing behind, and no worker waits for it. What was kept is read again at the next start.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from schemas.deadletter import DeadLetter
+from schemas.results import ModelSpectrum
+from workers.errors import UnreachableError
+from workers.settings import Settings
+from workers.transport.consumer import Record
+from workers.transport.follower import Follower
+from workers.transport.topics import list_topics
+from workers.web.night import Night, decoded
+from workers.web.pixels import Place
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 0.25
+RETRY_S = 1.0
+FRESH_S = 5.0
+"""The past has been read once what comes is younger than this."""
+PIXELS_BACK = 200
+"""Spectra a partition that are read again at the start; older ones are looked up when asked for."""
+LETTERS_BACK = 1000
+
+
+class Following(threading.Thread):
+    """Follows the topics until `stop` is set; with Kafka gone it waits, and goes on where it was.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka is, and the names of the topics.
+    night
+        What is filled.
+    """
+
+    def __init__(self, settings: Settings, night: Night) -> None:
+        super().__init__(name="following", daemon=True)
+        self.stop = threading.Event()
+        self._settings, self._night = settings, night
+        self._next: dict[TopicPartition, int] = {}
+        topics = settings.topics
+        self._takes: dict[str, Callable[[Record], None]] = {
+            topics.spectra: self._spectrum,
+            topics.classifications: self._result,
+            topics.redshifts: self._result,
+            topics.anomalies: self._result,
+            topics.models: self._model,
+            topics.dead_letters: self._letter,
+        }
+
+    def run(self) -> None:
+        """Follow, and begin again whenever the reader fails."""
+        while not self.stop.is_set():
+            try:
+                self._follow()
+            except (UnreachableError, KafkaError, OSError) as error:
+                self._night.trouble = str(error) or type(error).__name__
+                log.warning("page_cannot_read", error=self._night.trouble)
+                self.stop.wait(RETRY_S)
+
+    def _follow(self) -> None:
+        found = {topic.name for topic in list_topics(self._settings) if topic.partitions}
+        needed = set(self._takes) - {self._settings.topics.models}
+        if missing := needed - found:
+            raise UnreachableError(
+                f"Kafka has no topic {', '.join(sorted(missing))}; make them with `spectraq topics create`"
+            )
+        with Follower(self._settings, sorted(found & set(self._takes))) as follower:
+            filled = bool(self._next)
+            self._go_back(follower)
+            self._night.trouble = "" if filled else "reading what was published before"
+            while not self.stop.is_set():
+                records = follower.poll(POLL_S)
+                for record in records:
+                    self._takes[record.topic](record)
+                    self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
+                if not filled and all(time.time() - _place(record).at < FRESH_S for record in records):
+                    self._night.sort()
+                    self._night.trouble, filled = "", True
+
+    def _go_back(self, follower: Follower) -> None:
+        """Seek to where the last reader was, or to a little before the ends."""
+        ends, begins = follower.ends(), follower.begins()
+        topics = self._settings.topics
+        for partition, end in ends.items():
+            shares = sum(other.topic == partition.topic for other in ends)
+            back = {
+                topics.spectra: PIXELS_BACK,
+                topics.models: PIXELS_BACK,
+                topics.dead_letters: LETTERS_BACK,
+            }
+            start = end - back.get(partition.topic, -(-self._night.keep // shares))
+            start = self._next.get(partition, start)
+            follower.seek(partition, min(max(start, begins[partition]), end))
+
+    def _spectrum(self, record: Record) -> None:
+        place = _place(record)
+        self._night.take_spectrum(_key(record), record.value, place, place.at)
+
+    def _model(self, record: Record) -> None:
+        message = decoded(record.value, record.headers)
+        if isinstance(message, ModelSpectrum):
+            self._night.take_model(message.spectrum_id, record.value, _place(record))
+
+    def _result(self, record: Record) -> None:
+        message = decoded(record.value, record.headers)
+        if message is not None and not isinstance(message, (DeadLetter, ModelSpectrum)):
+            self._night.take(message, record.value, _place(record).at)
+
+    def _letter(self, record: Record) -> None:
+        message = decoded(record.value, record.headers)
+        if isinstance(message, DeadLetter):
+            self._night.take_letter(message)
+
+
+def _key(record: Record) -> str:
+    return (record.key or b"").decode(errors="replace")
+
+
+def _place(record: Record) -> Place:
+    at = record.timestamp_ms / 1000 if record.timestamp_ms > 0 else time.time()
+    return Place(record.topic, record.partition, record.offset, at)

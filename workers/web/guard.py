@@ -1,0 +1,127 @@
+"""Who may ask, and what a browser may do with the answer."""
+
+from __future__ import annotations
+
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "spectraq"
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
+}
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MAX_BODY_BYTES = 16 << 10
+
+
+class Guard:
+    """Refuses who has no token where one is asked for, other sites' requests, and large bodies.
+
+    Parameters
+    ----------
+    app
+        What is guarded.
+    token
+        What a viewer must show, once in the address and then in a cookie; None on this machine alone,
+        where only requests to this machine's own names are answered, so that no web page can reach it
+        under a name of its own.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
+        self._app, self._token = app, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer or refuse one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    given[name] = value
+                given.setdefault("cache-control", "no-cache")
+            await send(message)
+
+        await (refusal or self._app)(scope, receive, dressed)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if self._token is None and _host(headers.get("host", "")) not in LOOPBACK:
+            return PlainTextResponse("this page is for this machine alone\n", 421)
+        if self._token is not None:
+            given = query.pop("token", [""])[0]
+            if given and self._right(given):
+                return self._welcome(scope, query)
+            if not self._right(_shown(headers)):
+                return PlainTextResponse(
+                    "a token is needed: open the address that `spectraq web` printed\n", 401
+                )
+        if scope["method"] not in ("GET", "HEAD"):
+            return _refused_write(headers)
+        return None
+
+    def _right(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), (self._token or "").encode())
+
+    def _welcome(self, scope: Scope, query: dict[str, list[str]]) -> ASGIApp:
+        """Put the token into a cookie, and out of the address, where it would be seen and shared."""
+        rest = urlencode(query, doseq=True)
+        response = RedirectResponse("/" + (f"?{rest}" if rest else ""), 303)
+        secure = scope.get("scheme") == "https"
+        response.set_cookie(COOKIE, self._token or "", httponly=True, samesite="strict", secure=secure)
+        return response
+
+
+def _refused_write(headers: Headers) -> ASGIApp | None:
+    length = headers.get("content-length", "")
+    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        return PlainTextResponse(f"at most {MAX_BODY_BYTES} bytes are taken\n", 413)
+    if not headers.get("content-type", "").startswith("application/json"):
+        return PlainTextResponse("JSON is needed\n", 415)
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        return PlainTextResponse("another site may not write here\n", 403)
+    return None
+
+
+def _host(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] if ":" in host else host
+
+
+def _shown(headers: Headers) -> str:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""

@@ -1,0 +1,151 @@
+"""The night so far: the last N results, their counts, the pixels that came with them; memory is bounded."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from typing import Any
+
+from schemas import codec
+from schemas.codec import DecodeError
+from schemas.deadletter import DeadLetter
+from schemas.results import ModelSpectrum, Result
+from workers.web.counts import Counts
+from workers.web.entry import Entry, Row, is_listed
+from workers.web.filters import Filters
+from workers.web.pixels import Pixels, Place
+
+PIXEL_BYTES = 128 << 20
+MODEL_BYTES = 64 << 20
+LATEST = 40
+CARDS = 12
+
+
+class Night:
+    """What the page shows, for any number of threads.
+
+    Parameters
+    ----------
+    keep
+        Results that are kept; older ones are let go.
+    pixel_bytes
+        Bytes of spectra that are kept in memory.
+    """
+
+    def __init__(self, keep: int, pixel_bytes: int = PIXEL_BYTES) -> None:
+        self.boot = uuid.uuid4().hex
+        self.started = time.time()
+        self.keep = keep
+        self.lock = threading.RLock()
+        self.counts = Counts()
+        self.spectra = Pixels(pixel_bytes, 2 * keep)
+        self.models = Pixels(MODEL_BYTES, 2 * keep)
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._flagged: OrderedDict[str, Row] = OrderedDict()
+        self.trouble = "starting"
+        self.let_go = 0
+
+    def take(self, message: Result, body: bytes, at: float) -> None:
+        """Keep a result of the three kinds; one that has come before changes nothing."""
+        assert is_listed(message)
+        with self.lock:
+            entry = self._entries.get(message.spectrum_id)
+            if entry is None:
+                entry = self._entries[message.spectrum_id] = Entry(Row(message.spectrum_id))
+            if entry.names.get(message.kind) == message.result_id:
+                return
+            if entry.counted:
+                self.counts.add(entry.row, -1)
+                entry.counted = False
+                entry.packed.clear()
+                self._entries.move_to_end(message.spectrum_id)
+            entry.take(message, body, at)
+            if entry.complete:
+                self._settle(entry)
+
+    def _settle(self, entry: Entry) -> None:
+        row = entry.row
+        entry.counted = True
+        place = self.spectra.place(row.spectrum_id)
+        self.counts.add(row)
+        self.counts.settled(row, row.at - place.at if place else None)
+        self._flagged.pop(row.spectrum_id, None)
+        if row.flagged:
+            self._flagged[row.spectrum_id] = row
+        while len(self._entries) > self.keep:
+            name, gone = self._entries.popitem(last=False)
+            self._flagged.pop(name, None)
+            self.let_go += 1
+            if gone.counted:
+                self.counts.add(gone.row, -1)
+
+    def sort(self) -> None:
+        """Bring entries into the order of their times: at the start, partitions are read one by one."""
+        with self.lock:
+            entries = sorted(self._entries.items(), key=lambda item: item[1].row.at)
+            self._entries = OrderedDict(entries)
+            self._flagged = OrderedDict((name, e.row) for name, e in entries if name in self._flagged)
+
+    def take_spectrum(self, spectrum_id: str, body: bytes, place: Place | None, at: float) -> None:
+        """Keep a spectrum's message."""
+        with self.lock:
+            self.spectra.put(spectrum_id, body, place)
+            self.counts.spectra.add(at)
+
+    def take_model(self, spectrum_id: str, body: bytes, place: Place | None) -> None:
+        """Keep a best fit."""
+        with self.lock:
+            self.models.put(spectrum_id, body, place)
+
+    def take_letter(self, letter: DeadLetter) -> None:
+        """Count a dead letter."""
+        with self.lock:
+            self.counts.letters[str(letter.reason)] += 1
+
+    def entry(self, spectrum_id: str) -> Entry | None:
+        """Return what is known of a spectrum."""
+        with self.lock:
+            return self._entries.get(spectrum_id)
+
+    def rows(self, filters: Filters) -> tuple[list[Row], int]:
+        """Return rows that pass, newest first and at most `filters.limit`, and how many pass in all."""
+        passes = filters.condition()
+        with self.lock:
+            entries = [entry.row for entry in reversed(self._entries.values()) if entry.counted]
+        found = [row for row in entries if passes(row)]
+        return found[: filters.limit], len(found)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the frame of the stream view."""
+        now = time.time()
+        with self.lock:
+            latest = [e.row.as_json() for e in _newest(self._entries, 2 * LATEST) if e.counted][:LATEST]
+            cards = [row.as_json() for row in _newest(self._flagged, CARDS)]
+            return {
+                "boot": self.boot,
+                "started": self.started,
+                "now": now,
+                "kept": len(self._entries),
+                "keep": self.keep,
+                "let_go": self.let_go,
+                "oldest": next((e.row.at for e in self._entries.values()), None),
+                "trouble": self.trouble,
+                **self.counts.as_json(now),
+                "latest": latest,
+                "anomalies": cards,
+            }
+
+
+def _newest(items: OrderedDict[str, Any], n: int) -> list[Any]:
+    return [item for item, _ in zip(reversed(items.values()), range(n), strict=False)]
+
+
+def decoded(body: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> Result | DeadLetter | None:
+    """Return a message of the result topics; None where it is none of ours, which the page survives."""
+    try:
+        message = codec.decode(body, headers)
+    except DecodeError:
+        return None
+    return message if isinstance(message, (Result, ModelSpectrum, DeadLetter)) else None

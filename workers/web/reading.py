@@ -1,0 +1,78 @@
+"""Fill the night from files: read, analysed and kept, one batch after the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+
+import structlog
+
+from schemas import codec
+from schemas.spectrum import Spectrum
+from workers.analysis import Analysis
+from workers.direct import Unanswered, analyze
+from workers.errors import ReadError, SpectraqError
+from workers.settings import WorkerSettings
+from workers.web.modelling import Modelling
+from workers.web.night import Night
+
+log = structlog.get_logger(__name__)
+
+BATCH = 16
+"""Smaller than a worker's, so that the first results are seen soon."""
+
+
+class Reading(threading.Thread):
+    """Analyses spectra of files until they end or `stop` is set.
+
+    Parameters
+    ----------
+    items
+        What `workers.readers.read` yields.
+    night
+        What is filled.
+    modelling
+        The networks.
+    settings
+        Of a worker: the largest spectrum taken.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Spectrum | ReadError],
+        night: Night,
+        modelling: Modelling,
+        settings: WorkerSettings,
+    ) -> None:
+        super().__init__(name="reading", daemon=True)
+        self.stop = threading.Event()
+        self._items, self._night, self._modelling, self._settings = items, night, modelling, settings
+        self.failed: list[str] = []
+
+    def run(self) -> None:
+        """Read and analyse all of them."""
+        self._night.trouble = "loading the networks"
+        try:
+            analysis = Analysis(self._modelling.load(), BATCH)
+            self._night.trouble = "analysing the files"
+            for found in analyze(self._noted(), analysis, BATCH, self._settings.max_pixels):
+                if isinstance(found, Unanswered):
+                    self.failed.append(str(found))
+                    self._night.counts.letters["unreadable"] += 1
+                    log.warning("unanswered", what=str(found))
+                    continue
+                for result in (found.results.classification, found.results.redshift, found.results.anomaly):
+                    self._night.take(result, codec.encode(result), time.time())
+            self._night.trouble = ""
+        except SpectraqError as error:
+            self._night.trouble = str(error)
+
+    def _noted(self) -> Iterable[Spectrum | ReadError]:
+        """Keep the pixels of each spectrum on its way to the networks."""
+        for item in self._items:
+            if self.stop.is_set():
+                return
+            if isinstance(item, Spectrum):
+                self._night.take_spectrum(item.spectrum_id, codec.encode(item), None, time.time())
+            yield item

@@ -1,0 +1,169 @@
+"""Run the page: on the topics, or on files."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+import uvicorn
+
+from schemas.spectrum import Spectrum
+from workers.errors import ReadError, SettingsError
+from workers.settings import Settings
+from workers.web.app import Page, make_app
+from workers.web.finder import Finder
+from workers.web.following import Following
+from workers.web.guard import LOOPBACK
+from workers.web.lookup import Lookup
+from workers.web.modelling import Modelling
+from workers.web.night import Night
+from workers.web.reading import Reading
+from workers.web.vitals import Vitals
+
+log = structlog.get_logger(__name__)
+
+FILE_PIXEL_BYTES = 1 << 30
+"""Of files there is no topic to read pixels from again."""
+GRACE_S = 2
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the page listens, and who may look.
+
+    Parameters
+    ----------
+    host, port
+        Address; port 0 is a free one.
+    token
+        What viewers must show; made up where the address is not this machine alone and none is given.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    token: str | None = None
+
+    def demanded(self) -> str | None:
+        """Return the token that is demanded, if any."""
+        return self.token or (None if self.host in LOOPBACK else secrets.token_urlsafe(24))
+
+
+@dataclass
+class Parts:
+    """The page, and what runs beside it until the page ends."""
+
+    page: Page
+    threads: list[Any] = field(default_factory=list)
+    close: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self.threads:
+            thread.start()
+        threading.Thread(target=self.page.finder.warm, name="warming", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop the threads."""
+        for thread in self.threads:
+            thread.stop.set()
+        for thread in self.threads:
+            thread.join(timeout=GRACE_S)
+        self.close()
+
+
+def of_topics(settings: Settings, keep: int, with_models: bool = True) -> Parts:
+    """Return the page of a stream.
+
+    Parameters
+    ----------
+    keep
+        Results that are kept.
+    with_models
+        Whether best fits that no topic carries are made here.
+    """
+    night, lookup, vitals = Night(keep), Lookup(settings), Vitals(settings)
+    modelling = Modelling(settings.worker) if with_models else None
+    finder = Finder(night, settings, modelling, lookup)
+    page = Page(night, finder, lambda: vitals.latest, f"Kafka at {settings.kafka.bootstrap_servers}")
+    return Parts(page, [Following(settings, night), vitals], lookup.close)
+
+
+def of_files(settings: Settings, items: Iterable[Spectrum | ReadError], keep: int) -> Parts:
+    """Return the page of files."""
+    night, modelling = Night(keep, FILE_PIXEL_BYTES), Modelling(settings.worker)
+    finder = Finder(night, settings, modelling, None)
+    return Parts(Page(night, finder, dict, "files"), [Reading(items, night, modelling, settings.worker)])
+
+
+def serve(parts: Parts, listening: Listening, announce: Callable[[str], None], browse: bool = False) -> None:
+    """Serve the page until the process is told to end.
+
+    Parameters
+    ----------
+    announce
+        Called with the page's address once it answers.
+    browse
+        Whether to show it in the user's browser.
+
+    Raises
+    ------
+    SettingsError
+        Where the address can't be listened on.
+    """
+    token = listening.demanded()
+    app, broadcast = make_app(parts.page, token)
+    listener = _listener(listening)
+    port = listener.getsockname()[1]
+    address = f"http://{'[::1]' if listening.host == '::1' else listening.host}:{port}/"
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, lifespan="on"
+    )
+    server = _Server(config, lambda: announce(address + (f"?token={token}" if token else "")))
+    server.broadcast = broadcast
+    if browse:
+        threading.Timer(0.5, webbrowser.open, (address + (f"?token={token}" if token else ""),)).start()
+    parts.start()
+    try:
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+        parts.stop()
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers, and lets viewers go at the end: their streams never end by themselves."""
+
+    broadcast: Any
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.broadcast.close()
+        await super().shutdown(sockets)
+
+
+def _listener(listening: Listening) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((listening.host, listening.port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"{listening.host}:{listening.port} can't be listened on ({error.strerror});"
+            " choose another --host or --port; --port 0 is a free one"
+        ) from error
+    return listener

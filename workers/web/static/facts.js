@@ -1,0 +1,133 @@
+// Beside the plots: chi2 of z, probabilities with their spread, candidates, and why it is odd.
+
+import uPlot from "./vendor/uPlot.esm.js";
+import { $, classColour, classOf, colour, make } from "./dom.js";
+import { fixed, share, small, unpack } from "./numbers.js";
+import { size } from "./plots.js";
+
+export function showBars(classification) {
+  const box = $("#bars");
+  box.replaceChildren();
+  if (!classification) return;
+  const add = (probabilities, spreads, least, bar) => {
+    const sorted = Object.entries(probabilities).sort((a, b) => b[1] - a[1]).filter(([, p], i) => i < 2 || p >= least);
+    for (const [name, p] of sorted.slice(0, 7)) {
+      const spread = spreads[name] ?? 0;
+      const fill = make("i", { class: `b-${bar ? classOf(name) : "other"}` });
+      const whisker = make("u");
+      fill.style.width = `${100 * p}%`;
+      const low = Math.max(0, p - spread);
+      whisker.style.left = `${100 * low}%`;
+      whisker.style.width = `${100 * (Math.min(1, p + spread) - low)}%`;
+      box.append(make("div", { class: "bar-row", title: `${name}: ${p.toFixed(4)} ± ${spread.toFixed(4)}` }, make("span", {}, name || "none"), make("div", { class: "whisk" }, fill, whisker), make("span", { class: "num" }, `${share(p)} ± ${(100 * spread).toFixed(1)}`)));
+    }
+  };
+  add(classification.class_probability, classification.class_spread, 0, true);
+  box.append(make("div", { class: "bars-gap" }));
+  add(classification.subclass_probability, classification.subclass_spread, 0.02, false);
+}
+
+export function showBest(redshift, go) {
+  const body = $("#best tbody");
+  body.replaceChildren();
+  for (const candidate of redshift?.candidates ?? []) {
+    const row = make(
+      "tr",
+      { onclick: () => go(candidate.z) },
+      make("td", {}, make("button", { type: "button", class: `c-${candidate.spectype}`, title: "Show it at this redshift" }, `${candidate.spectype} ${candidate.subtype}`)),
+      make("td", { class: "num" }, fixed(candidate.z, 5)),
+      make("td", { class: "num" }, small(candidate.zerr)),
+      make("td", { class: "num" }, fixed(candidate.deltachi2, 1)),
+      make("td", { class: "num" }, fixed(candidate.probability, 3)),
+    );
+    row.dataset.z = candidate.z;
+    body.append(row);
+  }
+}
+
+export function markBest(z) {
+  for (const row of document.querySelectorAll("#best tbody tr")) row.classList.toggle("shown", Math.abs(row.dataset.z - z) < 1e-5);
+}
+
+export function showOdd(anomaly) {
+  const box = $("#odd div");
+  box.replaceChildren();
+  if (!anomaly) return;
+  const rate = anomaly.false_positive_rate;
+  const words = anomaly.flagged ? "Flagged" : "Ordinary";
+  box.append(make("p", {}, make("span", { class: `chip ${anomaly.flagged ? "bad" : "good"}` }, words), ` score ${small(anomaly.score)}; ${rate < 1e-4 ? "fewer than 1 in 10 000" : `${share(rate)}`} of ordinary spectra score as high.`));
+  for (const reason of anomaly.reasons) box.append(make("p", {}, make("b", { class: "strength" }, `${reason.strength.toFixed(1)}σ `), reason.message, make("span", { class: "muted" }, ` ${reason.origin}, ${fixed(reason.wavelength_min, 0)}–${fixed(reason.wavelength_max, 0)} Å`)));
+}
+
+// chi2(z): the classes on one axis of ln(1+z), as far above the least of all as a square root shows well.
+export class Curves {
+  constructor(box, go) {
+    [this.box, this.go, this.plot] = [box, go, null];
+  }
+
+  clear(words = "") {
+    this.plot?.destroy();
+    this.plot = null;
+    this.box.replaceChildren(make("p", { class: "nothing" }, words));
+  }
+
+  show(model, z) {
+    this.plot?.destroy();
+    this.box.replaceChildren();
+    this.z = z;
+    const curves = model.curves.map((curve) => ({ spectype: curve.spectype, z: unpack(curve.z, "f4"), chi2: unpack(curve.chi2, "f4") }));
+    if (!curves.length) return this.clear("no curves");
+    const least = Math.min(...curves.map((curve) => curve.chi2.reduce((a, b) => (b < a ? b : a), Infinity)));
+    this.curves = curves;
+    // The curve of stars is too narrow to be seen; its deepest point is not.
+    this.deepest = curves.map(({ spectype, z, chi2 }) => {
+      const i = chi2.reduce((best, value, at) => (value < chi2[best] ? at : best), 0);
+      return { spectype, best: { z: z[i], height: Math.sqrt(chi2[i] - least) } };
+    });
+    const tables = curves.map((curve) => [Float64Array.from(curve.z, (value) => Math.log1p(value)), Array.from(curve.chi2, (value) => (Number.isFinite(value) ? Math.sqrt(Math.max(value - least, 0)) : null))]);
+    const data = uPlot.join(tables);
+    const axes = { stroke: colour("muted"), font: "11px system-ui, sans-serif", grid: { stroke: colour("line"), width: 0.6 }, ticks: { stroke: colour("line"), width: 0.6 } };
+    const marks = [0, 0.1, 0.3, 0.6, 1, 1.5, 2, 3, 4, 5, 6].map(Math.log1p);
+    this.plot = new uPlot({
+      ...size(this.box),
+      legend: { show: false },
+      padding: [6, 8, 0, 0],
+      scales: { x: { time: false } },
+      cursor: { y: false, drag: { x: true }, points: { show: false } },
+      axes: [
+        { ...axes, size: 24, splits: (plot) => marks.filter((mark) => mark >= plot.scales.x.min && mark <= plot.scales.x.max).length > 1 ? marks : null, values: (plot, at) => at.map((value) => Number(Math.expm1(value).toFixed(4))) },
+        { ...axes, size: 54, values: (plot, at) => at.map((value) => Math.round(value * value)) },
+      ],
+      series: [{}, ...curves.map((curve) => ({ stroke: classColour(curve.spectype), width: 1.2, spanGaps: true, points: { show: false } }))],
+      hooks: { draw: [(plot) => this.mark(plot)] },
+    }, data, this.box);
+    this.plot.over.addEventListener("click", (event) => this.clicked(event.offsetX));
+  }
+
+  at(z) {
+    this.z = z;
+    this.plot?.redraw(false, false);
+  }
+
+  mark(plot) {
+    for (const { spectype, best } of this.deepest) {
+      plot.ctx.fillStyle = classColour(spectype);
+      plot.ctx.beginPath();
+      plot.ctx.arc(plot.valToPos(Math.log1p(best.z), "x", true), plot.valToPos(best.height, "y", true), 3.5 * devicePixelRatio, 0, 7);
+      plot.ctx.fill();
+    }
+    const x = plot.valToPos(Math.log1p(this.z), "x", true);
+    plot.ctx.fillStyle = colour("model");
+    plot.ctx.fillRect(x - 1, plot.bbox.top, 2, plot.bbox.height);
+  }
+
+  // The deepest minimum within a few pixels of the click.
+  clicked(x) {
+    const [first, last] = [x - 9, x + 9].map((at) => Math.expm1(this.plot.posToVal(at, "x")));
+    let best = null;
+    for (const curve of this.curves) for (let i = 0; i < curve.z.length; i++) {
+      if (curve.z[i] >= first && curve.z[i] <= last && (!best || curve.chi2[i] < best.chi2)) best = { chi2: curve.chi2[i], z: curve.z[i] };
+    }
+    if (best) this.go(best.z);
+  }
+}

@@ -1,0 +1,26 @@
+// Numbers as words, and arrays out of base64.
+
+export const whole = (n) => (n === null || n === undefined ? "–" : Math.round(n).toLocaleString("en").replace(/,/g, "\u2009"));
+
+export function seconds(s) {
+  if (s === null || s === undefined) return "–";
+  if (s < 1) return `${Math.round(s * 1000)} ms`;
+  if (s < 90) return `${s.toFixed(s < 10 ? 1 : 0)} s`;
+  return s < 5400 ? `${Math.round(s / 60)} min` : `${(s / 3600).toFixed(1)} h`;
+}
+
+export const share = (p) => (p === null || p === undefined ? "–" : `${(100 * p).toFixed(p < 1 && (p > 0.99 || p < 0.1) ? 1 : 0)} %`);
+export const fixed = (x, digits) => (Number.isFinite(x) ? x.toFixed(digits) : "–");
+export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
+
+export function small(x) {
+  if (!Number.isFinite(x)) return "–";
+  return x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4) ? String(Number(x.toPrecision(3))) : x.toExponential(1);
+}
+
+const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
+
+export function unpack(text, kind) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return new KINDS[kind](bytes.buffer);
+}

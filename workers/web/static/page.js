@@ -1,0 +1,124 @@
+// The page: which view is shown, the connection to the server, keys, light and dark.
+
+import { $, make, say } from "./dom.js";
+import { Connection } from "./connection.js";
+import { SpectrumView, fetched } from "./spectrum.js";
+import { order, redraw, showFrame, startStream } from "./stream.js";
+
+let view = null;
+
+const KEYS = [
+  ["n, b", "next, previous spectrum"], ["s, S", "smooth more, less"], ["d", "denoised model on, off"], ["m", "model on, off"], ["e", "error on, off"],
+  ["l", "lines on, off"], ["t", "rest or observed frame"], ["z", "type a redshift"], ["← →", "move along the wavelengths"], ["↑ ↓", "zoom in, out"],
+  ["⇧← ⇧→", "redshift in small steps"], ["r", "back to the answer, all in view"], ["Esc", "back to the stream"], ["/", "search"], ["?", "this list"],
+];
+
+function route() {
+  const query = new URLSearchParams(location.search);
+  const id = query.get("id");
+  $("#stream").hidden = !!id;
+  $("#spectrum").hidden = !id;
+  if (!id) {
+    document.title = "spectraq";
+    redraw();
+    return;
+  }
+  view ??= new SpectrumView($("#spectrum"), { next: () => step(1), previous: () => step(-1), back: () => visit("/"), opened });
+  view.open(id, query).catch((error) => notice(error.message));
+  notice("");
+}
+
+// What is next in the list is fetched before it is asked for.
+async function opened(id) {
+  const ids = order();
+  const next = ids[ids.indexOf(id) + 1];
+  if (next) await Promise.allSettled([fetched("spectrum", next), fetched("model", next)]);
+}
+
+function visit(address) {
+  history.pushState(null, "", address);
+  route();
+  scrollTo(0, 0);
+}
+
+const open = (id) => visit(`/?id=${encodeURIComponent(id)}`);
+
+function step(by) {
+  const ids = order();
+  const here = ids.indexOf(view.state.id);
+  const next = here < 0 ? ids[0] : ids[here + by];
+  if (next) open(next);
+  else notice(by > 0 ? "This is the last one of the list." : "This is the first one of the list.");
+}
+
+export function notice(words) {
+  const box = $("#notice");
+  say(box, words);
+  box.hidden = !words;
+}
+
+const arrows = {
+  ArrowLeft: (shift) => (shift ? view.go(view.state.z - 1e-4 * (1 + view.state.z)) : view.plots.pan(-0.2)),
+  ArrowRight: (shift) => (shift ? view.go(view.state.z + 1e-4 * (1 + view.state.z)) : view.plots.pan(0.2)),
+  ArrowUp: () => view.plots.zoom(0.7),
+  ArrowDown: () => view.plots.zoom(1 / 0.7),
+};
+
+const letters = {
+  n: () => step(1), b: () => step(-1), s: () => view.smooth(view.state.smooth + 1), S: () => view.smooth(view.state.smooth - 1),
+  d: () => view.toggle("denoised"), m: () => view.toggle("model"), e: () => view.toggle("error"), l: () => view.toggle("lines"), t: () => view.toggle("rest"),
+  z: () => $("#z").select(), r: () => view.reset(), Escape: () => visit("/"),
+};
+
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("#keys").open) return;
+  if (event.target.closest("input, select, textarea")) {
+    if (event.key === "Escape" || (event.key === "Enter" && event.target.id === "z")) event.target.blur();
+    return;
+  }
+  if (event.key === "?") $("#keys").showModal();
+  else if (event.key === "/" && !$("#stream").hidden) $("#filters [name=text]").focus();
+  else if (!$("#spectrum").hidden && view) {
+    const act = letters[event.key] ?? (view.pixels && arrows[event.key]);
+    if (!act) return;
+    act(event.shiftKey);
+  } else return;
+  event.preventDefault();
+}
+
+function theme(name) {
+  document.documentElement.dataset.theme = name;
+  try {
+    localStorage.setItem("theme", name);
+  } catch {
+    // A browser that keeps nothing shows the system's choice the next time.
+  }
+}
+
+function start() {
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  theme(localStorage.getItem("theme") ?? system);
+  $("#theme").addEventListener("click", () => {
+    theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+    redraw();
+    document.querySelectorAll(".card").forEach((card) => card.remove());
+    redraw();
+    view?.repaint();
+  });
+  $("#help").addEventListener("click", () => $("#keys").showModal());
+  for (const [keys, words] of KEYS) $("#keys dl").append(make("dt", {}, make("kbd", {}, keys)), make("dd", {}, words));
+  addEventListener("keydown", pressed);
+  addEventListener("popstate", route);
+  addEventListener("resize", redraw);
+  document.addEventListener("click", (event) => {
+    const brand = event.target.closest("[data-link]");
+    if (!brand || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    visit("/");
+  });
+  startStream(open);
+  new Connection(showFrame, notice);
+  route();
+}
+
+start();

@@ -1,0 +1,91 @@
+// What lies behind and over the curves: masked runs, sky, anomalous intervals with their names, lines.
+
+import { colour, sharp } from "./dom.js";
+import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./lines.js";
+
+const FONT = (ratio) => `${11 * ratio}px system-ui, sans-serif`;
+
+function stripe(plot, first, last, fill, least = 1) {
+  const { left, top, width, height } = plot.bbox;
+  const a = Math.max(left, plot.valToPos(first, "x", true));
+  const b = Math.min(left + width, plot.valToPos(last, "x", true));
+  if (b < left || a > left + width) return null;
+  plot.ctx.fillStyle = fill;
+  const wide = Math.max(b - a, least);
+  plot.ctx.fillRect(a, top, wide, height);
+  return { at: a + wide / 2, wide };
+}
+
+export function drawSky(plot, scale) {
+  for (const [first, last] of AIRGLOW) stripe(plot, first / scale, last / scale, colour("accent") + "26");
+  plot.ctx.font = FONT(devicePixelRatio);
+  plot.ctx.textAlign = "center";
+  for (const [name, first, last] of TELLURIC) {
+    const seen = stripe(plot, first / scale, last / scale, colour("muted") + "1f");
+    if (!seen || seen.wide < 22 * devicePixelRatio) continue;
+    plot.ctx.fillStyle = colour("muted");
+    plot.ctx.fillText(`⊕ ${name}`, seen.at, plot.bbox.top + plot.bbox.height - 5 * devicePixelRatio);
+  }
+}
+
+export function drawMask(plot, masked, x) {
+  const { top, height } = plot.bbox;
+  plot.ctx.fillStyle = colour("star");
+  for (const [first, last] of masked) {
+    const a = plot.valToPos(x[first], "x", true);
+    const b = plot.valToPos(x[last], "x", true);
+    if (b < plot.bbox.left || a > plot.bbox.left + plot.bbox.width) continue;
+    const from = Math.max(a, plot.bbox.left);
+    plot.ctx.fillRect(from, top + height - 4 * devicePixelRatio, Math.max(Math.min(b, plot.bbox.left + plot.bbox.width) - from, 1), 4 * devicePixelRatio);
+  }
+}
+
+export function drawReasons(plot, reasons, scale, named) {
+  const { ctx, bbox } = plot;
+  reasons.forEach((reason, i) => {
+    const seen = stripe(plot, reason.wavelength_min / scale, reason.wavelength_max / scale, colour("shade"), 4 * devicePixelRatio);
+    if (!seen || !named) return;
+    ctx.font = FONT(devicePixelRatio);
+    ctx.fillStyle = colour("bad");
+    const words = `${reason.kind.replaceAll("_", " ")} ${reason.strength.toFixed(1)}σ`;
+    const half = ctx.measureText(words).width / 2;
+    ctx.textAlign = "center";
+    const at = Math.min(Math.max(seen.at, bbox.left + half + 4), bbox.left + bbox.width - half - 4);
+    ctx.fillText(words, at, bbox.top + (14 + 14 * (i % 3)) * devicePixelRatio);
+  });
+}
+
+// A sky's or a zero line has no name of its own; these do, and stand where z puts them.
+export function placedLines(z, scale) {
+  const put = (kind) => ([name, rest]) => ({ name, rest, kind, at: (rest * (1 + z)) / scale });
+  return [...EMISSION.map(put("emission")), ...ABSORPTION.map(put("absorption"))];
+}
+
+export function drawLines(plot, canvas, lines) {
+  const ratio = devicePixelRatio;
+  const { left, top, width, height } = plot.bbox;
+  canvas.style.width = `${plot.width}px`;
+  canvas.style.height = `${plot.height}px`;
+  const draw = sharp(canvas, plot.width, plot.height);
+  draw.font = "11px system-ui, sans-serif";
+  draw.textAlign = "center";
+  const { min, max } = plot.scales.x;
+  const rows = [-Infinity, -Infinity];
+  for (const one of lines.filter((line) => line.at >= min && line.at <= max).sort((a, b) => a.at - b.at)) {
+    const x = plot.valToPos(one.at, "x") + left / ratio;
+    draw.strokeStyle = draw.fillStyle = colour(one.kind);
+    draw.globalAlpha = 0.75;
+    draw.setLineDash(one.kind === "absorption" ? [3, 3] : []);
+    draw.beginPath();
+    draw.moveTo(x, top / ratio);
+    draw.lineTo(x, (top + height) / ratio);
+    draw.lineWidth = 0.9;
+    draw.stroke();
+    draw.globalAlpha = 1;
+    const wide = draw.measureText(one.name).width;
+    const row = rows.findIndex((end) => x - wide / 2 > end + 3);
+    if (row < 0) continue;
+    rows[row] = x + wide / 2;
+    draw.fillText(one.name, x, top / ratio - 4 - 11 * row);
+  }
+}

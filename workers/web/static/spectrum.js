@@ -1,0 +1,252 @@
+// The spectrum view: one spectrum with everything that is known of it, at any redshift one likes.
+
+import { gapped, resampled, runs, smoothed } from "./arrays.js";
+import { $, $$, get, say } from "./dom.js";
+import { download } from "./download.js";
+import { Curves, markBest, showBars, showBest, showOdd } from "./facts.js";
+import { fixed, small, unpack } from "./numbers.js";
+import { Plots } from "./plots.js";
+import { drawLines, drawMask, drawReasons, drawSky, placedLines } from "./shades.js";
+
+const TOGGLES = ["model", "denoised", "lines", "sky", "error"];
+const USUAL = { model: true, denoised: false, lines: true, sky: true, error: true };
+const kept = new Map(); // answers of the server, so that stepping back and forth waits for nothing
+
+export async function fetched(kind, id) {
+  const key = `${kind} ${id}`;
+  if (!kept.has(key)) {
+    const asked = get(kind, { id });
+    kept.set(key, asked);
+    asked.catch(() => kept.delete(key));
+    if (kept.size > 24) kept.delete(kept.keys().next().value);
+  }
+  return kept.get(key);
+}
+
+export const forget = (id) => ["spectrum", "model"].forEach((kind) => kept.delete(`${kind} ${id}`));
+
+export class SpectrumView {
+  constructor(root, actions) {
+    root.append($("#spectrum-template").content.cloneNode(true));
+    this.actions = actions;
+    this.plots = new Plots(this, $("#flux"), $("#residual"));
+    this.curves = new Curves($("#chi2"), (z) => this.go(z));
+    this.listen(root);
+  }
+
+  async open(id, query) {
+    const began = performance.now();
+    this.state = { id, z: null, smooth: 0, rest: false, window: null, ...USUAL };
+    this.model = this.answer = this.pixels = null;
+    this.read(query);
+    say("#sid", id);
+    document.title = `${id} · spectraq`;
+    const found = await fetched("spectrum", id);
+    if (this.state.id !== id) return;
+    this.take(found);
+    const arrived = performance.now();
+    requestAnimationFrame(() => setTimeout(() => {
+      performance.measure("spectrum-drawn", { start: arrived, end: performance.now() });
+      performance.measure("spectrum-opened", { start: began, end: performance.now() });
+    }));
+    const model = fetched("model", id).then((fit) => this.state.id === id && this.fit(fit), (error) => this.curves.clear(error.message));
+    if (this.actions.opened) this.actions.opened(id, found);
+    await model;
+  }
+
+  take(found) {
+    const { pixels, results, row } = found;
+    this.answer = results;
+    this.found = found;
+    const best = results.redshift?.z ?? row?.z ?? 0;
+    this.best = best;
+    this.state.z ??= best;
+    if (pixels) {
+      const sigma = pixels.sigma ? unpack(pixels.sigma, "f4") : null;
+      const masked = unpack(pixels.masked, "u1");
+      this.pixels = { ...pixels, wavelength: unpack(pixels.wavelength, "f8"), flux: unpack(pixels.flux, "f4"), sigma, masked };
+      this.pixels.weights = Float64Array.from(masked, (hidden, i) => (hidden ? 0 : sigma ? 1 / sigma[i] ** 2 : 1));
+      this.pixels.runs = runs(masked);
+    }
+    this.words();
+    showBars(results.classification);
+    showBest(results.redshift, (z) => this.go(z));
+    showOdd(results.anomaly);
+    this.curves.clear(this.pixels ? "the fit is being made" : "");
+    this.buttons();
+    if (this.pixels) this.plots.draw();
+    else say("#hover", "The pixels of this spectrum are no longer kept; its results are.");
+  }
+
+  fit(model) {
+    const floats = Object.fromEntries(["flux", "sigma", "denoised"].map((name) => [name, unpack(model[name], "f4")]));
+    this.model = { ...model, ...floats };
+    this.curves.show(model, this.state.z);
+    if (this.pixels) this.plots.refresh();
+    if (!model.same) say("#hover", "The model was made here by other networks than the answer's.");
+  }
+
+  words() {
+    const { classification, redshift, anomaly } = this.answer;
+    const { pixels } = this;
+    const place = pixels && pixels.ra !== null ? `RA ${pixels.ra.toFixed(5)} Dec ${pixels.dec.toFixed(5)}` : "";
+    const source = pixels?.source_file ? pixels.source_file.split("/").pop() : "";
+    say("#meta", [pixels?.survey, pixels?.target_id, place, pixels?.mjd && `MJD ${pixels.mjd.toFixed(3)}`, source, pixels && `${pixels.n} pixels`].filter(Boolean).join(" · "));
+    const box = $("#answer");
+    box.replaceChildren();
+    const put = (kind, text) => box.append(Object.assign(document.createElement("span"), { className: kind, textContent: text }));
+    if (classification) put(`cls c-${classification.spectype}`, `${classification.spectype} ${classification.subtype}`);
+    if (redshift) put("zed", `z = ${fixed(redshift.z, 5)} ± ${small(redshift.zerr)}`);
+    if (redshift) put("muted", `S/N ${fixed(redshift.snr, 1)}`);
+    for (const name of redshift?.zwarn_names ?? []) put("chip warn", name.replaceAll("_", " "));
+    if (redshift && !redshift.zwarn) put("chip good", "zwarn 0");
+    if (anomaly?.flagged) put("chip bad", "anomaly");
+  }
+
+  // What the plots draw: x, error, flux, model + 1 sigma, model - 1 sigma, model, denoised; and x, residual.
+  columns() {
+    const { pixels, model, state } = this;
+    const scale = this.scale();
+    const x = Float64Array.from(pixels.wavelength, (value) => value / scale);
+    const flux = smoothed(pixels.flux, pixels.weights, state.smooth);
+    const hidden = state.smooth ? null : pixels.masked;
+    const none = new Array(x.length).fill(null);
+    const error = pixels.sigma ? gapped(pixels.sigma, pixels.masked) : none;
+    if (!model) return [[x, error, gapped(flux, hidden), none, none, none, none], [x, none]];
+    const shifted = { loglam0: model.loglam0 + Math.log10((1 + state.z) / (1 + model.z)), dloglam: model.dloglam };
+    const fit = resampled(pixels.wavelength, shifted, model.flux);
+    const sigma = resampled(pixels.wavelength, shifted, model.sigma);
+    const denoised = model.denoised.length ? gapped(resampled(pixels.wavelength, model, model.denoised)) : none;
+    const residual = pixels.flux.map((value, i) => (value - fit[i]) / (pixels.sigma ? pixels.sigma[i] : 1));
+    const ones = Float64Array.from(pixels.masked, (masked, i) => (masked || !Number.isFinite(residual[i]) ? 0 : 1));
+    const seen = smoothed(residual.map((value) => (Number.isFinite(value) ? value : 0)), ones, state.smooth);
+    return [
+      [x, error, gapped(flux, hidden), gapped(fit.map((value, i) => value + sigma[i])), gapped(fit.map((value, i) => value - sigma[i])), gapped(fit), denoised],
+      [x, gapped(seen, state.smooth ? null : ones.map((one) => 1 - one))],
+    ];
+  }
+
+  scale = () => (this.state.rest ? 1 + this.state.z : 1);
+  show = (name) => this.state[name];
+  unit = () => `flux${this.pixels.flux_unit ? ` (${this.pixels.flux_unit.replace("erg / (s cm2 Angstrom)", "erg s⁻¹ cm⁻² Å⁻¹")})` : ""}`;
+  lines = () => (this.state.lines ? placedLines(this.state.z, this.scale()) : []);
+  drawLines = (plot, canvas) => drawLines(plot, canvas, this.lines());
+
+  shade(plot, above) {
+    plot.ctx.save();
+    if (this.state.sky) drawSky(plot, this.scale());
+    if (this.state.sky && above) drawMask(plot, this.pixels.runs, plot.data[0]);
+    drawReasons(plot, this.answer.anomaly?.reasons ?? [], this.scale(), !above);
+    plot.ctx.restore();
+  }
+
+  hover(plot) {
+    const i = plot.cursor.idx;
+    if (i === null || i === undefined) return;
+    const { pixels } = this;
+    const near = this.plots.near(plot, plot.cursor.left);
+    const at = pixels.wavelength[i];
+    const fit = plot.data[5][i];
+    say("#hover", [`λ ${at.toFixed(2)} Å`, `rest ${(at / (1 + this.state.z)).toFixed(2)} Å`, `flux ${small(pixels.flux[i])}`, pixels.sigma && `± ${small(pixels.sigma[i])}`, fit !== null && `model ${small(fit)}`, pixels.masked[i] && "masked", near && near.name].filter(Boolean).join("   "));
+  }
+
+  // Many moves of the pointer may come for one frame of the screen; the last one counts.
+  drag(z) {
+    const began = performance.now();
+    this.state.z = Math.max(-0.01, z);
+    this.waiting ??= requestAnimationFrame(() => {
+      this.waiting = null;
+      this.moved();
+      performance.measure("pointer-answered", { start: began, end: performance.now() });
+    });
+  }
+
+  go(z) {
+    this.state.z = z;
+    this.moved();
+    this.remember();
+  }
+
+  moved() {
+    const box = $("#z");
+    if (document.activeElement !== box) box.value = this.state.z.toFixed(5);
+    this.curves.at(this.state.z);
+    markBest(this.state.z);
+    if (this.pixels) this.plots.refresh();
+  }
+
+  toggle(name) {
+    const middle = this.state.window && this.state.window.map((value) => (value * this.scale()));
+    this.state[name] = !this.state[name];
+    if (name === "rest" && middle) this.state.window = middle.map((value) => value / this.scale());
+    this.buttons();
+    if (this.pixels) this.plots.draw();
+    this.remember();
+  }
+
+  smooth(width) {
+    this.state.smooth = Math.min(Math.max(width, 0), 20);
+    this.buttons();
+    if (this.pixels) this.plots.refresh();
+    this.remember();
+  }
+
+  reset() {
+    Object.assign(this.state, { z: this.best, window: null });
+    this.moved();
+    this.plots.all();
+  }
+
+  buttons() {
+    for (const button of $$("[data-toggle]")) button.setAttribute("aria-pressed", String(!!this.state[button.dataset.toggle]));
+    $("#smooth").value = this.state.smooth;
+    say("#smooth-value", this.state.smooth);
+    $("#z").value = (this.state.z ?? 0).toFixed(5);
+    markBest(this.state.z ?? 0);
+  }
+
+  repaint = () => {
+    if (!this.pixels) return;
+    this.plots.draw();
+    if (this.model) this.curves.show(this.model, this.state.z);
+  };
+
+  // Everything that is not as usual goes into the address.
+  remember() {
+    const query = new URLSearchParams({ id: this.state.id });
+    if (Math.abs(this.state.z - this.best) > 1e-9) query.set("z", this.state.z.toFixed(6));
+    if (this.state.smooth) query.set("smooth", this.state.smooth);
+    if (this.state.rest) query.set("rest", "1");
+    if (this.state.window) query.set("x", this.state.window.map((value) => value.toFixed(1)).join("-"));
+    for (const name of TOGGLES) if (this.state[name] !== USUAL[name]) query.set(name, this.state[name] ? "1" : "0");
+    history.replaceState(history.state, "", `/?${query}`);
+  }
+
+  read(query) {
+    const number = (name) => (query.has(name) && Number.isFinite(Number(query.get(name))) ? Number(query.get(name)) : null);
+    this.state.z = number("z");
+    this.state.smooth = Math.min(Math.max(number("smooth") ?? 0, 0), 20);
+    this.state.rest = query.get("rest") === "1";
+    for (const name of TOGGLES) if (query.has(name)) this.state[name] = query.get(name) === "1";
+    const window = query.get("x")?.split("-").map(Number);
+    if (window?.length === 2 && window.every(Number.isFinite) && window[0] < window[1]) this.state.window = window;
+  }
+
+  listen(root) {
+    root.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-toggle], [data-do]");
+      if (!button) return;
+      if (button.dataset.toggle) this.toggle(button.dataset.toggle);
+      else this.act(button.dataset.do);
+    });
+    $("#smooth").addEventListener("input", (event) => this.smooth(Number(event.target.value)));
+    $("#z").addEventListener("input", (event) => Number.isFinite(event.target.valueAsNumber) && this.go(event.target.valueAsNumber));
+  }
+
+  act(name) {
+    if (name === "reset") this.reset();
+    else if (["png", "csv", "json"].includes(name)) download(name, this);
+    else if (name === "link") navigator.clipboard?.writeText(location.href).then(() => say("#hover", "The link is copied."));
+    else this.actions[name]();
+  }
+}
