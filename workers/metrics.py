@@ -78,6 +78,9 @@ class Metrics:
         self.publish_failures = self._counter(
             "spectraq_publish_failures", "Batches whose publication failed; they are read again"
         )
+        self.overtaken = self._counter(
+            "spectraq_records_overtaken", "Messages that retention deleted before they were read"
+        )
         self.resubscriptions = self._counter(
             "spectraq_resubscriptions", "Times the worker subscribed again because it was stuck"
         )

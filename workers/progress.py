@@ -25,6 +25,7 @@ class Progress:
         self._metrics = metrics
         self._shown = ledger.balance()
         self._told = ledger.balance()
+        self._overtaken = 0
         self._told_at = self._lag_at = time.monotonic()
 
     def published(self, analysed: Analysed) -> None:
@@ -43,6 +44,8 @@ class Progress:
         now = time.monotonic()
         balance = self._ledger.balance()
         self._show(balance)
+        self._metrics.overtaken.inc(consumer.overtaken - self._overtaken)
+        self._overtaken = consumer.overtaken
         if now - self._lag_at > LAG_EVERY_S:
             self._lag_at = now
             self._show_lag(consumer)

@@ -42,7 +42,7 @@ def metric(log: Path, name: str) -> float:
     urls = [e["url"] for e in events(log) if e["event"] == "health_listens"]
     if not urls:
         return 0.0
-    with urllib.request.urlopen(urls[0] + "/metrics", timeout=5) as response:
+    with urllib.request.urlopen(urls[-1] + "/metrics", timeout=5) as response:
         text = response.read().decode()
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
 

@@ -12,21 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from kafka import (
-    ConsumerRebalanceListener,
-    KafkaConsumer,
-    OffsetAndMetadata,
-    TopicPartition,
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import (
+    FencedInstanceIdError,
+    KafkaError,
+    KafkaTimeoutError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
 )
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import FencedInstanceIdError, KafkaError, KafkaTimeoutError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from workers.errors import SlotTakenError
 from workers.settings import Settings
 from workers.transport.attempts import Attempts
-from workers.transport.connection import administrator, client_options, close_quietly, connect
+from workers.transport.connection import administrator, close_quietly, connect
 from workers.transport.epoch import Epoch
+from workers.transport.overtaken import Overtaken
+from workers.transport.subscription import Listener, options
 from workers.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -48,8 +50,6 @@ Committed = dict[TopicPartition, CommittedAt]
 JOINING_POLL_MS = 200
 """Shorter polls discard the answer to a request to join the group that arrives between two of them."""
 
-FETCH_MAX_BYTES = 16 << 20
-FETCH_MAX_WAIT_MS = 100
 COMMITTED_S = 2.0
 """Committed offsets are asked for again after this, with a poll between that keeps us in the group."""
 
@@ -96,9 +96,10 @@ class Consumer:
         self._call_s = settings.kafka.call_timeout_s
         self._membership: ConsumerGroupMetadata | None = None
         with self._deadline("connecting", 2 * settings.kafka.bootstrap_timeout_s):
-            self._client = connect(KafkaConsumer, settings.kafka, _options(settings))
+            self._client = connect(KafkaConsumer, settings.kafka, options(settings))
         self._was_silent = False
         self.trouble = ""  # why the last poll failed
+        self._overtaken = Overtaken(self._client)
         with self._deadline("subscribing"):
             self._subscribe()
 
@@ -143,6 +144,11 @@ class Consumer:
                 found = self._client.poll(timeout_ms=timeout_ms)
         except FencedInstanceIdError as error:
             raise SlotTakenError(self._settings.worker.slot) from error
+        except NoOffsetForPartitionError:
+            return []  # just assigned: the epoch has moved, and `rewind` says where to begin
+        except OffsetOutOfRangeError as error:
+            self._go_on_after(error.args[0])
+            return []
         except KafkaError as error:
             log.warning("poll_failed", error=str(error))
             self.trouble = str(error)
@@ -180,6 +186,11 @@ class Consumer:
             self._client.pause(*(assignment - paused))
         elif not full and paused:
             self._client.resume(*paused)
+
+    @property
+    def overtaken(self) -> int:
+        """Records that retention took away before they were read."""
+        return self._overtaken.records
 
     # -- offsets -------------------------------------------------------------------------------------------
 
@@ -270,9 +281,16 @@ class Consumer:
 
     def _subscribe(self) -> None:
         topic = self._settings.topics.spectra
-        self._client.subscribe([topic], listener=_Listener(self._epoch))
+        self._client.subscribe([topic], listener=Listener(self._epoch))
         # joining before the client knows the topic means joining again as soon as it does
         self._client.partitions_for_topic(topic)
+
+    def _go_on_after(self, asked: dict[TopicPartition, int]) -> None:
+        try:
+            with self._deadline("oldest offsets"):
+                self._overtaken.go_on(asked, int(self._call_s * 1000))
+        except KafkaError as error:
+            self.trouble = str(error)
 
     def _committed(self, partitions: list[TopicPartition]) -> Committed:
         deadline = time.monotonic() + min(self._call_s, COMMITTED_S)
@@ -319,42 +337,6 @@ class Consumer:
 
     def _deadline(self, what: str, seconds: float | None = None) -> Any:
         return self._watchdog.deadline((seconds or self._call_s) + MARGIN_S, f"consumer: {what}")
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Moves the epoch and does nothing else: the client's I/O thread must not wait."""
-
-    def __init__(self, epoch: Epoch) -> None:
-        self._epoch = epoch
-
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        self._epoch.move("partitions assigned")
-
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        self._epoch.move("partitions revoked")
-
-    def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
-        self._epoch.move("partitions lost")
-
-
-def _options(settings: Settings) -> dict[str, Any]:
-    kafka = settings.kafka
-    return client_options(kafka, f"consumer-{settings.worker.slot}") | {
-        "group_id": kafka.group_id,
-        "group_instance_id": settings.worker.slot,  # a restarted worker gets its partitions back at once
-        "partition_assignment_strategy": [CooperativeStickyAssignor],
-        "enable_auto_commit": False,
-        "auto_offset_reset": "earliest",
-        "isolation_level": "read_committed",  # also makes committed offsets wait for open transactions
-        "session_timeout_ms": int(kafka.session_timeout_s * 1000),
-        "heartbeat_interval_ms": int(kafka.session_timeout_s * 1000 / 4),
-        "max_poll_interval_ms": int(kafka.max_poll_interval_s * 1000),
-        "max_poll_records": settings.worker.batch_spectra,
-        "fetch_max_bytes": FETCH_MAX_BYTES,
-        "max_partition_fetch_bytes": FETCH_MAX_BYTES // 4,
-        "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,
-        "allow_auto_create_topics": False,
-    }
 
 
 def _identity(membership: ConsumerGroupMetadata) -> tuple[int, str]:

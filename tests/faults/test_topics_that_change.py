@@ -1,0 +1,70 @@
+"""Topics that lose their records, or go away, under a working worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faults import events, metric, wait_for
+from feed import Feed, numbered
+from kafka import TopicPartition
+from kafka.admin import NewTopic
+from night import Night
+
+from workers.transport.connection import administrator
+
+SPECTRA = 400
+
+
+def test_what_retention_took_away_is_counted_and_the_rest_is_answered(feed: Feed, tmp_path: Path) -> None:
+    with Night(feed, tmp_path, workers=1, delivery="exactly_once", arguments=["--seconds", "0.01"]) as night:
+        feed.publish(numbered(i) for i in range(SPECTRA))
+        wait_for("the middle of the stream", lambda: feed.count("redshifts") > 50)
+        night.kill()
+        topic = feed.settings().topics.spectra
+        with administrator(feed.settings().kafka) as client:
+            numbers = [p["partition_index"] for p in client.describe_topics([topic])[0]["partitions"]]
+            ends = ends_of(feed, topic, numbers)
+            client.delete_records({TopicPartition(topic, n): end - 10 for n, end in ends.items()})
+        wait_for("what is left", lambda: not behind(feed))
+        answered = len({m.fields["spectrum_id"] for m in feed.read("redshifts")})
+        lost = metric(night.log(0), "spectraq_records_overtaken_total")
+        said = [e for e in events(night.log(0)) if e["event"] == "retention_overtook_the_worker"]
+    assert lost > 0
+    assert answered + lost == SPECTRA
+    assert sum(e["lost"] for e in said) == lost
+
+
+def test_a_topic_of_results_that_is_deleted_stops_the_stream_until_it_is_back(
+    feed: Feed, tmp_path: Path
+) -> None:
+    arguments = ["--seconds", "0.01"]
+    with Night(feed, tmp_path, workers=1, delivery="exactly_once", arguments=arguments) as night:
+        night.feed_at(300, SPECTRA)
+        wait_for("the middle of the stream", lambda: feed.count("redshifts") > 50)
+        settings = feed.settings()
+        with administrator(settings.kafka) as client:
+            client.delete_topics([settings.topics.anomalies])
+            wait_for("trouble", lambda: metric(night.log(0), "spectraq_publish_failures_total") > 0)
+            client.create_topics([NewTopic(settings.topics.anomalies, 4, 1)])
+        wait_for("all redshifts", lambda: feed.count("redshifts") == SPECTRA, 120)
+        wait_for("nothing behind", lambda: not behind(feed))
+        assert {m.fields["spectrum_id"] for m in feed.read("classifications")} == {
+            f"spectrum-{i}" for i in range(SPECTRA)
+        }
+
+
+def ends_of(feed: Feed, topic: str, numbers: list[int]) -> dict[int, int]:
+    """Where each partition ends."""
+    from kafka import KafkaConsumer
+
+    consumer = KafkaConsumer(bootstrap_servers=feed.bootstrap_servers)
+    ends = consumer.end_offsets([TopicPartition(topic, n) for n in numbers])
+    consumer.close()
+    return {partition.partition: end for partition, end in ends.items()}
+
+
+def behind(feed: Feed) -> int:
+    """Records that the group has not committed."""
+    from workers.transport.lag import group_lag
+
+    return group_lag(feed.settings()).lag
