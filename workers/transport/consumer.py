@@ -145,10 +145,10 @@ class Consumer:
         except FencedInstanceIdError as error:
             raise SlotTakenError(self._settings.worker.slot) from error
         except NoOffsetForPartitionError:
-            return []  # just assigned: the epoch has moved, and `rewind` says where to begin
+            found = {}  # just assigned: the epoch has moved, and `rewind` says where to begin
         except OffsetOutOfRangeError as error:
             self._go_on_after(error.args[0])
-            return []
+            found = {}
         except KafkaError as error:
             log.warning("poll_failed", error=str(error))
             self.trouble = str(error)
