@@ -148,7 +148,7 @@ class Analyst:
                 continue
             subject = Subject.of(item.spectrum)
             results = messages(subject, answer.published, self._analysis.pipeline)
-            outgoing += outgoing_results(results, self._settings.topics)
+            outgoing += outgoing_results(results, self._settings.topics, item.record.headers)
             known.append((subject, answer.given))
             duplicates += found.duplicate
             if found.answer is None:

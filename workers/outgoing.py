@@ -10,6 +10,9 @@ from schemas.message import Message
 from workers.answers import Results
 from workers.deadletters import cut_to_size
 from workers.settings import Settings, Topics
+from workers.trace import passed_on
+
+Headers = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,12 @@ class Outgoing:
     topic: str
     key: bytes | None
     value: bytes
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Headers = ()
 
 
-def outgoing_results(results: Results, topics: Topics) -> list[Outgoing]:
-    """Make the messages of one spectrum, keyed by its id."""
+def outgoing_results(results: Results, topics: Topics, came_with: Headers = ()) -> list[Outgoing]:
+    """Make the messages of one spectrum, keyed by its id, in the trace that its message came with."""
+    trace = passed_on(came_with)
     pairs: list[tuple[str, Message]] = [
         (topics.classifications, results.classification),
         (topics.redshifts, results.redshift),
@@ -32,14 +36,15 @@ def outgoing_results(results: Results, topics: Topics) -> list[Outgoing]:
     if results.model is not None:
         pairs.append((topics.models, results.model))
     key = results.classification.spectrum_id.encode()
-    return [_outgoing(topic, key, message) for topic, message in pairs]
+    return [_outgoing(topic, key, message, trace) for topic, message in pairs]
 
 
 def outgoing_letter(letter: DeadLetter, settings: Settings) -> Outgoing:
     """Make the message of a dead letter, under the key of the original."""
+    trace = passed_on(letter.headers)
     letter = cut_to_size(letter, settings.kafka.max_message_bytes)
-    return _outgoing(settings.topics.dead_letters, letter.key, letter)
+    return _outgoing(settings.topics.dead_letters, letter.key, letter, trace)
 
 
-def _outgoing(topic: str, key: bytes | None, message: Message) -> Outgoing:
-    return Outgoing(topic, key, codec.encode(message), tuple(codec.headers(message)))
+def _outgoing(topic: str, key: bytes | None, message: Message, trace: Headers) -> Outgoing:
+    return Outgoing(topic, key, codec.encode(message), (*codec.headers(message), *trace))
