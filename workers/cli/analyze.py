@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,12 +17,16 @@ from workers.cli.output import progress, stderr
 from workers.cli.resultlines import heading, line
 
 if TYPE_CHECKING:
+    from schemas.spectrum import Spectrum
     from workers.analysis import Analysis
     from workers.direct import Answered, Unanswered
-    from workers.settings import WorkerSettings
+    from workers.errors import ReadError
+    from workers.settings import Settings, WorkerSettings
     from workers.tables import Row
 
 FAILED = 1
+KEEP = 20_000
+"""Spectra that the page of --open remembers."""
 
 
 def analyze(
@@ -48,6 +52,9 @@ def analyze(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of other weights, as `spectraq train` writes them.")
     ] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Then show them in the browser, until Ctrl-C.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
 ) -> None:
     """Classify spectra in files, measure their redshifts and flag the odd ones.
@@ -74,12 +81,17 @@ def analyze(
     settings = load_settings(config, worker=given)
     log.configure(settings.log)
     worker = settings.worker
+    page = _Opened(settings) if open_page else None
+    if page:
+        items = page.noted(items)
     results = direct.analyze(items, _analysis(worker), worker.batch_spectra, worker.max_pixels)
     shown = _Shown(as_json, output is not None)
-    _show_all(results, shown)
+    _show_all(page.taken(results) if page else results, shown)
     if output is not None:
         shown.write(output)
     shown.sum_up()
+    if page:
+        page.serve()
     if shown.failed:
         raise typer.Exit(FAILED)
 
@@ -144,6 +156,37 @@ class _Shown:
         if not self._classes:
             heading()
         line(result)
+
+
+class _Opened:
+    """The page of what is analysed."""
+
+    def __init__(self, settings: Settings) -> None:
+        from workers.web.night import Night
+        from workers.web.serve import FILE_PIXEL_BYTES
+
+        self._settings, self._night = settings, Night(KEEP, FILE_PIXEL_BYTES)
+
+    def noted(self, items: Iterator[Spectrum | ReadError]) -> Iterator[Spectrum | ReadError]:
+        """Keep the pixels."""
+        from workers.web.reading import noted
+
+        return noted(items, self._night)
+
+    def taken(self, results: Iterable[Answered | Unanswered]) -> Iterator[Answered | Unanswered]:
+        """Keep the results."""
+        from workers.web.reading import take
+
+        for result in results:
+            take(result, self._night)
+            yield result
+
+    def serve(self) -> None:
+        """Show them until the user has seen enough."""
+        from workers.cli.web import announce
+        from workers.web.serve import Listening, of_answers, serve
+
+        serve(of_answers(self._settings, self._night), Listening(), announce, browse=True)
 
 
 def _check_output(path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ POLL_S = 0.2
 SILENCE_S = 90.0
 """No news for this long means that the worker hangs; starting it takes ten seconds of a busy machine."""
 DRAIN_S = 20.0
+WEB_PORT = 8765
 
 
 def demo(
@@ -64,9 +66,11 @@ def demo(
         settings = load_settings(kafka=address, redis={"url": stack.redis_url})
         stderr.print(
             f"Kafka {stack.bootstrap_servers}   Redis {stack.redis_url}   "
-            "Try in another terminal: spectraq status, spectraq watch anomalies\n",
+            "Try in another terminal: spectraq status, spectraq watch anomalies",
             highlight=False,
         )
+        page = None if once else _start_page(stack)
+        stderr.print()
         truth: dict[str, Simulated] = {}
         messages = _from_files(files) if files else _simulated(n if once else None, seed, truth)
         feed = Feed(settings, messages, rate)
@@ -77,6 +81,8 @@ def demo(
         if picture is not None:
             view.save(picture, tally, feed.sent)
         balanced = tally.balanced(read)
+        if page:
+            page.stop()
     raise typer.Exit(0 if balanced else 1)
 
 
@@ -112,12 +118,29 @@ def _run(stack: LocalStack, settings: Settings, feed: Feed, tally: Tally, ends_b
     worker.stop()
 
 
+def _start_page(stack: LocalStack) -> Child | None:
+    """Serve the page beside the demonstration, where the extra `web` is installed."""
+    from workers.local.child import Child
+    from workers.local.ports import free_port
+
+    if find_spec("fastapi") is None:
+        stderr.print("For the page in the browser: pip install 'spectraq[web]'", highlight=False)
+        return None
+    port = free_port(WEB_PORT)
+    child = Child("page", [_program(), "web", "--port", str(port)], stack.folder, stack.environment())
+    stderr.print(f"Look: http://127.0.0.1:{port}/", highlight=False)
+    return child
+
+
+def _program() -> str:
+    return shutil.which("spectraq", path=str(Path(sys.executable).parent)) or "spectraq"
+
+
 def _start_worker(stack: LocalStack) -> Child:
     from workers.local.child import Child
 
-    program = shutil.which("spectraq", path=str(Path(sys.executable).parent)) or "spectraq"
     environment = {**stack.environment(), "SPECTRAQ_WORKER__SLOT": "demo", "SPECTRAQ_LOG__FORMAT": "json"}
-    return Child("worker", [program, "worker"], stack.folder, environment)
+    return Child("worker", [_program(), "worker"], stack.folder, environment)
 
 
 def _follow(settings: Settings, feed: Feed, tally: Tally, worker: Child, ends_by_itself: bool) -> None:

@@ -81,14 +81,16 @@ class Counts:
             self.histograms[row.spectype].add(row.z, n)
         self.flagged += n * row.flagged
 
-    def settled(self, row: Row, latency_s: float | None) -> None:
+    def settled(self, row: Row) -> None:
         """Count a spectrum whose results are complete now."""
         self.answered += 1
         self.results.add(row.at)
         if row.flagged:
             self.flags.add(row.at)
-        if latency_s is not None and latency_s >= 0:
-            self._latencies.append(latency_s)
+
+    def waited(self, latency_s: float) -> None:
+        """Count how long a spectrum waited for its results."""
+        self._latencies.append(latency_s)
 
     def latency(self) -> dict[str, Any]:
         """Return percentiles in seconds of the latest latencies."""

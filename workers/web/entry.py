@@ -75,6 +75,7 @@ class Entry:
     packed: dict[str, bytes] = field(default_factory=dict)  # framed Avro by kind
     names: dict[str, str] = field(default_factory=dict)  # result_id by kind
     counted: bool = False
+    timed: bool = False  # its latency is among those counted
 
     @property
     def complete(self) -> bool:

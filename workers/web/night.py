@@ -58,7 +58,7 @@ class Night:
                 return
             if entry.counted:
                 self.counts.add(entry.row, -1)
-                entry.counted = False
+                entry.counted = entry.timed = False
                 entry.packed.clear()
                 self._entries.move_to_end(message.spectrum_id)
             entry.take(message, body, at)
@@ -68,9 +68,9 @@ class Night:
     def _settle(self, entry: Entry) -> None:
         row = entry.row
         entry.counted = True
-        place = self.spectra.place(row.spectrum_id)
         self.counts.add(row)
-        self.counts.settled(row, row.at - place.at if place else None)
+        self.counts.settled(row)
+        self._time(entry)
         self._flagged.pop(row.spectrum_id, None)
         if row.flagged:
             self._flagged[row.spectrum_id] = row
@@ -80,6 +80,12 @@ class Night:
             self.let_go += 1
             if gone.counted:
                 self.counts.add(gone.row, -1)
+
+    def _time(self, entry: Entry) -> None:
+        place = self.spectra.place(entry.row.spectrum_id)
+        if place is not None and place.at <= entry.row.at and not entry.timed:
+            entry.timed = True
+            self.counts.waited(entry.row.at - place.at)
 
     def sort(self) -> None:
         """Bring entries into the order of their times: at the start, partitions are read one by one."""
@@ -93,6 +99,9 @@ class Night:
         with self.lock:
             self.spectra.put(spectrum_id, body, place)
             self.counts.spectra.add(at)
+            entry = self._entries.get(spectrum_id)
+            if entry is not None and entry.counted:
+                self._time(entry)  # at the start, results may be read before their spectrum
 
     def take_model(self, spectrum_id: str, body: bytes, place: Place | None) -> None:
         """Keep a best fit."""

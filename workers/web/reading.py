@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import structlog
 
 from schemas import codec
 from schemas.spectrum import Spectrum
 from workers.analysis import Analysis
-from workers.direct import Unanswered, analyze
+from workers.direct import Answered, Unanswered, analyze
 from workers.errors import ReadError, SpectraqError
 from workers.settings import WorkerSettings
 from workers.web.modelling import Modelling
@@ -48,7 +48,6 @@ class Reading(threading.Thread):
         super().__init__(name="reading", daemon=True)
         self.stop = threading.Event()
         self._items, self._night, self._modelling, self._settings = items, night, modelling, settings
-        self.failed: list[str] = []
 
     def run(self) -> None:
         """Read and analyse all of them."""
@@ -56,23 +55,33 @@ class Reading(threading.Thread):
         try:
             analysis = Analysis(self._modelling.load(), BATCH)
             self._night.trouble = "analysing the files"
-            for found in analyze(self._noted(), analysis, BATCH, self._settings.max_pixels):
-                if isinstance(found, Unanswered):
-                    self.failed.append(str(found))
-                    self._night.counts.letters["unreadable"] += 1
-                    log.warning("unanswered", what=str(found))
-                    continue
-                for result in (found.results.classification, found.results.redshift, found.results.anomaly):
-                    self._night.take(result, codec.encode(result), time.time())
+            items = noted(self._until_stopped(), self._night)
+            for found in analyze(items, analysis, BATCH, self._settings.max_pixels):
+                take(found, self._night)
             self._night.trouble = ""
         except SpectraqError as error:
             self._night.trouble = str(error)
 
-    def _noted(self) -> Iterable[Spectrum | ReadError]:
-        """Keep the pixels of each spectrum on its way to the networks."""
+    def _until_stopped(self) -> Iterator[Spectrum | ReadError]:
         for item in self._items:
             if self.stop.is_set():
                 return
-            if isinstance(item, Spectrum):
-                self._night.take_spectrum(item.spectrum_id, codec.encode(item), None, time.time())
             yield item
+
+
+def noted(items: Iterable[Spectrum | ReadError], night: Night) -> Iterator[Spectrum | ReadError]:
+    """Keep the pixels of each spectrum on its way to the networks."""
+    for item in items:
+        if isinstance(item, Spectrum):
+            night.take_spectrum(item.spectrum_id, codec.encode(item), None, time.time())
+        yield item
+
+
+def take(found: Answered | Unanswered, night: Night) -> None:
+    """Keep the results of one spectrum, or count that it has none."""
+    if isinstance(found, Unanswered):
+        night.counts.letters["unreadable"] += 1
+        log.warning("unanswered", what=str(found))
+        return
+    for result in (found.results.classification, found.results.redshift, found.results.anomaly):
+        night.take(result, codec.encode(result), time.time())

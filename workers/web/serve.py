@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -101,6 +103,13 @@ def of_files(settings: Settings, items: Iterable[Spectrum | ReadError], keep: in
     return Parts(Page(night, finder, dict, "files"), [Reading(items, night, modelling, settings.worker)])
 
 
+def of_answers(settings: Settings, night: Night) -> Parts:
+    """Return the page of what has been analysed already."""
+    night.trouble = ""
+    finder = Finder(night, settings, Modelling(settings.worker), None)
+    return Parts(Page(night, finder, dict, "files"))
+
+
 def serve(parts: Parts, listening: Listening, announce: Callable[[str], None], browse: bool = False) -> None:
     """Serve the page until the process is told to end.
 
@@ -144,6 +153,12 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
         self._announce = started
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM and not self.should_exit:
+            self.should_exit = True  # told to end, not interrupted: the exit code is 0
+        else:
+            super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

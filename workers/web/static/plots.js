@@ -31,7 +31,7 @@ export class Plots {
     this.over = make("canvas", { class: "over" });
     this.boxes[0].append(this.over);
     this.plots.forEach((plot) => this.listen(plot));
-    if (this.view.state.window) this.show(...this.view.state.window);
+    this.show(...(this.view.state.window ?? this.view.span()));
     this.drawLines();
   }
 
@@ -39,7 +39,7 @@ export class Plots {
     const window = this.view.state.window;
     this.view.columns().forEach((columns, i) => {
       this.plots[i].setData(columns, false);
-      const [first, last] = window ?? ends(columns[0]);
+      const [first, last] = window ?? this.view.span();
       this.plots[i].setScale("x", { min: first, max: last });
     });
     this.drawLines();
@@ -105,7 +105,7 @@ export class Plots {
 
   all() {
     this.view.state.window = null;
-    this.show(...ends(this.plots[0].data[0]));
+    this.show(...this.view.span());
     this.view.remember();
   }
 
@@ -123,7 +123,7 @@ export class Plots {
   }
 
   window(first, last) {
-    const [low, high] = ends(this.plots[0].data[0]);
+    const [low, high] = this.view.span();
     const wide = Math.min(Math.max(last - first, 5), high - low);
     const start = Math.min(Math.max(first, low), high - wide);
     this.view.state.window = wide > 0.999 * (high - low) ? null : [start, start + wide];
@@ -188,7 +188,6 @@ export class Plots {
 }
 
 export const size = (box) => ({ width: Math.max(120, box.clientWidth), height: box.clientHeight });
-export const ends = (x) => [x[0], x[x.length - 1]];
 
 function visible(plot, series) {
   const { min, max } = plot.scales.x;

@@ -126,6 +126,13 @@ export class SpectrumView {
     ];
   }
 
+  // From the first good pixel to the last: padding at the ends is nothing to look at.
+  span() {
+    const { wavelength, masked } = this.pixels;
+    const [first, last] = [masked.indexOf(0), masked.lastIndexOf(0)];
+    return [wavelength[Math.max(first, 0)], wavelength[last < 0 ? wavelength.length - 1 : last]].map((value) => value / this.scale());
+  }
+
   scale = () => (this.state.rest ? 1 + this.state.z : 1);
   show = (name) => this.state[name];
   unit = () => `flux${this.pixels.flux_unit ? ` (${this.pixels.flux_unit.replace("erg / (s cm2 Angstrom)", "erg s⁻¹ cm⁻² Å⁻¹")})` : ""}`;

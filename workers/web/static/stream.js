@@ -32,6 +32,7 @@ function numbers(frame) {
   const canvas = box.firstElementChild ?? box.appendChild(make("canvas"));
   drawSeries(canvas, frame.series.results, frame.series.flagged);
   for (const name of ["p50", "p95", "p99"]) say(`#${name}`, seconds(frame.latency[name]));
+  for (const tile of $$(".of-topics")) tile.hidden = frame.lag === undefined;
   lag(frame.lag);
   const cache = frame.cache;
   say("#cache", cache ? share(cache.share) : "–");
