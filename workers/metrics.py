@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from schemas.deadletter import DeadLetterReason
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 SPECTRA = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
@@ -42,6 +44,8 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        for reason in DeadLetterReason:
+            self.dead_letters.labels(reason)  # at zero, or the first letter of a kind would be no increase
         self.in_hand = self._gauge("spectraq_records_in_hand", "Messages read whose fate is not settled")
         self.results = Counter(
             "spectraq_results", "Published spectra by class", ["spectype"], registry=self.registry
