@@ -8,6 +8,7 @@ from schemas.deadletter import DeadLetter
 from schemas.message import Message
 from schemas.results import Result
 from schemas.spectrum import Spectrum
+from schemas.verdict import Verdict
 
 AVRO = "application/avro"
 SOURCE = "/spectraq"
@@ -40,6 +41,8 @@ def content_type(pairs: Iterable[tuple[str, bytes]]) -> str:
 def _identity(message: Message) -> str:
     if isinstance(message, Result):
         return message.result_id
+    if isinstance(message, Verdict):
+        return message.verdict_id
     if isinstance(message, Spectrum):
         return f"{message.spectrum_id}/{message.digest}"
     if isinstance(message, DeadLetter):

@@ -22,6 +22,7 @@ from schemas.message import Message
 from schemas.registry import Written, newest, written_with
 from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
 from schemas.spectrum import Spectrum
+from schemas.verdict import Verdict
 
 __all__ = ["HEADERS", "MAX_BYTES", "MAX_PIXELS", "DecodeError", "decode", "encode", "explain", "headers"]
 
@@ -35,7 +36,8 @@ MAGIC = 0
 FRAME = struct.Struct(">bI")
 
 MESSAGES: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Spectrum, Classification, Redshift, Anomaly, ModelSpectrum, DeadLetter)
+    kind.__name__: kind
+    for kind in (Spectrum, Classification, Redshift, Anomaly, ModelSpectrum, DeadLetter, Verdict)
 }
 
 M = TypeVar("M", bound=Message)

@@ -24,6 +24,7 @@ RECORDS = {
     "Anomaly": 4,
     "ModelSpectrum": 5,
     "DeadLetter": 6,
+    "Verdict": 7,
 }
 """Number of each record; never to be given to another one."""
 

@@ -43,6 +43,7 @@ class Topics(_Section):
     anomalies: str = Field("spectraq.anomalies", description="one Anomaly a spectrum, flagged or not")
     models: str = Field("spectraq.models", description="one ModelSpectrum a spectrum, when asked for")
     dead_letters: str = Field("spectraq.dead-letters", description="what could not be analysed, and why")
+    verdicts: str = Field("spectraq.verdicts", description="what people say of results, on the page")
     partitions: int = Field(4, ge=1, description="partitions of a topic that spectraq creates")
     replication: int = Field(1, ge=1, description="replicas of a topic that spectraq creates")
 

@@ -13,7 +13,7 @@ from commandline import CommandLine
 
 from workers.local.stack import LocalStack
 
-KINDS = ("spectra", "classifications", "redshifts", "anomalies", "models", "dead_letters")
+KINDS = ("spectra", "classifications", "redshifts", "anomalies", "models", "dead_letters", "verdicts")
 
 
 @pytest.fixture

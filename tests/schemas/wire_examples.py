@@ -21,6 +21,7 @@ from schemas.results import (
     result_id,
 )
 from schemas.spectrum import Spectrum
+from schemas.verdict import Verdict
 from schemas.zwarn import ZWarn
 
 FLUX = np.array([1.5, np.nan, -2.25, 1e-20], np.float32)
@@ -154,8 +155,25 @@ def dead_letter(**changes: Any) -> DeadLetter:
     return DeadLetter(**fields | changes)
 
 
+def verdict() -> Verdict:
+    return Verdict(
+        verdict_id="b0c2f7c4-4e0c-4f0b-9d2d-6b1f5a3c1e11",
+        spectrum_id="sdss-0266-51602-0003",
+        spectrum_digest="cd" * 32,
+        spectype="QSO",
+        z=0.7,
+        quality=3,
+        comment="broad Mg II",
+        author="Vera",
+        time_ms=1_700_000_000_000,
+        machine_spectype="GALAXY",
+        machine_z=0.1,
+        ensemble_digest="ab" * 32,
+    )
+
+
 def one_of_each() -> list[Message]:
-    return [spectrum(), classification(), redshift(), anomaly(), model_spectrum(), dead_letter()]
+    return [spectrum(), classification(), redshift(), anomaly(), model_spectrum(), dead_letter(), verdict()]
 
 
 TEXT = st.text(max_size=20)

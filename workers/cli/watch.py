@@ -29,6 +29,7 @@ class Kind(StrEnum):
     MODELS = "models"
     DEAD_LETTERS = "dead-letters"
     SPECTRA = "spectra"
+    VERDICTS = "verdicts"
 
     def topic(self, settings: Settings) -> str:
         """Return the topic's name."""
@@ -120,6 +121,7 @@ def line(message: Message | str) -> str:
     from schemas.deadletter import DeadLetter
     from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
     from schemas.spectrum import Spectrum
+    from schemas.verdict import Verdict
 
     match message:
         case Classification():
@@ -136,6 +138,10 @@ def line(message: Message | str) -> str:
             return f"ANOMALY  {message.spectrum_id:28s} rate {message.false_positive_rate:.2g}  {reasons}"
         case ModelSpectrum():
             return f"model    {message.spectrum_id:28s} {message.flux.size} pixels at z {message.z:.5f}"
+        case Verdict():
+            words = f"  {message.comment!r}" if message.comment else ""
+            said = f"{message.spectype:6s} z {message.z:.5f} quality {message.quality}"
+            return f"verdict  {message.spectrum_id:28s} {said} by {message.author!r}{words}"
         case DeadLetter():
             origin = f"{message.topic} {message.partition}:{message.offset}"
             return f"dead     {origin:28s} {message.reason}: {message.message}"

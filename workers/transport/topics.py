@@ -1,4 +1,4 @@
-"""The six topics: made where missing, listed as they are."""
+"""The seven topics: made where missing, listed as they are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Topic:
 
 
 def topic_names(settings: Settings) -> tuple[str, ...]:
-    """Give the names of our topics: what comes in, the results, the models, the dead letters."""
+    """Give the names of our topics: what comes in, results, models, dead letters, verdicts."""
     topics = settings.topics
     return (
         topics.spectra,
@@ -35,6 +35,7 @@ def topic_names(settings: Settings) -> tuple[str, ...]:
         topics.anomalies,
         topics.models,
         topics.dead_letters,
+        topics.verdicts,
     )
 
 
@@ -81,10 +82,13 @@ def _wanted(settings: Settings, name: str) -> dict[str, Any]:
     largest = settings.kafka.max_message_bytes
     if name == settings.topics.dead_letters:
         largest += ENVELOPE_BYTES
+    configs = {"max.message.bytes": str(largest)}
+    if name == settings.topics.verdicts:
+        configs["retention.ms"] = "-1"  # a person's work is not to be had again
     return {
         "num_partitions": settings.topics.partitions,
         "replication_factor": settings.topics.replication,
-        "configs": {"max.message.bytes": str(largest)},
+        "configs": configs,
     }
 
 
@@ -104,7 +108,7 @@ def require_topics(settings: Settings) -> None:
     UnreachableError
         Naming the missing topics and the command that makes them.
     """
-    needed = set(topic_names(settings))
+    needed = set(topic_names(settings)) - {settings.topics.verdicts}
     if not settings.worker.publish_models:
         needed.discard(settings.topics.models)
     missing = [topic.name for topic in list_topics(settings) if topic.name in needed and not topic.partitions]

@@ -14,12 +14,14 @@ from fastapi import FastAPI, Query
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from schemas.verdict import Verdict
 from workers.errors import SpectraqError
 from workers.web.broadcast import Broadcast, as_json
 from workers.web.entry import Entry
 from workers.web.filters import Filters
 from workers.web.finder import Finder
 from workers.web.guard import Guard
+from workers.web.judging import Said
 from workers.web.night import Night
 from workers.web.onespectrum import entry_json, pixels_json, small_json
 
@@ -41,12 +43,15 @@ class Page:
         Returns lag, workers and cache; an empty dict where there are none.
     source
         Where it all comes from, in words.
+    judge
+        Publishes a verdict; None where there is nowhere to publish it.
     """
 
     night: Night
     finder: Finder
     vitals: Callable[[], dict[str, Any]]
     source: str
+    judge: Callable[[Verdict], None] | None = None
 
     def frame(self) -> dict[str, Any]:
         """Return the whole picture of the stream view."""
@@ -69,6 +74,7 @@ def make_app(page: Page, token: str | None) -> tuple[FastAPI, Broadcast]:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _stream_routes(app, page, broadcast)
     _spectrum_routes(app, page)
+    _verdict_routes(app, page)
     app.add_middleware(Guard, token=token)
     return app, broadcast
 
@@ -99,7 +105,9 @@ def _spectrum_routes(app: FastAPI, page: Page) -> None:
         entry, found = page.night.entry(spectrum_id), page.finder.spectrum(spectrum_id)
         if entry is None and found is None:
             return _missing(f"{spectrum_id}: unknown here; the page keeps the last {page.night.keep} results")
-        body = {"spectrum_id": spectrum_id, "pixels": None, **_known(entry)}
+        verdicts = [verdict.to_json_dict() for verdict in page.night.verdicts(spectrum_id)]
+        body = {"spectrum_id": spectrum_id, "pixels": None, "verdicts": verdicts, **_known(entry)}
+        body["judged"] = page.judge is not None
         return _json(body | ({"pixels": pixels_json(found)} if found is not None else {}))
 
     @app.get("/api/model")
@@ -116,6 +124,23 @@ def _spectrum_routes(app: FastAPI, page: Page) -> None:
         if entry is None or found is None:
             return _missing(f"{spectrum_id}: its pixels are no longer kept")
         return _json(small_json(found, entry.row))
+
+
+def _verdict_routes(app: FastAPI, page: Page) -> None:
+    @app.post("/api/verdicts")
+    def judge(said: Said) -> Response:
+        if page.judge is None:
+            return _json({"error": "files have no topic for verdicts; publish them first"}, 409)
+        entry, spectrum = page.night.entry(said.spectrum_id), page.finder.spectrum(said.spectrum_id)
+        if entry is None:
+            return _missing(f"{said.spectrum_id}: unknown here")
+        verdict = said.verdict(entry, spectrum)
+        try:
+            page.judge(verdict)
+        except SpectraqError as error:
+            return _json({"error": str(error)}, 503)
+        page.night.take_verdict(verdict)
+        return _json(verdict.to_json_dict(), 201)
 
 
 def _known(entry: Entry | None) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from schemas.deadletter import DeadLetter
-from schemas.results import ModelSpectrum
+from schemas.results import ModelSpectrum, Result
+from schemas.verdict import Verdict
 from workers.errors import UnreachableError
 from workers.settings import Settings
 from workers.transport.consumer import Record
@@ -59,6 +60,7 @@ class Following(threading.Thread):
             topics.anomalies: self._result,
             topics.models: self._model,
             topics.dead_letters: self._letter,
+            topics.verdicts: self._verdict,
         }
 
     def run(self) -> None:
@@ -73,7 +75,7 @@ class Following(threading.Thread):
 
     def _follow(self) -> None:
         found = {topic.name for topic in list_topics(self._settings) if topic.partitions}
-        needed = set(self._takes) - {self._settings.topics.models}
+        needed = set(self._takes) - {self._settings.topics.models, self._settings.topics.verdicts}
         if missing := needed - found:
             raise UnreachableError(
                 f"Kafka has no topic {', '.join(sorted(missing))}; make them with `spectraq topics create`"
@@ -117,8 +119,13 @@ class Following(threading.Thread):
 
     def _result(self, record: Record) -> None:
         message = decoded(record.value, record.headers)
-        if message is not None and not isinstance(message, (DeadLetter, ModelSpectrum)):
+        if isinstance(message, Result) and not isinstance(message, ModelSpectrum):
             self._night.take(message, record.value, _place(record).at)
+
+    def _verdict(self, record: Record) -> None:
+        message = decoded(record.value, record.headers)
+        if isinstance(message, Verdict):
+            self._night.take_verdict(message)
 
     def _letter(self, record: Record) -> None:
         message = decoded(record.value, record.headers)

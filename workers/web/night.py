@@ -11,7 +11,8 @@ from typing import Any
 from schemas import codec
 from schemas.codec import DecodeError
 from schemas.deadletter import DeadLetter
-from schemas.results import ModelSpectrum, Result
+from schemas.results import Result
+from schemas.verdict import Verdict
 from workers.web.counts import Counts
 from workers.web.entry import Entry, Row, is_listed
 from workers.web.filters import Filters
@@ -21,6 +22,8 @@ PIXEL_BYTES = 128 << 20
 MODEL_BYTES = 64 << 20
 LATEST = 40
 CARDS = 12
+VERDICTS = 20
+"""Of one spectrum, the latest."""
 
 
 class Night:
@@ -43,6 +46,7 @@ class Night:
         self.spectra = Pixels(pixel_bytes, 2 * keep)
         self.models = Pixels(MODEL_BYTES, 2 * keep)
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._verdicts: OrderedDict[str, list[Verdict]] = OrderedDict()
         self._flagged: OrderedDict[str, Row] = OrderedDict()
         self.trouble = "starting"
         self.let_go = 0
@@ -113,6 +117,21 @@ class Night:
         with self.lock:
             self.counts.letters[str(letter.reason)] += 1
 
+    def take_verdict(self, verdict: Verdict) -> None:
+        """Keep what a person says; one that has come before changes nothing."""
+        with self.lock:
+            said = self._verdicts.setdefault(verdict.spectrum_id, [])
+            if all(other.verdict_id != verdict.verdict_id for other in said):
+                said.append(verdict)
+                del said[:-VERDICTS]
+            if len(self._verdicts) > self.keep:
+                self._verdicts.popitem(last=False)
+
+    def verdicts(self, spectrum_id: str) -> list[Verdict]:
+        """Return what people said of a spectrum, oldest first."""
+        with self.lock:
+            return list(self._verdicts.get(spectrum_id, ()))
+
     def entry(self, spectrum_id: str) -> Entry | None:
         """Return what is known of a spectrum."""
         with self.lock:
@@ -151,10 +170,10 @@ def _newest(items: OrderedDict[str, Any], n: int) -> list[Any]:
     return [item for item, _ in zip(reversed(items.values()), range(n), strict=False)]
 
 
-def decoded(body: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> Result | DeadLetter | None:
+def decoded(body: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> Result | DeadLetter | Verdict | None:
     """Return a message of the result topics; None where it is none of ours, which the page survives."""
     try:
         message = codec.decode(body, headers)
     except DecodeError:
         return None
-    return message if isinstance(message, (Result, ModelSpectrum, DeadLetter)) else None
+    return message if isinstance(message, (Result, DeadLetter, Verdict)) else None

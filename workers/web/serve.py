@@ -22,6 +22,7 @@ from workers.web.app import Page, make_app
 from workers.web.finder import Finder
 from workers.web.following import Following
 from workers.web.guard import LOOPBACK
+from workers.web.judging import publisher
 from workers.web.lookup import Lookup
 from workers.web.modelling import Modelling
 from workers.web.night import Night
@@ -92,7 +93,8 @@ def of_topics(settings: Settings, keep: int, with_models: bool = True) -> Parts:
     night, lookup, vitals = Night(keep), Lookup(settings), Vitals(settings)
     modelling = Modelling(settings.worker) if with_models else None
     finder = Finder(night, settings, modelling, lookup)
-    page = Page(night, finder, lambda: vitals.latest, f"Kafka at {settings.kafka.bootstrap_servers}")
+    source = f"Kafka at {settings.kafka.bootstrap_servers}"
+    page = Page(night, finder, lambda: vitals.latest, source, judge=publisher(settings))
     return Parts(page, [Following(settings, night), vitals], lookup.close)
 
 

@@ -2,8 +2,9 @@
 
 import { $, make, say } from "./dom.js";
 import { Connection } from "./connection.js";
-import { SpectrumView, fetched } from "./spectrum.js";
+import { SpectrumView, fetched, forget } from "./spectrum.js";
 import { order, redraw, showFrame, startStream } from "./stream.js";
+import { showVerdicts } from "./verdicts.js";
 
 let view = null;
 
@@ -29,9 +30,10 @@ function route() {
 }
 
 // What is next in the list is fetched before it is asked for.
-async function opened(id) {
+async function opened(id, found) {
   const ids = order();
   const next = ids[ids.indexOf(id) + 1];
+  showVerdicts($("#mark"), id, found, () => view.state.z, () => forget(id));
   if (next) await Promise.allSettled([fetched("spectrum", next), fetched("model", next)]);
 }
 

@@ -1,0 +1,53 @@
+"""A person's verdict goes to its topic, is shown beside the answer, and is read by `spectraq watch`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+from pagenight import HOSTILE, SPECTRAQ, Night, Server, until
+from playwright.sync_api import Page
+
+SPECTRUM = "simulated-9-000007"
+
+
+def test_a_verdict_is_published_shown_and_watched(page: Page, night: Night, server: Server) -> None:
+    page.goto(f"{server.address}?id={SPECTRUM}")
+    page.fill("#z", "1.25")
+    page.wait_for_selector("#mark form")
+    page.click("#mark button:has-text('Take z shown')")
+    page.select_option("#mark [name=spectype]", "QSO")
+    page.select_option("#mark [name=quality]", "4")
+    page.fill("#mark [name=comment]", HOSTILE)
+    page.fill("#mark [name=author]", "Vera")
+    page.click("#mark [type=submit]")
+    until(lambda: "Published" in (page.text_content("#mark .said") or ""), "the acknowledgement")
+    line = page.text_content("#mark li") or ""
+    assert "QSO z 1.25000, quality 4" in line
+    assert HOSTILE in line
+    assert page.evaluate("window.hacked") is None
+    watched = subprocess.run(
+        [SPECTRAQ, "watch", "verdicts", "--from-beginning", "--max", "1", "--json"],
+        env=os.environ | night.environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    value = json.loads(watched.stdout)["value"]
+    assert (value["author"], value["spectype"], value["z"], value["quality"]) == ("Vera", "QSO", 1.25, 4)
+    assert value["spectrum_id"] == SPECTRUM
+    assert value["machine_spectype"]
+    assert len(value["spectrum_digest"]) == 64
+    again = Server(night.folder, night.environment)
+    page.goto(f"{again.address}?id={SPECTRUM}")
+    until(lambda: page.locator("#mark li").count() == 1, "the verdict after a new start")
+    assert again.stop() == 0
+
+
+def test_what_is_no_verdict_is_refused(server: Server) -> None:
+    good = {"spectrum_id": SPECTRUM, "spectype": "QSO", "z": 1.0, "quality": 3, "author": "Vera"}
+    for change in ({"quality": 5}, {"spectype": "COMET"}, {"author": ""}, {"z": "far"}, {"spectrum_id": ""}):
+        assert server.post("/api/verdicts", json.dumps(good | change).encode())[0] == 422
+    assert server.post("/api/verdicts", json.dumps(good | {"spectrum_id": "nobody"}).encode())[0] == 404
