@@ -16,12 +16,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 from workers.errors import SettingsError
+from workers.secretfiles import SecretFiles, variables
 
 ENV_PREFIX = "SPECTRAQ_"
 CONFIG_VARIABLE = "SPECTRAQ_CONFIG"
@@ -55,11 +57,15 @@ class KafkaSettings(_Section):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="encryption and authentication of the listener"
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = Field(
         None, description="how to prove who is asking"
     )
     sasl_username: str | None = Field(None, description="user of PLAIN and SCRAM")
     sasl_password: SecretStr | None = Field(None, description="password of PLAIN and SCRAM")
+    sasl_token_file: Path | None = Field(
+        None,
+        description="file of OAUTHBEARER's token; read for each connection, so it may be renewed in place",
+    )
     ssl_cafile: str | None = Field(
         None, description="PEM file of the authority behind the broker's certificate"
     )
@@ -179,14 +185,25 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line, then environment, then the TOML file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+        """Command line, then environment, then files that the environment names, then the TOML file."""
+        files = variables(settings_cls, ENV_PREFIX)
+        assert isinstance(env_settings, EnvSettingsSource)
+        # read as nested keys, they would be keys that no section has
+        env_settings.env_vars = {
+            name: value for name, value in env_settings.env_vars.items() if name.upper() not in files
+        }
+        secrets = SecretFiles(settings_cls, ENV_PREFIX)
+        return init_settings, env_settings, secrets, TomlConfigSettingsSource(settings_cls, _config_file())
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember where each value came from, the strongest source last."""
         for key in _leaves(TomlConfigSettingsSource(type(self), _config_file())()):
             self._origins[key] = f"file {_config_file()}"
+        files = variables(type(self), ENV_PREFIX)
         for name in os.environ:
+            if name.upper() in files:
+                self._origins[".".join(files[name.upper()])] = f"file {os.environ[name]}"
+                continue
             key = name.upper().removeprefix(ENV_PREFIX).lower().replace("__", ".")
             if name.upper().startswith(ENV_PREFIX):
                 self._origins[key] = f"environment {name}"
@@ -243,7 +260,7 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> list[str]:
 
 def _refuse_unknown_variables() -> None:
     """The library ignores a misspelt section in the environment; a night with default settings is worse."""
-    known = {CONFIG_VARIABLE}
+    known = {CONFIG_VARIABLE, *variables(Settings, ENV_PREFIX)}
     for section, field in Settings.model_fields.items():
         assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
         known |= {f"{ENV_PREFIX}{section}__{name}".upper() for name in field.annotation.model_fields}

@@ -9,12 +9,14 @@ import structlog
 from kafka.errors import KafkaError
 
 from workers.metrics import Metrics
-from workers.settings import WorkerSettings
+from workers.settings import Settings
 from workers.transport.consumer import Consumer
 from workers.watchdog import end_process
 
 ATTEMPTS = 2
 """Subscriptions tried before the process is given up."""
+
+UNSEEN = "is not there, or there is no authorization to read it"
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +37,14 @@ class StallWatch:
     def __init__(
         self,
         consumer: Consumer,
-        settings: WorkerSettings,
+        settings: Settings,
         metrics: Metrics,
         give_up: Callable[[str], None] = end_process,
     ) -> None:
         self._consumer = consumer
-        self._settings = settings
+        self._settings = settings.worker
+        self._topic = settings.topics.spectra
+        self._seen = True
         self._metrics = metrics
         self._give_up = give_up
         self._attempts = 0
@@ -66,7 +70,14 @@ class StallWatch:
             self._quiet_since = time.monotonic()  # the watchdog looks after what is in hand
         elif quiet_s > self._settings.stall_s:
             return self._look_for_lag(quiet_s)
-        return self._consumer.trouble
+        return self._consumer.trouble or self._look_for_topic()
+
+    def _look_for_topic(self) -> str:
+        seen = self._consumer.sees_topic
+        if self._seen and not seen:
+            log.warning("topic_unseen", topic=self._topic, advice=UNSEEN)
+        self._seen = seen
+        return "" if seen else f"topic {self._topic} {UNSEEN}"
 
     def _look_for_lag(self, quiet_s: float) -> str:
         try:

@@ -131,7 +131,7 @@ class Worker:
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
         self._suspects = Suspects(settings.worker, self._consumer.mark)
-        self._stalls = StallWatch(self._consumer, settings.worker, metrics)
+        self._stalls = StallWatch(self._consumer, settings, metrics)
         self._producer = producer(settings, self._watchdog)
         closing.callback(self._producer.close)
         self._open_stages(pipeline, closing)

@@ -51,7 +51,7 @@ def test_no_records_despite_lag_makes_the_worker_subscribe_again_and_read_on(
 ) -> None:
     epoch, metrics, given_up = Epoch(), Metrics(), []
     consumer = Consumer(settings_of(feed), epoch, watchdog)
-    watch = StallWatch(consumer, settings_of(feed).worker, metrics, given_up.append)
+    watch = StallWatch(consumer, settings_of(feed), metrics, given_up.append)
     join(consumer)
     consumer._client.pause(*consumer.assignment)
     feed.publish(numbered(i) for i in range(20))
@@ -79,7 +79,7 @@ def test_when_subscribing_again_does_not_help_the_process_is_given_up_with_the_r
         raise GivenUpError(reason)
 
     consumer = Consumer(settings_of(feed), Epoch(), watchdog)
-    watch = StallWatch(consumer, settings_of(feed).worker, Metrics(), give_up)
+    watch = StallWatch(consumer, settings_of(feed), Metrics(), give_up)
     feed.publish(numbered(i) for i in range(20))
     for _ in range(ATTEMPTS):
         join(consumer)
@@ -95,7 +95,7 @@ def test_when_subscribing_again_does_not_help_the_process_is_given_up_with_the_r
 def test_a_quiet_topic_is_no_stall(feed: Feed, watchdog: Watchdog) -> None:
     epoch = Epoch()
     consumer = Consumer(settings_of(feed), epoch, watchdog)
-    watch = StallWatch(consumer, settings_of(feed).worker, Metrics())
+    watch = StallWatch(consumer, settings_of(feed), Metrics())
     join(consumer)
     before = epoch.value
     until = time.monotonic() + 4 * STALL_S
@@ -113,7 +113,7 @@ def test_a_kafka_that_does_not_answer_is_waited_for_and_no_stall(
         feed = Feed(own.bootstrap_servers, own.redis_url)
         consumer = Consumer(settings_of(feed), Epoch(), watchdog)
         given_up: list[str] = []
-        watch = StallWatch(consumer, settings_of(feed).worker, Metrics(), given_up.append)
+        watch = StallWatch(consumer, settings_of(feed), Metrics(), given_up.append)
         join(consumer)
         own.kafka.child.freeze()
         look_until(watch, consumer, "Kafka does not answer")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import print_json, print_table
+from workers.cli.output import print_json, print_table, stdout
 
 if TYPE_CHECKING:
     from workers.transport.topics import Topic
@@ -43,6 +43,38 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
     _show(topics, as_json)
     if not all(topic.partitions for topic in topics):
         raise typer.Exit(1)
+
+
+@app.command()
+def acls(
+    role: Annotated[str, typer.Argument(help="worker, publisher, viewer or web.")],
+    principal: Annotated[str, typer.Argument(help="Who is to have the rights, such as User:worker.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Give them, as whoever the settings say asks.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say the least that a role needs of Kafka, as arguments of `kafka-acls.sh`; or give it.
+
+    Example: `spectraq topics acls worker User:worker`
+    """
+    from workers.settings import load_settings
+    from workers.transport.acls import ROLES, grant
+    from workers.transport.connection import administrator
+
+    if role not in ROLES:
+        raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}", param_hint="ROLE")
+    settings = load_settings(config)
+    rights = ROLES[role](settings)
+    if apply:
+        with administrator(settings.kafka) as client:
+            grant(client, principal, rights)
+    if as_json:
+        print_json([{"arguments": right.command(principal), "why": right.why} for right in rights])
+        return
+    for right in rights:
+        stdout.print(right.command(principal), markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(topics: list[Topic], as_json: bool) -> None:

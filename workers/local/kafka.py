@@ -82,14 +82,22 @@ class Kafka:
         """Start the broker and wait until it answers."""
         properties = self.folder / "server.properties"
         logs = self.folder / "topics"
-        values = {"port": self.port, "controller_port": self._controller_port, "logs": logs}
-        properties.write_text(PROPERTIES.format(**values))
+        values: dict[str, object] = {
+            "port": self.port,
+            "controller_port": self._controller_port,
+            "logs": logs,
+        }
+        properties.write_text(self.properties(values))
         if not (logs / "meta.properties").exists():
             self._format(properties, logs)
         archive = None if self.distribution.kafka_archive.exists() else self._new_archive
         command = self.distribution.java_command("kafka.Kafka", str(properties), archive_at_exit=archive)
         self._child = Child("kafka", command, self.folder)
         wait_for(self._child, self.port, START_TIMEOUT_S)
+
+    def properties(self, values: dict[str, object]) -> str:
+        """The broker's settings, with the ports and folders of this one."""
+        return PROPERTIES.format(**values)
 
     def _format(self, properties: Path, logs: Path) -> None:
         # A formatted, empty folder is the same for every broker: making one takes a Java run, copying none.

@@ -10,10 +10,17 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
-from kafka.errors import AuthorizationError, KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaConfigurationError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+)
 from kafka.net.compat import KafkaNetClient
+from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from workers.errors import UnreachableError
+from workers.errors import SettingsError, UnreachableError
 from workers.settings import KafkaSettings
 
 Client = TypeVar("Client")
@@ -28,6 +35,29 @@ SILENT = "it takes connections but says nothing: is it Kafka, and is kafka.secur
 
 METADATA_MAX_AGE_MS = 5000
 """New topics and added partitions are seen within this; the client's own default is five minutes."""
+
+
+class TokenFile(AbstractTokenProvider):  # type: ignore[misc]  # the client has no types
+    """Gives the token that a file holds now; who renews it (a sidecar, the kubelet) replaces the file."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        if kafka.sasl_token_file is None:
+            raise SettingsError("settings: kafka.sasl_token_file: OAUTHBEARER needs the file of a token")
+        self._path = kafka.sasl_token_file
+
+    def token(self) -> str:
+        """Read it.
+
+        Raises
+        ------
+        KafkaConfigurationError
+            Where there is no such file, or none that can be read.
+        """
+        try:
+            return self._path.read_text("ascii").strip()
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "is no token"
+            raise KafkaConfigurationError(f"kafka.sasl_token_file: {self._path}: {why}") from None
 
 
 def client_options(kafka: KafkaSettings, role: str) -> dict[str, Any]:
@@ -53,7 +83,9 @@ def client_options(kafka: KafkaSettings, role: str) -> dict[str, Any]:
     }
     if kafka.ssl_cafile is not None:
         options["ssl_cafile"] = kafka.ssl_cafile
-    if kafka.sasl_mechanism is not None:
+    if kafka.sasl_mechanism == "OAUTHBEARER":
+        options |= {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": TokenFile(kafka)}
+    elif kafka.sasl_mechanism is not None:
         options["sasl_mechanism"] = kafka.sasl_mechanism
         options["sasl_plain_username"] = kafka.sasl_username
         options["sasl_plain_password"] = (
@@ -63,11 +95,18 @@ def client_options(kafka: KafkaSettings, role: str) -> dict[str, Any]:
 
 
 @contextmanager
-def reaching(kafka: KafkaSettings) -> Iterator[None]:
+def reaching(kafka: KafkaSettings, what: str = "") -> Iterator[None]:
     """Turn a client's failure to connect into one line that names the cause.
 
     A wrong password, a missing CA and a closed port are all the same `KafkaTimeoutError`; the cause is only
     in the client's log, so that is listened to meanwhile.
+
+    Parameters
+    ----------
+    kafka
+        What is connected to.
+    what
+        What is asked for, where the client's refusal does not name it.
 
     Raises
     ------
@@ -81,7 +120,8 @@ def reaching(kafka: KafkaSettings) -> Iterator[None]:
         yield
     except AuthorizationError as error:
         raise UnreachableError(
-            f"Kafka at {kafka.bootstrap_servers} refuses: {error}; ask its administrator for this right"
+            f"Kafka at {kafka.bootstrap_servers} refuses {what or 'this'}: {error};"
+            " ask its administrator for this right"
         ) from error
     except (KafkaTimeoutError, KafkaConnectionError, OSError) as error:
         raise _unreachable(kafka, listener.message or SILENT) from error

@@ -120,6 +120,12 @@ class Consumer:
         """The partitions that are ours to read."""
         return set(self._client.assignment())
 
+    @property
+    def sees_topic(self) -> bool:
+        """Whether Kafka tells us of the topic; it hides one that we may not read."""
+        # the public call asks Kafka, and waits for ever where that is down
+        return bool(self._client._cluster.partitions_for_topic(self._settings.topics.spectra))
+
     def subscribe_again(self, reason: str) -> None:
         """Leave the subscription and take it up again."""
         log.warning("subscribing_again", reason=reason)

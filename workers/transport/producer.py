@@ -202,7 +202,10 @@ class ExactlyOnce(Producer):
         with self._deadline("connecting", 2 * kafka.bootstrap_timeout_s):
             client = connect(KafkaProducer, kafka, self._options() | transactional)
         try:
-            with reaching(kafka), self._deadline("taking over the transactional id"):
+            with (
+                reaching(kafka, f"the transactional id {name}"),
+                self._deadline("taking over the transactional id"),
+            ):
                 client.init_transactions()
         except BaseException:
             discard(client)
