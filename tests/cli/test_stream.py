@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from commandline import CommandLine
 
+from workers import simulated
+from workers.settings import Settings, load_settings
+from workers.transport.publisher import Publisher
+
 Spectra = Callable[[int], Path]
+
+
+def settings_of(command: CommandLine) -> Settings:
+    """The settings that the commands run with."""
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in command.environment.items():
+        section, _, key = name.removeprefix("SPECTRAQ_").lower().partition("__")
+        sections.setdefault(section, {})[key] = value
+    return load_settings(**sections)
 
 
 def test_what_is_published_is_answered_watched_shown_and_counted(
@@ -34,6 +49,8 @@ def test_what_is_published_is_answered_watched_shown_and_counted(
     ]
     assert [shown["redshift"]["z"]] == published_z
     assert "probability" in online("show", name).stdout
+    drawn = online("show", name, "--plot").stdout
+    assert "best fit, z = " in drawn and "vacuum wavelength (angstrom)" in drawn
 
     status = online.json("status")
     assert status["lag"] == 0
@@ -55,12 +72,8 @@ def test_a_second_publication_is_answered_from_the_cache_with_the_same_results(
 
 
 def test_dead_letters_are_listed_shown_and_replayed(online: CommandLine, tmp_path: Path) -> None:
-    from workers.settings import load_settings
-    from workers.transport.publisher import Publisher
-
-    servers = {"bootstrap_servers": online.environment["SPECTRAQ_KAFKA__BOOTSTRAP_SERVERS"]}
     topic = online.environment["SPECTRAQ_TOPICS__SPECTRA"]
-    with Publisher(load_settings(kafka=servers)) as publisher:
+    with Publisher(settings_of(online)) as publisher:
         publisher.send(topic, b"garbage", b"\x00nonsense")
         publisher.send(topic, b"shape", b'{"spectrum_id": "x"}')
     assert online.json("worker", "--until-drained")["dead_lettered"] == 2
@@ -79,6 +92,35 @@ def test_dead_letters_are_listed_shown_and_replayed(online: CommandLine, tmp_pat
     assert "sent 1" in online("dlq", "replay", place).stderr
     assert online.json("status")["topics"][topic]["end"] == 3
     assert online.json("worker", "--until-drained")["dead_lettered"] == 1
+
+
+def test_a_replay_sends_nothing_twice_that_was_sent_or_answered(online: CommandLine, tmp_path: Path) -> None:
+    good = next(simulated.spectra(1, 3))[0]
+    bad = good.model_copy(update={"ivar": np.zeros_like(good.ivar)})
+    settings = settings_of(online)
+    with Publisher(settings) as publisher:
+        publisher.publish(bad, good.spectrum_id, settings.topics.spectra)
+        publisher.send(settings.topics.spectra, b"garbage", b"\x00nonsense")
+    assert online.json("worker", "--until-drained")["dead_lettered"] == 2
+    place = next(x for x in online.json("dlq", "list")["letters"] if x["reason"] == "no_good_pixels")[
+        "letter"
+    ]
+    assert "vacuum wavelength (angstrom)" in online("dlq", "show", place).stdout
+    both = online.json("dlq", "replay", "--since", "1h", "--dry-run")
+    assert (len(both["replayed"]), len(both["left_alone"])) == (2, 0)
+    assert online.json("dlq", "replay", "--since", "2100-01-01", "--dry-run")["replayed"] == []
+
+    online("dlq", "replay", "--reason", "unknown_schema")
+    again = online.json("dlq", "replay", "--reason", "unknown_schema")
+    assert "sent again before" in again["left_alone"][0]["not_sent"]
+    assert "sent 1" in online("dlq", "replay", "--reason", "unknown_schema", "--again").stderr
+
+    with Publisher(settings) as publisher:
+        publisher.publish(good, good.spectrum_id, settings.topics.spectra)
+    online.json("worker", "--until-drained")
+    answered = online.json("dlq", "replay", "--since", "1h", "--dry-run")["left_alone"]
+    assert any("answered since" in left["not_sent"] for left in answered)
+    online("dlq", "replay", "--since", "yesterday", code=2)
 
 
 def test_dlq_says_when_there_are_none_and_when_there_is_no_such_letter(online: CommandLine) -> None:

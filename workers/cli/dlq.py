@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workers.cli.output import print_json, print_table, stderr, stdout
 
 if TYPE_CHECKING:
-    from schemas.deadletter import DeadLetter
+    from workers.letters import Letter
     from workers.settings import Settings
 
 app = typer.Typer(help="What could not be analysed, why, and another try.", no_args_is_help=True)
 
 NEWEST_SHOWN = 10
-QUIET_S = 0.5
-REPLAY_HEADER = "spectraq-replay-of"
-"""Says of a replayed message which one it repeats: topic:partition:offset."""
 
 Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Place = Annotated[str, typer.Argument(help="PARTITION:OFFSET of the letter, as `dlq list` prints it.")]
-
-
-class Letter(NamedTuple):
-    """A dead letter and where it lies."""
-
-    partition: int
-    offset: int
-    letter: DeadLetter
-
-    @property
-    def place(self) -> str:
-        """PARTITION:OFFSET."""
-        return f"{self.partition}:{self.offset}"
 
 
 @app.command(name="list")
@@ -47,9 +30,10 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
 
     Example: `spectraq dlq list`
     """
+    from workers.letters import every_letter
     from workers.settings import load_settings
 
-    letters = list(_letters(load_settings(config)))
+    letters = list(every_letter(load_settings(config)))
     counts = Counter(str(found.letter.reason) for found in letters)
     if as_json:
         print_json(
@@ -68,13 +52,13 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
     stdout.print()
     print_table(
         ("letter", "original", "reason", "message"),
-        [(f.place, _origin(f.letter), f.letter.reason, f.letter.message[:80]) for f in newest],
+        [(f.place, f.origin, f.letter.reason, f.letter.message[:80]) for f in newest],
     )
 
 
 @app.command()
 def show(place: Place, config: Config = None, as_json: AsJson = False) -> None:
-    """Show one dead letter, decoded as far as it can be.
+    """Show one dead letter, decoded and drawn as far as it can be.
 
     Example: `spectraq dlq show 0:12`
     """
@@ -90,99 +74,113 @@ def show(place: Place, config: Config = None, as_json: AsJson = False) -> None:
     rows = {
         "reason": f"{letter.reason}: {letter.message}",
         "what to do": letter.advice,
-        "original": f"{_origin(letter)}, {when}",
+        "original": f"{found.origin}, {when}",
         "key": key,
         "headers": ", ".join(f"{name}={value.decode(errors='replace')}" for name, value in letter.headers),
         "bytes": f"{len(letter.value)}, beginning {letter.value[:32].hex(' ')}",
-        "decoded": _decoded(letter),
+        "decoded": _decoded(found),
     }
     for name, value in rows.items():
         stdout.print(f"{name:10s}  {value}", markup=False, highlight=False)
+    stdout.print(_drawn(found), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
 def replay(
     place: Annotated[str | None, typer.Argument(help="PARTITION:OFFSET of one letter.")] = None,
     reason: Annotated[str | None, typer.Option(help="All letters with this reason.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Of those, the ones set aside since then: 30m, 12h, 2d or 2026-11-23T18:00 (UTC)."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send those too that were sent or answered before.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters' original bytes back to the spectra topic.
+    """Send dead letters' original bytes back to the spectra topic; what was answered since is left alone.
 
-    Example: `spectraq dlq replay --reason unknown_schema --dry-run`
+    Example: `spectraq dlq replay --reason unknown_schema --since 12h --dry-run`
     """
+    from workers import replays
     from workers.settings import load_settings
-    from workers.transport.publisher import Publisher
 
-    if (place is None) == (reason is None):
-        raise typer.BadParameter("give PARTITION:OFFSET of one letter, or --reason")
+    if place is None and reason is None and since is None:
+        raise typer.BadParameter("give PARTITION:OFFSET of one letter, or --reason, or --since")
+    if place is not None and (reason is not None or since is not None):
+        raise typer.BadParameter("give PARTITION:OFFSET alone, or --reason and --since")
     settings = load_settings(config)
-    letters = [_at(settings, place)] if place else _with_reason(settings, str(reason))
-    if not dry_run and letters:
-        with Publisher(settings) as publisher:
-            for found in letters:
-                letter = found.letter
-                origin = f"{letter.topic}:{letter.partition}:{letter.offset}".encode()
-                headers = [(name, value) for name, value in letter.headers if name != REPLAY_HEADER]
-                publisher.send(
-                    settings.topics.spectra, letter.key, letter.value, [*headers, (REPLAY_HEADER, origin)]
-                )
+    letters = [_at(settings, place)] if place else _chosen(settings, reason, since)
+    tries = replays.plan(settings, letters, again)
+    if not dry_run:
+        replays.send(settings, tries)
+    to_send = [found for found in tries if not found.not_sent]
     if as_json:
-        print_json({"dry_run": dry_run, "replayed": [_summary(found) for found in letters]})
+        rows = [_summary(found.letter) | {"not_sent": found.not_sent} for found in tries]
+        print_json(
+            {
+                "dry_run": dry_run,
+                "replayed": [r for r in rows if not r["not_sent"]],
+                "left_alone": [r for r in rows if r["not_sent"]],
+            }
+        )
         return
-    for found in letters:
-        stdout.print(f"{found.place}  {_origin(found.letter)}  {found.letter.reason}", highlight=False)
+    for found, not_sent in tries:
+        left = f"  left alone: {not_sent}" if not_sent else ""
+        stdout.print(
+            f"{found.place}  {found.origin}  {found.letter.reason}{left}", markup=False, highlight=False
+        )
     verb = "would send" if dry_run else "sent"
-    stderr.print(f"{verb} {len(letters)} to {settings.topics.spectra}", highlight=False)
-
-
-def _letters(settings: Settings) -> Iterator[Letter]:
-    """Read every dead letter that is there now, oldest first in each partition."""
-    from schemas.codec import DecodeError, decode
-    from schemas.deadletter import DeadLetter
-    from workers.transport.follower import Follower
-
-    with Follower(settings, [settings.topics.dead_letters], from_beginning=True) as follower:
-        while True:
-            for record in follower.poll(QUIET_S):
-                try:
-                    letter = decode(record.value, record.headers, expect=DeadLetter)
-                except DecodeError as error:
-                    place = f"{record.partition}:{record.offset}"
-                    stderr.print(f"{place} is no dead letter of ours: {error}", markup=False, highlight=False)
-                    continue
-                yield Letter(record.partition, record.offset, letter)
-            if follower.drained():
-                return
+    rest = (
+        f"; {len(tries) - len(to_send)} left alone (--again sends them too)"
+        if len(to_send) < len(tries)
+        else ""
+    )
+    stderr.print(f"{verb} {len(to_send)} to {settings.topics.spectra}{rest}", highlight=False)
 
 
 def _at(settings: Settings, place: str) -> Letter:
-    from workers.errors import SpectraqError
+    from workers.letters import letter_at
 
     parts = place.split(":")
     if len(parts) != 2 or not all(part.isdecimal() for part in parts):
         raise typer.BadParameter(f"{place!r} is not PARTITION:OFFSET, such as 0:12")
-    for found in _letters(settings):
-        if found.place == f"{int(parts[0])}:{int(parts[1])}":
-            return found
-    raise SpectraqError(
-        f"no dead letter at {place} in {settings.topics.dead_letters}; see `spectraq dlq list`"
-    )
+    return letter_at(settings, int(parts[0]), int(parts[1]))
 
 
-def _with_reason(settings: Settings, reason: str) -> list[Letter]:
+def _chosen(settings: Settings, reason: str | None, since: str | None) -> list[Letter]:
     from schemas.deadletter import DeadLetterReason
+    from workers.letters import every_letter
 
-    if reason not in set(DeadLetterReason):
+    if reason is not None and reason not in set(DeadLetterReason):
         raise typer.BadParameter(
             f"{reason!r} is none of {', '.join(DeadLetterReason)}", param_hint="--reason"
         )
-    return [found for found in _letters(settings) if found.letter.reason == reason]
+    since_ms = 0 if since is None else _time_ms(since)
+    return [
+        found
+        for found in every_letter(settings)
+        if found.set_aside_ms >= since_ms and reason in (None, found.letter.reason)
+    ]
 
 
-def _origin(letter: DeadLetter) -> str:
-    return f"{letter.topic} {letter.partition}:{letter.offset}"
+def _time_ms(text: str) -> int:
+    """Milliseconds since 1970 UTC of a date, or of so many minutes, hours or days ago."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    try:
+        if text[-1:] in units:
+            when = datetime.now(UTC) - timedelta(**{units[text[-1]]: float(text[:-1])})
+        else:
+            when = datetime.fromisoformat(text)
+            when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return int(when.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is neither an age such as 30m, 12h or 2d nor a time such as 2026-11-23T18:00",
+            param_hint="--since",
+        ) from None
 
 
 def _summary(found: Letter) -> dict[str, Any]:
@@ -197,12 +195,22 @@ def _summary(found: Letter) -> dict[str, Any]:
     }
 
 
-def _decoded(letter: DeadLetter) -> str:
-    from schemas.codec import DecodeError, decode
-    from schemas.spectrum import Spectrum
+def _drawn(found: Letter) -> str:
+    """The spectrum as far as it can be drawn; nothing where the letter is none."""
+    from schemas.codec import DecodeError
+    from workers.cli.drawing import drawing
 
     try:
-        spectrum = decode(letter.value, letter.headers, expect=Spectrum)
+        return drawing(found.spectrum())
+    except (DecodeError, ValueError) as error:
+        return "" if isinstance(error, DecodeError) else f"not drawn: {error}"
+
+
+def _decoded(found: Letter) -> str:
+    from schemas.codec import DecodeError
+
+    try:
+        spectrum = found.spectrum()
     except DecodeError as error:
         return f"not as a spectrum: {error}"
     return f"{spectrum.spectrum_id}, {spectrum.n_pixels} pixels, survey {spectrum.survey or 'unknown'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +12,22 @@ from workers.cli.output import print_json, print_table, stdout
 
 if TYPE_CHECKING:
     from workers.answers import Results
+    from workers.settings import Settings
+
+DAY_S = 86_400.0
 
 
 def show(
     spectrum_id: Annotated[str, typer.Argument(help="Identity of the spectrum.")],
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plot: Annotated[
+        bool | None, typer.Option("--plot/--no-plot", help="Draw it; by default on terminals only.")
+    ] = None,
 ) -> None:
-    """Show the newest results of a spectrum, as they are kept in Redis.
+    """Show the newest results of a spectrum, as they are kept in Redis, and draw it with its best fit.
+
+    It is drawn where Kafka still has it among the messages of the last day; the fit is made here.
 
     Example: `spectraq show 3655-55240-0026`
     """
@@ -45,8 +54,33 @@ def show(
                 "anomaly": results.anomaly.to_json_dict(),
             }
         )
-    else:
-        _print(results)
+        return
+    _print(results)
+    if stdout.is_terminal if plot is None else plot:
+        stdout.print()
+        stdout.print(_drawn(settings, spectrum_id), markup=False, highlight=False, soft_wrap=True)
+
+
+def _drawn(settings: Settings, spectrum_id: str) -> str:
+    """The drawing, or why there is none."""
+    from schemas import codec
+    from schemas.spectrum import Spectrum
+    from workers.cli.drawing import drawing
+    from workers.errors import SpectraqError
+    from workers.web.lookup import Lookup
+    from workers.web.modelling import Modelling
+
+    lookup = Lookup(settings)
+    try:
+        body = lookup.by_key(settings.topics.spectra, spectrum_id, time.time(), before_s=DAY_S)
+        if body is None:
+            return f"not drawn: {settings.topics.spectra} has no such spectrum of the last day"
+        spectrum = codec.decode(body, expect=Spectrum)
+        return drawing(spectrum, Modelling(settings.worker).model(spectrum))
+    except (SpectraqError, codec.DecodeError) as error:
+        return f"not drawn: {error}"
+    finally:
+        lookup.close()
 
 
 def _print(results: Results) -> None:

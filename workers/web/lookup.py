@@ -40,10 +40,10 @@ class Lookup:
         with self._lock:
             return self._guarded(lambda client: self._read(client, place))
 
-    def by_key(self, topic: str, key: str, at: float) -> bytes | None:
-        """Return the newest message under a key that came within `BEFORE_S` before a time, or None."""
+    def by_key(self, topic: str, key: str, at: float, before_s: float = BEFORE_S) -> bytes | None:
+        """Return the newest message under a key that came within `before_s` before a time, or None."""
         with self._lock:
-            return self._guarded(lambda client: self._search(client, topic, key.encode(), at))
+            return self._guarded(lambda client: self._search(client, topic, key.encode(), at, before_s))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -82,11 +82,13 @@ class Lookup:
                 return bytes(record.value) if record.offset == place.offset else None
         return None
 
-    def _search(self, client: KafkaConsumer, topic: str, key: bytes, at: float) -> bytes | None:
+    def _search(
+        self, client: KafkaConsumer, topic: str, key: bytes, at: float, before_s: float
+    ) -> bytes | None:
         numbers = client.partitions_for_topic(topic) or ()
         partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
         client.assign(partitions)
-        since = client.offsets_for_times(dict.fromkeys(partitions, int((at - BEFORE_S) * 1000)))
+        since = client.offsets_for_times(dict.fromkeys(partitions, int((at - before_s) * 1000)))
         ends = client.end_offsets(partitions)
         for partition in partitions:
             start = since.get(partition)
