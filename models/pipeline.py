@@ -78,6 +78,8 @@ class Pipeline:
         ------
         models.shipped.MissingWeightsError
             Where the folder lacks a network, the eigenspectra or the reference of normal spectra.
+        models.shipped.DamagedWeightsError
+            Where a weight file is not the one of its card.
         models.ensemble.UnknownMemberError
             Where there is no network of a name.
         ValueError
@@ -87,6 +89,7 @@ class Pipeline:
         place = torch.device(device)
         if place.type == "cuda" and not torch.cuda.is_available():
             raise ValueError(f"device {device!r}: this machine has no usable CUDA device; use device 'cpu'")
+        shipped.verify(folder)
         ensemble = Ensemble.load(folder, place, members)
         bases = eigenspectra.load(folder)
         analyst = Analyst(ensemble, bases, place, ROWS_A_BLOCK[place.type])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,35 @@ FOLDER = Path(__file__).parent / "weights"
 
 class MissingWeightsError(ValueError):
     """The folder of weights lacks something the pipeline can't do without."""
+
+
+class DamagedWeightsError(ValueError):
+    """A weight file is not the one that its card speaks of."""
+
+
+def verify(folder: Path) -> None:
+    """Compare every weight file with the digest on its card.
+
+    Raises
+    ------
+    MissingWeightsError
+        Where a weight file has no card, or the card no digest.
+    DamagedWeightsError
+        Where a file is another one.
+    """
+    for path in sorted(folder.glob("*.safetensors")):
+        card = path.with_suffix(".json")
+        said = json.loads(card.read_text()).get("sha256") if card.exists() else None
+        if said is None:
+            raise MissingWeightsError(
+                f"{path} has no card with its sha256 ({card.name}): "
+                "`spectraq train` writes one beside each file; copy both"
+            )
+        if said != digest_of(path):
+            raise DamagedWeightsError(
+                f"{path} is not the file that {card.name} speaks of (sha256 {said[:12]}...): "
+                "it was damaged or exchanged; reinstall spectraq, or copy the folder again"
+            )
 
 
 def required(folder: Path, pattern: str) -> list[Path]:

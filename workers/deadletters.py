@@ -14,6 +14,7 @@ VERSION = importlib.metadata.version("spectraq")
 
 HEADERS_BYTES = ENVELOPE_BYTES // 4
 KEY_BYTES = ENVELOPE_BYTES // 4
+HEADERS = 100
 """Of an original's headers and key this much is kept, so that the letter is never too large for its topic."""
 
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ def cut_to_size(letter: DeadLetter, value_bytes: int) -> DeadLetter:
 def _first_headers(headers: tuple[tuple[str, bytes], ...]) -> tuple[tuple[str, bytes], ...]:
     kept = []
     room = HEADERS_BYTES
-    for name, value in headers:
+    for name, value in headers[:HEADERS]:
         room -= len(name.encode()) + len(value)
         if room < 0:
             break

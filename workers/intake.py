@@ -11,7 +11,7 @@ from schemas.deadletter import DeadLetterReason
 from schemas.spectrum import Spectrum
 from workers.answers import observation
 from workers.batcher import Item, Readable, Unreadable
-from workers.deadletters import dead_letter
+from workers.deadletters import HEADERS, dead_letter
 from workers.errors import RejectedSpectrum
 from workers.settings import Settings
 from workers.transport.consumer import Record
@@ -37,6 +37,10 @@ class Intake:
 
     def _item(self, record: Record) -> Item:
         try:
+            if len(record.headers) > HEADERS:
+                raise codec.DecodeError(
+                    DeadLetterReason.TOO_LARGE, f"{len(record.headers)} headers; at most {HEADERS} are taken"
+                )
             spectrum = codec.decode(
                 record.value,
                 record.headers,

@@ -13,7 +13,7 @@ from astropy.io import ascii as text_tables
 from astropy.table import Table
 
 from workers.errors import ReadError
-from workers.readers import fitstable
+from workers.readers import fitstable, limits
 from workers.readers.columns import FLUX, Columns, name_and_unit
 from workers.readers.source import Source
 
@@ -86,10 +86,12 @@ class _Npz(Mapping[str, Any]):
         self._source = source
         try:
             with zipfile.ZipFile(source.plain) as archive:
-                members = {m.filename: m.file_size for m in archive.infolist() if m.filename.endswith(".npy")}
+                arrays = [m for m in archive.infolist() if m.filename.endswith(".npy")]
         except zipfile.BadZipFile as error:
             raise ReadError(f"the NPZ file is truncated or damaged ({error}); fetch it again") from error
-        self._sizes = members
+        for array in arrays:
+            limits.check_growth(array.compress_size, array.file_size)
+        self._sizes = members = {array.filename: array.file_size for array in arrays}
         self._members = {name.removesuffix(".npy").lower(): name for name in members}
         self._read: dict[str, Any] = {}
 

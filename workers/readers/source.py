@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import tempfile
 import warnings
 import zlib
@@ -17,6 +16,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from workers.errors import ReadError
+from workers.readers import limits
 
 GZIP = b"\x1f\x8b"
 FITS_SUFFIXES = (".fits", ".fit", ".fts")
@@ -98,7 +98,7 @@ def _unpacked(path: Path, folder: Path) -> Path:
     # Seeking back in a gzip stream starts anew each time; a plain file can be memory-mapped.
     plain = folder / "plain"
     with gzip.open(path) as packed, plain.open("wb") as out:
-        shutil.copyfileobj(packed, out, 1 << 20)
+        limits.unpack(packed, out, path.stat().st_size)
     return plain
 
 
@@ -125,7 +125,7 @@ def _hdus(plain: Path, stack: ExitStack) -> Any:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", AstropyWarning)
         hdus = stack.enter_context(fits.open(file, mode="readonly", memmap=True))
-        len(hdus)  # astropy reads headers as they are asked for
+        limits.check_extensions(hdus)  # astropy reads headers as they are asked for
     complaints = [str(warning.message) for warning in said]
     size = plain.stat().st_size
     place = hdus[-1].fileinfo()

@@ -37,6 +37,13 @@ METADATA_MAX_AGE_MS = 5000
 """New topics and added partitions are seen within this; the client's own default is five minutes."""
 
 
+class _Unprinted(str):
+    """A password that does not show where a client logs its options, as this one does when debugging."""
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+
 class TokenFile(AbstractTokenProvider):  # type: ignore[misc]  # the client has no types
     """Gives the token that a file holds now; who renews it (a sidecar, the kubelet) replaces the file."""
 
@@ -89,7 +96,7 @@ def client_options(kafka: KafkaSettings, role: str) -> dict[str, Any]:
         options["sasl_mechanism"] = kafka.sasl_mechanism
         options["sasl_plain_username"] = kafka.sasl_username
         options["sasl_plain_password"] = (
-            kafka.sasl_password.get_secret_value() if kafka.sasl_password else None
+            _Unprinted(kafka.sasl_password.get_secret_value()) if kafka.sasl_password else None
         )
     return options
 

@@ -1,0 +1,134 @@
+"""Everything that the programs emit, searched for the secrets that they were given."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults import events, joined, wait_for
+from feed import numbered
+from securekafka import PASSWORDS
+
+from schemas import codec
+from workers.local.stack import LocalStack
+from workers.transport.acls import ROLES
+from workers.transport.acls import grant as give
+from workers.transport.connection import administrator
+from workers.transport.publisher import Publisher
+
+REDIS = "r3dis-s3cret"
+SIGNING = "s1gning-s3cret"
+COMMANDS = (
+    ("config",),
+    ("config", "--json"),
+    ("check",),
+    ("status",),
+    ("dlq", "list"),
+    ("show", "nobody"),
+    ("topics", "list"),
+    ("topics", "acls", "worker", "User:worker"),
+)
+
+
+@pytest.fixture
+def environment(feed: Any, stack: LocalStack) -> dict[str, str]:
+    """The settings of a worker with every secret there is; Redis knows no such password."""
+    feed.redis_url = stack.redis_url.replace("redis://", f"redis://somebody:{REDIS}@")
+    settings = feed.settings_as("worker")
+    grant(feed, settings)
+    sections = feed.sections_as("worker")
+    sections["redis"]["signing_key"] = SIGNING
+    sections["log"] = {"level": "debug"}
+    return {
+        f"SPECTRAQ_{section}__{key}".upper(): str(value)
+        for section, values in sections.items()
+        for key, value in values.items()
+    }
+
+
+def grant(feed: Any, settings: Any) -> None:
+    """Let the worker work and look."""
+    with administrator(feed.settings().kafka) as client:
+        for role in ("worker", "web"):
+            give(client, "User:worker", ROLES[role](settings))
+
+
+def search(emitted: str, where: str) -> None:
+    """Fail where a secret shows, whole or encoded as the wire does."""
+    for secret in (PASSWORDS["worker"], REDIS, SIGNING):
+        assert secret not in emitted, f"{where} shows {secret}"
+
+
+def test_no_command_shows_a_secret(environment: dict[str, str], tmp_path: Path) -> None:
+    spectraq = str(Path(sys.executable).parent / "spectraq")
+    for command in COMMANDS:
+        done = subprocess.run(
+            [spectraq, *command],
+            env={**os.environ, **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.stdout + done.stderr, f"{command} says nothing"
+        search(done.stdout + done.stderr, " ".join(command))
+
+
+def test_no_log_metric_or_message_of_a_worker_shows_a_secret_even_when_it_fails(
+    feed: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).parents[1] / "worker" / "process.py")],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    try:
+        wait_for("the worker to join", lambda: joined(log))
+        with Publisher(feed.settings()) as publisher:
+            for i in range(20):
+                publisher.send(feed.settings().topics.spectra, b"a", codec.encode(numbered(i)))
+            publisher.send(feed.settings().topics.spectra, b"b", b"no spectrum")
+        wait_for("the answers", lambda: feed.count("redshifts") == 20 and feed.count("dead_letters") == 1)
+        url = next(event["url"] for event in events(log) if event["event"] == "health_listens")
+        metrics = urllib.request.urlopen(f"{url}/metrics").read().decode()
+        assert "spectraq_" in metrics
+    finally:
+        process.terminate()
+        printed, _ = process.communicate(timeout=60)
+    assert any(event["event"] == "cache_failed" for event in events(log)), "Redis let the wrong password in"
+    everything = [("the log", log.read_text()), ("stdout", printed), ("the metrics", metrics)]
+    everything += [
+        (kind, str(message)) for kind in ("redshifts", "dead_letters") for message in feed.read(kind)
+    ]
+    for where, emitted in everything:
+        search(emitted, where)
+
+
+def test_a_traceback_of_a_failure_shows_no_secret(environment: dict[str, str], tmp_path: Path) -> None:
+    code = (
+        "from workers.settings import load_settings\n"
+        "settings = load_settings()\n"
+        "print(settings, repr(settings.kafka), settings.model_dump_json())\n"
+        "raise RuntimeError(settings)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "RuntimeError" in done.stderr
+    search(done.stdout + done.stderr, "the traceback")

@@ -1,0 +1,68 @@
+"""How much a file from a stranger may make of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from gzip import GzipFile
+from typing import IO
+
+from workers.errors import ReadError
+
+UNPACKED_TIMES = 100
+UNPACKED_BYTES = 256 << 20
+"""A packed file may grow by this factor, and to this size in any case; real spectra grow by 2 to 10."""
+
+EXTENSIONS = 1000
+"""A FITS file may have so many; those of surveys have at most some dozens."""
+
+CHUNK = 1 << 20
+
+
+def room(packed_bytes: int) -> int:
+    """Return how many bytes may come out of so many packed ones."""
+    return max(UNPACKED_BYTES, UNPACKED_TIMES * packed_bytes)
+
+
+def unpack(source: IO[bytes] | GzipFile, out: IO[bytes], packed_bytes: int) -> None:
+    """Copy what a packed file holds.
+
+    Raises
+    ------
+    ReadError
+        Where more comes out than honest packing would put in; what came before is in `out`.
+    """
+    left = room(packed_bytes)
+    while chunk := source.read(CHUNK):
+        left -= len(chunk)
+        check_growth(packed_bytes, room(packed_bytes) - left)
+        out.write(chunk)
+
+
+def check_growth(packed_bytes: int, unpacked_bytes: int) -> None:
+    """Refuse what grows too much.
+
+    Raises
+    ------
+    ReadError
+        Naming both sizes and the limit.
+    """
+    if unpacked_bytes > room(packed_bytes):
+        raise ReadError(
+            f"{packed_bytes} packed bytes make {unpacked_bytes} or more;"
+            f" at most {UNPACKED_TIMES} times as many are taken: unpack it yourself if you trust it"
+        )
+
+
+def check_extensions(hdus: Iterable[object]) -> None:
+    """Read the header of every extension, up to the limit.
+
+    Raises
+    ------
+    ReadError
+        Where there are more.
+    """
+    for number, _ in enumerate(hdus):
+        if number > EXTENSIONS:
+            raise ReadError(
+                f"the FITS file has more than {EXTENSIONS} extensions; split it if they are spectra"
+            )
