@@ -76,13 +76,14 @@ class Batcher:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
+        self._urgent: deque[tuple[Item, float]] = deque()
         self._items: deque[tuple[Item, float]] = deque()
         self._membership: ConsumerGroupMetadata | None = None
         self._pixels = 0
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._urgent) + len(self._items)
 
     @property
     def full(self) -> bool:
@@ -93,36 +94,37 @@ class Batcher:
             or self._bytes >= AHEAD * self._settings.batch_bytes
         )
 
-    def add(self, items: list[Item], membership: ConsumerGroupMetadata) -> None:
-        """Append what one poll returned."""
+    def add(self, items: list[Item], membership: ConsumerGroupMetadata, urgent: bool = False) -> None:
+        """Append what one poll returned; what is urgent is taken first, in batches of its own."""
         now = time.monotonic()
-        if not self._items:
+        if not len(self):
             self._membership = membership
         for item in items:
-            self._items.append((item, now))
+            (self._urgent if urgent else self._items).append((item, now))
             self._pixels += item.pixels
             self._bytes += len(item.record.value)
 
     def due_in_s(self) -> float | None:
         """Seconds until a batch is due, 0 when it is; None without records."""
-        if not self._items:
+        if not len(self):
             return None
-        if self._filled():
+        if self._urgent or self._filled():
             return 0.0
         return max(self._items[0][1] + self._settings.max_wait_s - time.monotonic(), 0.0)
 
     def take(self, epoch: int) -> Batch:
         """Take the oldest records, as many as one batch holds, at least one."""
         assert self._membership is not None
+        waiting = self._urgent or self._items
         items: list[Item] = []
         pixels = size = 0
-        while self._items and len(items) < self._settings.batch_spectra:
-            item = self._items[0][0]
+        while waiting and len(items) < self._settings.batch_spectra:
+            item = waiting[0][0]
             pixels += item.pixels
             size += len(item.record.value)
             if items and (pixels > self._settings.batch_pixels or size > self._settings.batch_bytes):
                 break
-            self._items.popleft()
+            waiting.popleft()
             self._pixels -= item.pixels
             self._bytes -= len(item.record.value)
             items.append(item)
@@ -130,7 +132,8 @@ class Batcher:
 
     def clear(self) -> int:
         """Drop everything; gives the number of records dropped."""
-        dropped = len(self._items)
+        dropped = len(self)
+        self._urgent.clear()
         self._items.clear()
         self._pixels = self._bytes = 0
         return dropped

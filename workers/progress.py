@@ -74,5 +74,6 @@ class Progress:
         lag = consumer.lag()
         self._metrics.lag.clear()  # a partition that moved away is another worker's to tell of
         for partition, behind in lag.items():
-            self._metrics.lag.labels(str(partition.partition)).set(behind)
+            lane = "urgent-" if consumer.urgent(partition.topic) else ""
+            self._metrics.lag.labels(f"{lane}{partition.partition}").set(behind)
         self._metrics.assigned.set(len(consumer.assignment))

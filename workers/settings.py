@@ -40,6 +40,9 @@ class Topics(_Section):
     """Names of the topics, and how missing ones are created."""
 
     spectra: str = Field("spectraq.spectra", description="spectra come in here")
+    priority: str = Field(
+        "", description="urgent spectra come in here and go first; empty: there is no such lane"
+    )
     classifications: str = Field("spectraq.classifications", description="one Classification a spectrum")
     redshifts: str = Field("spectraq.redshifts", description="one Redshift a spectrum")
     anomalies: str = Field("spectraq.anomalies", description="one Anomaly a spectrum, flagged or not")
@@ -120,6 +123,9 @@ class WorkerSettings(_Section):
     batch_bytes: int = Field(64 << 20, ge=1, description="message bytes a batch at most")
     max_wait_s: float = Field(0.05, ge=0, description="a batch waits this long for more spectra")
     max_pixels: int = Field(200_000, ge=100, description="a spectrum with more pixels is a dead letter")
+    priority_rate: float = Field(
+        20.0, ge=0, description="urgent spectra a second at most, so that the others go on; 0: no limit"
+    )
     publish_models: bool = Field(False, description="publish ModelSpectrum too")
     max_tries: int = Field(
         3, ge=1, description="a spectrum that ends the process this often, tried alone, is a dead letter"

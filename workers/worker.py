@@ -24,6 +24,7 @@ from workers.health import Health
 from workers.intake import Intake
 from workers.ledger import Balance, Ledger
 from workers.metrics import Metrics
+from workers.priority import Allowance
 from workers.progress import Progress
 from workers.publishing import Outcome, Publisher
 from workers.settings import Settings
@@ -120,6 +121,7 @@ class Worker:
         self._abandoned = AbandonedTransactions(settings)
         self._intake = Intake(settings)
         self._batcher = Batcher(settings.worker)
+        self._allowance = Allowance(settings.worker.priority_rate)
         self._watchdog = Watchdog().start()
         closing.callback(self._watchdog.stop)
         self._cache = Cache(settings.redis, pipeline.digest, pipeline.version, metrics.cache_failures.inc)
@@ -217,7 +219,8 @@ class Worker:
         if self._idle():
             self._commit_positions()
         # 6. Hold
-        self._consumer.hold(self._batcher.full or len(self._suspects) > 0)
+        alone = len(self._suspects) > 0
+        self._consumer.hold(self._batcher.full or alone, urgent_too=alone or not self._allowance.open)
         # 7. Look
         self._look()
 
@@ -237,7 +240,11 @@ class Worker:
 
     def _add(self, records: list[Record]) -> None:
         if records and self._epoch.value == self._mine:
-            self._batcher.add(self._intake.items(records), self._consumer.membership)
+            urgent = [record for record in records if self._consumer.urgent(record.topic)]
+            others = [record for record in records if not self._consumer.urgent(record.topic)]
+            self._batcher.add(self._intake.items(others), self._consumer.membership)
+            self._batcher.add(self._intake.items(urgent), self._consumer.membership, urgent=True)
+            self._allowance.take(len(urgent))
         else:
             self._ledger.give_back(len(records))
 

@@ -39,6 +39,7 @@ class Feed:
         self.bootstrap_servers = bootstrap_servers
         self.redis_url = redis_url
         self.name = uuid.uuid4().hex[:8]
+        self.topics: dict[str, str] = {}
         ensure_topics(self.settings())
 
     def sections(self, **worker: Any) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class Feed:
                 "bootstrap_timeout_s": 3.0,
             },
             "redis": {"url": self.redis_url},
-            "topics": {name: f"{self.name}.{name}" for name in names},
+            "topics": {name: f"{self.name}.{name}" for name in names} | self.topics,
             "worker": {"slot": f"{self.name}-0", **worker},
         }
 
@@ -69,10 +70,17 @@ class Feed:
             for key, value in values.items()
         }
 
-    def publish(self, messages: Iterable[Spectrum | tuple[bytes, bytes]], **options: Any) -> None:
-        """Put spectra, or raw keys and values, into the topic of spectra."""
+    def with_priority(self) -> None:
+        """Let urgent spectra have a topic of their own."""
+        self.topics["priority"] = f"{self.name}.priority"
+        ensure_topics(self.settings())
+
+    def publish(
+        self, messages: Iterable[Spectrum | tuple[bytes, bytes]], to: str = "spectra", **options: Any
+    ) -> None:
+        """Put spectra, or raw keys and values, into one of the topics."""
         producer = KafkaProducer(bootstrap_servers=self.bootstrap_servers, **options)
-        topic = self.settings().topics.spectra
+        topic = getattr(self.settings().topics, to)
         futures = []
         for message in messages:
             if isinstance(message, Spectrum):

@@ -29,6 +29,7 @@ class Message:
     headers: dict[str, bytes]
     partition: int
     offset: int
+    timestamp_ms: int
 
 
 def schemas() -> dict[int, Any]:
@@ -83,4 +84,5 @@ def _decoded(message: Any, known: dict[int, Any]) -> Message:
         dict(message.headers() or []),
         message.partition(),
         message.offset(),
+        message.timestamp()[1],
     )

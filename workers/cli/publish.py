@@ -17,6 +17,9 @@ def publish(
     air: Air = False,
     wavelength_unit: WavelengthUnit = None,
     rate: Annotated[float | None, typer.Option(help="Spectra a second at most.", min=0.001)] = None,
+    priority: Annotated[
+        bool, typer.Option("--priority", help="To the topic of urgent spectra (topics.priority).")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the count as JSON.")] = False,
 ) -> None:
@@ -25,6 +28,7 @@ def publish(
     Example: `spectraq publish night-2026-11-23/ --rate 50`
     """
     from workers import log
+    from workers.errors import SettingsError
     from workers.settings import load_settings
     from workers.transport.publisher import Publisher
     from workers.transport.topics import require_topics
@@ -32,7 +36,12 @@ def publish(
     settings = load_settings(config)
     log.configure(settings.log)
     require_topics(settings)
-    topic = settings.topics.spectra
+    if priority and not settings.topics.priority:
+        raise SettingsError(
+            "settings: topics.priority: there is no topic for urgent spectra; name one, for the workers too,"
+            " and make it with `spectraq topics create`"
+        )
+    topic = settings.topics.priority if priority else settings.topics.spectra
     unreadable = 0
     with Publisher(settings, rate) as publisher, progress() as bar:
         task = bar.add_task("publishing", total=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from workers.cli.output import print_json, print_table, stdout
 
 if TYPE_CHECKING:
     from workers.settings import Settings
-    from workers.transport.lag import GroupLag
+    from workers.transport.lag import GroupLag, PartitionLag
 
 SAMPLE_S = 1.0
 
@@ -59,7 +60,7 @@ def _ends(settings: Settings) -> dict[str, int]:
 
 
 def _committed(group: GroupLag) -> int:
-    return sum(partition.committed or 0 for partition in group.partitions)
+    return sum(partition.committed or 0 for partition in (*group.partitions, *group.urgent))
 
 
 def _as_json(
@@ -71,19 +72,15 @@ def _as_json(
         "members": group.members,
         "lag": group.lag,
         "analysed_per_s": round(analysed, 2),
-        "partitions": [
-            {
-                "partition": p.partition,
-                "begin": p.begin,
-                "end": p.end,
-                "committed": p.committed,
-                "lag": p.lag,
-                "member": p.member,
-            }
-            for p in group.partitions
-        ],
+        "partitions": [asdict(p) | {"lag": p.lag} for p in group.partitions],
+        "urgent": [asdict(p) | {"lag": p.lag} for p in group.urgent],
         "topics": {topic: {"end": end, "per_s": round(rates[topic], 2)} for topic, end in ends.items()},
     }
+
+
+def _row(lane: str, p: PartitionLag) -> tuple[Any, ...]:
+    committed = "-" if p.committed is None else p.committed
+    return f"{lane}{p.partition}", p.begin, p.end, committed, p.lag, p.member or "-"
 
 
 def _print(group: GroupLag, ends: dict[str, int], rates: dict[str, float], analysed: float) -> None:
@@ -92,10 +89,7 @@ def _print(group: GroupLag, ends: dict[str, int], rates: dict[str, float], analy
     stdout.print()
     print_table(
         ("partition#", "begin#", "end#", "committed#", "lag#", "worker"),
-        [
-            (p.partition, p.begin, p.end, "-" if p.committed is None else p.committed, p.lag, p.member or "-")
-            for p in group.partitions
-        ],
+        [_row("", p) for p in group.partitions] + [_row("urgent ", p) for p in group.urgent],
     )
     workers = len(group.members)
     stdout.print(

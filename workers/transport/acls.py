@@ -70,7 +70,7 @@ def _worker(settings: Settings) -> list[Right]:
     written = (topics.classifications, topics.redshifts, topics.anomalies, topics.models, topics.dead_letters)
     transactions = transactional_id(settings, "")
     return [
-        _topic(READ, topics.spectra, "read spectra"),
+        *(_topic(READ, name, "read spectra") for name in (topics.spectra, topics.priority) if name),
         *(_topic(WRITE, name, "publish what became of them") for name in written),
         Right(READ, ResourceType.GROUP, group, LITERAL, "join the group and commit"),
         Right(WRITE, ResourceType.TRANSACTIONAL_ID, transactions, PREFIXED, "publish exactly once"),
@@ -78,7 +78,8 @@ def _worker(settings: Settings) -> list[Right]:
 
 
 def _publisher(settings: Settings) -> list[Right]:
-    return [_topic(WRITE, settings.topics.spectra, "publish spectra")]
+    topics = settings.topics
+    return [_topic(WRITE, name, "publish spectra") for name in (topics.spectra, topics.priority) if name]
 
 
 def _viewer(settings: Settings) -> list[Right]:
@@ -91,7 +92,7 @@ def _web(settings: Settings) -> list[Right]:
     topics, group = settings.topics, settings.kafka.group_id
     return [
         *_viewer(settings),
-        _topic(READ, topics.spectra, "draw a spectrum"),
+        *(_topic(READ, name, "draw a spectrum") for name in (topics.spectra, topics.priority) if name),
         _topic(READ, topics.verdicts, "show verdicts"),
         _topic(WRITE, topics.verdicts, "keep verdicts"),
         Right(DESCRIBE, ResourceType.GROUP, group, LITERAL, "show lag and workers"),

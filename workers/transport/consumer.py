@@ -91,6 +91,7 @@ class Consumer:
 
     def __init__(self, settings: Settings, epoch: Epoch, watchdog: Watchdog) -> None:
         self._settings = settings
+        self._topics = [name for name in (settings.topics.spectra, settings.topics.priority) if name]
         self._epoch = epoch
         self._watchdog = watchdog
         self._call_s = settings.kafka.call_timeout_s
@@ -145,6 +146,7 @@ class Consumer:
             Where another worker has taken our slot.
         """
         timeout_ms = max(int(timeout_s * 1000), 0 if self.joined else JOINING_POLL_MS)
+        self._let_go_of_what_is_used_up()
         try:
             with self._deadline("poll", self._settings.kafka.session_timeout_s):
                 found = self._client.poll(timeout_ms=timeout_ms)
@@ -184,14 +186,27 @@ class Consumer:
                 self._client.seek_to_beginning(partition)
         return committed
 
-    def hold(self, full: bool) -> None:
-        """Stop or go on fetching; a rebalance forgets what was on hold, so this is said in every turn."""
-        assignment = self.assignment
-        paused = set(self._client.paused())
-        if full and assignment - paused:
-            self._client.pause(*(assignment - paused))
-        elif not full and paused:
-            self._client.resume(*paused)
+    def hold(self, full: bool, urgent_too: bool = True) -> None:
+        """Stop or go on fetching; a rebalance forgets what was on hold, so this is said in every turn.
+
+        Parameters
+        ----------
+        full
+            Whether enough is in hand.
+        urgent_too
+            Whether that, or a limit of their own, holds for urgent spectra, too.
+        """
+        assignment, paused = self.assignment, set(self._client.paused())
+        urgent = {partition for partition in assignment if self.urgent(partition.topic)}
+        held = (assignment - urgent if full else set()) | (urgent if urgent_too else set())
+        if held - paused:
+            self._client.pause(*(held - paused))
+        if paused - held:
+            self._client.resume(*(paused - held))
+
+    def urgent(self, topic: str) -> bool:
+        """Whether this is the topic whose spectra go first."""
+        return topic == self._settings.topics.priority
 
     @property
     def overtaken(self) -> int:
@@ -241,17 +256,19 @@ class Consumer:
         return behind
 
     def end_offsets(self) -> Offsets:
-        """Ask Kafka where each partition of the topic ends, whoever owns it.
+        """Ask Kafka where each partition of the topics ends, whoever owns it.
 
         Raises
         ------
         KafkaError
             Where it does not answer.
         """
-        topic = self._settings.topics.spectra
         with self._deadline("end offsets"):
-            numbers = self._client.partitions_for_topic(topic) or set()
-            partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+            partitions = [
+                TopicPartition(topic, number)
+                for topic in self._topics
+                for number in sorted(self._client.partitions_for_topic(topic) or set())
+            ]
             ends: Offsets = self._client.end_offsets(partitions, timeout_ms=int(self._call_s * 1000))
         return ends
 
@@ -286,10 +303,10 @@ class Consumer:
             log.info("left_without_saying_so", error=str(error))
 
     def _subscribe(self) -> None:
-        topic = self._settings.topics.spectra
-        self._client.subscribe([topic], listener=Listener(self._epoch))
-        # joining before the client knows the topic means joining again as soon as it does
-        self._client.partitions_for_topic(topic)
+        self._client.subscribe(list(self._topics), listener=Listener(self._epoch))
+        for topic in self._topics:
+            # joining before the client knows the topic means joining again as soon as it does
+            self._client.partitions_for_topic(topic)
 
     def _go_on_after(self, asked: dict[TopicPartition, int]) -> None:
         try:
@@ -310,6 +327,17 @@ class Consumer:
             if at is not None:
                 found[partition] = CommittedAt(at.offset, Attempts.parse(at.metadata))
         return found
+
+    def _let_go_of_what_is_used_up(self) -> None:
+        """Empty the client's slot for records that are being returned once they all are.
+
+        What it had fetched for a paused partition comes back only where this slot is None, and it leaves the
+        last, used-up records in it: with some partitions on hold and others not, those on hold would never
+        be read again.
+        """
+        fetcher = self._client._fetcher
+        if not fetcher._next_partition_records:
+            fetcher._next_partition_records = None
 
     def _collect_the_join(self) -> None:
         """See to it that a finished join is collected.

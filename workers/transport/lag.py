@@ -50,11 +50,12 @@ class GroupLag:
     state: str  # as Kafka names it: Stable, Empty, PreparingRebalance, ...
     members: tuple[str, ...]  # slots, sorted
     partitions: tuple[PartitionLag, ...]
+    urgent: tuple[PartitionLag, ...] = ()  # of the topic whose spectra go first, where there is one
 
     @property
     def lag(self) -> int:
         """Messages that wait, over all partitions."""
-        return sum(partition.lag for partition in self.partitions)
+        return sum(partition.lag for partition in (*self.partitions, *self.urgent))
 
 
 def group_lag(settings: Settings) -> GroupLag:
@@ -65,17 +66,29 @@ def group_lag(settings: Settings) -> GroupLag:
     UnreachableError
         Where the broker does not answer.
     """
-    topic, group_id = settings.topics.spectra, settings.kafka.group_id
+    topics, group_id = settings.topics, settings.kafka.group_id
     with administrator(settings.kafka) as client:
-        (described,) = client.describe_topics([topic])
-        partitions = [TopicPartition(topic, p["partition_index"]) for p in described["partitions"]]
-        if not partitions:
-            return GroupLag(group_id, "Empty", (), ())
-        begins = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-        ends = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
         state, owners, members = _group(client, group_id)
         committed = _committed(client, group_id)
-    found = [
+        found = [
+            _partitions(client, topic, committed, owners) if topic else ()
+            for topic in (topics.spectra, topics.priority)
+        ]
+    if not found[0]:
+        return GroupLag(group_id, "Empty", (), ())
+    return GroupLag(group_id, state, members, *found)
+
+
+def _partitions(
+    client: Any, topic: str, committed: dict[TopicPartition, int], owners: dict[TopicPartition, str]
+) -> tuple[PartitionLag, ...]:
+    (described,) = client.describe_topics([topic])
+    partitions = [TopicPartition(topic, p["partition_index"]) for p in described["partitions"]]
+    if not partitions:
+        return ()
+    begins = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+    ends = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    return tuple(
         PartitionLag(
             partition.partition,
             begins[partition].offset,
@@ -84,8 +97,7 @@ def group_lag(settings: Settings) -> GroupLag:
             owners.get(partition),
         )
         for partition in sorted(partitions)
-    ]
-    return GroupLag(group_id, state, members, tuple(found))
+    )
 
 
 def _group(client: Any, group_id: str) -> tuple[str, dict[TopicPartition, str], tuple[str, ...]]:

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 from schemas import codec
 from schemas.message import Message
 from workers.errors import DeliveryError
+from workers.priority import PRIORITY_HEADER
 from workers.settings import Settings
 from workers.transport.connection import client_options, close_quietly, reaching
 
@@ -67,8 +68,11 @@ class Publisher:
             close_quietly(self._client, timeout=1)
 
     def publish(self, message: Message, key: str, topic: str) -> None:
-        """Send a message of ours."""
-        self.send(topic, key.encode(), codec.encode(message), codec.headers(message))
+        """Send a message of ours; one for the topic of urgent spectra is marked as such."""
+        headers = codec.headers(message)
+        if topic == self._settings.topics.priority:
+            headers = [*headers, PRIORITY_HEADER]
+        self.send(topic, key.encode(), codec.encode(message), headers)
 
     def send(
         self, topic: str, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]] = ()

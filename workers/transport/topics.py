@@ -30,6 +30,7 @@ def topic_names(settings: Settings) -> tuple[str, ...]:
     topics = settings.topics
     return (
         topics.spectra,
+        *([topics.priority] if topics.priority else []),
         topics.classifications,
         topics.redshifts,
         topics.anomalies,

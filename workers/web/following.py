@@ -55,6 +55,7 @@ class Following(threading.Thread):
         topics = settings.topics
         self._takes: dict[str, Callable[[Record], None]] = {
             topics.spectra: self._spectrum,
+            **({topics.priority: self._spectrum} if topics.priority else {}),
             topics.classifications: self._result,
             topics.redshifts: self._result,
             topics.anomalies: self._result,
@@ -101,6 +102,7 @@ class Following(threading.Thread):
             shares = sum(other.topic == partition.topic for other in ends)
             back = {
                 topics.spectra: PIXELS_BACK,
+                topics.priority: PIXELS_BACK,
                 topics.models: PIXELS_BACK,
                 topics.dead_letters: LETTERS_BACK,
             }
