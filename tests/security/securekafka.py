@@ -15,6 +15,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 from cryptography.hazmat.primitives import serialization
+from wire import said_again
 
 from workers.local import kafka as local
 from workers.local.jars import Distribution
@@ -73,13 +74,7 @@ class SecureKafka(local.Kafka):
         users = " ".join(f'user_{name}="{password}"' for name, password in PASSWORDS.items())
         said = {"modules": MODULES, "secure": self.secure_port, "pem": self._pem, "users": users}
         again = SECURITY.format(**values, **said)
-        names = {line.partition("=")[0] for line in again.splitlines() if "=" in line}
-        kept = [
-            line
-            for line in local.PROPERTIES.format(**values).splitlines()
-            if line.partition("=")[0] not in names
-        ]
-        return "\n".join(kept) + again
+        return said_again(super().properties(values), again)
 
     def add_scram_users(self) -> None:
         """Give every user a password for SCRAM too.
