@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 import trustme
+from faults import wait_for
 from feed import numbered
 from kafka.admin import ACLFilter
 from plumbing import Plumbing
@@ -112,6 +113,50 @@ def test_a_worker_with_one_right_less_says_which(feed: Any, index: int) -> None:
     assert "uthoriz" in everything
     assert missing.name.rstrip("-") in everything
     assert feed.count("redshifts") == 0 or missing.name == settings.topics.dead_letters
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+def test_a_right_that_is_lost_stops_the_stream_until_it_is_back_and_loses_nothing(
+    feed: Any, delivery: str
+) -> None:
+    settings = feed.settings_as("worker", delivery=delivery, batch_spectra=4)
+    rights = ROLES["worker"](settings)
+    give(feed, "worker", rights)
+    feed.publish(numbered(i) for i in range(100))
+    stop, failures = threading.Event(), []
+
+    def work() -> None:
+        try:
+            run(settings, Plumbing(seconds=0.02), stop)
+        except SpectraqError as error:
+            failures.append(str(error))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    wait_for("the first results", lambda: feed.count("redshifts") > 0)
+    give(feed, "worker", [right for right in rights if right.name != settings.topics.redshifts])
+    wait_for("the stream to stop", lambda: stands_still(feed))
+    done = feed.count("redshifts")
+    give(feed, "worker", rights)
+    wait_for("the rest", lambda: distinct(feed) == 100 or not worker.is_alive())
+    stop.set()
+    worker.join()
+    assert not failures
+    assert done < 100, "the right was lost after the end"
+    if delivery == "exactly_once":
+        assert feed.count("redshifts") == 100
+
+
+def distinct(feed: Any) -> int:
+    """How many spectra have a redshift."""
+    return len({message.fields["spectrum_id"] for message in feed.read("redshifts")})
+
+
+def stands_still(feed: Any) -> bool:
+    """Whether no result comes for a second."""
+    before = feed.count("redshifts")
+    time.sleep(1)
+    return bool(feed.count("redshifts") == before)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
