@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,16 @@ from workers.local.stack import LocalStack
 def feed(stack: LocalStack) -> Feed:
     """Fresh topics."""
     return Feed(stack.bootstrap_servers, stack.redis_url)
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes that a test starts; whatever is left of them is killed."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
