@@ -44,3 +44,11 @@ def test_no_module_is_longer_than_400_lines() -> None:
         if name.endswith(".py") and not name.startswith("tests/") and text.count("\n") > 400
     ]
     assert long == []
+
+
+def test_every_sentence_on_delivery_has_the_test_that_the_page_names() -> None:
+    page = (ROOT / "docs" / "delivery.md").read_text()
+    named = re.findall(r"^\| .+ \| `(test_\w+)` \|$", page, re.MULTILINE)
+    assert len(named) > 30
+    code = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert not [name for name in named if f"def {name}(" not in code]

@@ -96,7 +96,9 @@ class Night:
         self._feeding.start()
 
     def _feed(self, rate: float, spectra: int, change: Callable[[int], Spectrum]) -> None:
-        options = {"acks": "all", "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+        options: dict[str, Any] = {"acks": "all", "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+        # the partitioner of our own producers: a result is on the partition that its spectrum was on
+        options["partitioner"] = "murmur2_random"
         # librdkafka: a feed that is not ours, and that outlives a broker
         producer = Producer({"bootstrap.servers": self.feed.bootstrap_servers, **options})
         topic = self.feed.settings().topics.spectra
