@@ -7,7 +7,7 @@ COPY schemas schemas
 COPY models models
 COPY workers workers
 RUN python -m venv /opt/spectraq \
- && /opt/spectraq/bin/pip install --no-cache-dir --constraint constraints.txt .
+ && /opt/spectraq/bin/pip install --no-cache-dir --constraint constraints.txt '.[web]'
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home spectraq

@@ -43,9 +43,10 @@ def test_every_image_is_pinned_to_a_version(service: str) -> None:
     assert tag.removeprefix("v")[0].isdigit()
 
 
-def test_the_worker_runs_without_rights_and_reads_only() -> None:
-    assert SERVICES["worker"]["read_only"] is True
-    assert SERVICES["worker"]["cap_drop"] == ["ALL"]
+@pytest.mark.parametrize("service", ["worker", "web"])
+def test_our_services_run_without_rights_and_read_only(service: str) -> None:
+    assert SERVICES[service]["read_only"] is True
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
     assert "USER 10001" in (ROOT / "Dockerfile").read_text()
     assert "PYTHONSAFEPATH=1" in (ROOT / "Dockerfile").read_text()
 

@@ -153,6 +153,14 @@ class LogSettings(_Section):
     format: Literal["auto", "console", "json"] = Field("auto", description="auto: JSON unless on a terminal")
 
 
+class WebSettings(_Section):
+    """The page of `spectraq web`."""
+
+    token: SecretStr | None = Field(
+        None, description="what viewers must show; needed, or made up, where not this machine alone can look"
+    )
+
+
 class LocalSettings(_Section):
     """The local stack of `spectraq up`."""
 
@@ -178,6 +186,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     log: LogSettings = LogSettings()
+    web: WebSettings = WebSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -30,6 +30,7 @@ from workers.cli import (
     web,
     worker,
 )
+from workers.cli.output import print_error
 from workers.errors import SpectraqError
 
 app = typer.Typer(
@@ -81,7 +82,7 @@ def main() -> None:
     try:
         app()
     except SpectraqError as error:
-        typer.echo(f"spectraq: error: {error}", err=True)
+        print_error(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

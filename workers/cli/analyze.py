@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from workers.cli.files import Air, Files, Format, WavelengthUnit, spectra
-from workers.cli.output import progress, stderr
+from workers.cli.output import print_error, progress, stderr
 from workers.cli.resultlines import heading, line
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class _Shown:
             self._flagged += result.results.anomaly.flagged
         else:
             self.failed += 1
-            stderr.print(f"spectraq: error: {result}", markup=False, highlight=False, emoji=False)
+            print_error(str(result))
         if self._as_json:
             typer.echo(json.dumps(result.as_json(), allow_nan=False))
         if self._rows is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import stderr, stdout
+from workers.cli.output import print_error, stderr, stdout
 
 if TYPE_CHECKING:
     from models.simulate import Simulated
@@ -92,7 +92,7 @@ def _from_files(files: list[str]) -> Iterator[Message]:
 
     for item in spectra(files, None, False, None):
         if isinstance(item, Exception):
-            stderr.print(f"spectraq: error: {describe(item)}", markup=False, highlight=False)
+            print_error(describe(item))
         else:
             yield item.spectrum_id, codec.encode(item)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workers.cli.output import print_json, print_table, stderr, stdout
+from workers.cli.output import print_json, print_line, print_table, stderr, stdout
 
 if TYPE_CHECKING:
     from workers.letters import Letter
@@ -81,7 +81,7 @@ def show(place: Place, config: Config = None, as_json: AsJson = False) -> None:
         "decoded": _decoded(found),
     }
     for name, value in rows.items():
-        stdout.print(f"{name:10s}  {value}", markup=False, highlight=False)
+        print_line(f"{name:10s}  {value}")
     stdout.print(_drawn(found), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -129,9 +129,7 @@ def replay(
         return
     for found, not_sent in tries:
         left = f"  left alone: {not_sent}" if not_sent else ""
-        stdout.print(
-            f"{found.place}  {found.origin}  {found.letter.reason}{left}", markup=False, highlight=False
-        )
+        print_line(f"{found.place}  {found.origin}  {found.letter.reason}{left}")
     verb = "would send" if dry_run else "sent"
     rest = (
         f"; {len(tries) - len(to_send)} left alone (--again sends them too)"

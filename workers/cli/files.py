@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
+from rich.text import Text
 
-from workers.cli.output import stderr
+from workers.cli.output import print_error, printable, stderr
 
 if TYPE_CHECKING:
     from schemas.spectrum import Spectrum
@@ -58,7 +59,7 @@ def describe(error: ReadError) -> str:
 
 def complain(error: ReadError) -> None:
     """Say it on stderr."""
-    stderr.print(f"spectraq: error: {describe(error)}", markup=False, highlight=False, emoji=False)
+    print_error(describe(error))
 
 
 def _spectra(
@@ -97,4 +98,4 @@ class _Notes:
                 self._print(f"and in {files - 1} more: {sentence}")
 
     def _print(self, text: str) -> None:
-        stderr.print(f"spectraq: note: {text}", markup=False, highlight=False, emoji=False)
+        stderr.print(Text(f"spectraq: note: {printable(text)}"))

@@ -17,12 +17,31 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 PIPE_WIDTH = 240
 """Columns of a table that goes to a file or a program, which have no edge to keep to."""
 
 stdout = Console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 stderr = Console(stderr=True, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    r"""Give text of strangers as text: what would steer a terminal, or turn its letters round, as `\x1b`.
+
+    Spectra, messages and files are written by anybody; a terminal takes orders from what is printed on it.
+    """
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+
+
+def print_line(text: str) -> None:
+    """Print one line of stdout that may hold text of strangers."""
+    stdout.print(Text(printable(text)))
+
+
+def print_error(text: str) -> None:
+    """Print what went wrong, as one line of stderr."""
+    stderr.print(Text(f"spectraq: error: {printable(text)}"))
 
 
 def print_json(value: Any) -> None:
@@ -39,7 +58,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
             column.rstrip("#"), justify="right" if numbers else "left", no_wrap=numbers, overflow="fold"
         )
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     stdout.print(table)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from workers.cli.output import stdout
+from workers.cli.output import printable, stdout
 
 if TYPE_CHECKING:
     from workers.direct import Answered
@@ -28,7 +28,7 @@ def line(answered: Answered) -> None:
     classification, redshift = answered.results.classification, answered.results.redshift
     anomaly, spectype = answered.results.anomaly, classification.spectype
     values = (
-        answered.subject.spectrum_id,
+        printable(answered.subject.spectrum_id),
         spectype,
         classification.subtype,
         f"{classification.class_probability.get(spectype, 0.0):.2f}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import print_json, print_table, stdout
+from workers.cli.output import print_json, print_line, print_table, stdout
 
 if TYPE_CHECKING:
     from workers.answers import Results
@@ -86,12 +86,12 @@ def _drawn(settings: Settings, spectrum_id: str) -> str:
 def _print(results: Results) -> None:
     classification, redshift, anomaly = results.classification, results.redshift, results.anomaly
     say = stdout.print
-    say(f"[bold]{classification.spectrum_id}[/bold]  S/N {redshift.snr:.1f}", highlight=False)
-    say(
+    print_line(f"{classification.spectrum_id}  S/N {redshift.snr:.1f}")
+    print_line(
         f"{classification.spectype} {classification.subtype}   z = {redshift.z:.6f} ± {redshift.zerr:.6f}"
-        f"   {' '.join(redshift.zwarn_names) or 'no warning'}\n",
-        highlight=False,
+        f"   {' '.join(redshift.zwarn_names) or 'no warning'}"
     )
+    say()
     print_table(
         ("class", "probability#", "spread#"),
         [
@@ -118,4 +118,4 @@ def _print(results: Results) -> None:
     verdict = "[bold red]anomaly[/bold red]" if anomaly.flagged else "ordinary"
     say(f"{verdict}: as far out as {anomaly.false_positive_rate:.2g} of ordinary spectra", highlight=False)
     for reason in anomaly.reasons:
-        say(f"  {reason.message}", markup=False, highlight=False)
+        print_line(f"  {reason.message}")

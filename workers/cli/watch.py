@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workers.cli.output import print_json, stdout
+from workers.cli.output import print_json, print_line, stdout
 
 if TYPE_CHECKING:
     from schemas.message import Message
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from workers.transport.consumer import Record
 
 POLL_S = 0.25
+FRAMES_PER_S = 4
 
 
 class Kind(StrEnum):
@@ -55,9 +57,17 @@ def watch(
         float | None, typer.Option(help="End after this many seconds without a message.", min=0)
     ] = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Of the anomalies, only those flagged.")] = False,
+    as_lines: Annotated[
+        bool, typer.Option("--lines", help="One line a message, not a table, on a terminal too.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
 ) -> None:
     """Follow topics, decoded; nothing is committed and no worker is disturbed.
+
+    On a terminal the results are a table with one row a spectrum; elsewhere, and for other topics, they
+    are one line a message.
+
+    Example: `spectraq watch`
 
     Example: `spectraq watch anomalies --flagged --from-beginning --timeout 5`
     """
@@ -68,16 +78,32 @@ def watch(
     settings = load_settings(config)
     log.configure(settings.log)
     topics = [kind.topic(settings) for kind in kinds or RESULTS]
-    shown = 0
-    with Follower(settings, topics, from_beginning) as follower:
+    live = stdout.is_terminal and not (as_json or as_lines) and set(kinds or RESULTS) <= set(RESULTS)
+    with Follower(settings, topics, from_beginning) as follower, _shown(live, as_json, flagged) as show:
+        shown = 0
         for record in _records(follower, timeout):
             message = decode(record)
             if flagged and getattr(message, "flagged", True) is False:
                 continue
-            _show(record, message, as_json)
+            show(record, message)
             shown += 1
             if shown == max_messages:
                 return
+
+
+@contextmanager
+def _shown(live: bool, as_json: bool, flagged: bool) -> Iterator[Callable[[Record, Message | str], None]]:
+    """Give what shows a message: in the table of a terminal, as a line, or as JSON."""
+    if not live:
+        yield lambda record, message: _show(record, message, as_json)
+        return
+    from rich.live import Live
+
+    from workers.cli.livetable import LiveTable
+
+    table = LiveTable(flagged)
+    with Live(table, console=stdout, refresh_per_second=FRAMES_PER_S, vertical_overflow="crop"):
+        yield table.take
 
 
 def _records(follower: Any, timeout_s: float | None) -> Iterator[Record]:
@@ -101,7 +127,7 @@ def decode(record: Record) -> Message | str:
 
 def _show(record: Record, message: Message | str, as_json: bool) -> None:
     if not as_json:
-        stdout.print(line(message), markup=False, highlight=False)
+        print_line(line(message))
         return
     value = {"error": message} if isinstance(message, str) else message.to_json_dict()
     key = None if record.key is None else record.key.decode(errors="replace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,6 @@ from workers.cli.files import Air, Format, WavelengthUnit, spectra
 
 KEEP = 20_000
 PORT = 8765
-TOKEN_VARIABLE = "PAGE_TOKEN"
 
 
 def web(
@@ -36,8 +34,8 @@ def web(
 ) -> None:
     """Show the stream, or files, as a page in the browser; Ctrl-C ends it.
 
-    The environment variable PAGE_TOKEN is the token that viewers must show. One is made up where the
-    address is not this machine's own and none is given.
+    The setting `web.token` (SPECTRAQ_WEB__TOKEN, or the file that SPECTRAQ_WEB__TOKEN_FILE names) is what
+    viewers must show. One is made up where the address is not this machine's own and none is given.
 
     Example: `spectraq web`
 
@@ -54,7 +52,8 @@ def web(
         if files
         else page.of_topics(settings, keep, models)
     )
-    listening = page.Listening(host, port, os.environ.get(TOKEN_VARIABLE) or None)
+    token = settings.web.token.get_secret_value() if settings.web.token else None
+    listening = page.Listening(host, port, token)
     page.serve(parts, listening, announce, open_browser)
 
 

@@ -39,6 +39,8 @@ def worker(
 
     SIGTERM or Ctrl-C finishes what is in hand and leaves; a second one leaves at once. At the end it prints
     the ledger: read = published + dead-lettered.
+
+    Example: `spectraq worker --slot a --delivery exactly_once`
     """
     from workers import log
     from workers.settings import load_settings

@@ -20,7 +20,7 @@ from workers.web.broadcast import Broadcast, as_json
 from workers.web.entry import Entry
 from workers.web.filters import Filters
 from workers.web.finder import Finder
-from workers.web.guard import Guard
+from workers.web.guard import ALIVE, Guard
 from workers.web.judging import Said
 from workers.web.night import Night
 from workers.web.onespectrum import entry_json, pixels_json, small_json
@@ -83,6 +83,10 @@ def _stream_routes(app: FastAPI, page: Page, broadcast: Broadcast) -> None:
     @app.get("/")
     def index() -> Response:
         return FileResponse(STATIC / "index.html")
+
+    @app.get(ALIVE)
+    def alive() -> Response:
+        return Response("alive\n", media_type="text/plain")
 
     @app.get("/api/frame")
     def frame() -> Response:
