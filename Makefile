@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint types imports schemas check bench train clean
+.PHONY: help setup demo test soak fuzz lint types imports schemas check bench train clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test: $(VENV)/.installed ## every test
 
 soak: $(VENV)/.installed ## long faults and times, on a machine with nothing else to do
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+fuzz: $(VENV)/.installed ## a coverage-guided fuzzer on messages, files and settings; TIME=600 seconds each, Linux only
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	@for target in messages files settings; do $(BIN)/python tests/fuzz/fuzz.py $$target --seconds $(or $(TIME),60) || exit 1; done
 
 lint: $(VENV)/.installed ## ruff, formatting included
 	@$(BIN)/ruff check .

@@ -110,7 +110,7 @@ def test_a_worker_with_one_right_less_says_which(feed: Any, index: int) -> None:
         stop.set()
         waiting.join()
     everything = "".join(str(entry) for entry in [*said, *logs])
-    assert "uthoriz" in everything
+    assert "uthoriz" in everything, everything
     assert missing.name.rstrip("-") in everything
     assert feed.count("redshifts") == 0 or missing.name == settings.topics.dead_letters
 

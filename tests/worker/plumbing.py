@@ -10,17 +10,29 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.answer import Answer, Candidate, Reason
+from models.answer import Answer, Candidate, ModelSpectrum, Reason
 from models.observation import Observation
 
 
 def spectrum_flux(number: int, n: int = 200) -> NDArray[np.float32]:
     """The flux of a numbered spectrum, shape (n,)."""
     return np.random.default_rng(number).normal(5.0, 1.0, n).astype(np.float32)
+
+
+FLAT = np.ones(5, np.float32)
+MODEL = ModelSpectrum(
+    loglam0=3.6,
+    dloglam=1e-4,
+    flux=FLAT,
+    sigma=FLAT,
+    z_grids={"GALAXY": np.arange(5.0)},
+    chi2_curves={"GALAXY": FLAT},
+)
 
 
 def answer_of(observation: Observation) -> Answer:
@@ -85,4 +97,5 @@ class Plumbing:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(self.seconds * len(observations))
         self.analysed += len(observations)
-        return [answer_of(observation) for observation in observations]
+        answers = [answer_of(observation) for observation in observations]
+        return [replace(answer, model=MODEL) for answer in answers] if with_model else answers

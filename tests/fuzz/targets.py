@@ -1,0 +1,148 @@
+"""What is fuzzed: functions of bytes that may give nothing but what they promise.
+
+Each takes any bytes and returns quietly where the answer or the error is one of ours; all else gets out.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "schemas"), str(HERE.parent / "readers")]
+
+import made_files as made  # noqa: E402
+import numpy as np  # noqa: E402
+import wire_examples  # noqa: E402
+
+from schemas import codec  # noqa: E402
+from schemas.deadletter import DeadLetterReason  # noqa: E402
+from schemas.message import Message  # noqa: E402
+from schemas.spectrum import Spectrum  # noqa: E402
+from workers.answers import observation  # noqa: E402
+from workers.errors import ReadError, RejectedSpectrum, SettingsError  # noqa: E402
+from workers.readers import read  # noqa: E402
+from workers.settings import CONFIG_VARIABLE, load_settings  # noqa: E402
+
+NAMES = sorted(
+    f"SPECTRAQ_{section}__{key}{suffix}".upper()
+    for section, values in load_settings().model_dump().items()
+    for key in values
+    for suffix in ("", "_FILE")
+)
+
+Target = Callable[[bytes], None]
+
+SUFFIXES = (".fits", ".fits.gz", ".npz", ".csv", ".ecsv", ".txt")
+MEMORY = Path("/dev/shm")
+SPECTRA_READ = 20
+MAX_PIXELS = 20_000
+
+
+def messages(data: bytes) -> None:
+    """Bytes of a Kafka message, as a worker takes them, to what the networks would get."""
+    try:
+        message = codec.decode(data, max_pixels=MAX_PIXELS)
+    except codec.DecodeError as error:
+        assert error.reason in set(DeadLetterReason) and str(error)
+        return
+    assert isinstance(message, Message)
+    again = codec.decode(codec.encode(message), expect=type(message))
+    assert codec.encode(again) == codec.encode(message)
+    if isinstance(message, Spectrum):
+        analysable(message)
+
+
+def analysable(spectrum: Spectrum) -> None:
+    """A spectrum is refused with a reason, or is numbers that the networks can take."""
+    try:
+        taken = observation(spectrum, MAX_PIXELS)
+    except RejectedSpectrum as error:
+        assert str(error)
+        return
+    good = taken.good()
+    assert good.sum() > 0 and np.isfinite(taken.flux[good]).all()
+    assert taken.ivar is None or (taken.ivar[good] > 0).all()
+    assert (np.diff(taken.wavelength) > 0).all()
+
+
+def files(data: bytes) -> None:
+    """A file; its first byte says by what name it goes."""
+    if not data:
+        return
+    folder = MEMORY if MEMORY.is_dir() else None
+    with tempfile.NamedTemporaryFile(suffix=SUFFIXES[data[0] % len(SUFFIXES)], dir=folder) as file:
+        file.write(data[1:])
+        file.flush()
+        for number, item in enumerate(read(file.name, note=lambda _: None)):
+            if isinstance(item, ReadError):
+                assert str(item)
+            else:
+                analysable(item)
+            if number == SPECTRA_READ:
+                return
+
+
+def settings(data: bytes) -> None:
+    """A file of settings; or, after a zero byte, variables: a byte for the name, and text up to a zero."""
+    folder = MEMORY if MEMORY.is_dir() else None
+    variables = _variables(data[1:]) if data[:1] == b"\0" else {}
+    with tempfile.NamedTemporaryFile(suffix=".toml", dir=folder) as file:
+        file.write(b"" if variables else data)
+        file.flush()
+        os.environ.update(variables)
+        try:
+            load_settings(Path(file.name))
+        except SettingsError as error:
+            assert str(error)
+        finally:
+            for name in variables:
+                del os.environ[name]
+
+
+def _variables(data: bytes) -> dict[str, str]:
+    parts = [part for part in data.split(b"\0") if part]
+    return {NAMES[part[0] % len(NAMES)]: part[1:].decode("latin-1") for part in parts}
+
+
+TARGETS: dict[str, Target] = {"messages": messages, "files": files, "settings": settings}
+
+
+def seeds(target: str) -> Iterator[bytes]:
+    """What a fuzzer of a target begins with: one of each thing that is right."""
+    if target == "messages":
+        for message in wire_examples.one_of_each():
+            yield codec.encode(message)
+        yield json.dumps(wire_examples.spectrum().to_json_dict()).encode()
+    elif target == "settings":
+        yield b'[kafka]\nbootstrap_servers = "a:1"\nsession_timeout_s = 6.0\n[topics]\npartitions = 8\n'
+        yield b"".join(b"\0" + bytes([number % 256]) + b"1" for number in range(len(NAMES)))
+        yield b'[worker]\nbatch_spectra = 32\ndelivery = "exactly_once"\n[redis]\nenabled = false\n'
+    else:
+        yield from _small_files()
+
+
+def _small_files() -> Iterator[bytes]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yield b"\x00" + made.sdss_spec(folder / "sdss.fits").read_bytes()
+        yield b"\x01" + made.sdss_spec(folder / "sdss.fits.gz").read_bytes()
+        yield b"\x00" + made.desi(folder / "desi.fits", [1, 2]).read_bytes()
+        yield b"\x00" + made.lamost_old(folder / "lamost.fits").read_bytes()
+        yield b"\x00" + made.lamost_new(folder / "lamost-new.fits").read_bytes()
+    packed = io.BytesIO()
+    np.savez(packed, wavelength=np.arange(4000.0, 4600.0, 2.0), flux=np.ones(300), ivar=np.ones(300))
+    yield b"\x02" + packed.getvalue()
+    rows = "\n".join(f"{4000 + 2 * i},{5 + i % 7},1" for i in range(60))
+    yield b"\x03wavelength,flux,ivar\n" + rows.encode()
+    head = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wavelength, unit: Angstrom, datatype: float64}\n"
+    yield b"\x04" + (head + "# - {name: flux, datatype: float64}\nwavelength flux\n4000 1\n4002 2\n").encode()
+
+
+# A setting that the machine brings along would be found in every case.
+os.environ.pop(CONFIG_VARIABLE, None)
