@@ -22,7 +22,7 @@ from workers.answers import Subject
 from workers.breaker import Breaker
 from workers.entries import Latest, pack_answer, pack_latest, unpack_answer, unpack_latest
 from workers.errors import UnreachableError
-from workers.redis_keys import answer_key, latest_key
+from workers.redis_keys import answer_key, latest_key, lookups_key
 from workers.settings import RedisSettings
 
 log = structlog.get_logger(__name__)
@@ -63,6 +63,7 @@ class Cache:
         self._breaker = Breaker()
         self._key = settings.signing_key.get_secret_value().encode() if settings.signing_key else b""
         self._redis = connect(settings)
+        self._uncounted = {"spectra": 0, "found": 0}
 
     @property
     def open(self) -> bool:
@@ -75,11 +76,27 @@ class Cache:
             return []
         keys = [answer_key(self._ensemble, s.digest, s.survey) for s in subjects]
         keys += [latest_key(s.spectrum_id) for s in subjects]
-        entries = self._call("get", lambda: cast("list[bytes | None]", self._redis.mget(keys)))
+        entries = self._call("get", lambda: self._entries(keys))
         if entries is None:
             return [Cached() for _ in subjects]
         answers, latest = entries[: len(subjects)], entries[len(subjects) :]
-        return [self._cached(*found) for found in zip(subjects, answers, latest, strict=True)]
+        cached = [self._cached(*found) for found in zip(subjects, answers, latest, strict=True)]
+        self._uncounted["spectra"] += len(cached)
+        self._uncounted["found"] += sum(one.answer is not None for one in cached)
+        return cached
+
+    def _entries(self, keys: list[str]) -> list[bytes | None]:
+        """Get them; what the look-ups before this one found is counted in the same round trip."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.mget(keys)
+        for name, n in self._uncounted.items():
+            pipeline.hincrby(lookups_key(), name, n)
+        pipeline.expire(lookups_key(), self._settings.ttl_s)
+        entries, *_ = pipeline.execute(raise_on_error=False)  # a cache too full to count is of use still
+        if isinstance(entries, Exception):
+            raise entries
+        self._uncounted = dict.fromkeys(self._uncounted, 0)
+        return cast("list[bytes | None]", entries)
 
     def put_many(self, answers: Sequence[tuple[Subject, Answer]]) -> None:
         """Keep them all, in one round trip."""
@@ -147,6 +164,24 @@ def connect(settings: RedisSettings) -> Redis:
             "redis.url is no address of Redis; write redis://HOST:PORT/0, rediss://... or unix:///PATH"
         ) from None
     return Redis(connection_pool=pool)
+
+
+def looked_up(settings: RedisSettings) -> tuple[int, int]:
+    """Return how many spectra all workers found in the cache, and how many they looked up.
+
+    Raises
+    ------
+    UnreachableError
+        Where Redis does not answer.
+    """
+    client = connect(settings)
+    try:
+        found, spectra = cast("list[bytes | None]", client.hmget(lookups_key(), ["found", "spectra"]))
+        return int(found or 0), int(spectra or 0)
+    except (RedisError, OSError, ValueError) as error:
+        raise UnreachableError(f"Redis does not answer ({type(error).__name__})") from error
+    finally:
+        client.close()
 
 
 def latest_answer(settings: RedisSettings, spectrum_id: str) -> tuple[Latest, Answer] | None:

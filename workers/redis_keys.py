@@ -13,6 +13,9 @@ _LATEST = "spectraq:{version}:latest:{spectrum_id}"
 _STREAM = "spectraq:{version}:stream:{ensemble}"
 
 
+_LOOKUPS = "spectraq:{version}:lookups"
+
+
 def answer_key(ensemble_digest: str, spectrum_digest: str, survey: str | None) -> str:
     """The answer of one ensemble to one spectrum's pixels: the same key, the same answer, for ever.
 
@@ -31,3 +34,8 @@ def latest_key(spectrum_id: str) -> str:
 def stream_key(ensemble_digest: str) -> str:
     """What all workers of an ensemble have seen of their stream: the anomalies' thresholds follow it."""
     return _STREAM.format(version=ENTRY_VERSION, ensemble=ensemble_digest)
+
+
+def lookups_key() -> str:
+    """How many spectra all workers looked up, and how many were found: what the page shows of the cache."""
+    return _LOOKUPS.format(version=ENTRY_VERSION)

@@ -11,10 +11,10 @@ import redis
 
 from models.answer import Answer, Candidate, Reason
 from workers.breaker import Breaker
-from workers.cache import Cache, Subject, latest_answer
+from workers.cache import Cache, Subject, latest_answer, looked_up
 from workers.entries import pack_answer, unpack_answer
 from workers.errors import UnreachableError
-from workers.redis_keys import answer_key, latest_key
+from workers.redis_keys import answer_key, latest_key, lookups_key
 from workers.settings import RedisSettings
 
 SUBJECT = Subject("sdss-1", "d" * 64, "sdss")
@@ -103,6 +103,23 @@ def test_only_the_same_pixels_under_the_same_id_are_a_duplicate(cache: Cache) ->
     same, other = cache.get_many([SUBJECT, renamed])
     assert (same.duplicate, other.duplicate) == (True, False)
     assert other.answer == any_answer(1)
+
+
+def test_what_was_looked_up_and_found_is_counted_for_all_workers(
+    cache: Cache, settings: RedisSettings, client
+) -> None:
+    unknown = dataclasses.replace(SUBJECT, digest="e" * 64)
+    client.delete(lookups_key())
+    cache.put_many([(SUBJECT, any_answer(1))])
+    cache.get_many([SUBJECT, unknown, unknown])
+    assert looked_up(settings) == (0, 0)  # told with the next look-up
+    cache.get_many([unknown])
+    assert looked_up(settings) == (1, 3)
+    client.set(lookups_key(), "no hash")
+    assert cache.get_many([SUBJECT])[0].answer is not None
+    with pytest.raises(UnreachableError):
+        looked_up(settings)
+    client.delete(lookups_key())
 
 
 def test_the_latest_results_are_found_by_the_id(cache: Cache, settings: RedisSettings) -> None:

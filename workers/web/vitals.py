@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, cast
+from typing import Any
 
 from kafka.errors import KafkaError
-from redis.exceptions import RedisError
 
-from workers.cache import connect
-from workers.errors import SpectraqError
+from workers.cache import looked_up
+from workers.errors import SpectraqError, UnreachableError
 from workers.settings import Settings
 from workers.transport.lag import GroupLag, group_lag
 
@@ -76,14 +75,10 @@ class Vitals(threading.Thread):
     def _cache(self) -> dict[str, Any] | None:
         if not self._settings.redis.enabled:
             return None
-        client = connect(self._settings.redis)
         try:
-            stats = cast("dict[str, int]", client.info("stats"))
-        except (RedisError, OSError):
+            hits, lookups = looked_up(self._settings.redis)
+        except UnreachableError:
             return None
-        finally:
-            client.close()
-        hits, lookups = stats["keyspace_hits"], stats["keyspace_hits"] + stats["keyspace_misses"]
         self._hits.append((hits, lookups))
         del self._hits[:-WINDOW]
         first_hits, first = self._hits[0]

@@ -37,7 +37,7 @@ export function showBest(redshift, go) {
       make("td", {}, make("button", { type: "button", class: `c-${candidate.spectype}`, title: "Show it at this redshift" }, `${candidate.spectype} ${candidate.subtype}`)),
       make("td", { class: "num" }, fixed(candidate.z, 5)),
       make("td", { class: "num" }, small(candidate.zerr)),
-      make("td", { class: "num" }, fixed(candidate.deltachi2, 1)),
+      make("td", { class: "num" }, fixed(candidate.deltachi2, candidate.deltachi2 < 1000 ? 1 : 0)),
       make("td", { class: "num" }, fixed(candidate.probability, 3)),
     );
     row.dataset.z = candidate.z;

@@ -43,7 +43,11 @@ export function drawMask(plot, masked, x) {
 export function drawReasons(plot, reasons, scale, named) {
   const { ctx, bbox } = plot;
   reasons.forEach((reason, i) => {
-    const seen = stripe(plot, reason.wavelength_min / scale, reason.wavelength_max / scale, colour("shade"), 4 * devicePixelRatio);
+    const ends = [reason.wavelength_min / scale, reason.wavelength_max / scale];
+    const { min, max } = plot.scales.x;
+    // What concerns all that is in view marks no place in it.
+    const fill = ends[0] <= min && ends[1] >= max ? "transparent" : colour("shade");
+    const seen = stripe(plot, ...ends, fill, 4 * devicePixelRatio);
     if (!seen || !named) return;
     ctx.font = FONT(devicePixelRatio);
     ctx.fillStyle = colour("bad");

@@ -36,7 +36,7 @@ function numbers(frame) {
   lag(frame.lag);
   const cache = frame.cache;
   say("#cache", cache ? share(cache.share) : "–");
-  say("#cache-sub", cache ? `${whole(cache.hits)} of ${whole(cache.lookups)} look-ups ever` : frame.lag === undefined ? "files need none" : "Redis does not answer");
+  say("#cache-sub", cache ? `${whole(cache.hits)} of ${whole(cache.lookups)} spectra were known` : frame.lag === undefined ? "files need none" : "Redis does not answer");
   const letters = Object.entries(frame.letters);
   say("#dead", whole(letters.reduce((sum, [, n]) => sum + n, 0)));
   say("#reasons", letters.map(([reason, n]) => `${reason.replaceAll("_", " ")} ${n}`).join(" · ") || "none");
@@ -96,9 +96,9 @@ function card(key, row) {
   const element = make(
     "a",
     { class: "card", href: link(row.spectrum_id), "data-id": row.spectrum_id },
-    make("span", { class: "top" }, make("span", { class: "id" }, row.spectrum_id), make("span", { class: "strength" }, row.strength ? `${row.strength.toFixed(1)}σ` : "")),
+    make("span", { class: "top" }, make("span", { class: "id" }, row.spectrum_id)),
     canvas,
-    make("span", { class: "muted" }, make("b", { class: `c-${row.spectype}` }, row.spectype), ` z ${fixed(row.z, 4)}`),
+    make("span", { class: "top muted" }, make("span", {}, make("b", { class: `c-${row.spectype}` }, row.spectype), ` ${speed(row)}`), make("span", { class: "strength" }, row.strength ? `${row.strength.toFixed(1)}σ` : "")),
     make("span", { class: "why" }, row.reason || "unlike every known kind"),
   );
   element.dataset.key = key;
@@ -115,6 +115,10 @@ async function plot(canvas, id, key) {
     canvas.title = "its pixels are no longer kept";
   }
 }
+
+// A star's redshift is its velocity.
+const LIGHT_KMS = 299792.458;
+const speed = (row) => (row.spectype === "STAR" ? `${Math.round(row.z * LIGHT_KMS)} km/s` : `z ${fixed(row.z, 4)}`);
 
 export const link = (id) => `/?id=${encodeURIComponent(id)}`;
 
