@@ -66,7 +66,13 @@ def telling(address: str) -> str:
     """Give a spectrum that shows much: of a galaxy, with something odd at one place."""
     with urllib.request.urlopen(f"{address}api/results?flagged=true&limit=200") as answer:
         rows: list[dict[str, Any]] = json.load(answer)["rows"]
-    rows.sort(key=lambda row: ("line" in row["reason"], row["spectype"] == "GALAXY", row["snr"]))
+    rows.sort(
+        key=lambda row: (
+            row["reason"].startswith("An emission line"),
+            row["spectype"] == "GALAXY",
+            row["snr"],
+        )
+    )
     return str(rows[-1]["spectrum_id"])
 
 

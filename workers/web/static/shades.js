@@ -45,8 +45,9 @@ export function drawReasons(plot, reasons, scale, named) {
   reasons.forEach((reason, i) => {
     const ends = [reason.wavelength_min / scale, reason.wavelength_max / scale];
     const { min, max } = plot.scales.x;
-    // What concerns all that is in view marks no place in it.
-    const fill = ends[0] <= min && ends[1] >= max ? "transparent" : colour("shade");
+    // What concerns nearly all that is in view marks no place in it.
+    const covered = (Math.min(ends[1], max) - Math.max(ends[0], min)) / (max - min);
+    const fill = covered > 0.8 ? "transparent" : colour("shade");
     const seen = stripe(plot, ...ends, fill, 4 * devicePixelRatio);
     if (!seen || !named) return;
     ctx.font = FONT(devicePixelRatio);
