@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import NormalDist
 
 import torch
 
+from models import shipped
 from models.analysis import Analysis, in_blocks
+from models.anomaly import detector
 from models.anomaly.companion import CompanionSearch
+from models.anomaly.detector import Detector
 from models.anomaly.jump import sharpest
 from models.anomaly.leftover import FirstObject, Leftover
+from models.anomaly.lines import filtered
 from models.anomaly.networks import Unfamiliar
+from models.anomaly.picture import evidence, picture
 from models.anomaly.reasons import reason
 from models.anomaly.reference import Reference
 from models.anomaly.residual import Residual
-from models.anomaly.scores import KINDS, Scores, score
+from models.anomaly.scores import COUNTED, DETECTOR, KINDS, SEEN, Scores, score
 from models.anomaly.shares import SHARE, together
 from models.anomaly.sky import airglow
 from models.anomaly.verdict import Verdict
@@ -37,27 +44,38 @@ class Scorer:
     ----------
     companions
         What may shine beside the first object.
+    network
+        The detector, ready for inference; None before it is trained.
     """
 
-    def __init__(self, companions: CompanionSearch, device: torch.device) -> None:
+    def __init__(self, companions: CompanionSearch, network: Detector | None, device: torch.device) -> None:
         self._companions = companions
+        self._detector = network
         self._airglow = airglow(device)
+
+    @classmethod
+    def load(cls, folder: Path, bases: dict[str, Basis], device: torch.device) -> Scorer:
+        """Read the supernovae and the detector of a folder of weights."""
+        path = shipped.required(folder, detector.FILE)[0]
+        return cls(CompanionSearch.load(folder, bases, device), detector.load(path, device), device)
 
     def score(self, analysis: Analysis, block: int) -> Scores:
         """Score a batch, `block` rows at a time."""
+        return joined([scores for scores, _, _ in self.pictures(analysis, block)])
+
+    def pictures(self, analysis: Analysis, block: int) -> Iterator[tuple[Scores, torch.Tensor, torch.Tensor]]:
+        """Score a batch block by block, with the picture and the evidence that the detector sees."""
         residual, known, unfamiliar = Residual.of(analysis), FirstObject.of(analysis), Unfamiliar.of(analysis)
-        done = []
-        for part, filled in in_blocks(torch.arange(len(residual.lag), device=residual.lag.device), block):
-            left = Leftover.of(rows_of(known, filled))
-            scores = score(
-                rows_of(residual, filled),
-                self._companions.search(left),
-                sharpest(left),
-                rows_of(unfamiliar, filled),
-                self._airglow,
-            )
-            done.append(rows_of(scores, slice(len(part))))
-        return joined(done)
+        for part, rows in in_blocks(torch.arange(len(residual.lag), device=residual.lag.device), block):
+            seen, left = rows_of(residual, rows), Leftover.of(rows_of(known, rows))
+            ratio = filtered(seen)
+            companions, jump = self._companions.search(left), sharpest(left)
+            scores = score(seen, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)
+            planes, numbers = picture(seen, ratio), evidence(scores, seen)
+            if self._detector is not None:
+                scores = _with(scores, self._detector(planes, numbers))
+            counted = slice(len(part))
+            yield rows_of(scores, counted), planes[counted], numbers[counted]
 
 
 class Judge:
@@ -70,33 +88,61 @@ class Judge:
 
     @classmethod
     def load(cls, folder: Path, bases: dict[str, Basis], device: torch.device) -> Judge:
-        """Read the reference and the supernovae of a folder of weights."""
-        scorer = Scorer(CompanionSearch.load(folder, bases, device), device)
-        return cls(Reference.load(folder, device), scorer)
+        """Read the reference, the detector and the supernovae of a folder of weights."""
+        return cls(Reference.load(folder, device), Scorer.load(folder, bases, device))
 
     def judge(self, analysis: Analysis, block: int) -> list[Verdict]:
         """Judge a batch, `block` rows at a time."""
         scores = self._normal.measured(self._scorer.score(analysis, block))
         rates = self._normal.rates(scores)
         overall = together(rates).tolist()
-        z = z_of(analysis.lag).tolist()
         table = zip(
-            rates.tolist(), scores.size.tolist(), scores.low.tolist(), scores.high.tolist(), strict=True
+            attributed(rates, scores.seen).tolist(),
+            scores.size.tolist(),
+            scores.low.tolist(),
+            scores.high.tolist(),
+            z_of(analysis.lag).tolist(),
+            overall,
+            strict=True,
         )
-        verdicts = []
-        for i, (by_kind, size, low, high) in enumerate(table):
-            flagged, told_at_all = overall[i] < FLAG_RATE, overall[i] < TOLD_RATE
-            # What would have flagged it alone; most unlikely first.
-            limit = FLAG_RATE if flagged else TOLD_RATE
-            alone = [rate / SHARE[kind] for kind, rate in zip(KINDS, by_kind, strict=True)]
-            causes = sorted((by_kind[k], k) for k, rate in enumerate(alone) if rate < limit)
-            told = tuple(
-                reason(KINDS[k], size[k], _sigma(rate), low[k], high[k], z[i])
-                for rate, k in causes
-                if told_at_all
-            )
-            verdicts.append(Verdict(-math.log10(overall[i]), overall[i], flagged, told))
-        return verdicts
+        return [_verdict(*row) for row in table]
+
+
+def attributed(rates: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """Rates over shares of every kind, the detector's given to what it thinks it sees; (B, kinds).
+
+    Parameters
+    ----------
+    rates
+        From `Reference.rates`.
+    seen
+        As of `Scores.seen`.
+    """
+    alone = rates / torch.tensor([SHARE[kind] for kind in KINDS], device=rates.device)
+    column = torch.tensor([KINDS.index(kind) for kind in COUNTED], device=rates.device)
+    named = column[seen[:, [SEEN.index(kind) for kind in COUNTED]].argmax(1)][:, None]
+    detected = alone[:, DETECTOR, None]
+    alone = alone.scatter(1, named, torch.minimum(alone.gather(1, named), detected))
+    alone[:, DETECTOR] = 1.0
+    return alone
+
+
+def _verdict(
+    alone: list[float], size: list[float], low: list[int], high: list[int], z: float, overall: float
+) -> Verdict:
+    """Say how strange a spectrum is, and tell what would have flagged it alone, the most unlikely first."""
+    flagged = overall < FLAG_RATE
+    limit = FLAG_RATE if flagged else TOLD_RATE
+    causes = sorted((rate, k) for k, rate in enumerate(alone) if rate < limit and overall < TOLD_RATE)
+    told = tuple(reason(KINDS[k], size[k], _sigma(rate), low[k], high[k], z) for rate, k in causes)
+    return Verdict(-math.log10(overall), overall, flagged, told)
+
+
+def _with(scores: Scores, seen: torch.Tensor) -> Scores:
+    """Add what the detector sees."""
+    value = scores.value.clone()
+    value[:, DETECTOR] = detector.odds(seen)
+    return dataclasses.replace(scores, value=value, seen=seen)
 
 
 def _sigma(rate: float) -> float:

@@ -46,8 +46,8 @@ class Lines:
     width: torch.Tensor  # (B,) standard deviation in pixels
 
 
-def explained(residual: Residual) -> torch.Tensor:
-    """Pixels where a residual needs no explanation, or can't be trusted; shape (B, N_PIXELS)."""
+def known(residual: Residual) -> torch.Tensor:
+    """Pixels where the object has lines of its own; shape (B, N_PIXELS)."""
     device = residual.flux.device
     rest = torch.tensor([pixel_of(wavelength) for wavelength in KNOWN_LINES], device=device)
     broad = torch.tensor([wavelength in BROAD_LINES for wavelength in KNOWN_LINES], device=device)
@@ -56,27 +56,37 @@ def explained(residual: Residual) -> torch.Tensor:
     half = torch.where(
         (residual.spectype == QSO)[:, None] & broad, HALF_WIDTH_PIXELS["broad"], narrow[:, None]
     )
-    marked = intervals(centre, half)
+    return intervals(centre, half)
+
+
+def explained(residual: Residual) -> torch.Tensor:
+    """Pixels where a residual needs no explanation, or can't be trusted; shape (B, N_PIXELS)."""
+    device = residual.flux.device
     bad = torch.tensor([[pixel_of(low), pixel_of(high)] for low, high in BAD_STRETCHES], device=device)
-    marked |= intervals(bad.mean(1)[None], (bad[:, 1] - bad[:, 0])[None] / 2)
+    marked = known(residual) | intervals(bad.mean(1)[None], (bad[:, 1] - bad[:, 0])[None] / 2)
     unused = (residual.ivar == 0).float()
     return marked | (max_pool1d(unused[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)[:, 0] > 0)
 
 
-def sought(residual: Residual, airglow: torch.Tensor) -> tuple[Lines, Lines]:
+def filtered(residual: Residual) -> torch.Tensor:
+    """Lines of every width at every pixel, in units of the noise; shape (B, len(WIDTHS), N_PIXELS)."""
+    kernels = _kernels(residual.flux.device)
+    signal = conv1d((residual.narrow * residual.ivar)[:, None], kernels, padding=REACH)
+    norm = conv1d(residual.ivar[:, None], kernels.square(), padding=REACH)
+    return signal / norm.clamp_min(1e-9).sqrt()
+
+
+def sought(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> tuple[Lines, Lines]:
     """Find the strongest unexplained emission and absorption line.
 
     Parameters
     ----------
+    ratio
+        From `filtered`.
     airglow
         From `sky.airglow`: a line there must be stronger to be told from what sky subtraction left.
     """
     free = ~explained(residual)
-    kernels = _kernels(residual.flux.device)
-    weighted = (residual.narrow * residual.ivar)[:, None]
-    signal = conv1d(weighted, kernels, padding=REACH)  # (B, widths, N)
-    norm = conv1d(residual.ivar[:, None], kernels.square(), padding=REACH)
-    ratio = signal / norm.clamp_min(1e-9).sqrt()
     counted = free[:, None].float()
     power = (ratio.clamp(-6, 6).square() * counted).flatten(0, 1)
     share = box_mean(counted[:, 0], LOCAL_PIXELS).clamp_min(0.05).repeat_interleave(len(WIDTHS), 0)

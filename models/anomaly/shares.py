@@ -7,18 +7,19 @@ import torch
 from models.anomaly.scores import KINDS
 
 SHARE = {
-    "poor_fit": 0.05,
-    "unmodelled_emission": 0.2,
-    "unmodelled_absorption": 0.05,
-    "broad_misfit": 0.05,
-    "arm_step": 0.2,
-    "sky_residual": 0.05,
-    "second_star": 0.1,
-    "second_galaxy": 0.1,
-    "second_quasar": 0.05,
-    "supernova": 0.1,
-    "ensemble_disagreement": 0.025,
-    "latent_distance": 0.025,
+    "poor_fit": 0.02,
+    "unmodelled_emission": 0.15,
+    "unmodelled_absorption": 0.02,
+    "broad_misfit": 0.02,
+    "arm_step": 0.02,
+    "sky_residual": 0.02,
+    "second_star": 0.02,
+    "second_galaxy": 0.02,
+    "second_quasar": 0.02,
+    "supernova": 0.02,
+    "ensemble_disagreement": 0.01,
+    "detector": 0.65,
+    "latent_distance": 0.01,
 }
 """Of the false positives that are allowed: more where a score finds what no other finds, less where it seldom
 finds anything first. They sum to one."""

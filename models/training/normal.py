@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from models import eigenspectra
 from models.analysis import Analyst
-from models.anomaly.companion import CompanionSearch
 from models.anomaly.judge import FLAG_RATE, Scorer
 from models.anomaly.reference import LEVELS, Reference
 from models.anomaly.scores import KINDS, Scores
@@ -58,7 +57,7 @@ def make(
     cpu = torch.device("cpu")
     bases = eigenspectra.load(folder)
     analyst = Analyst(Ensemble.load(folder), bases, cpu, BLOCK)
-    scorer = Scorer(CompanionSearch.load(folder, bases, cpu), cpu)
+    scorer = Scorer.load(folder, bases, cpu)
     gridded = grid_batch(spectra)
     analysis = analyst.analyze(gridded)
     found = (1 + z_of(analysis.lag).numpy()) * 10 ** (gridded.offset.numpy() * DLOGLAM) - 1

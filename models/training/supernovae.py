@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
 from models import shipped
 from models.grid import DLOGLAM, LOGLAM0, N_PIXELS, REBIN
@@ -18,6 +17,7 @@ from models.supernovae import FILE, LAYOUT, Supernovae
 K = 6
 FIRST_PIXEL = -4400
 """Grid pixel at rest: 1308 angstrom; beyond, no supernova of the sample was observed."""
+FIRST_COARSE = FIRST_PIXEL // REBIN
 ROUNDS = 30
 CARD = "supernovae.json"
 Array = NDArray[np.float64]
@@ -37,14 +37,24 @@ def files(data: Path) -> list[Path]:
     return found
 
 
-def learn(paths: Sequence[Path], k: int = K) -> Supernovae:
-    """Learn K eigenspectra by alternating least squares over the pixels that each spectrum has."""
+def read(paths: Sequence[Path]) -> Array:
+    """Read spectra onto coarse pixels at rest from FIRST_PIXEL on, NaN where not observed; (n, L)."""
     wavelength = 10 ** (LOGLAM0 + DLOGLAM * (np.arange(FIRST_PIXEL, N_PIXELS, REBIN) + (REBIN - 1) / 2))
     spectra = []
     for path in paths:
         table = np.loadtxt(path)
         spectra.append(np.interp(wavelength, table[:, 0], table[:, 1], left=np.nan, right=np.nan))
-    flux = np.array(spectra)
+    return np.array(spectra)
+
+
+def learn(flux: Array, k: int = K) -> Supernovae:
+    """Learn K eigenspectra by alternating least squares over the pixels that each spectrum has.
+
+    Parameters
+    ----------
+    flux
+        From `read`, shape (n, L).
+    """
     known = np.isfinite(flux)
     flux = np.where(known, flux / np.nanmedian(np.abs(flux), axis=1, keepdims=True), 0.0)
     basis = np.random.default_rng(0).normal(size=(k, flux.shape[1]))
@@ -53,7 +63,7 @@ def learn(paths: Sequence[Path], k: int = K) -> Supernovae:
         columns = zip(flux.T, known.T, strict=True)
         basis = np.stack([_solved(coefficients[o].T, y[o]) for y, o in columns]).T
     basis /= np.abs(basis).mean(1, keepdims=True) + 1e-9
-    return Supernovae(torch.from_numpy(basis).float(), FIRST_PIXEL // REBIN)
+    return Supernovae(torch.from_numpy(basis).float(), FIRST_COARSE)
 
 
 def _solved(shapes: Array, values: Array, ridge: float = 1e-3) -> Array:
@@ -64,6 +74,8 @@ def _solved(shapes: Array, values: Array, ridge: float = 1e-3) -> Array:
 
 def save(supernovae: Supernovae, folder: Path, learned_from: int) -> None:
     """Write the eigenspectra and their card."""
+    from safetensors.torch import save_file
+
     path = folder / FILE
     metadata = {"format": LAYOUT, "first": str(supernovae.first)}
     save_file({"flux": supernovae.flux.half().contiguous()}, path, metadata=metadata)

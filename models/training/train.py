@@ -35,6 +35,8 @@ EXPOSURE_CHUNK = 30_000
 FIRST_EXPOSURE_SEED = 31
 HELD_OUT = 3_000
 """The first mocks of the first seed: never trained on."""
+EXAMPLE_CHUNK = 25_000
+FIRST_EXAMPLE_SEED = 51
 EIGENSPECTRA_SEED = 1
 ERROR_MOCKS = 3072
 """Mocks that the card of error bars compares with."""
@@ -50,6 +52,7 @@ class Plan:
     out: Path
     mocks: int = 8 * CHUNK
     exposures: int = 4 * EXPOSURE_CHUNK
+    examples: int = 4 * EXAMPLE_CHUNK
     epochs: int = 6
     classifiers: int = 3
     processes: int = 0  # 0: one a core
@@ -70,16 +73,28 @@ class Plan:
     @property
     def chunks(self) -> list[tuple[int, int, Path]]:
         """Seed, number and file of each chunk of mocks."""
-        sizes = [min(CHUNK, self.mocks - start) for start in range(0, self.mocks, CHUNK)]
+        sizes = _sizes(self.mocks, CHUNK)
         return [(seed, n, self.out / f"mocks-{seed}.npz") for seed, n in enumerate(sizes, 1)]
 
     @property
     def exposure_chunks(self) -> list[tuple[int, int, Path]]:
         """Return the same of the mocks at full resolution."""
-        starts = range(0, self.exposures, EXPOSURE_CHUNK)
-        sizes = [min(EXPOSURE_CHUNK, self.exposures - start) for start in starts]
+        sizes = _sizes(self.exposures, EXPOSURE_CHUNK)
         first = FIRST_EXPOSURE_SEED
         return [(seed, n, self.out / f"exposures-{seed}.npy") for seed, n in enumerate(sizes, first)]
+
+    @property
+    def example_chunks(self) -> list[tuple[int, int, Path]]:
+        """Return the same of the detector's examples."""
+        sizes = _sizes(self.examples, EXAMPLE_CHUNK)
+        return [
+            (seed, n, self.out / f"examples-{seed}.npy") for seed, n in enumerate(sizes, FIRST_EXAMPLE_SEED)
+        ]
+
+
+def _sizes(n: int, chunk: int) -> list[int]:
+    """Cut n into chunks."""
+    return [min(chunk, n - start) for start in range(0, n, chunk)]
 
 
 @dataclass(frozen=True)
@@ -190,6 +205,33 @@ def measure_errors(
     simulated = (gridded, mocks.spectype.tolist(), mocks.z, mocks.survey.tolist())
     card = errors.make(plan.out, spectra, spectype, z, simulated)
     report(f"error bars: spread of pulls {card['pulls']['labelled']}")
+
+
+def make_detector(plan: Plan, report: Report) -> bool:
+    """Draw the detector's examples, train it from its last checkpoint; returns whether it is done."""
+    from models.training import detecting
+
+    missing = [chunk for chunk in plan.example_chunks if not chunk[2].exists()]
+    with _pool(plan) as pool:
+        jobs = [pool.submit(detecting.draw, plan.material, plan.out, *chunk) for chunk in missing]
+        for job, (seed, n, _) in zip(jobs, missing, strict=True):
+            job.result()
+            report(f"detector: {n} examples of seed {seed} drawn")
+    seeds = [seed for seed, _, _ in plan.example_chunks]
+    files = detecting.opened([path for _, _, path in plan.example_chunks])
+    trainer, save = detecting.prepared(plan.out, files, plan.device, plan.deadline)
+    try:
+        fit(
+            trainer,
+            save,
+            "detector",
+            lambda name, epoch, loss, s: report(f"{name}: epoch {epoch}, loss {loss:.4f}, {s:.0f} s"),
+        )
+    except OutOfTime:
+        return False
+    card = detecting.write_card(plan.out, files, seeds)
+    report(f"detector: found at 1 % of mocks with nothing in them: {card['figures']['found']}")
+    return True
 
 
 def _pool(plan: Plan) -> ProcessPoolExecutor:

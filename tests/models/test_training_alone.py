@@ -3,12 +3,14 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from models.training import material
 from models.training.material import packed
 from models.training.mocks.surveys import NoiseShapes
 
+SUPERNOVA = np.ones((2, 600))
 ALONE = """
 import sys
 for name in ("astropy", "safetensors", "pydantic", "typer", "kafka", "redis", "structlog", "fastavro"):
@@ -30,7 +32,7 @@ def families(shared_data):
 
 def test_packed_templates_are_those_that_were_read(families, shared_data, tmp_path, noise_shapes):
     path = tmp_path / "material.npz"
-    packed.save(families, noise_shapes, material.sky_lines(shared_data), path)
+    packed.save(families, noise_shapes, material.sky_lines(shared_data), SUPERNOVA, path)
     again = packed.load(path)
     assert path.stat().st_size < 40e6
     for one, other in zip(families, again.families, strict=True):
@@ -44,7 +46,7 @@ def test_packed_templates_are_those_that_were_read(families, shared_data, tmp_pa
 def test_mocks_and_members_are_made_with_torch_and_numpy_alone(
     families, shared_data, tmp_path, noise_shapes: NoiseShapes
 ):
-    packed.save(families, noise_shapes, material.sky_lines(shared_data), tmp_path / "material.npz")
+    packed.save(families, noise_shapes, material.sky_lines(shared_data), SUPERNOVA, tmp_path / "material.npz")
     script = tmp_path / "alone.py"
     script.write_text(ALONE)
     done = subprocess.run(

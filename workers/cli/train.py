@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from workers.labelled import LabelledSpectrum
 
 Step = Literal[
-    "all", "pack", "eigenspectra", "supernovae", "mocks", "members", "calibrate", "errors", "normal"
+    "all",
+    "pack",
+    "eigenspectra",
+    "supernovae",
+    "mocks",
+    "members",
+    "calibrate",
+    "errors",
+    "detector",
+    "normal",
 ]
 NORMAL_SAMPLE = "labelled-1"
 """Name of the spectra that anomalies are judged against: it comes with every result."""
@@ -28,6 +37,7 @@ def train(
     ] = None,
     mocks: Annotated[int, typer.Option(help="Coarse mock spectra to draw.", min=5000)] = 480_000,
     exposures: Annotated[int, typer.Option(help="Mocks at full resolution to draw.", min=5000)] = 120_000,
+    examples: Annotated[int, typer.Option(help="Mocks to show the detector.", min=4000)] = 100_000,
     epochs: Annotated[int, typer.Option(help="How often each classifier sees every mock.", min=1)] = 6,
     reconstruction_epochs: Annotated[
         int | None, typer.Option(help="The same of encoder and U-Net; their recipes' otherwise.", min=1)
@@ -72,7 +82,7 @@ def train(
             verdict: dict[str, Any] | None = _fit_survey(survey_table, out, report)
         else:
             deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
-            plan = Plan(out, mocks, exposures, epochs, classifiers, processes, device, deadline)
+            plan = Plan(out, mocks, exposures, examples, epochs, classifiers, processes, device, deadline)
             plan = replace(plan, reconstruction_epochs=reconstruction_epochs)
             verdict = _run(plan, data, "calibrate" if calibrate else only, report)
             if calibrate:
@@ -104,6 +114,9 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
         card = steps.calibrate(plan, _measured_on(real), report)
     if only in {"all", "errors"}:
         _measure_errors(plan, real, report)
+    if only in {"all", "detector"} and not steps.make_detector(plan, report):
+        report("time is over: the same command goes on")
+        return None
     if only in {"all", "normal"}:
         _learn_normal(plan, real, report)
     return card
@@ -127,7 +140,7 @@ def _required(data: Path | None) -> Path:
 
 def _pack(plan: Plan, data: Path | None, real: list[LabelledSpectrum], report: Any) -> None:
     """Put templates, real noise and sky into one file: what follows needs no other."""
-    from models.training import material
+    from models.training import material, supernovae
     from models.training.material import packed
     from models.training.mocks.surveys import NoiseShapes
     from workers.labelled import noise
@@ -135,7 +148,8 @@ def _pack(plan: Plan, data: Path | None, real: list[LabelledSpectrum], report: A
     folder = _required(data)
     report("packing templates, noise and sky")
     shapes = NoiseShapes.of(noise(folder, real))
-    packed.save(material.load(folder), shapes, material.sky_lines(folder), plan.material)
+    observed = supernovae.read(supernovae.files(folder))
+    packed.save(material.load(folder), shapes, material.sky_lines(folder), observed, plan.material)
 
 
 def _learn_supernovae(plan: Plan, data: Path | None, report: Any) -> None:
@@ -144,7 +158,7 @@ def _learn_supernovae(plan: Plan, data: Path | None, report: Any) -> None:
 
     files = supernovae.files(_required(data))
     report(f"learning eigenspectra of supernovae from {len(files)} spectra")
-    supernovae.save(supernovae.learn(files), plan.out, len(files))
+    supernovae.save(supernovae.learn(supernovae.read(files)), plan.out, len(files))
 
 
 def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.training.material.family import Family
 from models.training.mocks.surveys import NoiseShapes
@@ -25,11 +26,18 @@ class Material:
     families: list[Family]
     shapes: NoiseShapes
     sky: torch.Tensor  # (N_PIXELS,)
+    supernovae: NDArray[np.float64]  # (n, L) from `supernovae.read`
 
 
-def save(families: Sequence[Family], shapes: NoiseShapes, sky: torch.Tensor, path: Path) -> None:
-    """Write the material, whole or not at all; arrays in half precision, about 40 MB."""
-    arrays: dict[str, Any] = {"sky": sky.numpy()}
+def save(
+    families: Sequence[Family],
+    shapes: NoiseShapes,
+    sky: torch.Tensor,
+    supernovae: NDArray[np.float64],
+    path: Path,
+) -> None:
+    """Write the material, whole or not at all; arrays in half precision, about 15 MB."""
+    arrays: dict[str, Any] = {"sky": sky.numpy(), "supernovae": supernovae.astype(np.float32)}
     about = []
     for number, family in enumerate(families):
         rest = {f.name: getattr(family, f.name) for f in fields(family) if f.name not in ARRAYS}
@@ -64,7 +72,8 @@ def load(path: Path) -> Material:
         shapes = {
             name.removeprefix("sigma."): torch.from_numpy(archive[name].astype(np.float32)) for name in names
         }
-        return Material(families, NoiseShapes(shapes), torch.from_numpy(archive["sky"]))
+        sky = torch.from_numpy(archive["sky"])
+        return Material(families, NoiseShapes(shapes), sky, archive["supernovae"].astype(np.float64))
 
 
 def _family(number: int, rest: dict[str, Any], archive: Any) -> Family:

@@ -58,6 +58,8 @@ class MockSky:
         Only ordinary objects without faults: for calibrating errors and thresholds.
     shares
         How often each survey is drawn.
+    arm_steps
+        Whether the arms of some spectrographs do not meet, among the faults.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class MockSky:
         seed: int,
         clean: bool = False,
         shares: Mapping[str, float] = surveys.SHARES,
+        arm_steps: bool = True,
     ) -> None:
         self.shapes, self.sky, self.clean, self.shares = shapes, sky, clean, shares
+        self._arm_steps = arm_steps and not clean
         self.rng = np.random.default_rng(seed)
         used = [family for family in families if family.clean or not clean]
         self.families = {name: [f for f in used if f.spectype == name] for name in CLASSES}
@@ -106,7 +110,7 @@ class MockSky:
         sigma = surveys.draw_sigma(survey, self.shapes, self.rng)
         flux = flux * throughput.extinction(spectype, self.rng)
         flux *= throughput.calibration(survey, self.rng, self.clean)
-        if not self.clean:
+        if self._arm_steps:
             flux *= throughput.arm_steps(survey, self.rng)
         snr = surveys.draw_snr(survey, spectype, family, self.rng)
         seen = telescope.expose(flux, covered, sigma, snr, survey, self.sky, self.rng, self.clean)

@@ -1,0 +1,137 @@
+"""The detector: a network that was shown what can be wrong with a spectrum, put into mocks on purpose.
+
+Each score measures one thing and knows nothing of the others; which of them say much, in which class and at
+which noise, is what the detector has learned. Its answer is one probability of each kind of strangeness, and
+the odds against "nothing" are a single score: all that false positives are allowed need not be divided.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool1d
+
+from models import weightfile
+from models.anomaly.picture import N_EVIDENCE, N_PLANES
+from models.anomaly.scores import COUNTED, SEEN
+from models.anomaly.sky import airglow
+from models.classifier import ResidualBlock
+from models.grid import N_COARSE, REBIN
+
+LAYOUT = "spectraq.detector.1"
+FILE = "detector.safetensors"
+WIDTHS = (24, 32, 48, 64)
+HIDDEN = 96
+N_PLACES = 2
+"""Planes that are the same for all: airglow, and where on the grid a pixel is."""
+EVIDENCE_HIDDEN = 32
+
+
+class Detector(nn.Module):
+    """Picture and evidence to log probabilities of what is seen.
+
+    Parameters
+    ----------
+    widths
+        Channels after the stem and after each residual block.
+    hidden
+        Width of the dense layer.
+    dropout
+        Before the last layer.
+    """
+
+    places: Tensor
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, hidden: int = HIDDEN, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.widths, self.hidden, self.folded = widths, hidden, False
+        self.stem = nn.Conv1d(N_PLANES + N_PLACES, widths[0], 9, 4, 4, bias=False)  # -> (B, w0, 288)
+        self.stem_norm = nn.BatchNorm1d(widths[0])
+        self.blocks = nn.ModuleList(ResidualBlock(i, o) for i, o in pairwise(widths))  # -> (B, w-1, 36)
+        self.evidence_norm = nn.BatchNorm1d(N_EVIDENCE)
+        self.evidence = nn.Linear(N_EVIDENCE, EVIDENCE_HIDDEN)
+        self.dense = nn.Linear(sum(widths[1:]) + widths[-1] + EVIDENCE_HIDDEN, hidden)
+        self.drop = nn.Dropout(dropout)
+        self.seen = nn.Linear(hidden, len(SEEN))
+        self.register_buffer("places", _places(), persistent=False)
+
+    def forward(self, planes: Tensor, numbers: Tensor) -> Tensor:
+        """Look at a batch.
+
+        Parameters
+        ----------
+        planes
+            From `picture.picture`, shape (B, N_PLANES, N_COARSE).
+        numbers
+            From `picture.evidence`, shape (B, N_EVIDENCE).
+
+        Returns
+        -------
+        log_probability
+            Shape (B, len(SEEN)).
+        """
+        x = torch.cat([planes, self.places.expand(len(planes), -1, -1)], 1)
+        x = torch.relu(self.stem_norm(self.stem(weightfile.in_rows(x) if self.folded else x)))
+        pools = []
+        for block in self.blocks:
+            # What is narrow is gone after a few strides: the strongest response of each depth is kept.
+            x = block(x)
+            pools.append(x.flatten(2).amax(2))
+        pools.append(x.flatten(2).mean(2))
+        beside = torch.relu(self.evidence(self.evidence_norm(numbers)))
+        hidden = torch.relu(self.dense(torch.cat([*pools, beside], 1)))
+        logits: Tensor = self.seen(self.drop(hidden))
+        return logits.float().log_softmax(1)
+
+    def fold(self) -> Detector:
+        """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
+        self.eval()
+        weightfile.fold(self, "stem", "stem_norm")
+        for block in self.blocks:
+            weightfile.fold(block, "first", "first_norm")
+            weightfile.fold(block, "second", "second_norm")
+            weightfile.fold(block, "shortcut")
+        self.folded = True
+        return self
+
+
+def odds(log_probability: Tensor) -> Tensor:
+    """Log odds that something is strange; (B, len(SEEN)) to (B,).
+
+    Parameters
+    ----------
+    log_probability
+        From `Detector`.
+    """
+    strange = [SEEN.index(kind) for kind in COUNTED]
+    ordinary = [k for k in range(len(SEEN)) if k not in strange]
+    return torch.logsumexp(log_probability[:, strange], 1) - torch.logsumexp(log_probability[:, ordinary], 1)
+
+
+def _places() -> Tensor:
+    """Airglow and position on coarse pixels, (N_PLACES, N_COARSE)."""
+    lines = max_pool1d(airglow(torch.device("cpu"))[None, None], REBIN)[0]
+    return torch.cat([lines, torch.linspace(-1, 1, N_COARSE)[None]])
+
+
+def save(network: Detector, path: Path) -> None:
+    """Write weights as half-precision safetensors."""
+    shape = {"widths": ",".join(map(str, network.widths)), "hidden": str(network.hidden)}
+    weightfile.write(network, path, LAYOUT, shape)
+
+
+def load(path: Path, device: str | torch.device = "cpu") -> Detector:
+    """Read weights that `save` wrote, ready for inference (batch norms folded).
+
+    Raises
+    ------
+    ValueError
+        When the file is not a detector of this layout.
+    """
+    shape = weightfile.shape_of(path, LAYOUT)
+    network = Detector(weightfile.integers(shape["widths"]), int(shape["hidden"]))
+    network.load_state_dict(weightfile.tensors_of(path), strict=False)
+    return network.fold().to(device)
