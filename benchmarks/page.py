@@ -2,7 +2,7 @@
 
     python benchmarks/page.py [--quick] [--rate 500]
 
-Prints the figures of one run on real Kafka, real workers and Chromium; `--quick` watches for 20 s, not for 300 s.
+Prints the figures of one run on real Kafka and Chromium; `--quick` watches for 20 s, not for 300.
 """
 
 from __future__ import annotations
