@@ -1,7 +1,7 @@
 // Beside the plots: chi2 of z, probabilities with their spread, candidates, and why it is odd.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { $, classColour, classOf, colour, make } from "./dom.js";
+import { $, classColour, classOf, colour, kind, make } from "./dom.js";
 import { fixed, share, small, unpack } from "./numbers.js";
 import { size } from "./plots.js";
 
@@ -34,7 +34,7 @@ export function showBest(redshift, go) {
     const row = make(
       "tr",
       { onclick: () => go(candidate.z) },
-      make("td", {}, make("button", { type: "button", class: `c-${candidate.spectype}`, title: "Show it at this redshift" }, `${candidate.spectype} ${candidate.subtype}`)),
+      make("td", {}, make("button", { type: "button", class: `c-${candidate.spectype}`, title: `Show ${kind(candidate.spectype, candidate.subtype)} at this redshift` }, kind(candidate.spectype, candidate.subtype))),
       make("td", { class: "num" }, fixed(candidate.z, 5)),
       make("td", { class: "num" }, small(candidate.zerr)),
       make("td", { class: "num" }, fixed(candidate.deltachi2, candidate.deltachi2 < 1000 ? 1 : 0)),
@@ -57,6 +57,18 @@ export function showOdd(anomaly) {
   const words = anomaly.flagged ? "Flagged" : "Ordinary";
   box.append(make("p", {}, make("span", { class: `chip ${anomaly.flagged ? "bad" : "good"}` }, words), ` score ${small(anomaly.score)}; ${rate < 1e-4 ? "fewer than 1 in 10 000" : `${share(rate)}`} of ordinary spectra score as high.`));
   for (const reason of anomaly.reasons) box.append(make("p", {}, make("b", { class: "strength" }, `${reason.strength.toFixed(1)}σ `), reason.message, make("span", { class: "muted" }, ` ${reason.origin}, ${fixed(reason.wavelength_min, 0)}–${fixed(reason.wavelength_max, 0)} Å`)));
+}
+
+// Redshifts to stand under the curves, in ln(1+z): the usual ones, or even steps where few of those are in view.
+function marks(plot) {
+  const { min, max } = plot.scales.x;
+  const within = (list) => list.map(Math.log1p).filter((mark) => mark >= min && mark <= max);
+  const usual = within([0, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 6]);
+  if (usual.length > 3) return usual;
+  const [first, last] = [Math.expm1(min), Math.expm1(max)];
+  const step = 10 ** Math.floor(Math.log10((last - first) / 2));
+  const wide = (last - first) / step > 6 ? 2 * step : step;
+  return within(Array.from({ length: Math.ceil((last - first) / wide) + 1 }, (_, i) => (Math.ceil(first / wide) + i) * wide));
 }
 
 // chi2(z): the classes on one axis of ln(1+z), as far above the least of all as a square root shows well.
@@ -87,7 +99,6 @@ export class Curves {
     const tables = curves.map((curve) => [Float64Array.from(curve.z, (value) => Math.log1p(value)), Array.from(curve.chi2, (value) => (Number.isFinite(value) ? Math.sqrt(Math.max(value - least, 0)) : null))]);
     const data = uPlot.join(tables);
     const axes = { stroke: colour("muted"), font: "11px system-ui, sans-serif", grid: { stroke: colour("line"), width: 0.6 }, ticks: { stroke: colour("line"), width: 0.6 } };
-    const marks = [0, 0.1, 0.3, 0.6, 1, 1.5, 2, 3, 4, 5, 6].map(Math.log1p);
     this.plot = new uPlot({
       ...size(this.box),
       legend: { show: false },
@@ -95,7 +106,7 @@ export class Curves {
       scales: { x: { time: false } },
       cursor: { y: false, drag: { x: true }, points: { show: false } },
       axes: [
-        { ...axes, size: 24, splits: (plot) => marks.filter((mark) => mark >= plot.scales.x.min && mark <= plot.scales.x.max).length > 1 ? marks : null, values: (plot, at) => at.map((value) => Number(Math.expm1(value).toFixed(4))) },
+        { ...axes, size: 24, splits: marks, values: (plot, at) => at.map((value) => Number(Math.expm1(value).toFixed(4))) },
         { ...axes, size: 54, values: (plot, at) => at.map((value) => Math.round(value * value)) },
       ],
       series: [{}, ...curves.map((curve) => ({ stroke: classColour(curve.spectype), width: 1.2, spanGaps: true, points: { show: false } }))],

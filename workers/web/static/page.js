@@ -1,6 +1,6 @@
 // The page: which view is shown, the connection to the server, keys, light and dark.
 
-import { $, make, say } from "./dom.js";
+import { $, $$, make, say } from "./dom.js";
 import { Connection } from "./connection.js";
 import { SpectrumView, fetched, forget } from "./spectrum.js";
 import { order, redraw, showFrame, startStream } from "./stream.js";
@@ -38,9 +38,13 @@ async function opened(id, found) {
 }
 
 function visit(address) {
+  const left = $("#spectrum").hidden ? null : view?.state.id;
   history.pushState(null, "", address);
   route();
   scrollTo(0, 0);
+  // Whoever came by keyboard goes on from the row of the spectrum, not from the top of the page.
+  const row = left && !$("#stream").hidden && $$("#results tbody tr").find((one) => one.dataset.id === left);
+  (row ? $("a", row) : $("#main")).focus({ preventScroll: true });
 }
 
 const open = (id) => visit(`/?id=${encodeURIComponent(id)}`);
@@ -54,9 +58,8 @@ function step(by) {
 }
 
 export function notice(words) {
-  const box = $("#notice");
-  say(box, words);
-  box.hidden = !words;
+  say("#notice p", words);
+  $("#notice").hidden = !words;
 }
 
 const arrows = {
@@ -107,6 +110,7 @@ function start() {
     redraw();
     view?.repaint();
   });
+  $("#notice button").addEventListener("click", () => notice(""));
   $("#help").addEventListener("click", () => $("#keys").showModal());
   for (const [keys, words] of KEYS) $("#keys dl").append(make("dt", {}, make("kbd", {}, keys)), make("dd", {}, words));
   addEventListener("keydown", pressed);

@@ -1,12 +1,12 @@
 // The spectrum view: one spectrum with everything that is known of it, at any redshift one likes.
 
 import { gapped, resampled, runs, smoothed } from "./arrays.js";
-import { $, $$, get, say } from "./dom.js";
+import { $, $$, get, kind, say } from "./dom.js";
 import { download } from "./download.js";
 import { Curves, markBest, showBars, showBest, showOdd } from "./facts.js";
 import { fixed, small, unpack } from "./numbers.js";
 import { Plots } from "./plots.js";
-import { drawLines, drawMask, drawReasons, drawSky, placedLines } from "./shades.js";
+import { drawLines, drawMask, drawReasons, drawSky, nameReasons, placedLines } from "./shades.js";
 
 const TOGGLES = ["model", "denoised", "lines", "sky", "error"];
 const USUAL = { model: true, denoised: false, lines: true, sky: true, error: true };
@@ -95,7 +95,7 @@ export class SpectrumView {
     const box = $("#answer");
     box.replaceChildren();
     const put = (kind, text) => box.append(Object.assign(document.createElement("span"), { className: kind, textContent: text }));
-    if (classification) put(`cls c-${classification.spectype}`, `${classification.spectype} ${classification.subtype}`);
+    if (classification) put(`cls c-${classification.spectype}`, kind(classification.spectype, classification.subtype));
     if (redshift) put("zed", `z = ${fixed(redshift.z, 5)} ± ${small(redshift.zerr)}`);
     if (redshift) put("muted", `S/N ${fixed(redshift.snr, 1)}`);
     for (const name of redshift?.zwarn_names ?? []) put("chip warn", name.replaceAll("_", " "));
@@ -143,9 +143,12 @@ export class SpectrumView {
     plot.ctx.save();
     if (this.state.sky) drawSky(plot, this.scale());
     if (this.state.sky && above) drawMask(plot, this.pixels.runs, plot.data[0]);
-    drawReasons(plot, this.answer.anomaly?.reasons ?? [], this.scale(), !above);
+    drawReasons(plot, this.reasons(), this.scale());
     plot.ctx.restore();
   }
+
+  name = (plot) => nameReasons(plot, this.reasons(), this.scale());
+  reasons = () => this.answer.anomaly?.reasons ?? [];
 
   hover(plot) {
     const i = plot.cursor.idx;

@@ -28,7 +28,7 @@ function line(verdict) {
 
 function form(id, found, shownZ, list, changed) {
   const options = (names, chosen) => names.map((name) => make("option", { value: name.split(" ")[0], selected: name.startsWith(chosen) }, name));
-  const word = make("p", { class: "wide said", role: "status" });
+  const word = make("p", { class: "said", role: "status" });
   const z = make("input", { name: "z", type: "number", step: "any", required: true, value: shownZ().toFixed(5) });
   const element = make(
     "form",
@@ -36,8 +36,8 @@ function form(id, found, shownZ, list, changed) {
     make("label", {}, "Class", make("select", { name: "spectype" }, ...options(["GALAXY", "QSO", "STAR", "UNKNOWN"], found.row.spectype))),
     make("label", {}, "z", z),
     make("label", {}, "Quality", make("select", { name: "quality" }, ...options(QUALITY, "3"))),
-    make("label", { class: "wide" }, "Comment", make("input", { name: "comment", maxlength: 2000, autocomplete: "off" })),
-    make("label", { class: "wide" }, "Your name", make("input", { name: "author", maxlength: 100, required: true, value: localStorage.getItem("author") ?? "" })),
+    make("label", { class: "grow" }, "Comment", make("input", { name: "comment", maxlength: 2000, autocomplete: "off" })),
+    make("label", {}, "Your name", make("input", { name: "author", maxlength: 100, required: true, value: localStorage.getItem("author") ?? "" })),
     make("button", { type: "button", onclick: () => (z.value = shownZ().toFixed(5)) }, "Take z shown"),
     make("button", { type: "submit" }, "Publish"),
     word,
@@ -55,10 +55,10 @@ function form(id, found, shownZ, list, changed) {
       found.verdicts.push(said);
       changed();
       say(word, "Published.");
-      word.className = "wide said";
+      word.className = "said";
     } catch (error) {
       say(word, error.message);
-      word.className = "wide said bad";
+      word.className = "said bad";
     }
   });
   return element;
