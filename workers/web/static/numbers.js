@@ -21,6 +21,8 @@ export function small(x) {
 const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
 
 export function unpack(text, kind) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
   return new KINDS[kind](bytes.buffer);
 }

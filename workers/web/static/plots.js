@@ -191,10 +191,11 @@ export const size = (box) => ({ width: Math.max(120, box.clientWidth), height: b
 
 function visible(plot, series) {
   const { min, max } = plot.scales.x;
-  const x = plot.data[0];
-  const out = [];
-  for (let i = 0; i < x.length; i++) if (x[i] >= min && x[i] <= max && plot.data[series][i] !== null) out.push(plot.data[series][i]);
-  return out;
+  const [x, y] = [plot.data[0], plot.data[series]];
+  const out = new Float64Array(x.length);
+  let n = 0;
+  for (let i = 0; i < x.length; i++) if (x[i] >= min && x[i] <= max && y[i] !== null) out[n++] = y[i];
+  return out.subarray(0, n);
 }
 
 function tall(values) {
