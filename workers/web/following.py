@@ -34,6 +34,8 @@ FRESH_S = 5.0
 PIXELS_BACK = 200
 """Spectra a partition that are read again at the start; older ones are looked up when asked for."""
 LETTERS_BACK = 1000
+RESULT_BYTES = 64 << 10
+"""A worker's result takes a few thousand bytes; one beyond this is not kept, so that memory stays bounded."""
 
 
 class Following(threading.Thread):
@@ -120,6 +122,8 @@ class Following(threading.Thread):
             self._night.take_model(message.spectrum_id, record.value, _place(record))
 
     def _result(self, record: Record) -> None:
+        if len(record.value) > RESULT_BYTES:
+            return
         message = decoded(record.value, record.headers)
         if isinstance(message, Result) and not isinstance(message, ModelSpectrum):
             self._night.take(message, record.value, _place(record).at)
@@ -140,5 +144,6 @@ def _key(record: Record) -> str:
 
 
 def _place(record: Record) -> Place:
-    at = record.timestamp_ms / 1000 if record.timestamp_ms > 0 else time.time()
+    now = time.time()  # a producer's clock may be anything; what has come is not of the future
+    at = min(record.timestamp_ms / 1000, now) if record.timestamp_ms > 0 else now
     return Place(record.topic, record.partition, record.offset, at)

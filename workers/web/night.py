@@ -58,6 +58,7 @@ class Night:
             entry = self._entries.get(message.spectrum_id)
             if entry is None:
                 entry = self._entries[message.spectrum_id] = Entry(Row(message.spectrum_id))
+                self._let_go(2 * self.keep)
             if entry.names.get(message.kind) == message.result_id:
                 return
             if entry.counted:
@@ -78,7 +79,11 @@ class Night:
         self._flagged.pop(row.spectrum_id, None)
         if row.flagged:
             self._flagged[row.spectrum_id] = row
-        while len(self._entries) > self.keep:
+        self._let_go(self.keep)
+
+    def _let_go(self, most: int) -> None:
+        """Forget the oldest. Those that no third result completes may be as many again, not more."""
+        while len(self._entries) > most:
             name, gone = self._entries.popitem(last=False)
             self._flagged.pop(name, None)
             self.let_go += 1

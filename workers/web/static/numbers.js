@@ -11,6 +11,7 @@ export function seconds(s) {
 
 export const share = (p) => (p === null || p === undefined ? "–" : `${(100 * p).toFixed(p < 1 && (p > 0.99 || p < 0.1) ? 1 : 0)} %`);
 export const fixed = (x, digits) => (Number.isFinite(x) ? x.toFixed(digits) : "–");
+export const finite = (x) => (Number.isFinite(x) ? x : 0);
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
 
 export function small(x) {

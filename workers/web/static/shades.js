@@ -2,6 +2,7 @@
 
 import { colour, sharp } from "./dom.js";
 import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./lines.js";
+import { fixed } from "./numbers.js";
 
 const FONT = (ratio) => `${11 * ratio}px system-ui, sans-serif`;
 
@@ -60,7 +61,7 @@ export function nameReasons(plot, reasons, scale) {
   reasons.forEach((reason, i) => {
     const [first, last] = [reason.wavelength_min, reason.wavelength_max].map((at) => plot.valToPos(at / scale, "x", true));
     if (last < bbox.left || first > right) return;
-    const words = `${reason.kind.replaceAll("_", " ")} ${reason.strength.toFixed(1)}σ`;
+    const words = `${reason.kind.replaceAll("_", " ")} ${fixed(reason.strength, 1)}σ`;
     const wide = ctx.measureText(words).width;
     const beside = last + 8 * ratio + wide < right ? last + 8 * ratio : first - 8 * ratio - wide;
     const at = Math.min(Math.max(beside, bbox.left + 6 * ratio), right - wide - 6 * ratio);

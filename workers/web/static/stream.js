@@ -1,6 +1,6 @@
 // The stream view: numbers, class mix, n(z), anomalies as cards, and the filtered list.
 
-import { $, $$, get, kind, make, say } from "./dom.js";
+import { $, $$, classOf, get, kind, make, say } from "./dom.js";
 import { clock, fixed, seconds, share, small, whole } from "./numbers.js";
 import { drawHistogram, drawSeries, drawSmall } from "./pictures.js";
 
@@ -100,7 +100,7 @@ function card(key, row) {
     { class: "card", href: link(row.spectrum_id), "data-id": row.spectrum_id },
     make("span", { class: "top" }, make("span", { class: "id" }, row.spectrum_id)),
     canvas,
-    make("span", { class: "top muted" }, make("span", {}, make("b", { class: `c-${row.spectype}` }, row.spectype), ` ${speed(row)}`), make("span", { class: "strength" }, row.strength ? `${row.strength.toFixed(1)}σ` : "")),
+    make("span", { class: "top muted" }, make("span", {}, make("b", { class: `c-${classOf(row.spectype)}` }, row.spectype), ` ${speed(row)}`), make("span", { class: "strength" }, row.strength ? `${row.strength.toFixed(1)}σ` : "")),
     make("span", { class: "why" }, row.reason || "unlike every known kind"),
   );
   element.dataset.key = key;
@@ -175,7 +175,7 @@ function fill(element, row) {
     say(cells[1].firstElementChild, row.spectrum_id);
   }
   say(cells[0], clock(row.at));
-  cells[2].className = `c-${row.spectype}`;
+  cells[2].className = `c-${classOf(row.spectype)}`;
   say(cells[2], kind(row.spectype, row.subtype));
   say(cells[3], fixed(row.probability, 2));
   say(cells[4], fixed(row.z, 5));

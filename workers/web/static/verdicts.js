@@ -1,6 +1,6 @@
 // What people say of a spectrum, and a form to say it with.
 
-import { make, say } from "./dom.js";
+import { classOf, make, say } from "./dom.js";
 import { fixed } from "./numbers.js";
 
 const QUALITY = ["0 nothing to be said", "1 a guess", "2 possible", "3 probable", "4 certain"];
@@ -19,7 +19,7 @@ function line(verdict) {
   return make(
     "li",
     { title: machine },
-    make("b", { class: `c-${verdict.spectype}` }, verdict.spectype),
+    make("b", { class: `c-${classOf(verdict.spectype)}` }, verdict.spectype),
     ` z ${fixed(verdict.z, 5)}, quality ${verdict.quality}`,
     verdict.comment ? `: ${verdict.comment}` : "",
     make("span", { class: "muted" }, ` ${verdict.author}, ${when}; ${machine}`),
