@@ -22,6 +22,13 @@ FLAGS = (
     "--disable-sync",
 )
 VIEWPORT = {"width": 1500, "height": 960}
+# What a canvas says is no text of the page: it is noted as it is written.
+WRITTEN = """window.written = [];
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  written.push(String(text));
+  return write.call(this, text, ...place);
+};"""
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +67,7 @@ def server(night: Night) -> Iterator[Server]:
 def page(browser: Browser) -> Iterator[Page]:
     """A new window; errors of the page are the test's."""
     context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)
+    context.add_init_script(WRITTEN)
     window = context.new_page()
     errors: list[str] = []
     window.on("pageerror", lambda error: errors.append(str(error)))

@@ -49,7 +49,7 @@ class Night:
         self._verdicts: OrderedDict[str, list[Verdict]] = OrderedDict()
         self._flagged: OrderedDict[str, Row] = OrderedDict()
         self.trouble = "starting"
-        self.let_go = 0
+        self.complete_from: float | None = None  # unix seconds: of older results some are not kept
 
     def take(self, message: Result, body: bytes, at: float) -> None:
         """Keep a result of the three kinds; one that has come before changes nothing."""
@@ -86,9 +86,13 @@ class Night:
         while len(self._entries) > most:
             name, gone = self._entries.popitem(last=False)
             self._flagged.pop(name, None)
-            self.let_go += 1
+            self.begin_at(gone.row.at)
             if gone.counted:
                 self.counts.add(gone.row, -1)
+
+    def begin_at(self, at: float) -> None:
+        """Note that of what is older than this, not everything is kept."""
+        self.complete_from = max(at, self.complete_from or 0.0)
 
     def _time(self, entry: Entry) -> None:
         place = self.spectra.place(entry.row.spectrum_id)
@@ -162,8 +166,7 @@ class Night:
                 "now": now,
                 "kept": len(self._entries),
                 "keep": self.keep,
-                "let_go": self.let_go,
-                "oldest": next((e.row.at for e in self._entries.values()), None),
+                "complete_from": self.complete_from,
                 "trouble": self.trouble,
                 **self.counts.as_json(now),
                 "latest": latest,
