@@ -23,7 +23,7 @@ MODEL_BYTES = 64 << 20
 LATEST = 40
 CARDS = 12
 VERDICTS = 20
-"""Of one spectrum, the latest."""
+"""Of one spectrum, of as many people, the latest."""
 
 
 class Night:
@@ -49,6 +49,7 @@ class Night:
         self._verdicts: OrderedDict[str, list[Verdict]] = OrderedDict()
         self._flagged: OrderedDict[str, Row] = OrderedDict()
         self.trouble = "starting"
+        self.judged = 0  # verdicts taken: where it changes, a page asks again
         self.complete_from: float | None = None  # unix seconds: of older results some are not kept
 
     def take(self, message: Result, body: bytes, at: float) -> None:
@@ -127,12 +128,14 @@ class Night:
             self.counts.letters[str(letter.reason)] += 1
 
     def take_verdict(self, verdict: Verdict) -> None:
-        """Keep what a person says; one that has come before changes nothing."""
+        """Keep what a person says, in the place of what the same person said before."""
         with self.lock:
             said = self._verdicts.setdefault(verdict.spectrum_id, [])
-            if all(other.verdict_id != verdict.verdict_id for other in said):
+            before = [other for other in said if other.author == verdict.author]
+            if all(other.time_ms <= verdict.time_ms for other in before):
+                said[:] = [other for other in said if other.author != verdict.author][-VERDICTS + 1 :]
                 said.append(verdict)
-                del said[:-VERDICTS]
+                self.judged += 1
             if len(self._verdicts) > self.keep:
                 self._verdicts.popitem(last=False)
 
@@ -168,6 +171,7 @@ class Night:
                 "keep": self.keep,
                 "complete_from": self.complete_from,
                 "trouble": self.trouble,
+                "judged": self.judged,
                 **self.counts.as_json(now),
                 "latest": latest,
                 "anomalies": cards,

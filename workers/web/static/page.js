@@ -4,9 +4,10 @@ import { $, $$, make, say } from "./dom.js";
 import { Connection } from "./connection.js";
 import { SpectrumView, fetched, forget } from "./spectrum.js";
 import { order, redraw, showFrame, startStream } from "./stream.js";
-import { showVerdicts } from "./verdicts.js";
+import { showVerdicts, updateVerdicts } from "./verdicts.js";
 
 let view = null;
+let heard = null; // the last frame
 
 const KEYS = [
   ["n, b", "next, previous spectrum"], ["s, S", "smooth more, less"], ["d", "denoised model on, off"], ["m", "model on, off"], ["e", "error on, off"],
@@ -35,6 +36,22 @@ async function opened(id, found) {
   const next = ids[ids.indexOf(id) + 1];
   showVerdicts($("#mark"), id, found, () => view.state.z, () => forget(id));
   if (next) await Promise.allSettled([fetched("spectrum", next), fetched("model", next)]);
+}
+
+// A spectrum that stands open hears of new verdicts, and of itself if the server was still reading when it was asked for.
+function framed(frame) {
+  const before = heard;
+  heard = frame;
+  showFrame(frame);
+  if ($("#spectrum").hidden || !before) return;
+  const { id } = view.state;
+  if (before.trouble && !frame.trouble && !view.pixels) {
+    forget(id);
+    route();
+  } else if (frame.judged !== before.judged) {
+    forget(id);
+    fetched("spectrum", id).then((found) => view.state.id === id && updateVerdicts($("#mark"), found), () => null);
+  }
 }
 
 function visit(address) {
@@ -123,7 +140,7 @@ function start() {
     visit("/");
   });
   startStream(open);
-  new Connection(showFrame, notice);
+  new Connection(framed, notice);
   route();
 }
 

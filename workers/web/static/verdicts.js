@@ -13,6 +13,9 @@ export function showVerdicts(box, id, found, shownZ, changed) {
   box.replaceChildren(...(found.judged || found.verdicts.length ? [panel] : []));
 }
 
+// What has come since, without touching the form that somebody may be filling.
+export const updateVerdicts = (box, found) => box.querySelector("ul")?.replaceChildren(...found.verdicts.map(line));
+
 function line(verdict) {
   const when = new Date(verdict.time_ms).toLocaleString("en-GB");
   const machine = `the networks said ${verdict.machine_spectype} z ${fixed(verdict.machine_z, 4)}`;
@@ -51,8 +54,8 @@ function form(id, found, shownZ, list, changed) {
       const answer = await fetch("/api/verdicts", { method: "POST", headers: { "content-type": "application/json" }, body });
       const said = await answer.json();
       if (!answer.ok) throw new Error(said.error ?? "the server does not take it: look at the fields");
-      list.append(line(said));
-      found.verdicts.push(said);
+      found.verdicts = [...found.verdicts.filter((one) => one.author !== said.author), said];
+      list.replaceChildren(...found.verdicts.map(line));
       changed();
       say(word, "Published.");
       word.className = "said";
