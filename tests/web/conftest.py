@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from pagenight import ANSWERED, Night, Server, placed_spectra, until
+from pagenight import ANSWERED, RUNNING, Night, Server, placed_spectra, until
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from workers.local.stack import LocalStack
@@ -29,6 +29,16 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
   written.push(String(text));
   return write.call(this, text, ...place);
 };"""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_left() -> Iterator[None]:
+    """End the servers of tests that failed."""
+    yield
+    for process in RUNNING:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,8 @@ ANSWERED = SPECTRA + 2  # noise, which has a warning, and the hostile one
 SEED = 9  # among its first forty spectra are some that are flagged
 KINDS = ("spectra", "classifications", "redshifts", "anomalies", "models", "dead_letters", "verdicts")
 PATIENCE_S = 60.0
+RUNNING: list[subprocess.Popen[bytes]] = []
+"""Servers that were started; a test that fails leaves its own."""
 
 
 def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
@@ -186,6 +188,7 @@ class Server:
             self.process = subprocess.Popen(
                 [*self._command, "--port", str(port)], env=self._environment, stdout=out, stderr=log
             )
+        RUNNING.append(self.process)
         self.address = until(self._address, "the page's address")
 
     def _address(self) -> str:
