@@ -172,8 +172,8 @@ def turns(address: str, settings: Settings, n: int, pairs: int) -> None:
     mean = {there: statistics.mean(found) for there, found in paces.items()}
     print(
         f"the worker, spectra a second: {mean[True]:.1f} with {n} viewers, {mean[False]:.1f} without; "
-        f"ratio {mean[True] / mean[False]:.3f}, median of {pairs} pairs of turns {statistics.median(ratios):.3f} "
-        f"({min(ratios):.3f} to {max(ratios):.3f})"
+        f"ratio {mean[True] / mean[False]:.3f}, of {pairs} pairs of turns the median "
+        f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
     )
 
 
