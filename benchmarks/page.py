@@ -1,9 +1,9 @@
-"""How quick the page is: first picture, pointer and frames in a real browser; and what many viewers cost.
+"""How quick the page is in a real browser: first picture, pointer, updates, and frames of the screen.
 
     python benchmarks/page.py [--quick] [--rate 500]
 
-Prints the figures of one run on real Kafka, real workers and Chromium; `--quick` watches for 20 s
-instead of 300.
+Prints the figures of one run on real Kafka and Chromium; `--quick` watches for 10 s, not for 60 s.
+`benchmarks/viewers.py` measures what many viewers cost.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ import statistics
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +43,18 @@ FLAGS = (
     "--disable-sync",
 )
 PIXELS = 8000
+NAME = b"fast-00000000"
+WATCH = """() => {
+  window.gaps = []; window.ids = []; window.long = [];
+  let last = performance.now();
+  const tick = (now) => { gaps.push(now - last); last = now; requestAnimationFrame(tick); };
+  requestAnimationFrame(tick);
+  performance.clearMeasures();
+  new PerformanceObserver((list) => long.push(...list.getEntries().map((one) => one.duration)))
+    .observe({ type: "longtask" });
+  if (location.protocol.startsWith("http"))
+    new EventSource("/api/stream").addEventListener("frame", (event) => ids.push(Number(event.lastEventId)));
+}"""
 
 
 def long_spectrum() -> Spectrum:
@@ -59,7 +69,10 @@ def long_spectrum() -> Spectrum:
 
 
 class Answers(threading.Thread):
-    """Publishes results at a rate, as a large group of workers would."""
+    """Publishes results at a rate, as a large group of workers would.
+
+    They are made beforehand and get their names by replacement, so that this takes little of the machine.
+    """
 
     def __init__(self, settings: Settings, rate: float) -> None:
         super().__init__(daemon=True)
@@ -68,7 +81,7 @@ class Answers(threading.Thread):
         modelling = Modelling(settings.worker)
         found = [modelling.results(spectrum) for spectrum, _ in simulated.spectra(20, 2)]
         self._settings, self._rate = settings, rate
-        self._made = [(one.classification, one.redshift, one.anomaly) for one in found]
+        self._made = [[_encoded(r) for r in (o.classification, o.redshift, o.anomaly)] for o in found]
 
     def run(self) -> None:
         """Publish."""
@@ -76,22 +89,22 @@ class Answers(threading.Thread):
         names = (topics.classifications, topics.redshifts, topics.anomalies)
         with Publisher(self._settings, len(names) * self._rate) as publisher:
             while not self.stop.is_set():
-                results = self._made[self.sent % len(self._made)]
-                name = f"fast-{self.sent}"
-                for topic, result in zip(names, results, strict=True):
-                    publisher.send(topic, name.encode(), codec.encode(_renamed(result, name)))
+                name = b"fast-%08d" % self.sent
+                for topic, body in zip(names, self._made[self.sent % len(self._made)], strict=True):
+                    publisher.send(topic, name, body.replace(NAME, name))
                 self.sent += 1
 
 
-def _renamed(result: Result, name: str) -> Result:
+def _encoded(result: Result) -> bytes:
+    name = NAME.decode()
     changes = {"spectrum_id": name, "result_id": f"{name}-{result.kind}"}
-    return type(result).model_construct(**(result.__dict__ | changes))
+    return codec.encode(type(result).model_construct(**(result.__dict__ | changes)))
 
 
 @contextmanager
-def served(environment: dict[str, str]) -> Iterator[tuple[str, psutil.Process]]:
+def served(environment: dict[str, str], *more: str) -> Iterator[tuple[str, psutil.Process]]:
     """Run the page; gives its address and process."""
-    command = [SPECTRAQ, "web", "--port", "0"]
+    command = [SPECTRAQ, "web", "--port", "0", *more]
     environment = os.environ | environment | {"SPECTRAQ_LOG__LEVEL": "error"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -128,65 +141,30 @@ def spectrum_view(page: Page, address: str) -> None:
     say("answer to the pointer that drags a line", measured(page, "pointer-answered"))
 
 
+def watched(page: Page, seconds: float) -> list[float]:
+    """Times between frames of the screen, of a page that is looked at for a while."""
+    page.evaluate(WATCH)
+    page.wait_for_timeout(int(seconds * 1000))
+    return list(page.evaluate("gaps.slice(1)"))
+
+
 def stream_view(page: Page, address: str, seconds: float, answers: Answers) -> None:
-    """Frames of the stream view and of the screen while results pour in."""
+    """Updates of the stream view and frames of the screen while results pour in, beside an empty page's."""
+    page.goto("about:blank")
+    empty = watched(page, seconds)
     page.goto(address)
     page.wait_for_selector("#results tbody tr")
-    page.evaluate(
-        """() => { window.gaps = []; let last = performance.now();
-             const tick = (now) => { gaps.push(now - last); last = now; requestAnimationFrame(tick); };
-             requestAnimationFrame(tick); performance.clearMeasures(); }"""
-    )
     before = answers.sent
-    page.wait_for_timeout(int(seconds * 1000))
-    shown = measured(page, "frame-shown")
-    gaps = page.evaluate("gaps.slice(1)")
+    gaps = watched(page, seconds)
+    shown, ids = measured(page, "frame-shown"), page.evaluate("ids")
     print(f"results a second published: {(answers.sent - before) / seconds:.0f}")
     print(f"updates of the page a second: {len(shown) / seconds:.2f}")
+    print(f"updates that were sent and not received: {ids[-1] - ids[0] + 1 - len(ids)} of {len(ids)}")
     say("drawing an update", shown)
-    say("between two frames of the screen", gaps)
-    print(f"frames of the screen later than 50 ms: {sum(gap > 50 for gap in gaps)} of {len(gaps)}")
-
-
-class Viewer(threading.Thread):
-    """Reads the stream of frames as a browser does, and counts."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(daemon=True)
-        self._address = address
-        self.frames = 0
-        self.stop = threading.Event()
-
-    def run(self) -> None:
-        """Read."""
-        with urllib.request.urlopen(f"{self._address}api/stream") as stream:
-            for line in stream:
-                self.frames += line.startswith(b"id:")
-                if self.stop.is_set():
-                    return
-
-
-def many_viewers(address: str, process: psutil.Process, seconds: float, n: int = 50) -> None:
-    """Memory, share of a core and frames with one viewer and with many."""
-    for count in (1, n):
-        viewers = [Viewer(address) for _ in range(count)]
-        for viewer in viewers:
-            viewer.start()
-        time.sleep(3)
-        memory, busy = [process.memory_info().rss / 2**20], sum(process.cpu_times()[:2])
-        start, frames = time.monotonic(), [viewer.frames for viewer in viewers]
-        while time.monotonic() - start < seconds:
-            time.sleep(1)
-            memory.append(process.memory_info().rss / 2**20)
-        spent = time.monotonic() - start
-        got = [(v.frames - before) / spent for v, before in zip(viewers, frames, strict=True)]
-        core = (sum(process.cpu_times()[:2]) - busy) / spent
-        print(
-            f"{count} viewers for {spent:.0f} s: {min(got):.2f} to {max(got):.2f} frames a second each, "
-            f"{core:.2f} of a core, memory {memory[0]:.0f} MiB at first and {memory[-1]:.0f} MiB at the end"
-        )
-        for viewer in viewers:
-            viewer.stop.set()
+    print(f"tasks of the page longer than 50 ms: {len(page.evaluate('long'))}")
+    for name, found in (("the stream view", gaps), ("an empty page", empty)):
+        say(f"between two frames of the screen, {name}", found)
+        print(f"later than 50 ms, {name}: {sum(gap > 50 for gap in found)} of {len(found)}")
 
 
 def say(what: str, values: list[float]) -> None:
@@ -203,7 +181,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rate", type=float, default=500.0)
     options = parser.parse_args()
-    seconds = 20.0 if options.quick else 300.0
+    seconds = 10.0 if options.quick else 60.0
     with LocalStack(load_settings().local.data) as stack, sync_playwright() as playwright:
         address = {"bootstrap_servers": stack.bootstrap_servers}
         settings = load_settings(kafka=address, redis={"url": stack.redis_url})
@@ -220,14 +198,13 @@ def main() -> None:
                 publisher.publish(result, "long", topic)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1500, "height": 960})
-        with served(stack.environment()) as (url, process):
+        with served(stack.environment()) as (url, _):
             spectrum_view(page, url)
             answers = Answers(settings, options.rate)
             answers.start()
-            stream_view(page, url, min(seconds, 30), answers)
-            page.close()
-            many_viewers(url, process, seconds)
+            stream_view(page, url, seconds, answers)
             answers.stop.set()
+            answers.join()
         browser.close()
 
 

@@ -62,6 +62,14 @@ def test_the_page_says_what_to_do_about_every_alert(alert: str) -> None:
     assert f"| `{alert}` |" in PAGE
 
 
+def test_every_alert_has_a_night_on_which_it_fires() -> None:
+    nights = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())["tests"]
+    cases = [case for night in nights for case in night["alert_rule_test"]]
+    fired = {case["alertname"] for case in cases if case.get("exp_alerts")}
+    quiet = {case["alertname"] for case in cases if not case.get("exp_alerts")}
+    assert fired == quiet == {alert["alert"] for alert in ALERTS}
+
+
 def test_the_page_lists_every_metric_with_its_help() -> None:
     for family in Metrics().registry.collect():
         name = family.name + ("_total" if family.type == "counter" else "")

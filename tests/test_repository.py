@@ -46,6 +46,17 @@ def test_no_module_is_longer_than_400_lines() -> None:
     assert long == []
 
 
+def test_every_link_and_picture_of_a_page_leads_to_a_file() -> None:
+    lost = [
+        f"{name}: {target}"
+        for name, text in tracked_text()
+        if name.endswith(".md")
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+        if not (ROOT / name).parent.joinpath(target).exists()
+    ]
+    assert lost == []
+
+
 def test_every_sentence_on_delivery_has_the_test_that_the_page_names() -> None:
     page = (ROOT / "docs" / "delivery.md").read_text()
     named = re.findall(r"^\| .+ \| `(test_\w+)` \|$", page, re.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,9 @@ from workers import readers
 
 COMMANDS = (
     "analyze", "simulate", "publish", "worker", "watch", "show", "status", "dlq", "topics",
-    "demo", "up", "check", "config", "bench", "train",
+    "web", "demo", "up", "check", "config", "bench", "train",
 )  # fmt: skip
-HEAVY = ("torch", "kafka", "astropy", "redis")
+HEAVY = ("torch", "kafka", "astropy", "redis", "fastapi")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -41,6 +42,17 @@ def test_check_says_what_failed(offline: CommandLine) -> None:
     found = offline.json("check", code=1)
     assert not found["kafka"]["ok"] and not found["redis"]["ok"]
     assert found["device"]["ok"]
+
+
+@pytest.mark.parametrize("words", [("web",), ("analyze", "spectra.fits", "--open")], ids=lambda w: w[0])
+def test_without_its_packages_the_page_is_one_line_that_says_what_to_install(
+    offline: CommandLine, words: tuple[str, ...]
+) -> None:
+    (offline.folder / "fastapi.py").write_text("raise ModuleNotFoundError('no', name='fastapi')\n")
+    path = os.pathsep.join([str(offline.folder), os.environ.get("PYTHONPATH", "")])
+    offline.environment |= {"PYTHONPATH": path}
+    said = offline(*words, code=1).stderr.splitlines()
+    assert said == ["spectraq: error: the page needs fastapi: pip install 'spectraq[web]'"]
 
 
 def test_show_says_that_redis_does_not_answer(offline: CommandLine) -> None:

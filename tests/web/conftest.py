@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from pagenight import ANSWERED, Night, Server, placed_spectra, until
+from pagenight import ANSWERED, RUNNING, Night, Server, placed_spectra, until
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from workers.local.stack import LocalStack
@@ -22,6 +22,23 @@ FLAGS = (
     "--disable-sync",
 )
 VIEWPORT = {"width": 1500, "height": 960}
+# What a canvas says is no text of the page: it is noted as it is written.
+WRITTEN = """window.written = [];
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  written.push(String(text));
+  return write.call(this, text, ...place);
+};"""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_left() -> Iterator[None]:
+    """End the servers of tests that failed."""
+    yield
+    for process in RUNNING:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +77,7 @@ def server(night: Night) -> Iterator[Server]:
 def page(browser: Browser) -> Iterator[Page]:
     """A new window; errors of the page are the test's."""
     context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)
+    context.add_init_script(WRITTEN)
     window = context.new_page()
     errors: list[str] = []
     window.on("pageerror", lambda error: errors.append(str(error)))

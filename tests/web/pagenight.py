@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.results import Anomaly, Candidate, Classification, Provenance, Reason, Redshift, Result
 from schemas.spectrum import Spectrum
 from workers import simulated
 from workers.local.stack import LocalStack
@@ -30,6 +31,8 @@ ANSWERED = SPECTRA + 2  # noise, which has a warning, and the hostile one
 SEED = 9  # among its first forty spectra are some that are flagged
 KINDS = ("spectra", "classifications", "redshifts", "anomalies", "models", "dead_letters", "verdicts")
 PATIENCE_S = 60.0
+RUNNING: list[subprocess.Popen[bytes]] = []
+"""Servers that were started; a test that fails leaves its own."""
 
 
 def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
@@ -53,6 +56,62 @@ def placed_spectra() -> list[Spectrum]:
     found.append(found[1].model_copy(update={"spectrum_id": "noise", "flux": noise, "ra": None, "dec": None}))
     hostile = {"spectrum_id": HOSTILE, "survey": "<script>window.hacked=2</script>", "target_id": "</td><b>"}
     return [*found, found[0].model_copy(update=hostile)]
+
+
+def results(name: str, text: str = "GALAXY", number: float = 0.1, flagged: bool = False) -> list[Result]:
+    """Three results as a stranger may write them: one text in all texts, one number in all numbers."""
+    given: dict[str, Any] = {
+        "spectrum_id": name,
+        "provenance": Provenance(spectrum_digest=text, ensemble_digest=text, ensemble_version=text),
+        "survey": text,
+        "target_id": text,
+        "snr": number,
+        "zwarn": 1 if flagged else 0,
+        "zwarn_names": (text,) if flagged else (),
+    }
+    odds = {text: number, "__proto__": number, "constructor": 0.5}
+    classified = Classification(
+        **given,
+        result_id=f"{name}-c",
+        spectype=text,
+        subtype=text,
+        class_probability=odds,
+        class_spread={text: number},
+        subclass_probability=odds,
+        subclass_spread={},
+    )
+    fit = {
+        "spectype": text,
+        "subtype": text,
+        "z": number,
+        "zerr": number,
+        "chi2": number,
+        "deltachi2": number,
+    }
+    redshift = Redshift(
+        **given,
+        **fit,
+        result_id=f"{name}-z",
+        z_spread=number,
+        rchi2=number,
+        npixels=1,
+        robustness=number,
+        coeff=(number,),
+        candidates=(Candidate(**fit, probability=number),),
+    )
+    span = {"strength": number, "wavelength_min": number, "wavelength_max": number}
+    anomaly = Anomaly(
+        **given,
+        result_id=f"{name}-a",
+        spectype=text,
+        z=number,
+        score=number,
+        false_positive_rate=number,
+        flagged=flagged,
+        reasons=(Reason(**span, kind=text, origin=text, message=20 * text),) if flagged else (),
+        reference=text,
+    )
+    return [classified, redshift, anomaly]
 
 
 class Night:
@@ -94,6 +153,14 @@ class Night:
             for body in rubbish:
                 publisher.send(topic, b"rubbish", body)
 
+    def answer(self, found: list[Result]) -> None:
+        """Put results on their topics without a worker."""
+        topics = self.settings().topics
+        places = {"classification": topics.classifications, "redshift": topics.redshifts}
+        with Publisher(self.settings()) as publisher:
+            for one in found:
+                publisher.publish(one, one.spectrum_id, places.get(one.kind, topics.anomalies))
+
     def work(self) -> None:
         """Let a real worker answer all that waits."""
         subprocess.run(
@@ -121,6 +188,7 @@ class Server:
             self.process = subprocess.Popen(
                 [*self._command, "--port", str(port)], env=self._environment, stdout=out, stderr=log
             )
+        RUNNING.append(self.process)
         self.address = until(self._address, "the page's address")
 
     def _address(self) -> str:

@@ -31,6 +31,11 @@ def image(page: Page, selector: str) -> str:
     return str(page.eval_on_selector(selector, "canvas => canvas.toDataURL()"))
 
 
+def written(page: Page) -> set[str]:
+    """What stands on the canvases."""
+    return set(page.evaluate("written"))
+
+
 def shown_z(page: Page) -> float:
     return float(page.input_value("#z"))
 
@@ -60,6 +65,56 @@ def test_a_click_on_a_minimum_of_chi2_moves_the_model_there(flux: Page) -> None:
     until(lambda: shown_z(flux) > 0.5, "another redshift")
     assert image(flux, "#flux .uplot canvas") != before
     assert float(address(flux, "z") or 0) == pytest.approx(shown_z(flux), abs=1e-5)
+
+
+def test_lines_sky_and_axes_have_names(flux: Page) -> None:
+    names = written(flux)
+    assert {"Hα", "[O III]", "Hβ", "Na D", "Mg b"} & names
+    assert {name for name in names if name.startswith("⊕")}
+    assert {"residual / σ", "wavelength (Å, vacuum)"} <= names
+    flux.keyboard.press("t")
+    until(lambda: "rest wavelength (Å, vacuum)" in written(flux), "the rest frame")
+
+
+def test_the_error_the_sky_and_the_mask_are_drawn_and_can_be_hidden(flux: Page) -> None:
+    before = image(flux, "#flux .uplot canvas")
+    flux.click("[data-toggle=sky]")
+    assert address(flux, "sky") == "0"
+    bare = image(flux, "#flux .uplot canvas")
+    assert bare != before
+    flux.click("[data-toggle=error]")
+    assert image(flux, "#flux .uplot canvas") not in (bare, before)
+
+
+def test_small_steps_and_less_smoothing_have_keys(flux: Page) -> None:
+    before = shown_z(flux)
+    flux.keyboard.press("Shift+ArrowRight")
+    assert shown_z(flux) == pytest.approx(before + 1e-4 * (1 + before), abs=2e-5)
+    flux.keyboard.press("Shift+ArrowLeft")
+    assert shown_z(flux) == pytest.approx(before, abs=2e-5)
+    for key, value in (("s", "1"), ("s", "2"), ("S", "1")):
+        flux.keyboard.press(key)
+        assert flux.input_value("#smooth") == value
+    flux.keyboard.press("?")
+    assert flux.is_visible("#keys")
+    assert flux.locator("#keys kbd").count() >= 15
+
+
+def test_shift_and_drag_move_the_window(page: Page, server: Server) -> None:
+    look(page, server, "&x=5000.0-6000.0")
+    box = page.locator("#flux .u-over").bounding_box()
+    assert box is not None
+    page.keyboard.down("Shift")
+    page.mouse.move(box["x"] + 400, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 100, steps=4)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    first, last = (float(edge) for edge in (address(page, "x") or "").split("-"))
+    assert first > 5050
+    assert last - first == pytest.approx(1000, abs=1)
+    page.mouse.dblclick(box["x"] + 400, box["y"] + 100)
+    until(lambda: address(page, "x") is None, "all in view")
 
 
 def test_a_candidate_is_shown_when_it_is_chosen(flux: Page, server: Server) -> None:
@@ -191,9 +246,12 @@ def test_what_is_downloaded_holds_the_numbers(flux: Page, server: Server) -> Non
 
 def test_anomalous_intervals_are_shaded_on_the_residuals(page: Page, server: Server) -> None:
     flagged = json.loads(server.get("/api/results?flagged=true")[2])["rows"]
-    look(page, server, spectrum_id=flagged[0]["spectrum_id"])
+    name = flagged[0]["spectrum_id"]
+    look(page, server, spectrum_id=name)
     assert flagged[0]["reason"] in (page.text_content("#odd") or "")
     assert page.locator("#answer .chip.bad").text_content() == "anomaly"
+    strengths = [f"{reason['strength']:.1f}σ" for reason in result(server, name)["anomaly"]["reasons"]]
+    assert [text for text in written(page) if text.endswith(strengths[0])]  # the kind's name beside the shade
 
 
 def test_an_unknown_spectrum_is_said_to_be_unknown(page: Page, server: Server) -> None:

@@ -34,6 +34,10 @@ def painted(page: Page, selector: str) -> int:
 def test_the_numbers_of_the_night_are_shown(opened: Page) -> None:
     assert opened.text_content("#lag") == "0"
     assert opened.locator("#partitions > div").count() == 2
+    parts = opened.eval_on_selector_all(
+        "#partitions > div", "all => all.map(one => one.innerText.split(/\\s+/))"
+    )
+    assert parts == [["0", "0", "ms"], ["0", "0", "ms"]]
     assert opened.text_content("#workers") == "0"  # it has drained and left
     assert opened.text_content("#dead") == "2"
     assert opened.text_content("#reasons") == "undecodable 2"

@@ -27,6 +27,12 @@ def test_a_verdict_is_published_shown_and_watched(page: Page, night: Night, serv
     assert "QSO z 1.25000, quality 4" in line
     assert HOSTILE in line
     assert page.evaluate("window.hacked") is None
+    for author, wanted in (("Vera", 1), ("Henrietta", 2)):  # who judges again replaces their own word alone
+        page.fill("#mark [name=author]", author)
+        page.fill("#mark [name=comment]", "again")
+        page.click("#mark [type=submit]")
+        until(lambda author=author: f"again {author}" in _said(page), "the next verdict")
+        assert page.locator("#mark li").count() == wanted
     watched = subprocess.run(
         [SPECTRAQ, "watch", "verdicts", "--from-beginning", "--max", "1", "--json"],
         env=os.environ | night.environment,
@@ -42,8 +48,12 @@ def test_a_verdict_is_published_shown_and_watched(page: Page, night: Night, serv
     assert len(value["spectrum_digest"]) == 64
     again = Server(night.folder, night.environment)
     page.goto(f"{again.address}?id={SPECTRUM}")
-    until(lambda: page.locator("#mark li").count() == 1, "the verdict after a new start")
+    until(lambda: page.locator("#mark li").count() == 2, "both verdicts after a new start")
     assert again.stop() == 0
+
+
+def _said(page: Page) -> str:
+    return page.text_content("#mark ul") or ""
 
 
 def test_what_is_no_verdict_is_refused(server: Server) -> None:

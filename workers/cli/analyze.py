@@ -162,6 +162,9 @@ class _Opened:
     """The page of what is analysed."""
 
     def __init__(self, settings: Settings) -> None:
+        from workers.cli.web import require_packages
+
+        require_packages()
         from workers.web.night import Night
         from workers.web.serve import FILE_PIXEL_BYTES
 

@@ -43,6 +43,8 @@ def web(
     """
     from workers import log
     from workers.settings import load_settings
+
+    require_packages()
     from workers.web import serve as page
 
     settings = load_settings(config)
@@ -55,6 +57,23 @@ def web(
     token = settings.web.token.get_secret_value() if settings.web.token else None
     listening = page.Listening(host, port, token)
     page.serve(parts, listening, announce, open_browser)
+
+
+def require_packages() -> None:
+    """See that what serves the page is installed: it comes with an extra of its own.
+
+    Raises
+    ------
+    SettingsError
+        Where it is not.
+    """
+    from workers.errors import SettingsError
+
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise SettingsError(f"the page needs {error.name}: pip install 'spectraq[web]'") from error
 
 
 def announce(address: str) -> None:

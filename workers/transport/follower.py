@@ -112,4 +112,8 @@ class Follower:
 
     def drained(self) -> bool:
         """Whether everything that is there now has been returned by `poll`."""
-        return all(self._client.position(partition) >= end for partition, end in self.ends().items())
+        return self.reached(self.ends())
+
+    def reached(self, ends: dict[TopicPartition, int]) -> bool:
+        """Whether everything before these offsets has been returned by `poll`."""
+        return all(self._client.position(partition) >= end for partition, end in ends.items())

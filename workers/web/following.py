@@ -29,11 +29,11 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 0.25
 RETRY_S = 1.0
-FRESH_S = 5.0
-"""The past has been read once what comes is younger than this."""
 PIXELS_BACK = 200
 """Spectra a partition that are read again at the start; older ones are looked up when asked for."""
 LETTERS_BACK = 1000
+RESULT_BYTES = 64 << 10
+"""A worker's result takes a few thousand bytes; one beyond this is not kept, so that memory stays bounded."""
 
 
 class Following(threading.Thread):
@@ -52,6 +52,7 @@ class Following(threading.Thread):
         self.stop = threading.Event()
         self._settings, self._night = settings, night
         self._next: dict[TopicPartition, int] = {}
+        self._jumped: set[TopicPartition] = set()  # older results lie there, and are not read
         topics = settings.topics
         self._takes: dict[str, Callable[[Record], None]] = {
             topics.spectra: self._spectrum,
@@ -82,20 +83,26 @@ class Following(threading.Thread):
                 f"Kafka has no topic {', '.join(sorted(missing))}; make them with `spectraq topics create`"
             )
         with Follower(self._settings, sorted(found & set(self._takes))) as follower:
-            filled = bool(self._next)
-            self._go_back(follower)
-            self._night.trouble = "" if filled else "reading what was published before"
+            self._night.trouble = "reading what was published before"
+            ends, filled = self._go_back(follower), False
             while not self.stop.is_set():
                 records = follower.poll(POLL_S)
                 for record in records:
-                    self._takes[record.topic](record)
-                    self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
-                if not filled and all(time.time() - _place(record).at < FRESH_S for record in records):
+                    self._take(record)
+                if not filled and follower.reached(ends):
                     self._night.sort()
                     self._night.trouble, filled = "", True
 
-    def _go_back(self, follower: Follower) -> None:
-        """Seek to where the last reader was, or to a little before the ends."""
+    def _take(self, record: Record) -> None:
+        partition = TopicPartition(record.topic, record.partition)
+        if partition in self._jumped:
+            self._jumped.remove(partition)
+            self._night.begin_at(_place(record).at)
+        self._takes[record.topic](record)
+        self._next[partition] = record.offset + 1
+
+    def _go_back(self, follower: Follower) -> dict[TopicPartition, int]:
+        """Seek to where the last reader was, or to a little before the ends; returns the ends."""
         ends, begins = follower.ends(), follower.begins()
         topics = self._settings.topics
         for partition, end in ends.items():
@@ -107,8 +114,12 @@ class Following(threading.Thread):
                 topics.dead_letters: LETTERS_BACK,
             }
             start = end - back.get(partition.topic, -(-self._night.keep // shares))
-            start = self._next.get(partition, start)
-            follower.seek(partition, min(max(start, begins[partition]), end))
+            known = self._next.get(partition)
+            start = min(max(start if known is None else known, begins[partition]), end)
+            if self._takes[partition.topic] == self._result and start > (known or begins[partition]):
+                self._jumped.add(partition)
+            follower.seek(partition, start)
+        return ends
 
     def _spectrum(self, record: Record) -> None:
         place = _place(record)
@@ -120,6 +131,8 @@ class Following(threading.Thread):
             self._night.take_model(message.spectrum_id, record.value, _place(record))
 
     def _result(self, record: Record) -> None:
+        if len(record.value) > RESULT_BYTES:
+            return
         message = decoded(record.value, record.headers)
         if isinstance(message, Result) and not isinstance(message, ModelSpectrum):
             self._night.take(message, record.value, _place(record).at)
@@ -140,5 +153,6 @@ def _key(record: Record) -> str:
 
 
 def _place(record: Record) -> Place:
-    at = record.timestamp_ms / 1000 if record.timestamp_ms > 0 else time.time()
+    now = time.time()  # a producer's clock may be anything; what has come is not of the future
+    at = min(record.timestamp_ms / 1000, now) if record.timestamp_ms > 0 else now
     return Place(record.topic, record.partition, record.offset, at)

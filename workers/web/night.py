@@ -23,7 +23,7 @@ MODEL_BYTES = 64 << 20
 LATEST = 40
 CARDS = 12
 VERDICTS = 20
-"""Of one spectrum, the latest."""
+"""Of one spectrum, of as many people, the latest."""
 
 
 class Night:
@@ -49,7 +49,8 @@ class Night:
         self._verdicts: OrderedDict[str, list[Verdict]] = OrderedDict()
         self._flagged: OrderedDict[str, Row] = OrderedDict()
         self.trouble = "starting"
-        self.let_go = 0
+        self.judged = 0  # verdicts taken: where it changes, a page asks again
+        self.complete_from: float | None = None  # unix seconds: of older results some are not kept
 
     def take(self, message: Result, body: bytes, at: float) -> None:
         """Keep a result of the three kinds; one that has come before changes nothing."""
@@ -58,6 +59,7 @@ class Night:
             entry = self._entries.get(message.spectrum_id)
             if entry is None:
                 entry = self._entries[message.spectrum_id] = Entry(Row(message.spectrum_id))
+                self._let_go(2 * self.keep)
             if entry.names.get(message.kind) == message.result_id:
                 return
             if entry.counted:
@@ -78,12 +80,20 @@ class Night:
         self._flagged.pop(row.spectrum_id, None)
         if row.flagged:
             self._flagged[row.spectrum_id] = row
-        while len(self._entries) > self.keep:
+        self._let_go(self.keep)
+
+    def _let_go(self, most: int) -> None:
+        """Forget the oldest. Those that no third result completes may be as many again, not more."""
+        while len(self._entries) > most:
             name, gone = self._entries.popitem(last=False)
             self._flagged.pop(name, None)
-            self.let_go += 1
+            self.begin_at(gone.row.at)
             if gone.counted:
                 self.counts.add(gone.row, -1)
+
+    def begin_at(self, at: float) -> None:
+        """Note that of what is older than this, not everything is kept."""
+        self.complete_from = max(at, self.complete_from or 0.0)
 
     def _time(self, entry: Entry) -> None:
         place = self.spectra.place(entry.row.spectrum_id)
@@ -118,12 +128,14 @@ class Night:
             self.counts.letters[str(letter.reason)] += 1
 
     def take_verdict(self, verdict: Verdict) -> None:
-        """Keep what a person says; one that has come before changes nothing."""
+        """Keep what a person says, in the place of what the same person said before."""
         with self.lock:
             said = self._verdicts.setdefault(verdict.spectrum_id, [])
-            if all(other.verdict_id != verdict.verdict_id for other in said):
+            before = [other for other in said if other.author == verdict.author]
+            if all(other.time_ms <= verdict.time_ms for other in before):
+                said[:] = [other for other in said if other.author != verdict.author][-VERDICTS + 1 :]
                 said.append(verdict)
-                del said[:-VERDICTS]
+                self.judged += 1
             if len(self._verdicts) > self.keep:
                 self._verdicts.popitem(last=False)
 
@@ -157,9 +169,9 @@ class Night:
                 "now": now,
                 "kept": len(self._entries),
                 "keep": self.keep,
-                "let_go": self.let_go,
-                "oldest": next((e.row.at for e in self._entries.values()), None),
+                "complete_from": self.complete_from,
                 "trouble": self.trouble,
+                "judged": self.judged,
                 **self.counts.as_json(now),
                 "latest": latest,
                 "anomalies": cards,

@@ -42,7 +42,7 @@ export class Connection {
     performance.measure("frame-shown", { start: began, end: performance.now() });
   }
 
-  // Everything since is on the topics, and a page that begins anew reads it from there: what it can't is named.
+  // Everything since is on the topics, and a server that begins anew reads it from there: what it can't is named.
   back(frame) {
     if (frame.trouble) {
       this.pending = true;
@@ -52,8 +52,8 @@ export class Connection {
     const from = this.lostAt ?? this.last.now;
     const away = `The page was without its server from ${clock(from)} to ${clock(frame.now)}`;
     const restarted = frame.boot !== this.last.boot;
-    const oldest = restarted && frame.let_go > 0 ? frame.oldest : null;
-    if (oldest && oldest > this.last.now) this.notice(`${away}; results from ${clock(this.last.now)} to ${clock(oldest)} are not shown, as only the last ${frame.keep} are kept.`);
+    const since = frame.complete_from;
+    if (since && since > this.last.now) this.notice(`${away}; results from ${clock(this.last.now)} to ${clock(since)} are not all shown, as only the last ${frame.keep} are kept.`);
     else this.notice(`${away}${restarted ? ", which was started again" : ""}; the results of that time have been read since, and none is missing.`);
     this.lostAt = null;
   }

@@ -23,8 +23,10 @@ export function say(target, text) {
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const COLOURED = { GALAXY: "galaxy", QSO: "qso", STAR: "star" };
-export const classColour = (spectype) => colour(COLOURED[spectype] ?? "accent");
-export const classOf = (spectype) => (spectype in COLOURED ? spectype : "other");
+export const classColour = (spectype) => colour(Object.hasOwn(COLOURED, spectype) ? COLOURED[spectype] : "accent");
+// Some subclasses are named like their class.
+export const kind = (spectype, subtype) => (subtype && subtype !== spectype ? `${spectype} ${subtype}` : spectype);
+export const classOf = (spectype) => (Object.hasOwn(COLOURED, spectype) ? spectype : "other");
 
 export function sharp(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
   const ratio = window.devicePixelRatio || 1;

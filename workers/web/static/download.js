@@ -1,6 +1,7 @@
 // What a person takes away: a picture, a table, or everything as JSON.
 
-import { colour, save } from "./dom.js";
+import { colour, kind, save } from "./dom.js";
+import { fixed } from "./numbers.js";
 
 export function download(kind, view) {
   if (kind === "json") json(view);
@@ -44,7 +45,7 @@ function png(view) {
   draw.fillStyle = colour("ink");
   draw.font = `${15 * devicePixelRatio}px system-ui, sans-serif`;
   const { classification, redshift } = view.answer;
-  const words = classification && redshift ? `   ${classification.spectype} ${classification.subtype}   z = ${redshift.z.toFixed(5)}` : "";
+  const words = classification && redshift ? `   ${kind(classification.spectype, classification.subtype)}   z = ${fixed(redshift.z, 5)}` : "";
   draw.fillText(view.state.id + words, 12 * devicePixelRatio, 23 * devicePixelRatio);
   draw.drawImage(above, 0, head);
   draw.drawImage(view.plots.over, 0, head);

@@ -1,8 +1,8 @@
 // Beside the plots: chi2 of z, probabilities with their spread, candidates, and why it is odd.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { $, classColour, classOf, colour, make } from "./dom.js";
-import { fixed, share, small, unpack } from "./numbers.js";
+import { $, classColour, classOf, colour, kind, make } from "./dom.js";
+import { finite, fixed, share, small, unpack } from "./numbers.js";
 import { size } from "./plots.js";
 
 export function showBars(classification) {
@@ -10,9 +10,9 @@ export function showBars(classification) {
   box.replaceChildren();
   if (!classification) return;
   const add = (probabilities, spreads, least, bar) => {
-    const sorted = Object.entries(probabilities).sort((a, b) => b[1] - a[1]).filter(([, p], i) => i < 2 || p >= least);
+    const sorted = Object.entries(probabilities).map(([name, p]) => [name, finite(p)]).sort((a, b) => b[1] - a[1]).filter(([, p], i) => i < 2 || p >= least);
     for (const [name, p] of sorted.slice(0, 7)) {
-      const spread = spreads[name] ?? 0;
+      const spread = finite(spreads[name]);
       const fill = make("i", { class: `b-${bar ? classOf(name) : "other"}` });
       const whisker = make("u");
       fill.style.width = `${100 * p}%`;
@@ -34,7 +34,7 @@ export function showBest(redshift, go) {
     const row = make(
       "tr",
       { onclick: () => go(candidate.z) },
-      make("td", {}, make("button", { type: "button", class: `c-${candidate.spectype}`, title: "Show it at this redshift" }, `${candidate.spectype} ${candidate.subtype}`)),
+      make("td", {}, make("button", { type: "button", class: `c-${classOf(candidate.spectype)}`, title: `Show ${kind(candidate.spectype, candidate.subtype)} at this redshift` }, kind(candidate.spectype, candidate.subtype))),
       make("td", { class: "num" }, fixed(candidate.z, 5)),
       make("td", { class: "num" }, small(candidate.zerr)),
       make("td", { class: "num" }, fixed(candidate.deltachi2, candidate.deltachi2 < 1000 ? 1 : 0)),
@@ -56,7 +56,25 @@ export function showOdd(anomaly) {
   const rate = anomaly.false_positive_rate;
   const words = anomaly.flagged ? "Flagged" : "Ordinary";
   box.append(make("p", {}, make("span", { class: `chip ${anomaly.flagged ? "bad" : "good"}` }, words), ` score ${small(anomaly.score)}; ${rate < 1e-4 ? "fewer than 1 in 10 000" : `${share(rate)}`} of ordinary spectra score as high.`));
-  for (const reason of anomaly.reasons) box.append(make("p", {}, make("b", { class: "strength" }, `${reason.strength.toFixed(1)}σ `), reason.message, make("span", { class: "muted" }, ` ${reason.origin}, ${fixed(reason.wavelength_min, 0)}–${fixed(reason.wavelength_max, 0)} Å`)));
+  for (const reason of anomaly.reasons) box.append(make("p", {}, make("b", { class: "strength" }, `${fixed(reason.strength, 1)}σ `), reason.message, make("span", { class: "muted" }, ` ${reason.origin}, ${fixed(reason.wavelength_min, 0)}–${fixed(reason.wavelength_max, 0)} Å`)));
+}
+
+// Redshifts to stand under the curves, in ln(1+z): the usual ones, or even steps where few of those are in view.
+function marks(plot) {
+  const { min, max } = plot.scales.x;
+  const within = (list) => list.map(Math.log1p).filter((mark) => mark >= min && mark <= max);
+  const usual = within([0, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 6]);
+  if (usual.length > 3) return usual;
+  const [first, last] = [Math.expm1(min), Math.expm1(max)];
+  const step = 10 ** Math.floor(Math.log10((last - first) / 2));
+  const wide = (last - first) / step > 6 ? 2 * step : step;
+  return within(Array.from({ length: Math.ceil((last - first) / wide) + 1 }, (_, i) => (Math.ceil(first / wide) + i) * wide));
+}
+
+// Points that can be drawn: a logarithm of 1+z and a number above it.
+function paired(z, chi2) {
+  const good = Array.from({ length: Math.min(z.length, chi2.length) }, (_, i) => i).filter((i) => z[i] > -1 && z[i] < 100 && Number.isFinite(chi2[i]));
+  return { z: Float32Array.from(good, (i) => z[i]), chi2: Float32Array.from(good, (i) => chi2[i]) };
 }
 
 // chi2(z): the classes on one axis of ln(1+z), as far above the least of all as a square root shows well.
@@ -75,19 +93,18 @@ export class Curves {
     this.plot?.destroy();
     this.box.replaceChildren();
     this.z = z;
-    const curves = model.curves.map((curve) => ({ spectype: curve.spectype, z: unpack(curve.z, "f4"), chi2: unpack(curve.chi2, "f4") }));
-    if (!curves.length) return this.clear("no curves");
+    const curves = model.curves.map(({ spectype, z, chi2 }) => ({ spectype, ...paired(unpack(z, "f4"), unpack(chi2, "f4")) }));
+    if (!curves.some((curve) => curve.z.length)) return this.clear("no curves");
     const least = Math.min(...curves.map((curve) => curve.chi2.reduce((a, b) => (b < a ? b : a), Infinity)));
     this.curves = curves;
     // The curve of stars is too narrow to be seen; its deepest point is not.
-    this.deepest = curves.map(({ spectype, z, chi2 }) => {
+    this.deepest = curves.filter((curve) => curve.z.length).map(({ spectype, z, chi2 }) => {
       const i = chi2.reduce((best, value, at) => (value < chi2[best] ? at : best), 0);
       return { spectype, best: { z: z[i], height: Math.sqrt(chi2[i] - least) } };
     });
-    const tables = curves.map((curve) => [Float64Array.from(curve.z, (value) => Math.log1p(value)), Array.from(curve.chi2, (value) => (Number.isFinite(value) ? Math.sqrt(Math.max(value - least, 0)) : null))]);
+    const tables = curves.map((curve) => [Float64Array.from(curve.z, (value) => Math.log1p(value)), Array.from(curve.chi2, (value) => Math.sqrt(Math.max(value - least, 0)))]);
     const data = uPlot.join(tables);
     const axes = { stroke: colour("muted"), font: "11px system-ui, sans-serif", grid: { stroke: colour("line"), width: 0.6 }, ticks: { stroke: colour("line"), width: 0.6 } };
-    const marks = [0, 0.1, 0.3, 0.6, 1, 1.5, 2, 3, 4, 5, 6].map(Math.log1p);
     this.plot = new uPlot({
       ...size(this.box),
       legend: { show: false },
@@ -95,7 +112,7 @@ export class Curves {
       scales: { x: { time: false } },
       cursor: { y: false, drag: { x: true }, points: { show: false } },
       axes: [
-        { ...axes, size: 24, splits: (plot) => marks.filter((mark) => mark >= plot.scales.x.min && mark <= plot.scales.x.max).length > 1 ? marks : null, values: (plot, at) => at.map((value) => Number(Math.expm1(value).toFixed(4))) },
+        { ...axes, size: 24, splits: marks, values: (plot, at) => at.map((value) => Number(Math.expm1(value).toFixed(4))) },
         { ...axes, size: 54, values: (plot, at) => at.map((value) => Math.round(value * value)) },
       ],
       series: [{}, ...curves.map((curve) => ({ stroke: classColour(curve.spectype), width: 1.2, spanGaps: true, points: { show: false } }))],

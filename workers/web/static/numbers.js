@@ -11,6 +11,7 @@ export function seconds(s) {
 
 export const share = (p) => (p === null || p === undefined ? "–" : `${(100 * p).toFixed(p < 1 && (p > 0.99 || p < 0.1) ? 1 : 0)} %`);
 export const fixed = (x, digits) => (Number.isFinite(x) ? x.toFixed(digits) : "–");
+export const finite = (x) => (Number.isFinite(x) ? x : 0);
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
 
 export function small(x) {
@@ -21,6 +22,8 @@ export function small(x) {
 const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
 
 export function unpack(text, kind) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
   return new KINDS[kind](bytes.buffer);
 }

@@ -1,12 +1,13 @@
 // The page: which view is shown, the connection to the server, keys, light and dark.
 
-import { $, make, say } from "./dom.js";
+import { $, $$, make, say } from "./dom.js";
 import { Connection } from "./connection.js";
 import { SpectrumView, fetched, forget } from "./spectrum.js";
 import { order, redraw, showFrame, startStream } from "./stream.js";
-import { showVerdicts } from "./verdicts.js";
+import { showVerdicts, updateVerdicts } from "./verdicts.js";
 
 let view = null;
+let heard = null; // the last frame
 
 const KEYS = [
   ["n, b", "next, previous spectrum"], ["s, S", "smooth more, less"], ["d", "denoised model on, off"], ["m", "model on, off"], ["e", "error on, off"],
@@ -37,10 +38,30 @@ async function opened(id, found) {
   if (next) await Promise.allSettled([fetched("spectrum", next), fetched("model", next)]);
 }
 
+// A spectrum that stands open hears of new verdicts, and of itself if the server was still reading when it was asked for.
+function framed(frame) {
+  const before = heard;
+  heard = frame;
+  showFrame(frame);
+  if ($("#spectrum").hidden || !before) return;
+  const { id } = view.state;
+  if (before.trouble && !frame.trouble && !view.pixels) {
+    forget(id);
+    route();
+  } else if (frame.judged !== before.judged) {
+    forget(id);
+    fetched("spectrum", id).then((found) => view.state.id === id && updateVerdicts($("#mark"), found), () => null);
+  }
+}
+
 function visit(address) {
+  const left = $("#spectrum").hidden ? null : view?.state.id;
   history.pushState(null, "", address);
   route();
   scrollTo(0, 0);
+  // Whoever came by keyboard goes on from the row of the spectrum, not from the top of the page.
+  const row = left && !$("#stream").hidden && $$("#results tbody tr").find((one) => one.dataset.id === left);
+  (row ? $("a", row) : $("#main")).focus({ preventScroll: true });
 }
 
 const open = (id) => visit(`/?id=${encodeURIComponent(id)}`);
@@ -54,9 +75,8 @@ function step(by) {
 }
 
 export function notice(words) {
-  const box = $("#notice");
-  say(box, words);
-  box.hidden = !words;
+  say("#notice p", words);
+  $("#notice").hidden = !words;
 }
 
 const arrows = {
@@ -107,6 +127,7 @@ function start() {
     redraw();
     view?.repaint();
   });
+  $("#notice button").addEventListener("click", () => notice(""));
   $("#help").addEventListener("click", () => $("#keys").showModal());
   for (const [keys, words] of KEYS) $("#keys dl").append(make("dt", {}, make("kbd", {}, keys)), make("dd", {}, words));
   addEventListener("keydown", pressed);
@@ -119,7 +140,7 @@ function start() {
     visit("/");
   });
   startStream(open);
-  new Connection(showFrame, notice);
+  new Connection(framed, notice);
   route();
 }
 

@@ -60,7 +60,7 @@ export class Plots {
     return {
       ...options,
       ...size(this.boxes[0]),
-      padding: [26, 12, 0, 0],
+      padding: [46, 20, 0, 0],
       scales: { ...options.scales, y: { range: (plot) => this.heights(plot) } },
       axes: [axis("", { size: 26, labelSize: 0 }), axis(this.view.unit(), { size: MARGIN - 18 })],
       series: [
@@ -77,11 +77,11 @@ export class Plots {
   }
 
   below() {
-    const options = this.common({ drawAxes: [(plot) => this.view.shade(plot, false)] }, {});
+    const options = this.common({ drawAxes: [(plot) => this.view.shade(plot, false)], draw: [(plot) => this.view.name(plot)] }, {});
     return {
       ...options,
       ...size(this.boxes[1]),
-      padding: [4, 12, 0, 0],
+      padding: [4, 20, 0, 0],
       scales: { ...options.scales, y: { range: (plot) => tall(visible(plot, 1)) } },
       axes: [axis(this.view.state.rest ? "rest wavelength (Å, vacuum)" : "wavelength (Å, vacuum)", { size: 30 }), axis("residual / σ", { size: MARGIN - 18 })],
       series: [{}, line(colour("flux"), 0.9)],
@@ -191,10 +191,11 @@ export const size = (box) => ({ width: Math.max(120, box.clientWidth), height: b
 
 function visible(plot, series) {
   const { min, max } = plot.scales.x;
-  const x = plot.data[0];
-  const out = [];
-  for (let i = 0; i < x.length; i++) if (x[i] >= min && x[i] <= max && plot.data[series][i] !== null) out.push(plot.data[series][i]);
-  return out;
+  const [x, y] = [plot.data[0], plot.data[series]];
+  const out = new Float64Array(x.length);
+  let n = 0;
+  for (let i = 0; i < x.length; i++) if (x[i] >= min && x[i] <= max && y[i] !== null) out[n++] = y[i];
+  return out.subarray(0, n);
 }
 
 function tall(values) {

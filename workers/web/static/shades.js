@@ -2,6 +2,7 @@
 
 import { colour, sharp } from "./dom.js";
 import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./lines.js";
+import { fixed } from "./numbers.js";
 
 const FONT = (ratio) => `${11 * ratio}px system-ui, sans-serif`;
 
@@ -40,24 +41,39 @@ export function drawMask(plot, masked, x) {
   }
 }
 
-export function drawReasons(plot, reasons, scale, named) {
-  const { ctx, bbox } = plot;
-  reasons.forEach((reason, i) => {
+export function drawReasons(plot, reasons, scale) {
+  const { min, max } = plot.scales.x;
+  for (const reason of reasons) {
     const ends = [reason.wavelength_min / scale, reason.wavelength_max / scale];
-    const { min, max } = plot.scales.x;
     // What concerns nearly all that is in view marks no place in it.
     const covered = (Math.min(ends[1], max) - Math.max(ends[0], min)) / (max - min);
-    const fill = covered > 0.8 ? "transparent" : colour("shade");
-    const seen = stripe(plot, ...ends, fill, 4 * devicePixelRatio);
-    if (!seen || !named) return;
-    ctx.font = FONT(devicePixelRatio);
+    if (covered <= 0.8) stripe(plot, ...ends, colour("shade"), 4 * devicePixelRatio);
+  }
+}
+
+// Names stand over the curves, on the panel's own ground, beside what they name.
+export function nameReasons(plot, reasons, scale) {
+  const { ctx, bbox } = plot;
+  const [ratio, right] = [devicePixelRatio, bbox.left + bbox.width];
+  ctx.save();
+  ctx.font = FONT(ratio);
+  ctx.textAlign = "left";
+  reasons.forEach((reason, i) => {
+    const [first, last] = [reason.wavelength_min, reason.wavelength_max].map((at) => plot.valToPos(at / scale, "x", true));
+    if (last < bbox.left || first > right) return;
+    const words = `${reason.kind.replaceAll("_", " ")} ${fixed(reason.strength, 1)}σ`;
+    const wide = ctx.measureText(words).width;
+    const beside = last + 8 * ratio + wide < right ? last + 8 * ratio : first - 8 * ratio - wide;
+    const at = Math.min(Math.max(beside, bbox.left + 6 * ratio), right - wide - 6 * ratio);
+    const y = bbox.top + (14 + 15 * (i % 3)) * ratio;
+    ctx.globalAlpha = 0.85;
+    ctx.fillStyle = colour("panel");
+    ctx.fillRect(at - 3 * ratio, y - 11 * ratio, wide + 6 * ratio, 14 * ratio);
+    ctx.globalAlpha = 1;
     ctx.fillStyle = colour("bad");
-    const words = `${reason.kind.replaceAll("_", " ")} ${reason.strength.toFixed(1)}σ`;
-    const half = ctx.measureText(words).width / 2;
-    ctx.textAlign = "center";
-    const at = Math.min(Math.max(seen.at, bbox.left + half + 4), bbox.left + bbox.width - half - 4);
-    ctx.fillText(words, at, bbox.top + (14 + 14 * (i % 3)) * devicePixelRatio);
+    ctx.fillText(words, at, y);
   });
+  ctx.restore();
 }
 
 // A sky's or a zero line has no name of its own; these do, and stand where z puts them.
@@ -75,7 +91,8 @@ export function drawLines(plot, canvas, lines) {
   draw.font = "11px system-ui, sans-serif";
   draw.textAlign = "center";
   const { min, max } = plot.scales.x;
-  const rows = [-Infinity, -Infinity];
+  const rows = [-Infinity, -Infinity, -Infinity];
+  const told = new Map(); // where a name stands already: of a doublet, one name is enough
   for (const one of lines.filter((line) => line.at >= min && line.at <= max).sort((a, b) => a.at - b.at)) {
     const x = plot.valToPos(one.at, "x") + left / ratio;
     draw.strokeStyle = draw.fillStyle = colour(one.kind);
@@ -88,9 +105,10 @@ export function drawLines(plot, canvas, lines) {
     draw.stroke();
     draw.globalAlpha = 1;
     const wide = draw.measureText(one.name).width;
-    const row = rows.findIndex((end) => x - wide / 2 > end + 3);
-    if (row < 0) continue;
+    const row = rows.findIndex((end) => x - wide / 2 > end + 6);
+    if (row < 0 || x - (told.get(one.name) ?? -Infinity) < wide + 12) continue;
     rows[row] = x + wide / 2;
-    draw.fillText(one.name, x, top / ratio - 4 - 11 * row);
+    told.set(one.name, x);
+    draw.fillText(one.name, x, top / ratio - 5 - 13 * row);
   }
 }

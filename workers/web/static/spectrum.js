@@ -1,15 +1,17 @@
 // The spectrum view: one spectrum with everything that is known of it, at any redshift one likes.
 
 import { gapped, resampled, runs, smoothed } from "./arrays.js";
-import { $, $$, get, say } from "./dom.js";
+import { $, $$, classOf, get, kind, say } from "./dom.js";
 import { download } from "./download.js";
 import { Curves, markBest, showBars, showBest, showOdd } from "./facts.js";
 import { fixed, small, unpack } from "./numbers.js";
 import { Plots } from "./plots.js";
-import { drawLines, drawMask, drawReasons, drawSky, placedLines } from "./shades.js";
+import { drawLines, drawMask, drawReasons, drawSky, nameReasons, placedLines } from "./shades.js";
 
 const TOGGLES = ["model", "denoised", "lines", "sky", "error"];
 const USUAL = { model: true, denoised: false, lines: true, sky: true, error: true };
+// A message may name any number; what no object can have is shown as zero, or as the nearest that one can.
+const possible = (z) => (Number.isFinite(z) ? Math.min(Math.max(z, -0.1), 20) : 0);
 const kept = new Map(); // answers of the server, so that stepping back and forth waits for nothing
 
 export async function fetched(kind, id) {
@@ -58,9 +60,8 @@ export class SpectrumView {
     const { pixels, results, row } = found;
     this.answer = results;
     this.found = found;
-    const best = results.redshift?.z ?? row?.z ?? 0;
-    this.best = best;
-    this.state.z ??= best;
+    this.best = possible(results.redshift?.z ?? row?.z);
+    this.state.z ??= this.best;
     if (pixels) {
       const sigma = pixels.sigma ? unpack(pixels.sigma, "f4") : null;
       const masked = unpack(pixels.masked, "u1");
@@ -95,7 +96,7 @@ export class SpectrumView {
     const box = $("#answer");
     box.replaceChildren();
     const put = (kind, text) => box.append(Object.assign(document.createElement("span"), { className: kind, textContent: text }));
-    if (classification) put(`cls c-${classification.spectype}`, `${classification.spectype} ${classification.subtype}`);
+    if (classification) put(`cls c-${classOf(classification.spectype)}`, kind(classification.spectype, classification.subtype));
     if (redshift) put("zed", `z = ${fixed(redshift.z, 5)} ± ${small(redshift.zerr)}`);
     if (redshift) put("muted", `S/N ${fixed(redshift.snr, 1)}`);
     for (const name of redshift?.zwarn_names ?? []) put("chip warn", name.replaceAll("_", " "));
@@ -130,7 +131,8 @@ export class SpectrumView {
   span() {
     const { wavelength, masked } = this.pixels;
     const [first, last] = [masked.indexOf(0), masked.lastIndexOf(0)];
-    return [wavelength[Math.max(first, 0)], wavelength[last < 0 ? wavelength.length - 1 : last]].map((value) => value / this.scale());
+    const [low, high] = [wavelength[Math.max(first, 0)], wavelength[last < 0 ? wavelength.length - 1 : last]].map((value) => value / this.scale());
+    return high > low ? [low, high] : [low - 1, low + 1];
   }
 
   scale = () => (this.state.rest ? 1 + this.state.z : 1);
@@ -143,9 +145,12 @@ export class SpectrumView {
     plot.ctx.save();
     if (this.state.sky) drawSky(plot, this.scale());
     if (this.state.sky && above) drawMask(plot, this.pixels.runs, plot.data[0]);
-    drawReasons(plot, this.answer.anomaly?.reasons ?? [], this.scale(), !above);
+    drawReasons(plot, this.reasons(), this.scale());
     plot.ctx.restore();
   }
+
+  name = (plot) => nameReasons(plot, this.reasons(), this.scale());
+  reasons = () => this.answer.anomaly?.reasons ?? [];
 
   hover(plot) {
     const i = plot.cursor.idx;
@@ -160,7 +165,7 @@ export class SpectrumView {
   // Many moves of the pointer may come for one frame of the screen; the last one counts.
   drag(z) {
     const began = performance.now();
-    this.state.z = Math.max(-0.01, z);
+    this.state.z = Math.max(-0.01, possible(z));
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
       this.moved();
@@ -169,7 +174,7 @@ export class SpectrumView {
   }
 
   go(z) {
-    this.state.z = z;
+    this.state.z = possible(z);
     this.moved();
     this.remember();
   }
@@ -231,7 +236,7 @@ export class SpectrumView {
 
   read(query) {
     const number = (name) => (query.has(name) && Number.isFinite(Number(query.get(name))) ? Number(query.get(name)) : null);
-    this.state.z = number("z");
+    this.state.z = query.has("z") ? possible(number("z")) : null;
     this.state.smooth = Math.min(Math.max(number("smooth") ?? 0, 0), 20);
     this.state.rest = query.get("rest") === "1";
     for (const name of TOGGLES) if (query.has(name)) this.state[name] = query.get(name) === "1";

@@ -1,6 +1,6 @@
 // The stream view: numbers, class mix, n(z), anomalies as cards, and the filtered list.
 
-import { $, $$, classOf, get, make, say } from "./dom.js";
+import { $, $$, classOf, get, kind, make, say } from "./dom.js";
 import { clock, fixed, seconds, share, small, whole } from "./numbers.js";
 import { drawHistogram, drawSeries, drawSmall } from "./pictures.js";
 
@@ -35,7 +35,7 @@ function numbers(frame) {
   for (const tile of $$(".of-topics")) tile.hidden = frame.lag === undefined;
   lag(frame.lag);
   const cache = frame.cache;
-  say("#cache", cache ? share(cache.share) : "–");
+  say("#cache", cache ? share(cache.share ?? (cache.lookups ? cache.hits / cache.lookups : null)) : "–");
   say("#cache-sub", cache ? `${whole(cache.hits)} of ${whole(cache.lookups)} spectra were known` : frame.lag === undefined ? "files need none" : "Redis does not answer");
   const letters = Object.entries(frame.letters);
   say("#dead", whole(letters.reduce((sum, [, n]) => sum + n, 0)));
@@ -45,7 +45,7 @@ function numbers(frame) {
 function lag(found) {
   say("#lag", found ? whole(found.total) : "–");
   const slowest = found ? Math.max(0, ...found.partitions.map((p) => p.seconds ?? Infinity)) : 0;
-  say("#lag-s", !found ? "" : slowest === Infinity ? "standing still" : `${seconds(slowest)} to drain`);
+  say("#lag-s", !found ? "" : slowest === Infinity ? "standing still" : found.total ? `${seconds(slowest)} to drain` : "nothing waits");
   say("#workers", found ? found.members.length : "–");
   say("#members", found ? found.members.join(", ") || `group ${found.group}: nobody` : "");
   const box = $("#partitions");
@@ -53,9 +53,11 @@ function lag(found) {
   while (box.children.length > parts.length) box.lastElementChild.remove();
   const most = Math.max(20, ...parts.map((p) => p.lag));
   parts.forEach((part, i) => {
-    const column = box.children[i] ?? box.appendChild(make("div", {}, make("i"), make("span")));
-    column.firstElementChild.style.height = `${(part.lag / most) * 20}px`;
-    say(column.lastElementChild, whole(part.lag));
+    const column = box.children[i] ?? box.appendChild(make("div", {}, make("i"), make("span"), make("span")));
+    const [bar, records, time] = column.children;
+    bar.style.height = `${(part.lag / most) * 16}px`;
+    say(records, whole(part.lag));
+    say(time, parts.length > 8 ? "" : part.seconds === null ? "stands" : seconds(part.seconds));
     column.title = `partition ${part.partition}: ${part.lag} behind, ${part.seconds === null ? "standing still" : seconds(part.seconds)}, ${part.member ?? "nobody reads it"}`;
   });
 }
@@ -98,7 +100,7 @@ function card(key, row) {
     { class: "card", href: link(row.spectrum_id), "data-id": row.spectrum_id },
     make("span", { class: "top" }, make("span", { class: "id" }, row.spectrum_id)),
     canvas,
-    make("span", { class: "top muted" }, make("span", {}, make("b", { class: `c-${row.spectype}` }, row.spectype), ` ${speed(row)}`), make("span", { class: "strength" }, row.strength ? `${row.strength.toFixed(1)}σ` : "")),
+    make("span", { class: "top muted" }, make("span", {}, make("b", { class: `c-${classOf(row.spectype)}` }, row.spectype), ` ${speed(row)}`), make("span", { class: "strength" }, row.strength ? `${row.strength.toFixed(1)}σ` : "")),
     make("span", { class: "why" }, row.reason || "unlike every known kind"),
   );
   element.dataset.key = key;
@@ -173,8 +175,8 @@ function fill(element, row) {
     say(cells[1].firstElementChild, row.spectrum_id);
   }
   say(cells[0], clock(row.at));
-  cells[2].className = `c-${row.spectype}`;
-  say(cells[2], `${row.spectype} ${row.subtype}`);
+  cells[2].className = `c-${classOf(row.spectype)}`;
+  say(cells[2], kind(row.spectype, row.subtype));
   say(cells[3], fixed(row.probability, 2));
   say(cells[4], fixed(row.z, 5));
   say(cells[5], small(row.zerr));
@@ -213,5 +215,3 @@ export function startStream(open) {
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const [name, value] of new URLSearchParams(location.search)) if (form.elements[name]) form.elements[name].value = value;
 }
-
-export { classOf };
