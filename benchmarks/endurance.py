@@ -3,6 +3,8 @@
     python benchmarks/endurance.py overload [--minutes 10] [--plot docs/endurance-overload.svg]
     python benchmarks/endurance.py soak [--spectra 1000000] [--plot docs/endurance-soak.svg]
 
+Both take `--delivery at_least_once` in place of exactly_once.
+
 Kafka and Redis are real. The networks are not: a function of the pixels that takes a set time stands in, as
 what is measured is all that is around them. At the end every spectrum is accounted for from the topics alone.
 
@@ -109,9 +111,9 @@ def producer(feed: Feed) -> confluent_kafka.Producer:
     return confluent_kafka.Producer({"bootstrap.servers": feed.bootstrap_servers, **options})
 
 
-def overload(feed: Feed, seconds: float, folder: Path) -> tuple[Watch, int]:
+def overload(feed: Feed, seconds: float, delivery: str, folder: Path) -> tuple[Watch, int]:
     """Feed ten times what the worker does; gives what was noted and how many there were."""
-    worker = feed.worker("--seconds", str(SLOW_S), log=folder / "slow.log")
+    worker = feed.worker("--seconds", str(SLOW_S), log=folder / "slow.log", delivery=delivery)
     watch = Watch(feed, worker)
     watch.start()
     client, topic = producer(feed), feed.settings().topics.spectra
@@ -127,15 +129,18 @@ def overload(feed: Feed, seconds: float, folder: Path) -> tuple[Watch, int]:
     watch.join()
     worker.terminate()
     worker.communicate(timeout=60)
-    quick = [feed.worker("--until-drained", log=folder / f"{n}.log", slot=f"quick-{n}") for n in range(2)]
+    quick = [
+        feed.worker("--until-drained", log=folder / f"{n}.log", slot=f"quick-{n}", delivery=delivery)
+        for n in range(2)
+    ]
     for process in quick:
         process.communicate()
     return watch, sent
 
 
-def soak(feed: Feed, spectra: int, folder: Path) -> tuple[Watch, int]:
+def soak(feed: Feed, spectra: int, delivery: str, folder: Path) -> tuple[Watch, int]:
     """Feed as fast as the worker takes them; gives what was noted and how many there were."""
-    worker = feed.worker(log=folder / "worker.log")
+    worker = feed.worker(log=folder / "worker.log", delivery=delivery)
     watch = Watch(feed, worker)
     watch.start()
     client, topic = producer(feed), feed.settings().topics.spectra
@@ -184,18 +189,19 @@ def main() -> None:
     parser.add_argument("what", choices=("overload", "soak"))
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--spectra", type=int, default=1_000_000)
+    parser.add_argument("--delivery", choices=("at_least_once", "exactly_once"), default="exactly_once")
     parser.add_argument("--plot", type=Path)
     wanted = parser.parse_args()
     with LocalStack(load_settings().local.data) as stack, tempfile.TemporaryDirectory() as folder:
         feed = Feed(stack.bootstrap_servers, stack.redis_url)
         begun = time.monotonic()
         if wanted.what == "overload":
-            watch, sent = overload(feed, 60 * wanted.minutes, Path(folder))
+            watch, sent = overload(feed, 60 * wanted.minutes, wanted.delivery, Path(folder))
             title = f"{RATE:.0f} a second for a worker that does {1 / SLOW_S:.0f}"
         else:
-            watch, sent = soak(feed, wanted.spectra, Path(folder))
+            watch, sent = soak(feed, wanted.spectra, wanted.delivery, Path(folder))
             title = f"{sent} spectra at {sent / (time.monotonic() - begun):.0f} a second"
-        print(f"{wanted.what}, {title}: {watch.said()}")
+        print(f"{wanted.what}, {wanted.delivery}, {title}: {watch.said()}")
         for kind in (*KINDS, "dead_letters"):
             counts = times_answered(feed, getattr(feed.settings().topics, kind), sent)
             once, more, not_at_all = (int(n.sum()) for n in (counts == 1, counts > 1, counts == 0))
