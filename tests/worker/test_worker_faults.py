@@ -103,7 +103,7 @@ def test_what_a_killed_worker_held_goes_to_another_one(
 def test_a_zombie_that_comes_back_publishes_nothing_twice(
     feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    feed.kafka = {"max_poll_interval_s": 7.0}
+    feed.kafka_options = {"max_poll_interval_s": 7.0}
     options = {"delivery": "exactly_once", "batch_spectra": BATCH}
     logs = [tmp_path / f"{n}.log" for n in range(2)]
     for n, log in enumerate(logs):
