@@ -129,6 +129,15 @@ def test_a_fits_file_with_too_many_extensions_is_refused(tmp_path: Path) -> None
         pass
 
 
+def test_a_packed_image_that_grows_too_much_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "image.fits"
+    zeros = np.zeros((1000, limits.UNPACKED_BYTES // 1000 + 1), np.uint8)
+    image = fits.CompImageHDU(zeros, compression_type="GZIP_1", tile_shape=zeros.shape)
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
+    with pytest.raises(ReadError, match="at most 100 times as many are taken"), opened(path):
+        pass
+
+
 def test_a_fits_file_whose_header_promises_more_than_is_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "huge.fits"
     header = fits.PrimaryHDU(np.zeros(10, np.float32)).header
