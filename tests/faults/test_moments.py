@@ -13,7 +13,6 @@ from foreign import KINDS
 SPECTRA = 160
 BATCH = 16
 PLACES = [
-    ("at_least_once", "before_publish"),
     ("at_least_once", "after_publish"),
     ("at_least_once", "after_the_commit"),
     ("exactly_once", "before_publish"),
