@@ -110,7 +110,7 @@ def test_a_right_that_is_lost_stops_the_stream_until_it_is_back_and_loses_nothin
 
     def work() -> None:
         try:
-            run(settings, Plumbing(seconds=0.02), stop)
+            run(settings, Plumbing(seconds=0.08), stop)
         except SpectraqError as error:
             failures.append(str(error))
 

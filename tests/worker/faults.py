@@ -38,12 +38,15 @@ def joined(log: Path) -> bool:
 
 
 def metric(log: Path, name: str) -> float:
-    """What a worker's /metrics says of a metric without labels; zero before it says anything."""
+    """What a worker's /metrics says of a metric without labels; zero where it says nothing."""
     urls = [e["url"] for e in events(log) if e["event"] == "health_listens"]
     if not urls:
         return 0.0
-    with urllib.request.urlopen(urls[-1] + "/metrics", timeout=5) as response:
-        text = response.read().decode()
+    try:
+        with urllib.request.urlopen(urls[-1] + "/metrics", timeout=10) as response:
+            text = response.read().decode()
+    except OSError:
+        return 0.0  # that worker has ended
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
 
 
