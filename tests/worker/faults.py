@@ -23,7 +23,7 @@ def events(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def wait_for(what: str, happened: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(what: str, happened: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait, but not for ever."""
     deadline = time.monotonic() + seconds
     while not happened():
