@@ -27,7 +27,7 @@ test: $(VENV)/.installed ## every test
 	@$(BIN)/python -m pytest $(ARGS)
 
 soak: $(VENV)/.installed ## long faults and times, on a machine with nothing else to do
-	@$(BIN)/python -m pytest -m soak $(ARGS)
+	@$(BIN)/python -m pytest -m soak -s $(ARGS)
 
 fuzz: $(VENV)/.installed ## a coverage-guided fuzzer on messages, files and settings; TIME=600 seconds each, Linux only
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'

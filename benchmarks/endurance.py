@@ -1,18 +1,21 @@
 """A worker's memory through ten minutes of ten times what it can do, and through a million spectra.
 
     python benchmarks/endurance.py overload [--minutes 10] [--plot docs/endurance-overload.svg]
-    python benchmarks/endurance.py soak [--spectra 1000000] [--plot docs/endurance-soak.svg]
+    python benchmarks/endurance.py soak [--spectra 1000000] [--minutes 60] [--plot docs/endurance-soak.svg]
+
+Both take `--delivery at_least_once` in place of exactly_once.
 
 Kafka and Redis are real. The networks are not: a function of the pixels that takes a set time stands in, as
 what is measured is all that is around them. At the end every spectrum is accounted for from the topics alone.
 
 overload: spectra of 4576 pixels at 200 a second for a worker that does 20; then quick workers do the rest.
-soak: spectra of 200 pixels, as fast as the worker takes them.
+soak: spectra of 200 pixels, as fast as the worker takes them, so many or for so long.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
 import tempfile
@@ -74,13 +77,14 @@ class Watch(threading.Thread):
             self.resident.append(resident)
             self.lag.append(group_lag(self.feed.settings()).lag)
 
-    def plot(self, path: Path, title: str) -> None:
+    def plot(self, path: Path) -> None:
         """Draw both curves."""
         minutes = [second / 60 for second in self.seconds]
         top, most = 1.3 * max(self.resident) / MIB, max(1.0, 1.1 * max(self.lag))
-        memory = Panel(title, (0, minutes[-1]), (0, round(top, -1)), "minutes", "memory of the worker (MiB)")
+        end = round(minutes[-1], 1)
+        memory = Panel("memory of the worker", (0, end), (0, round(top, -1)), "minutes", "MiB")
         memory.line([(x, y / MIB) for x, y in zip(minutes, self.resident, strict=True)], "#0a6")
-        lag = Panel(title, (0, minutes[-1]), (0, round(most, -2)), "minutes", "lag (spectra)")
+        lag = Panel("lag", (0, end), (0, round(most, -2)), "minutes", "spectra")
         lag.line([(x, float(y)) for x, y in zip(minutes, self.lag, strict=True)], "#36c")
         write(path, [[memory, lag]])
 
@@ -109,9 +113,9 @@ def producer(feed: Feed) -> confluent_kafka.Producer:
     return confluent_kafka.Producer({"bootstrap.servers": feed.bootstrap_servers, **options})
 
 
-def overload(feed: Feed, seconds: float, folder: Path) -> tuple[Watch, int]:
+def overload(feed: Feed, seconds: float, delivery: str, folder: Path) -> tuple[Watch, int]:
     """Feed ten times what the worker does; gives what was noted and how many there were."""
-    worker = feed.worker("--seconds", str(SLOW_S), log=folder / "slow.log")
+    worker = feed.worker("--seconds", str(SLOW_S), log=folder / "slow.log", delivery=delivery)
     watch = Watch(feed, worker)
     watch.start()
     client, topic = producer(feed), feed.settings().topics.spectra
@@ -127,23 +131,28 @@ def overload(feed: Feed, seconds: float, folder: Path) -> tuple[Watch, int]:
     watch.join()
     worker.terminate()
     worker.communicate(timeout=60)
-    quick = [feed.worker("--until-drained", log=folder / f"{n}.log", slot=f"quick-{n}") for n in range(2)]
+    quick = [
+        feed.worker("--until-drained", log=folder / f"{n}.log", slot=f"quick-{n}", delivery=delivery)
+        for n in range(2)
+    ]
     for process in quick:
         process.communicate()
     return watch, sent
 
 
-def soak(feed: Feed, spectra: int, folder: Path) -> tuple[Watch, int]:
+def soak(feed: Feed, spectra: int, seconds: float, delivery: str, folder: Path) -> tuple[Watch, int]:
     """Feed as fast as the worker takes them; gives what was noted and how many there were."""
-    worker = feed.worker(log=folder / "worker.log")
+    worker = feed.worker(log=folder / "worker.log", delivery=delivery)
     watch = Watch(feed, worker)
     watch.start()
     client, topic = producer(feed), feed.settings().topics.spectra
-    for i in range(spectra):
-        spectrum = numbered(i)
+    begun, sent = time.monotonic(), 0
+    while sent < spectra and time.monotonic() - begun < seconds:
+        spectrum = numbered(sent)
         client.produce(topic, key=spectrum.spectrum_id.encode(), value=codec.encode(spectrum))
         client.poll(0)
-        while i % 1000 == 0 and watch.lag and watch.lag[-1] > AHEAD:
+        sent += 1
+        while sent % 1000 == 0 and watch.lag and watch.lag[-1] > AHEAD:
             time.sleep(SAMPLE_S)
     assert client.flush(60) == 0
     while group_lag(feed.settings()).lag:
@@ -152,7 +161,7 @@ def soak(feed: Feed, spectra: int, folder: Path) -> tuple[Watch, int]:
     watch.join()
     worker.terminate()
     worker.communicate(timeout=60)
-    return watch, spectra
+    return watch, sent
 
 
 def times_answered(feed: Feed, topic: str, spectra: int) -> np.ndarray:
@@ -182,26 +191,28 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=("overload", "soak"))
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, help="of feeding; 10 of overload, and without end of soak")
     parser.add_argument("--spectra", type=int, default=1_000_000)
+    parser.add_argument("--delivery", choices=("at_least_once", "exactly_once"), default="exactly_once")
     parser.add_argument("--plot", type=Path)
     wanted = parser.parse_args()
     with LocalStack(load_settings().local.data) as stack, tempfile.TemporaryDirectory() as folder:
         feed = Feed(stack.bootstrap_servers, stack.redis_url)
         begun = time.monotonic()
         if wanted.what == "overload":
-            watch, sent = overload(feed, 60 * wanted.minutes, Path(folder))
+            watch, sent = overload(feed, 60 * (wanted.minutes or 10), wanted.delivery, Path(folder))
             title = f"{RATE:.0f} a second for a worker that does {1 / SLOW_S:.0f}"
         else:
-            watch, sent = soak(feed, wanted.spectra, Path(folder))
+            seconds = 60 * wanted.minutes if wanted.minutes else math.inf
+            watch, sent = soak(feed, wanted.spectra, seconds, wanted.delivery, Path(folder))
             title = f"{sent} spectra at {sent / (time.monotonic() - begun):.0f} a second"
-        print(f"{wanted.what}, {title}: {watch.said()}")
+        print(f"{wanted.what}, {wanted.delivery}, {title}: {watch.said()}")
         for kind in (*KINDS, "dead_letters"):
             counts = times_answered(feed, getattr(feed.settings().topics, kind), sent)
             once, more, not_at_all = (int(n.sum()) for n in (counts == 1, counts > 1, counts == 0))
             print(f"{kind}: {once} of {sent} spectra once, {more} more than once, {not_at_all} not")
         if wanted.plot:
-            watch.plot(wanted.plot, title)
+            watch.plot(wanted.plot)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from schemas.deadletter import DeadLetter, DeadLetterReason
 from schemas.message import Message
 from schemas.registry import Written, newest, written_with
 from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
+from schemas.skim import TooManyItemsError, check_items
 from schemas.spectrum import Spectrum
 from schemas.verdict import Verdict
 
@@ -31,6 +32,9 @@ MAX_BYTES = 64 << 20
 
 MAX_PIXELS = 1_000_000
 """Spectra with more pixels are refused unless the caller says otherwise: large echelle formats have fewer."""
+
+SMALL_BYTES = 64 << 10
+"""A body of so many bytes can't hold so many entries that it matters."""
 
 MAGIC = 0
 FRAME = struct.Struct(">bI")
@@ -150,7 +154,11 @@ def _avro(body: bytes, written: Written) -> dict[str, Any]:
     stream = io.BytesIO(body)
     stream.seek(FRAME.size)
     try:
+        if len(body) > SMALL_BYTES and record != Spectrum.__name__:  # which has no arrays
+            check_items(body, FRAME.size, written.schema.parsed)
         values = fastavro.schemaless_reader(stream, written.schema.parsed, written.reader)
+    except TooManyItemsError as error:
+        raise DecodeError(DeadLetterReason.TOO_LARGE, f"{record}: {error}") from None
     except EOFError:
         raise DecodeError(
             DeadLetterReason.TRUNCATED, f"{len(body)} bytes end in the middle of a {record}"

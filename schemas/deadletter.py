@@ -33,7 +33,7 @@ class DeadLetterReason(StrEnum):
 
 
 _ADVICE = {
-    DeadLetterReason.UNDECODABLE: "Send framed Avro or JSON; something else writes to this topic.",
+    DeadLetterReason.UNDECODABLE: "Send framed Avro, JSON or FITS; something else writes to this topic.",
     DeadLetterReason.TRUNCATED: "The end is missing: look at the producer's size limits, then send it again.",
     DeadLetterReason.UNKNOWN_SCHEMA: "Upgrade the workers if the producer is newer, then replay.",
     DeadLetterReason.WRONG_SHAPE: "Compare it with the Spectrum schema; the letter names the field.",

@@ -67,7 +67,7 @@ class Spectrum(Message):
     dec: Declination = None  # deg, ICRS
     mjd: Mjd = None  # day, UTC, middle of the exposure
     source_file: str | None = None
-    source_row: Annotated[int, Field(ge=0)] | None = None
+    source_row: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

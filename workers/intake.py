@@ -8,9 +8,9 @@ import structlog
 
 from schemas import codec
 from schemas.deadletter import DeadLetterReason
-from schemas.spectrum import Spectrum
 from workers.answers import observation
 from workers.batcher import Item, Readable, Unreadable
+from workers.bodies import spectrum_of
 from workers.deadletters import HEADERS, dead_letter
 from workers.errors import RejectedSpectrum
 from workers.settings import Settings
@@ -41,10 +41,10 @@ class Intake:
                 raise codec.DecodeError(
                     DeadLetterReason.TOO_LARGE, f"{len(record.headers)} headers; at most {HEADERS} are taken"
                 )
-            spectrum = codec.decode(
+            spectrum = spectrum_of(
                 record.value,
                 record.headers,
-                expect=Spectrum,
+                record.key,
                 max_bytes=self._max_bytes,
                 max_pixels=self._max_pixels,
             )

@@ -10,6 +10,7 @@ import structlog
 from schemas.codec import DecodeError, decode
 from schemas.deadletter import DeadLetter
 from schemas.spectrum import Spectrum
+from workers.bodies import spectrum_of
 from workers.errors import SpectraqError
 from workers.settings import Settings
 from workers.transport.follower import Follower
@@ -45,7 +46,7 @@ class Letter(NamedTuple):
         DecodeError
             Where it was none.
         """
-        return decode(self.letter.value, self.letter.headers, expect=Spectrum)
+        return spectrum_of(self.letter.value, self.letter.headers, self.letter.key)
 
 
 def every_letter(settings: Settings) -> Iterator[Letter]:

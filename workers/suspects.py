@@ -3,7 +3,8 @@
 A crash leaves no trace in a worker without state, so before a worker begins on a partition it writes beside
 the committed offset that it does (`transport.attempts`). Where it finds that others began here and got
 nowhere, it does the next records one by one, each marked before it is touched. A record that was tried alone
-`worker.max_tries` times is a dead letter.
+`worker.max_tries` times is a dead letter. What this process itself wrote and finds again ended in something
+else than the end of the process, such as results that Kafka refused, and does not count.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from kafka import TopicPartition
 
 from workers.settings import WorkerSettings
 from workers.transport.attempts import Attempts
-from workers.transport.consumer import Committed, Record
+from workers.transport.consumer import Committed, CommittedAt, Record
 
 BATCHES_IN_HAND = 4
 """What a worker may have had in hand when it died, in batches: so many records are done one by one."""
@@ -57,6 +58,9 @@ class Suspects:
         self._reach = BATCHES_IN_HAND * settings.batch_spectra
         self._mark = mark
         self._committed: Committed = {}
+        self._written: dict[
+            TopicPartition, tuple[CommittedAt, Attempts]
+        ] = {}  # what was found, and then written
         self._until: dict[TopicPartition, int] = {}
         self._marked: set[TopicPartition] = set()
         self._waiting: deque[Record] = deque()
@@ -66,12 +70,14 @@ class Suspects:
 
     def begin(self, committed: Committed) -> None:
         """Start an epoch at the committed offsets."""
-        self._committed = committed
+        self._committed = {partition: self._found(partition, at) for partition, at in committed.items()}
         self._until = {
-            partition: at.offset + self._reach for partition, at in committed.items() if at.attempts.suspect
+            partition: at.offset + self._reach
+            for partition, at in self._committed.items()
+            if at.attempts.suspect
         }
         self._marked = set(self._until)
-        for partition, at in committed.items():
+        for partition, at in self._committed.items():
             if at.attempts.suspect:
                 log.warning(
                     "one_by_one", partition=partition.partition, offset=at.offset, attempts=str(at.attempts)
@@ -96,9 +102,8 @@ class Suspects:
                 self._waiting.append(record)
                 continue
             if partition not in self._marked:
-                at = self._committed.get(partition)
-                offset, attempts = (at.offset, at.attempts) if at else (record.offset, Attempts())
-                self._mark(partition, offset, attempts.begun())
+                at = self._committed.get(partition) or CommittedAt(record.offset, Attempts())
+                self._write(partition, at, at.attempts.begun())
                 self._marked.add(partition)
             together.append(record)
         return together
@@ -113,14 +118,24 @@ class Suspects:
         if first.offset >= self._until[partition]:
             return self._released(partition)
         at = self._committed.get(partition)
-        known = at.attempts if at and at.offset == first.offset else Attempts(starts=1)
-        if known.alone >= self._max_tries:
+        if at is None or at.offset != first.offset:
+            at = CommittedAt(first.offset, Attempts(starts=1))
+        if at.attempts.alone >= self._max_tries:
             self._waiting.popleft()
             return Alone(first, None)
-        if not self._mark(partition, first.offset, known.begun_alone()):
+        if not self._write(partition, at, at.attempts.begun_alone()):
             return []
         self._waiting.popleft()
-        return Alone(first, known.alone)
+        return Alone(first, at.attempts.alone)
+
+    def _found(self, partition: TopicPartition, at: CommittedAt) -> CommittedAt:
+        """What others left here: of what this process wrote itself, what was there before."""
+        before, written = self._written.get(partition, (at, at.attempts))
+        return before if (before.offset, written) == (at.offset, at.attempts) else at
+
+    def _write(self, partition: TopicPartition, at: CommittedAt, attempts: Attempts) -> bool:
+        self._written[partition] = (at, attempts)  # first: what is not acknowledged may be there all the same
+        return self._mark(partition, at.offset, attempts)
 
     def _released(self, partition: TopicPartition) -> list[Record]:
         """Stop suspecting a partition: it went further than any worker had in hand."""

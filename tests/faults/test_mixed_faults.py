@@ -40,18 +40,23 @@ def test_kills_standstills_and_scaling_lose_nothing(feed: Feed, delivery: str, t
 
 
 @MODES
-def test_a_broker_killed_and_frozen_loses_nothing(
+def test_a_broker_killed_stopped_and_frozen_loses_nothing(
     own_stack: LocalStack, delivery: str, tmp_path: Path
 ) -> None:
     feed = Feed(own_stack.bootstrap_servers, own_stack.redis_url)
     with Night(feed, tmp_path, workers=2, seed=2, delivery=delivery, batch_spectra=BATCH) as night:
-        night.feed_at(150, 2500)
+        night.feed_at(150, 3000)
         night.wait(1.0, 2.0)
         own_stack.kafka.kill()
         night.happened["broker killed"] += 1
         night.wait(1.0, 2.0)
         own_stack.kafka.start()
         night.wait(2.0, 4.0)
+        own_stack.kafka.stop()
+        night.happened["broker stopped"] += 1
+        night.wait(0.2, 1.0)
+        own_stack.kafka.start()
+        night.wait(1.0, 2.0)
         own_stack.kafka.child.freeze()
         night.happened["broker frozen"] += 1
         night.wait(2.0, 3.0)

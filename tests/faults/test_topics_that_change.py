@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faults import events, metric, wait_for
+import pytest
+from faults import account, events, metric, wait_for
 from feed import Feed, numbered
 from kafka import TopicPartition
 from kafka.admin import NewTopic
 from night import Night
 
 from workers.transport.connection import administrator
+from workers.transport.topics import ensure_topics
 
 SPECTRA = 400
+SLOWLY = ("--seconds", "0.02")
+"""On a busy machine, too, what happens in the middle of the stream happens before its end."""
 
 
 def test_what_retention_took_away_is_counted_and_the_rest_is_answered(feed: Feed, tmp_path: Path) -> None:
-    with Night(feed, tmp_path, workers=1, delivery="exactly_once", arguments=["--seconds", "0.01"]) as night:
+    with Night(feed, tmp_path, workers=1, delivery="exactly_once", arguments=SLOWLY) as night:
         feed.publish(numbered(i) for i in range(SPECTRA))
         wait_for("the middle of the stream", lambda: feed.count("redshifts") > 50)
         night.kill()
@@ -37,8 +41,7 @@ def test_what_retention_took_away_is_counted_and_the_rest_is_answered(feed: Feed
 def test_a_topic_of_results_that_is_deleted_stops_the_stream_until_it_is_back(
     feed: Feed, tmp_path: Path
 ) -> None:
-    arguments = ["--seconds", "0.01"]
-    with Night(feed, tmp_path, workers=1, delivery="exactly_once", arguments=arguments) as night:
+    with Night(feed, tmp_path, workers=1, delivery="exactly_once", arguments=SLOWLY) as night:
         night.feed_at(300, SPECTRA)
         wait_for("the middle of the stream", lambda: feed.count("redshifts") > 50)
         settings = feed.settings()
@@ -51,6 +54,38 @@ def test_a_topic_of_results_that_is_deleted_stops_the_stream_until_it_is_back(
         assert {m.fields["spectrum_id"] for m in feed.read("classifications")} == {
             f"spectrum-{i}" for i in range(SPECTRA)
         }
+
+
+@pytest.mark.parametrize("again", [150, 600], ids=["shorter", "longer"])
+def test_a_topic_of_spectra_that_is_deleted_and_made_again_is_read_from_its_beginning(
+    feed: Feed, again: int, tmp_path: Path
+) -> None:
+    with Night(feed, tmp_path, workers=1, delivery="exactly_once") as night:
+        feed.publish(numbered(i) for i in range(SPECTRA))
+        wait_for("the first night", lambda: feed.count("redshifts") == SPECTRA and not behind(feed))
+        settings = feed.settings()
+        with administrator(settings.kafka) as client:
+            client.delete_topics([settings.topics.spectra])
+            wait_for("its end", lambda: settings.topics.spectra not in client.list_topics())
+        ensure_topics(settings)
+        feed.publish(numbered(i) for i in range(SPECTRA, SPECTRA + again))
+        wait_for("the second night", lambda: len(feed.read("redshifts")) >= SPECTRA + again, 90)
+        assert night.restarts() == 0
+    account(feed, SPECTRA + again, "exactly_once")
+
+
+def test_a_worker_waits_for_a_topic_that_is_missing_and_says_so(feed: Feed, tmp_path: Path) -> None:
+    feed.topics["spectra"] = f"{feed.name}.later"
+    log = tmp_path / "log"
+    worker = feed.worker(log=log)
+    try:
+        wait_for("the complaint", lambda: any(e["event"] == "topic_unseen" for e in events(log)))
+        ensure_topics(feed.settings())
+        feed.publish(numbered(i) for i in range(50))
+        wait_for("the answers", lambda: feed.count("redshifts") == 50)
+    finally:
+        worker.terminate()
+        worker.communicate()
 
 
 def ends_of(feed: Feed, topic: str, numbers: list[int]) -> dict[int, int]:

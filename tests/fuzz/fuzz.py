@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--corpus", type=Path, help="folder that what was learnt is kept in")
     wanted = parser.parse_args()
+    CASES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         corpus = wanted.corpus or Path(temporary)
         corpus.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import trustme
 from confluent_kafka.admin import (
@@ -15,13 +16,21 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 from cryptography.hazmat.primitives import serialization
+from kafka.admin import ACLFilter
 from wire import said_again
 
 from workers.local import kafka as local
 from workers.local.jars import Distribution
 from workers.local.ports import free_port
+from workers.transport.acls import ROLES, Right, grant
+from workers.transport.connection import administrator
 
-PASSWORDS = {"worker": "w0rker-s3cret", "publisher": "publ1sh-s3cret", "viewer": "v1ew-s3cret"}
+PASSWORDS = {
+    "worker": "w0rker-s3cret",
+    "publisher": "publ1sh-s3cret",
+    "viewer": "v1ew-s3cret",
+    "web": "w3b-s3cret",
+}
 
 MODULES = "org.apache.kafka.common.security"
 SECURITY = r"""
@@ -89,3 +98,19 @@ class SecureKafka(local.Kafka):
                 )
                 for future in client.alter_user_scram_credentials([entry]).values():
                     future.result()
+
+
+def give(feed: Any, user: str, rights: list[Right]) -> None:
+    """Let a user have exactly these rights."""
+    with administrator(feed.settings().kafka) as client:
+        everything = ROLES["worker"](feed.settings()) + ROLES["web"](feed.settings())
+        client.delete_acls([_filter(right, user) for right in everything])
+        if rights:
+            grant(client, f"User:{user}", rights)
+
+
+def _filter(right: Right, user: str) -> ACLFilter:
+    entry = right.entry(f"User:{user}")
+    return ACLFilter(
+        entry.principal, entry.host, entry.operation, entry.permission_type, entry.resource_pattern
+    )

@@ -13,14 +13,13 @@ import structlog
 import trustme
 from faults import wait_for
 from feed import numbered
-from kafka.admin import ACLFilter
 from plumbing import Plumbing
-from securekafka import token
+from securekafka import give, token
 
 from schemas import codec
 from workers.errors import SpectraqError, UnreachableError
 from workers.settings import load_settings
-from workers.transport.acls import ROLES, Right, grant
+from workers.transport.acls import ROLES
 from workers.transport.connection import administrator
 from workers.transport.follower import Follower
 from workers.transport.publisher import Publisher
@@ -29,22 +28,6 @@ from workers.worker import run
 SPECTRA = 20
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 PATIENCE_S = 30.0
-
-
-def give(feed: Any, user: str, rights: list[Right]) -> None:
-    """Let a user have exactly these rights."""
-    with administrator(feed.settings().kafka) as client:
-        everything = ROLES["worker"](feed.settings()) + ROLES["web"](feed.settings())
-        client.delete_acls([_filter(right, user) for right in everything])
-        if rights:
-            grant(client, f"User:{user}", rights)
-
-
-def _filter(right: Right, user: str) -> ACLFilter:
-    entry = right.entry(f"User:{user}")
-    return ACLFilter(
-        entry.principal, entry.host, entry.operation, entry.permission_type, entry.resource_pattern
-    )
 
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
@@ -127,7 +110,7 @@ def test_a_right_that_is_lost_stops_the_stream_until_it_is_back_and_loses_nothin
 
     def work() -> None:
         try:
-            run(settings, Plumbing(seconds=0.02), stop)
+            run(settings, Plumbing(seconds=0.08), stop)
         except SpectraqError as error:
             failures.append(str(error))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
+import fastavro
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -15,6 +17,8 @@ from feed import Feed, numbered
 from plumbing import Plumbing
 
 from schemas import codec
+from schemas.deadletter import DeadLetter, DeadLetterReason
+from schemas.skim import MAX_ITEMS
 from workers.deadletters import HEADERS
 from workers.errors import ReadError
 from workers.local.stack import LocalStack
@@ -40,6 +44,37 @@ def test_a_message_with_too_many_headers_is_a_dead_letter_with_the_first_of_them
     (message,) = feed.read("dead_letters")
     assert "20000 headers; at most 100 are taken" in message.fields["message"]
     assert len(message.fields["headers"]) == HEADERS
+
+
+def letter_of(headers: int) -> bytes:
+    """A dead letter of so many empty headers, as no worker writes it."""
+    letter = DeadLetter(
+        reason=DeadLetterReason.UNDECODABLE,
+        message="why",
+        topic="spectra",
+        partition=0,
+        offset=0,
+        timestamp_ms=0,
+        value=b"bytes",
+        spectraq_version="1",
+    )
+    end = b"\0\x021"  # no headers, and the version
+    encoded = codec.encode(letter)
+    assert encoded.endswith(end)
+    number = io.BytesIO()
+    fastavro.schemaless_writer(number, "long", headers)
+    return encoded.removesuffix(end) + number.getvalue() + b"\0\0" * headers + end
+
+
+def test_a_letter_of_more_headers_than_anybody_has_is_refused_before_they_are_made() -> None:
+    found = codec.decode(letter_of(MAX_ITEMS), expect=DeadLetter)
+    assert len(found.headers) == MAX_ITEMS
+    many = letter_of(4_000_000)
+    tracemalloc.start()
+    with pytest.raises(codec.DecodeError, match="more than 10000 entries"):
+        codec.decode(many, expect=DeadLetter)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
@@ -91,6 +126,15 @@ def test_a_fits_file_with_too_many_extensions_is_refused(tmp_path: Path) -> None
     one = extension.getvalue()[len(primary.getvalue()) :]
     path.write_bytes(primary.getvalue() + one * (limits.EXTENSIONS + 5))
     with pytest.raises(ReadError, match="more than 1000 extensions"), opened(path):
+        pass
+
+
+def test_a_packed_image_that_grows_too_much_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "image.fits"
+    zeros = np.zeros((1000, limits.UNPACKED_BYTES // 1000 + 1), np.uint8)
+    image = fits.CompImageHDU(zeros, compression_type="GZIP_1", tile_shape=zeros.shape)
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
+    with pytest.raises(ReadError, match="at most 100 times as many are taken"), opened(path):
         pass
 
 

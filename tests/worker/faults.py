@@ -23,7 +23,7 @@ def events(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def wait_for(what: str, happened: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(what: str, happened: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait, but not for ever."""
     deadline = time.monotonic() + seconds
     while not happened():
@@ -38,12 +38,15 @@ def joined(log: Path) -> bool:
 
 
 def metric(log: Path, name: str) -> float:
-    """What a worker's /metrics says of a metric without labels; zero before it says anything."""
+    """What a worker's /metrics says of a metric without labels; zero where it says nothing."""
     urls = [e["url"] for e in events(log) if e["event"] == "health_listens"]
     if not urls:
         return 0.0
-    with urllib.request.urlopen(urls[-1] + "/metrics", timeout=5) as response:
-        text = response.read().decode()
+    try:
+        with urllib.request.urlopen(urls[-1] + "/metrics", timeout=10) as response:
+            text = response.read().decode()
+    except OSError:
+        return 0.0  # that worker has ended
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
 
 

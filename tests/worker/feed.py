@@ -40,6 +40,7 @@ class Feed:
         self.redis_url = redis_url
         self.name = uuid.uuid4().hex[:8]
         self.topics: dict[str, str] = {}
+        self.kafka_options: dict[str, Any] = {}
         ensure_topics(self.settings())
 
     def sections(self, **worker: Any) -> dict[str, Any]:
@@ -52,7 +53,8 @@ class Feed:
                 "session_timeout_s": 6.0,
                 "call_timeout_s": 5.0,
                 "bootstrap_timeout_s": 3.0,
-            },
+            }
+            | self.kafka_options,
             "redis": {"url": self.redis_url},
             "topics": {name: f"{self.name}.{name}" for name in names} | self.topics,
             "worker": {"slot": f"{self.name}-0", **worker},

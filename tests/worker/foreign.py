@@ -16,7 +16,7 @@ import fastavro
 
 AVSC = Path(__file__).parents[2] / "schemas" / "avro"
 KINDS = ("classifications", "redshifts", "anomalies")
-LAST_WORD_S = 20.0
+LAST_WORD_S = 60.0
 
 
 @dataclass(frozen=True)

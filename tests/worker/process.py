@@ -1,6 +1,7 @@
 """A worker as a process of its own, with networks of no numbers: what the faults are done to.
 
-Settings come from the environment. Options: `--until-drained`, `--seconds S` a spectrum.
+Settings come from the environment. Options: `--until-drained`, `--seconds S` a spectrum, `--dies-at POINT`,
+`--clock-jumps`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import moments
 from plumbing import Plumbing
 
 from workers import log
@@ -26,7 +28,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--until-drained", action="store_true")
     parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--dies-at", choices=moments.MOMENTS)
+    parser.add_argument("--clock-jumps", action="store_true")
     options = parser.parse_args()
+    if options.dies_at:
+        moments.die_at(options.dies_at)
+    if options.clock_jumps:
+        moments.let_the_clock_jump()
     settings = load_settings()
     log.configure(settings.log, slot=settings.worker.slot)
     stop = stopped_by_signals()

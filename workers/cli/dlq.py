@@ -33,26 +33,31 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
     from workers.letters import every_letter
     from workers.settings import load_settings
 
-    letters = list(every_letter(load_settings(config)))
-    counts = Counter(str(found.letter.reason) for found in letters)
+    counts: Counter[str] = Counter()
+    advice: dict[str, str] = {}
+    letters = []
+    for found in every_letter(load_settings(config)):  # without their bytes: there may be more than memory
+        counts[str(found.letter.reason)] += 1
+        advice[str(found.letter.reason)] = found.letter.advice
+        letters.append((found.letter.timestamp_ms, _summary(found)))
     if as_json:
-        print_json(
-            {"count": len(letters), "reasons": counts, "letters": [_summary(found) for found in letters]}
-        )
+        print_json({"count": len(letters), "reasons": counts, "letters": [summary for _, summary in letters]})
         return
     if not letters:
         stdout.print("no dead letters")
         return
-    advice = {str(found.letter.reason): found.letter.advice for found in letters}
     print_table(
         ("reason", "letters#", "what to do"),
         [(reason, count, advice[reason]) for reason, count in counts.most_common()],
     )
-    newest = sorted(letters, key=lambda found: found.letter.timestamp_ms)[-NEWEST_SHOWN:]
+    newest = [summary for _, summary in sorted(letters, key=lambda pair: pair[0])[-NEWEST_SHOWN:]]
     stdout.print()
     print_table(
         ("letter", "original", "reason", "message"),
-        [(f.place, f.origin, f.letter.reason, f.letter.message[:80]) for f in newest],
+        [
+            (x["letter"], f"{x['topic']}:{x['partition']}:{x['offset']}", x["reason"], x["message"][:80])
+            for x in newest
+        ],
     )
 
 

@@ -28,6 +28,7 @@ def read(
     medium: Medium | None = None,
     wavelength_unit: str | None = None,
     note: Note | None = None,
+    known_only: bool = False,
 ) -> Iterator[Item]:
     """Read a file's spectra, in order, each when it is asked for.
 
@@ -41,6 +42,8 @@ def read(
         What the user says of a file that does not say it itself (`Assumed`).
     note
         Takes a sentence on each thing that had to be assumed; by default it is logged.
+    known_only
+        Do not try other people's loaders on a file that no format here looks like.
 
     Yields
     ------
@@ -56,7 +59,7 @@ def read(
     try:
         with opened(path) as source:
             with quiet():
-                wanted = FORMATS[format] if format else recognised(source)
+                wanted = FORMATS[format] if format else recognised(source, known_only)
                 rows = wanted.rows(source, assumed, said)
             for row in range(len(rows)):
                 yield _row(rows, file, row)
@@ -66,7 +69,7 @@ def read(
         yield ReadError(_unforeseen(error), file=file)
 
 
-def recognised(source: Source) -> Format:
+def recognised(source: Source, known_only: bool = False) -> Format:
     """Give the first format that a file looks like.
 
     Raises
@@ -75,7 +78,7 @@ def recognised(source: Source) -> Format:
         Where there is none.
     """
     for format in FORMATS.values():
-        if format.recognises(source):
+        if format.recognises(source) and not (known_only and format is foreign.FORMAT):
             return format
     raise ReadError(f"no format is known that looks like this file; {foreign.how_to_read_more()}")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from gzip import GzipFile
-from typing import IO
+from typing import IO, Any
+
+from astropy.io import fits
 
 from workers.errors import ReadError
 
@@ -53,16 +56,20 @@ def check_growth(packed_bytes: int, unpacked_bytes: int) -> None:
         )
 
 
-def check_extensions(hdus: Iterable[object]) -> None:
-    """Read the header of every extension, up to the limit.
+def check_extensions(hdus: Iterable[Any], file_bytes: int) -> None:
+    """Read the header of every extension, up to the limit, and see what packed images would grow to.
 
     Raises
     ------
     ReadError
-        Where there are more.
+        Where there are more, or they grow too much.
     """
-    for number, _ in enumerate(hdus):
+    images = 0
+    for number, hdu in enumerate(hdus):
         if number > EXTENSIONS:
             raise ReadError(
                 f"the FITS file has more than {EXTENSIONS} extensions; split it if they are spectra"
             )
+        if isinstance(hdu, fits.CompImageHDU):
+            images += math.prod(hdu.shape) * abs(hdu.header["BITPIX"]) // 8
+            check_growth(file_bytes, images)

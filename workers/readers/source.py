@@ -125,7 +125,7 @@ def _hdus(plain: Path, stack: ExitStack) -> Any:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", AstropyWarning)
         hdus = stack.enter_context(fits.open(file, mode="readonly", memmap=True))
-        limits.check_extensions(hdus)  # astropy reads headers as they are asked for
+        limits.check_extensions(hdus, plain.stat().st_size)  # astropy reads headers as they are asked for
     complaints = [str(warning.message) for warning in said]
     size = plain.stat().st_size
     place = hdus[-1].fileinfo()

@@ -12,6 +12,10 @@ from workers.transport.connection import client_options
 from workers.transport.epoch import Epoch
 
 FETCH_MAX_BYTES = 16 << 20
+PARTITION_BYTES = 1 << 20
+"""Of one partition at once. The client hands all of it out before it turns to the next partition, so that
+much of a huge one may stand before the others; and that much of each may be in memory."""
+
 FETCH_MAX_WAIT_MS = 100
 
 
@@ -49,7 +53,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "max_poll_interval_ms": int(kafka.max_poll_interval_s * 1000),
         "max_poll_records": settings.worker.batch_spectra,
         "fetch_max_bytes": FETCH_MAX_BYTES,
-        "max_partition_fetch_bytes": FETCH_MAX_BYTES // 4,
+        "max_partition_fetch_bytes": PARTITION_BYTES,
         "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,
         "allow_auto_create_topics": False,
     }

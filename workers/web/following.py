@@ -80,7 +80,8 @@ class Following(threading.Thread):
         needed = set(self._takes) - {self._settings.topics.models, self._settings.topics.verdicts}
         if missing := needed - found:
             raise UnreachableError(
-                f"Kafka has no topic {', '.join(sorted(missing))}; make them with `spectraq topics create`"
+                f"Kafka shows no topic {', '.join(sorted(missing))}; make them with `spectraq topics create`,"
+                " or ask for the right to read them"
             )
         with Follower(self._settings, sorted(found & set(self._takes))) as follower:
             self._night.trouble = "reading what was published before"

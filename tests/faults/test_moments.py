@@ -1,0 +1,59 @@
+"""A worker that dies at the worst places of its loop, or is told the wrong time."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from faults import MODES, account, ended, events
+from feed import Feed, numbered
+from foreign import KINDS
+
+SPECTRA = 160
+BATCH = 16
+PLACES = [
+    ("at_least_once", "after_publish"),
+    ("at_least_once", "after_the_commit"),
+    ("exactly_once", "before_publish"),
+    ("exactly_once", "after_publish"),
+    ("exactly_once", "with_the_offsets_in_the_transaction"),
+    ("exactly_once", "after_the_transaction"),
+]
+
+
+@pytest.mark.parametrize(("delivery", "place"), PLACES)
+def test_a_worker_that_dies_at_a_place_of_its_loop_loses_nothing(
+    feed: Feed,
+    delivery: str,
+    place: str,
+    processes: list[subprocess.Popen[str]],
+    tmp_path: Path,
+) -> None:
+    feed.redis_url = "redis://127.0.0.1:1/0"
+    options = {"delivery": delivery, "batch_spectra": BATCH}
+    feed.publish(numbered(i) for i in range(SPECTRA))
+    first = feed.worker("--dies-at", place, log=tmp_path / "first.log", **options)
+    processes.append(first)
+    assert first.wait(60) == -9, "the worker did not get to that place"
+    assert feed.count("redshifts") < SPECTRA
+    second = feed.worker("--until-drained", log=tmp_path / "second.log", **options)
+    processes.append(second)
+    ended(second)
+    # a batch that was published and the one before it, whose commit was on its way; three results a spectrum
+    assert account(feed, SPECTRA, delivery) <= 2 * BATCH * len(KINDS)
+
+
+@MODES
+def test_a_clock_that_jumps_loses_nothing_and_ends_no_worker(
+    feed: Feed, delivery: str, processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    feed.publish(numbered(i) for i in range(300))
+    options = {"delivery": delivery, "batch_spectra": BATCH}
+    log = tmp_path / "log"
+    worker = feed.worker("--until-drained", "--clock-jumps", "--seconds", "0.01", log=log, **options)
+    processes.append(worker)
+    ended(worker)
+    account(feed, 300, delivery)
+    assert feed.count("dead_letters") == 0
+    assert "subscribing_again" not in [event["event"] for event in events(log)]

@@ -1,0 +1,102 @@
+"""What the page does with Kafka, with the rights of its role and with one less, on a real authorizer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import pytest
+from faults import wait_for
+from feed import numbered
+from securekafka import give
+
+from schemas.verdict import Verdict
+from workers.settings import Settings
+from workers.transport.acls import ROLES
+from workers.transport.topics import ensure_topics
+from workers.web.following import Following
+from workers.web.judging import publisher
+from workers.web.lookup import Lookup
+from workers.web.night import Night
+from workers.web.vitals import Vitals
+
+SPECTRA = 20
+VERDICT = Verdict(
+    verdict_id=str(uuid.uuid4()),
+    spectrum_id="spectrum-1",
+    spectrum_digest="",
+    spectype="QSO",
+    z=1.5,
+    quality=3,
+    comment="",
+    author="somebody",
+    time_ms=0,
+    machine_spectype="",
+    machine_z=0.0,
+    ensemble_digest="",
+)
+
+
+class Page:
+    """The readers of the page, as a user."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.night = Night(1000)
+        self.vitals = Vitals(settings)
+        self.lookup = Lookup(settings)
+        self._threads = (Following(settings, self.night), self.vitals)
+
+    def __enter__(self) -> Page:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for thread in self._threads:
+            thread.stop.set()
+        for thread in self._threads:
+            thread.join()
+        self.lookup.close()
+
+
+@pytest.fixture
+def settings(feed: Any) -> Settings:
+    """Of a page, with a topic of verdicts of its own."""
+    feed.topics["verdicts"] = f"{feed.name}.verdicts"
+    ensure_topics(feed.settings())
+    found: Settings = feed.settings_as("web")
+    return found
+
+
+def test_a_page_needs_no_more_than_its_role_says(feed: Any, settings: Settings) -> None:
+    give(feed, "web", ROLES["web"](settings))
+    feed.publish([*(numbered(i) for i in range(SPECTRA)), (b"bad", b"no spectrum")])
+    feed.work()
+    with Page(settings) as page:
+        wait_for("the results", lambda: not page.night.trouble and len(page.night._entries) == SPECTRA)
+        wait_for("the lag", lambda: page.vitals.latest["lag"] is not None)
+        assert page.vitals.latest["lag"]["total"] == 0
+        assert page.lookup.by_key(settings.topics.spectra, "spectrum-1", time.time()) is not None
+        publisher(settings)(VERDICT)
+        wait_for("the verdict", lambda: page.night._verdicts.get("spectrum-1"))
+    assert feed.count("verdicts") == 1
+
+
+@pytest.mark.parametrize("index", [1, 4, 5, 6])
+def test_a_page_with_one_right_less_says_which(feed: Any, settings: Settings, index: int) -> None:
+    rights = ROLES["web"](settings)
+    missing = rights.pop(index)
+    give(feed, "web", rights)
+    with Page(settings) as page:
+        wait_for("the complaint", lambda: missing.name in page.night.trouble)
+
+
+def test_a_page_that_may_not_see_the_group_leaves_the_lag_out(feed: Any, settings: Settings) -> None:
+    rights = ROLES["web"](settings)
+    assert rights.pop().name == settings.kafka.group_id
+    give(feed, "web", rights)
+    with Page(settings) as page:
+        wait_for("the night", lambda: not page.night.trouble)
+        time.sleep(1)
+        assert page.vitals.latest["lag"] is None

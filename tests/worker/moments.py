@@ -1,0 +1,73 @@
+"""Faults that no signal from outside can time: death at one place of the code, and a clock that jumps."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kafka.record.default_records import DefaultRecordBatchBuilder
+
+from workers.transport.consumer import Consumer
+from workers.transport.producer import ExactlyOnce, Producer
+
+BATCHES_BEFORE = 3
+"""The fourth batch is the worker's last."""
+
+EVERY_S = 0.2
+FARTHEST_S = 7200.0
+"""Kafka takes no message that is more than an hour ahead of its own clock; some jumps go farther."""
+
+MOMENTS: dict[str, tuple[type, str, str, bool]] = {
+    "before_publish": (Producer, "_send", "", False),
+    "after_publish": (Producer, "_send", "", True),  # at least once: before the commit; else in a transaction
+    "with_the_offsets_in_the_transaction": (ExactlyOnce, "_wait", "adding the offsets", True),
+    "after_the_transaction": (ExactlyOnce, "_wait", "committing the transaction", True),
+    "after_the_commit": (Consumer, "commit", "", True),
+}
+"""Class, method, an argument that the call must have, and whether death comes after it."""
+
+
+def die_at(moment: str) -> None:
+    """Have this process end, as by `kill -9`, the fourth time that it gets to a place."""
+    owner, name, argument, after = MOMENTS[moment]
+    original: Callable[..., Any] = getattr(owner, name)
+    calls = itertools.count()
+
+    def deadly(*given: Any) -> Any:
+        counts = not argument or argument in given
+        last = counts and next(calls) >= BATCHES_BEFORE
+        if last and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        found = original(*given)
+        if last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    setattr(owner, name, deadly)
+
+
+def let_the_clock_jump() -> None:
+    """Have the time of day jump to and fro for as long as this process lives, by up to two hours."""
+    generator, true = random.Random(0), time.time
+    shift = 0.0
+
+    def wrong() -> float:
+        return true() + shift
+
+    def jump() -> None:
+        nonlocal shift
+        while True:
+            time.sleep(EVERY_S)
+            shift = generator.uniform(-FARTHEST_S, FARTHEST_S)
+
+    time.time = wrong
+    # the client took hold of the clock when it was imported
+    append = DefaultRecordBatchBuilder.append
+    append.__defaults__ = tuple(wrong if given is true else given for given in append.__defaults__)
+    threading.Thread(target=jump, daemon=True).start()
