@@ -102,6 +102,15 @@ def to_grid(wavelength: Floats, flux: Floats, ivar: Floats) -> tuple[Floats, Flo
     return rebin(wavelength, flux, ivar)
 
 
+def rebinned(values: torch.Tensor) -> torch.Tensor:
+    """Sum blocks of REBIN pixels: (..., n) to (..., n / REBIN)."""
+    # Whole strided arrays add several times faster than a reduction over so short an axis.
+    total = values[..., 0::REBIN] + values[..., 1::REBIN]
+    for step in range(2, REBIN):
+        total += values[..., step::REBIN]
+    return total
+
+
 def coarse(flux: torch.Tensor, ivar: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Average blocks of REBIN pixels, weighted by ivar.
 
@@ -115,7 +124,6 @@ def coarse(flux: torch.Tensor, ivar: torch.Tensor) -> tuple[torch.Tensor, torch.
     flux, ivar
         Shape (B, N_COARSE).
     """
-    blocks = (len(flux), N_COARSE, REBIN)
-    weight = ivar.view(blocks).sum(2)
-    mean = (flux * ivar).view(blocks).sum(2) / weight.clamp_min(1e-20)
+    weight = rebinned(ivar)
+    mean = rebinned(flux * ivar) / weight.clamp_min(1e-20)
     return mean * (weight > 0), weight
