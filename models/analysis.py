@@ -1,7 +1,8 @@
 """One batch from gridded spectra to numbers: networks, scans, decision, refined redshift, best fit.
 
-Every step runs on blocks of a fixed number of rows, the last one filled up by repeating a row: a spectrum
-meets the same kernels whatever else is in the batch, so its answer does not depend on the batch.
+Every step runs on blocks of rows. Networks take blocks of a fixed size, the last one filled up by repeating
+a row; the other steps treat rows one by one, in blocks of a multiple of LEAST_ROWS. So a spectrum meets the
+same kernels whatever else is in the batch, and its answer does not depend on the batch.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from models.decide import GALAXY, QSO, STAR, Decision, decide, to_scan
 from models.eigenspectra import Basis
 from models.encoder import Latent
 from models.ensemble import Ensemble, Opinion
-from models.exact import Templates
+from models.exact import ExactScan
 from models.fit import Fit, fit, interpolated
 from models.galaxytypes import typed
 from models.grid import N_PIXELS, REBIN
@@ -28,11 +29,18 @@ from models.refine import quartic, sigma_lnz
 from models.rows import joined, rows_of
 from models.scan import CONTINUUM_TERMS
 from models.search import ScannedClass, Stars
+from models.templates import Templates
 
 FINE_RADIUS = 4
 """Exact gains are taken this many grid pixels around the coarse minimum: one coarse pixel."""
 MARGIN_PIXELS = 16
 """What templates reach beyond the searched lags, for the windows of the fine search."""
+MARGIN = 2
+"""Pixels that the interpolation of templates needs on either side."""
+
+
+LEAST_ROWS = 4
+"""Blocks are filled up to multiples of this many rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +60,24 @@ class Analysis:
     fit: Fit
 
 
-def in_blocks(rows: torch.Tensor, block: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield rows in blocks: those that count, and those filled up to the block's size."""
+def in_blocks(
+    rows: torch.Tensor, block: int, least: int = LEAST_ROWS
+) -> Iterator[tuple[torch.Tensor, torch.Tensor | slice]]:
+    """Yield rows in blocks: those that count, and those filled up to a whole number of `least` rows.
+
+    Parameters
+    ----------
+    rows
+        Ascending.
+    """
     for start in range(0, len(rows), block):
         part = rows[start : start + block]
-        yield part, torch.cat([part, part[:1].expand(block - len(part))])
+        first, last = int(part[0]), int(part[-1])
+        missing = -len(part) % least
+        if missing == 0 and last - first == len(part) - 1:
+            yield part, slice(first, last + 1)  # what is picked by a slice is not copied
+        else:
+            yield part, torch.cat([part, part[:1].expand(missing)])
 
 
 class Analyst:
@@ -78,22 +99,23 @@ class Analyst:
         self.scans = {name: ScannedClass(bases[name], device) for name in ("GALAXY", "QSO")}
         self.lags = (self.stars.lags, self.scans["GALAXY"].lags, self.scans["QSO"].lags)
         self._templates = (
-            Templates(self.stars.flux, self.stars.first, FINE_RADIUS),
+            Templates(self.stars.flux, self.stars.first, MARGIN),
             self._whole(bases["GALAXY"]),
             self._whole(bases["QSO"]),
         )
-        self._leading = tuple(
-            Templates(whole.flux[:, : bases[name].leading], whole.first, FINE_RADIUS)
-            if name in bases
-            else whole
-            for name, whole in zip(CLASSES, self._templates, strict=True)
+        # Broad lines gain nothing from single pixels: quasars' coarse parabola is better.
+        stars, galaxies = self._templates[:QSO]
+        leading = galaxies.flux[:, : bases["GALAXY"].leading]
+        self._fine = (
+            ExactScan(stars.flux, stars.first, FINE_RADIUS),
+            ExactScan(leading, galaxies.first, FINE_RADIUS),
         )
 
     def _whole(self, basis: Basis) -> Templates:
         lags = self.scans[basis.spectype].lags
         first = -int(lags[-1]) - MARGIN_PIXELS
         last = N_PIXELS - int(lags[0]) + MARGIN_PIXELS
-        return Templates(basis.window(first, last - first)[None].to(self.device), first, FINE_RADIUS)
+        return Templates(basis.window(first, last - first)[None].to(self.device), first, MARGIN)
 
     @torch.inference_mode()
     def analyze(self, gridded: Gridded, everything: bool = False) -> Analysis:
@@ -133,7 +155,7 @@ class Analyst:
     def _asked(self, gridded: Gridded, every: torch.Tensor) -> tuple[Prepared, Opinion, Latent | None]:
         """Prepare every row and ask the networks."""
         prepared, opinions, latents = [], [], []
-        for part, filled in in_blocks(every, self.block):
+        for part, filled in in_blocks(every, self.block, self.block):
             rows = rows_of(gridded, filled)
             ready = prepare(rows)
             opinion, latent = self.ensemble.ask(rows, ready)
@@ -193,8 +215,8 @@ class Analyst:
         templates = self._templates[c]
         for part, filled in in_blocks(rows, self.block):
             flux, ivar, which, at = prepared.flux[filled], prepared.ivar[filled], basis[filled], lag[filled]
-            if c != QSO:  # broad lines gain nothing from single pixels: the coarse parabola is better
-                at, width, end = self._refined(self._leading[c], flux, ivar, which, at)
+            if c < len(self._fine):
+                at, width, end = self._refined(self._fine[c], flux, ivar, which, at)
                 lag[part], sigma[part] = at[: len(part)], width[: len(part)]
                 at_limit[part] |= end[: len(part)]
             own = None
@@ -205,16 +227,16 @@ class Analyst:
 
     @staticmethod
     def _refined(
-        templates: Templates, flux: torch.Tensor, ivar: torch.Tensor, which: torch.Tensor, lag: torch.Tensor
+        scan: ExactScan, flux: torch.Tensor, ivar: torch.Tensor, which: torch.Tensor, lag: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Lag and its error by exact gains at single pixels, and whether these have no peak within."""
         continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
         centre = lag.round().long()
-        gain = templates.gain(flux, ivar, continuum, which, centre)
+        gain = scan.gain(flux, ivar, continuum, which, centre)
         top = gain.argmax(1, keepdim=True)
         peak = quartic(gain, top)
         at_end = (top[:, 0] == 0) | (top[:, 0] == gain.shape[1] - 1)
         freedom = (ivar > 0).sum(1).clamp_min(10)
         kappa = ((continuum.chi2 - peak.height[:, 0]) / freedom).clamp_min(1)
-        refined = centre - templates.radius + peak.index[:, 0]
+        refined = centre - scan.radius + peak.index[:, 0]
         return refined, sigma_lnz(peak.curvature[:, 0], kappa, 1), at_end

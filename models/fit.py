@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from models.continuum import chebyshev
-from models.exact import Templates
 from models.grid import N_COARSE, N_PIXELS, REBIN
 from models.scan import CONTINUUM_TERMS
+from models.templates import Templates
 
 RIDGE = 3e-5
 """As in `amplitudes.py`: what a short spectrum can't tell apart must not cancel."""
@@ -48,7 +48,7 @@ def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -
     Parameters
     ----------
     templates
-        Of radius 2 or more.
+        Of margin 2 or more.
     which
         Basis of each, int64, shape (B,).
     lag
@@ -57,7 +57,7 @@ def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -
     whole = lag.floor()
     x = (lag - whole).float()[:, None, None]
     window = templates.cut(which, whole.long(), N_PIXELS)
-    r = templates.radius
+    r = templates.margin
     # A template moved right by x takes its value from x to the left.
     weights = (
         -0.5 * x * (1 - x) ** 2,
