@@ -106,4 +106,11 @@ def load(path: Path, device: torch.device) -> Member:
         return EncoderMember(encoder.load(path, device), OwnScan(device))
     if path.stem == "unet":
         return UNetMember(unet.load(path, device), OwnScan(device))
-    return NamingMember(classifier.load(path, device))
+    network = classifier.load(path, device)
+    return NamingMember(network.shorten() if has_half_precision(device) else network)
+
+
+def has_half_precision(device: torch.device) -> bool:
+    """Tell whether a device multiplies bfloat16 faster than single precision."""
+    found = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
