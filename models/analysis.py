@@ -124,7 +124,7 @@ class Analyst:
         Parameters
         ----------
         everything
-            Also fill the chi2(z) curves of classes that the answer does not need.
+            Also fill the chi2(z) curves of classes that the answer does not need, and the fit's error.
         """
         n = len(gridded.flux)
         every = torch.arange(n, device=self.device)
@@ -143,7 +143,7 @@ class Analyst:
         curvature = torch.stack([c.curvature[:, 0] for c in found])[decision.spectype, every]
         sigma = sigma_lnz(curvature, kappa, REBIN)
         at_limit = torch.stack([c.at_limit[:, 0] for c in found])[decision.spectype, every]
-        best = Fit.empty(n, max(t.flux.shape[1] for t in self._templates), self.device)
+        best = Fit.empty(n, max(t.flux.shape[1] for t in self._templates), self.device, everything)
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
             self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, at_limit, best)
@@ -223,7 +223,7 @@ class Analyst:
             if latent is not None and self.ensemble.encoder is not None:
                 # What the encoder expects of this very spectrum follows it further than any few eigenspectra.
                 own = self.ensemble.encoder.observed(rows_of(latent, filled), CLASSES[c], at)
-            best.put(part, fit(flux, ivar, interpolated(templates, which, at), own))
+            best.put(part, fit(flux, ivar, interpolated(templates, which, at), own, best.sigma is not None))
 
     @staticmethod
     def _refined(

@@ -125,10 +125,16 @@ class Pipeline:
         done = self._workers.map(lambda part: self._analyze(part, with_model), parts)
         return [answer for part in done for answer in part]
 
-    def analysis(self, gridded: Gridded) -> Analysis:
-        """Return all that is known of a gridded batch, as tensors: for measuring the method itself."""
+    def analysis(self, gridded: Gridded, everything: bool = False) -> Analysis:
+        """Return all that is known of a gridded batch, as tensors: for measuring the method itself.
+
+        Parameters
+        ----------
+        everything
+            As of `Analyst.analyze`.
+        """
         with torch.inference_mode():
-            return self._analyst.analyze(gridded)
+            return self._analyst.analyze(gridded, everything)
 
     def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:
         gridded = grid_batch(observations, self._analyst.device)
