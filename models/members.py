@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from models import classifier, encoder, unet
+from models import classifier, encoder, packed, unet
 from models.classifier import CLASS_OF_SUBCLASS, Classifier
 from models.encoder import Encoder, Latent
 from models.grid import REBIN
@@ -107,10 +107,4 @@ def load(path: Path, device: torch.device) -> Member:
     if path.stem == "unet":
         return UNetMember(unet.load(path, device), OwnScan(device))
     network = classifier.load(path, device)
-    return NamingMember(network.shorten() if has_half_precision(device) else network)
-
-
-def has_half_precision(device: torch.device) -> bool:
-    """Tell whether a device multiplies bfloat16 faster than single precision."""
-    found = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return NamingMember(network.shorten() if packed.available(device) else network)
