@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from models.grid import N_COARSE, N_PIXELS, REBIN, coarse
 from models.observation import Observation
-from models.sampling import MEDIAN_OF_EACH, Sampling, Samplings, sampling_of
+from models.sampling import Sampling, Samplings, rough_median, sampling_of
 
 MODEL_ERROR = 0.04
 """No basis follows a real spectrum better than this fraction of its local level.
@@ -127,8 +127,8 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
     for row, observation in enumerate(observations):
         one_flux, one_ivar, offset[row] = grid_one(observation, samplings.of(observation.wavelength))
         # Units may put flux at 1e-17 and ivar at 1e34: single precision needs them near one.
-        used = np.abs(one_flux[one_ivar > 0][::MEDIAN_OF_EACH])
-        level = float(np.median(used)) if used.size else 1.0
+        used = one_flux[one_ivar > 0]
+        level = rough_median(np.abs(used)) if used.size else 1.0
         unit[row] = level = level if level > 0 else 1.0
         flux[row], ivar[row] = one_flux / level, np.minimum(one_ivar * level**2, 1e12)
     estimated = torch.tensor([observation.ivar is None for observation in observations])
