@@ -67,8 +67,9 @@ def measured(
     mocks: Mocks, pipeline: Pipeline, alone: Pipeline
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor, Analysis]:
     """Errors by method, the denoised spectrum's pulls, and the analysis."""
-    analysis, pca = pipeline.analysis(gridded(mocks)), alone.analysis(gridded(mocks))
+    analysis, pca = pipeline.analysis(gridded(mocks), everything=True), alone.analysis(gridded(mocks))
     scale = analysis.prepared.scale
+    assert analysis.fit.sigma is not None
     fit, fit_error = analysis.fit.model * scale, analysis.fit.sigma * scale
     clean = denoise(mocks.flux, mocks.ivar, fit, fit_error)
     errors = {

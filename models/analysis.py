@@ -1,7 +1,8 @@
 """One batch from gridded spectra to numbers: networks, scans, decision, refined redshift, best fit.
 
-Every step runs on blocks of a fixed number of rows, the last one filled up by repeating a row: a spectrum
-meets the same kernels whatever else is in the batch, so its answer does not depend on the batch.
+Every step runs on blocks of rows. Networks take blocks of a fixed size, the last one filled up by repeating
+a row; the other steps treat rows one by one, in blocks of a multiple of LEAST_ROWS. So a spectrum meets the
+same kernels whatever else is in the batch, and its answer does not depend on the batch.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from models.decide import GALAXY, QSO, STAR, Decision, decide, to_scan
 from models.eigenspectra import Basis
 from models.encoder import Latent
 from models.ensemble import Ensemble, Opinion
-from models.exact import Templates
+from models.exact import ExactScan
 from models.fit import Fit, fit, interpolated
 from models.galaxytypes import typed
 from models.grid import N_PIXELS, REBIN
@@ -28,11 +29,20 @@ from models.refine import quartic, sigma_lnz
 from models.rows import joined, rows_of
 from models.scan import CONTINUUM_TERMS
 from models.search import ScannedClass, Stars
+from models.templates import Templates
 
 FINE_RADIUS = 4
 """Exact gains are taken this many grid pixels around the coarse minimum: one coarse pixel."""
 MARGIN_PIXELS = 16
 """What templates reach beyond the searched lags, for the windows of the fine search."""
+MARGIN = 2
+"""Pixels that the interpolation of templates needs on either side."""
+
+
+SMALL_ROWS_A_BLOCK = 128
+"""Rows worked on together where a row is a few numbers."""
+LEAST_ROWS = 4
+"""Blocks are filled up to multiples of this many rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +62,24 @@ class Analysis:
     fit: Fit
 
 
-def in_blocks(rows: torch.Tensor, block: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield rows in blocks: those that count, and those filled up to the block's size."""
+def in_blocks(
+    rows: torch.Tensor, block: int, least: int = LEAST_ROWS
+) -> Iterator[tuple[torch.Tensor, torch.Tensor | slice]]:
+    """Yield rows in blocks: those that count, and those filled up to a whole number of `least` rows.
+
+    Parameters
+    ----------
+    rows
+        Ascending.
+    """
     for start in range(0, len(rows), block):
         part = rows[start : start + block]
-        yield part, torch.cat([part, part[:1].expand(block - len(part))])
+        first, last = int(part[0]), int(part[-1])
+        missing = -len(part) % least
+        if missing == 0 and last - first == len(part) - 1:
+            yield part, slice(first, last + 1)  # what is picked by a slice is not copied
+        else:
+            yield part, torch.cat([part, part[:1].expand(missing)])
 
 
 class Analyst:
@@ -78,22 +101,23 @@ class Analyst:
         self.scans = {name: ScannedClass(bases[name], device) for name in ("GALAXY", "QSO")}
         self.lags = (self.stars.lags, self.scans["GALAXY"].lags, self.scans["QSO"].lags)
         self._templates = (
-            Templates(self.stars.flux, self.stars.first, FINE_RADIUS),
+            Templates(self.stars.flux, self.stars.first, MARGIN),
             self._whole(bases["GALAXY"]),
             self._whole(bases["QSO"]),
         )
-        self._leading = tuple(
-            Templates(whole.flux[:, : bases[name].leading], whole.first, FINE_RADIUS)
-            if name in bases
-            else whole
-            for name, whole in zip(CLASSES, self._templates, strict=True)
+        # Broad lines gain nothing from single pixels: quasars' coarse parabola is better.
+        stars, galaxies = self._templates[:QSO]
+        leading = galaxies.flux[:, : bases["GALAXY"].leading]
+        self._fine = (
+            ExactScan(stars.flux, stars.first, FINE_RADIUS),
+            ExactScan(leading, galaxies.first, FINE_RADIUS),
         )
 
     def _whole(self, basis: Basis) -> Templates:
         lags = self.scans[basis.spectype].lags
         first = -int(lags[-1]) - MARGIN_PIXELS
         last = N_PIXELS - int(lags[0]) + MARGIN_PIXELS
-        return Templates(basis.window(first, last - first)[None].to(self.device), first, FINE_RADIUS)
+        return Templates(basis.window(first, last - first)[None].to(self.device), first, MARGIN)
 
     @torch.inference_mode()
     def analyze(self, gridded: Gridded, everything: bool = False) -> Analysis:
@@ -102,7 +126,7 @@ class Analyst:
         Parameters
         ----------
         everything
-            Also fill the chi2(z) curves of classes that the answer does not need.
+            Also fill the chi2(z) curves of classes that the answer does not need, and the fit's error.
         """
         n = len(gridded.flux)
         every = torch.arange(n, device=self.device)
@@ -121,7 +145,7 @@ class Analyst:
         curvature = torch.stack([c.curvature[:, 0] for c in found])[decision.spectype, every]
         sigma = sigma_lnz(curvature, kappa, REBIN)
         at_limit = torch.stack([c.at_limit[:, 0] for c in found])[decision.spectype, every]
-        best = Fit.empty(n, max(t.flux.shape[1] for t in self._templates), self.device)
+        best = Fit.empty(n, max(t.flux.shape[1] for t in self._templates), self.device, everything)
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
             self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, at_limit, best)
@@ -133,7 +157,7 @@ class Analyst:
     def _asked(self, gridded: Gridded, every: torch.Tensor) -> tuple[Prepared, Opinion, Latent | None]:
         """Prepare every row and ask the networks."""
         prepared, opinions, latents = [], [], []
-        for part, filled in in_blocks(every, self.block):
+        for part, filled in in_blocks(every, self.block, self.block):
             rows = rows_of(gridded, filled)
             ready = prepare(rows)
             opinion, latent = self.ensemble.ask(rows, ready)
@@ -163,7 +187,7 @@ class Analyst:
     ) -> Decision:
         """Decide on every row."""
         done = []
-        for part, filled in in_blocks(every, self.block):
+        for part, filled in in_blocks(every, SMALL_ROWS_A_BLOCK):
             minima = [rows_of(candidates, filled) for candidates in found]
             decision = decide(rows_of(opinion, filled, dim=1), minima, freedom[filled])
             done.append(rows_of(decision, slice(len(part))))
@@ -172,7 +196,7 @@ class Analyst:
     def _type_galaxies(self, gridded: Gridded, decision: Decision, lag: torch.Tensor) -> None:
         """Let measured lines shift probability between the kinds of galaxy; writes to the decision."""
         rows = torch.nonzero(decision.spectype == GALAXY)[:, 0]
-        for part, filled in in_blocks(rows, self.block):
+        for part, filled in in_blocks(rows, SMALL_ROWS_A_BLOCK):
             lines = measure(gridded.flux[filled], gridded.ivar[filled], lag[filled])
             believed = typed(decision.subclass_probability[filled], lines)
             decision.subclass_probability[part] = believed[: len(part)]
@@ -193,28 +217,28 @@ class Analyst:
         templates = self._templates[c]
         for part, filled in in_blocks(rows, self.block):
             flux, ivar, which, at = prepared.flux[filled], prepared.ivar[filled], basis[filled], lag[filled]
-            if c != QSO:  # broad lines gain nothing from single pixels: the coarse parabola is better
-                at, width, end = self._refined(self._leading[c], flux, ivar, which, at)
+            if c < len(self._fine):
+                at, width, end = self._refined(self._fine[c], flux, ivar, which, at)
                 lag[part], sigma[part] = at[: len(part)], width[: len(part)]
                 at_limit[part] |= end[: len(part)]
             own = None
             if latent is not None and self.ensemble.encoder is not None:
                 # What the encoder expects of this very spectrum follows it further than any few eigenspectra.
                 own = self.ensemble.encoder.observed(rows_of(latent, filled), CLASSES[c], at)
-            best.put(part, fit(flux, ivar, interpolated(templates, which, at), own))
+            best.put(part, fit(flux, ivar, interpolated(templates, which, at), own, best.sigma is not None))
 
     @staticmethod
     def _refined(
-        templates: Templates, flux: torch.Tensor, ivar: torch.Tensor, which: torch.Tensor, lag: torch.Tensor
+        scan: ExactScan, flux: torch.Tensor, ivar: torch.Tensor, which: torch.Tensor, lag: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Lag and its error by exact gains at single pixels, and whether these have no peak within."""
         continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
         centre = lag.round().long()
-        gain = templates.gain(flux, ivar, continuum, which, centre)
+        gain = scan.gain(flux, ivar, continuum, which, centre)
         top = gain.argmax(1, keepdim=True)
         peak = quartic(gain, top)
         at_end = (top[:, 0] == 0) | (top[:, 0] == gain.shape[1] - 1)
         freedom = (ivar > 0).sum(1).clamp_min(10)
         kappa = ((continuum.chi2 - peak.height[:, 0]) / freedom).clamp_min(1)
-        refined = centre - templates.radius + peak.index[:, 0]
+        refined = centre - scan.radius + peak.index[:, 0]
         return refined, sigma_lnz(peak.curvature[:, 0], kappa, 1), at_end

@@ -15,6 +15,17 @@ def chebyshev(n: int, terms: int, device: torch.device) -> torch.Tensor:
     return torch.stack([torch.cos(k * angle) for k in range(terms)]).float().to(device)
 
 
+def combined(lower: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
+    """Combine shapes (B, P, n) by a lower triangular matrix of each spectrum, (B, P, P); shape (B, P, n).
+
+    Term by term: a library's product of small matrices rounds by where they lie in memory.
+    """
+    found = lower[:, :, 0, None] * shapes[:, None, 0]
+    for j in range(1, shapes.shape[1]):
+        found[:, j:].addcmul_(lower[:, j:, j, None], shapes[:, None, j])
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Continuum:
     """Polynomials made orthonormal under each spectrum's own weights.
@@ -44,7 +55,8 @@ class Continuum:
         # A spectrum of few pixels can't tell the terms apart: a tiny ridge keeps the factor finite.
         ridge = 1e-6 * gram.diagonal(dim1=1, dim2=2).mean(1) + 1e-20
         factor = torch.linalg.cholesky(gram + ridge[:, None, None] * torch.eye(terms, device=flux.device))
-        weighted = torch.linalg.solve_triangular(factor, weighted, upper=False)
+        eye = torch.eye(terms, device=flux.device).expand_as(factor)
+        weighted = combined(torch.linalg.solve_triangular(factor, eye, upper=False), weighted)
         amplitudes = (weighted * flux[:, None]).sum(2)
         chi2 = (ivar * flux.square()).sum(1) - amplitudes.square().sum(1)
         return cls(weighted, amplitudes, chi2)

@@ -2,22 +2,24 @@
 
 Correlations at 2R + 1 neighbouring lags are the diagonals of small matrix products: a block of BLOCK pixels
 of the data times the BLOCK + 2R pixels of the template that can meet it (a blocked Toeplitz product). It
-equals the transform of `scan.py` at those lags, and is quicker where only a few lags are wanted.
+equals the transform of `scan.py` at those lags, and is quicker where only a few lags are wanted. Templates
+and their products are laid out in such blocks once; a spectrum is moved to where the blocks begin.
 """
 
 from __future__ import annotations
 
 import torch
+from torch.nn.functional import pad
 
 from models.amplitudes import eliminate, gain, pairs
 from models.continuum import Continuum
 
-BLOCK = 16
-"""Pixels a block: the least work for R = 4 to 5."""
+BLOCK = 8
+"""Pixels a block: the quickest for R = 4 to 5."""
 
 
-class Templates:
-    """Bases of one shape, from which windows are cut for any lag.
+class ExactScan:
+    """Bases of one shape, tried at lags near a guess.
 
     Parameters
     ----------
@@ -30,25 +32,21 @@ class Templates:
     """
 
     def __init__(self, flux: torch.Tensor, first: int, radius: int) -> None:
-        self.flux = flux.contiguous()
         self.first = first
         self.radius = radius
+        index = torch.tensor(pairs(flux.shape[1]), device=flux.device)
+        self._flux = self._laid_out(flux)  # (M, blocks, K * width)
+        self._products = self._laid_out(flux[:, index[:, 0]] * flux[:, index[:, 1]])
 
-    def cut(self, which: torch.Tensor, lag: torch.Tensor, n: int) -> torch.Tensor:
-        """Template pixels that meet pixels -R .. n + R of a spectrum at integer lags; shape (m, K, n + 2R).
+    def _laid_out(self, flux: torch.Tensor) -> torch.Tensor:
+        """Blocks of (M, T, L), each with what neighbouring lags reach; shape (M, blocks, T * width)."""
+        blocks = -(-flux.shape[2] // BLOCK)
+        reached = pad(flux, (0, (blocks - 1) * BLOCK + self._width - flux.shape[2]))
+        return reached.unfold(2, self._width, BLOCK).transpose(1, 2).flatten(2)
 
-        Parameters
-        ----------
-        which, lag
-            Basis and lag of each of m spectra, int64, shape (m,).
-        n
-            Number of pixels of the spectra.
-        """
-        start = (-lag - self.first - self.radius).tolist()
-        width = n + 2 * self.radius
-        # Slices copy ten times faster than gathering by index.
-        cuts = [self.flux[w, :, s : s + width] for w, s in zip(which.tolist(), start, strict=True)]
-        return torch.stack(cuts)
+    @property
+    def _width(self) -> int:
+        return BLOCK + 2 * self.radius
 
     def gain(
         self,
@@ -74,33 +72,34 @@ class Templates:
         gain
             Shape (m, 2R + 1), by ascending lag.
         """
-        window = self.cut(which, lag, flux.shape[1])  # (m, K, n + 2R)
-        index = torch.tensor(pairs(window.shape[1]), device=flux.device)
-        products = window[:, index[:, 0]] * window[:, index[:, 1]]
-        data = torch.cat([(ivar * flux)[:, None], continuum.weighted], 1)  # (m, 1 + P, n)
-        square = self._diagonals(ivar[:, None], products)[:, :, 0]  # (2R + 1, K(K+1)/2, m)
-        cross = self._diagonals(data, window)  # (2R + 1, K, 1 + P, m)
+        data = torch.cat([ivar[:, None], (ivar * flux)[:, None], continuum.weighted], 1)  # (m, 2 + P, n)
+        start = (-lag - self.first - self.radius).tolist()
+        square, cross = [], []
+        # One product a spectrum: what another spectrum's lag is does not change how it is rounded.
+        for row, basis, first in zip(data, which.tolist(), start, strict=True):
+            block, phase = divmod(first, BLOCK)
+            moved = pad(row, (phase, BLOCK - phase)).view(len(row), -1, BLOCK)  # (2 + P, blocks, BLOCK)
+            part = slice(block, block + moved.shape[1])
+            square.append(moved[0].T @ self._products[basis, part])
+            cross.append(moved[1:].transpose(1, 2).flatten(0, 1) @ self._flux[basis, part])
+        squares = self._diagonals(torch.stack(square), 1)[:, :, 0]  # (2R + 1, K(K+1)/2, m)
+        crosses = self._diagonals(torch.stack(cross), data.shape[1] - 1)  # (2R + 1, K, 1 + P, m)
         matrix, vector = eliminate(
-            square.transpose(0, 1),
-            cross[:, :, 1:].permute(1, 2, 0, 3),
-            cross[:, :, 0].transpose(0, 1),
+            squares.transpose(0, 1),
+            crosses[:, :, 1:].permute(1, 2, 0, 3),
+            crosses[:, :, 0].transpose(0, 1),
             continuum.amplitudes.T[:, None],
         )
         # A later part of the template meets the spectrum at a smaller lag.
         return gain(matrix, vector).flip(0).T
 
-    def _diagonals(self, data: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
-        """Correlate (m, D, n) with (m, T, n + 2R) at 2R + 1 lags; shape (2R + 1, T, D, m)."""
-        m, n_data, n = data.shape
-        n_window = window.shape[1]
-        width = BLOCK + 2 * self.radius
-        left = data.view(m, n_data, n // BLOCK, BLOCK).permute(0, 1, 3, 2)
-        left = left.reshape(m, n_data * BLOCK, n // BLOCK)
-        right = window.unfold(2, width, BLOCK).transpose(1, 2).reshape(m, n // BLOCK, n_window * width)
-        blocks = torch.bmm(left, right).view(m, n_data, BLOCK, n_window, width)
-        # Summing diagonal d of each (BLOCK, width) matrix: a skewed view makes it a column sum.
-        m_, d_, b_, t_, w_ = blocks.stride()
+    def _diagonals(self, blocks: torch.Tensor, n_data: int) -> torch.Tensor:
+        """Sum the diagonals of products (m, D * BLOCK, T * width); shape (2R + 1, T, D, m)."""
+        m, rows, columns = blocks.shape
+        n_window, lags = columns // self._width, 2 * self.radius + 1
+        # A skewed view makes the sum of diagonal d of each (BLOCK, width) matrix a column sum.
         skewed = blocks.as_strided(
-            (m, n_data, BLOCK, n_window, 2 * self.radius + 1), (m_, d_, b_ + w_, t_, w_)
+            (m, n_data, BLOCK, n_window, lags),
+            (rows * columns, BLOCK * columns, columns + 1, self._width, 1),
         )
         return skewed.sum(2).permute(3, 2, 1, 0)

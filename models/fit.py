@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from models.continuum import chebyshev
-from models.exact import Templates
-from models.grid import N_COARSE, N_PIXELS, REBIN
+from models.grid import N_COARSE, N_PIXELS, REBIN, rebinned
 from models.scan import CONTINUUM_TERMS
+from models.templates import Templates
 
 RIDGE = 3e-5
 """As in `amplitudes.py`: what a short spectrum can't tell apart must not cancel."""
@@ -20,23 +20,26 @@ class Fit:
     """A fit of B spectra, in their scaled flux."""
 
     model: torch.Tensor  # (B, N_PIXELS)
-    sigma: torch.Tensor  # (B, N_PIXELS) one standard deviation of the model
+    sigma: torch.Tensor | None  # (B, N_PIXELS) one standard deviation of the model, where it was asked for
     coefficients: torch.Tensor  # (B, K + P): eigenspectra, then Chebyshev polynomials
     chi2: torch.Tensor  # (B,)
     design: torch.Tensor  # (B, K + P + 1, N_COARSE) all shapes that were fitted, on coarse pixels
 
     @classmethod
-    def empty(cls, n: int, k: int, device: torch.device) -> Fit:
+    def empty(cls, n: int, k: int, device: torch.device, with_error: bool) -> Fit:
         """Nothing yet for n spectra with at most k eigenspectra; `put` fills it."""
         pixels = torch.zeros(n, N_PIXELS, device=device)
+        sigma = pixels.clone() if with_error else None
         coefficients = torch.zeros(n, k + CONTINUUM_TERMS, device=device)
         design = torch.zeros(n, k + CONTINUUM_TERMS + 1, N_COARSE, device=device)
-        return cls(pixels, pixels.clone(), coefficients, torch.zeros(n, device=device), design)
+        return cls(pixels, sigma, coefficients, torch.zeros(n, device=device), design)
 
     def put(self, rows: torch.Tensor, fitted: Fit) -> None:
         """Write what was fitted for some rows in place."""
         n, width = len(rows), fitted.coefficients.shape[1]
-        self.model[rows], self.sigma[rows] = fitted.model[:n], fitted.sigma[:n]
+        self.model[rows] = fitted.model[:n]
+        if self.sigma is not None and fitted.sigma is not None:
+            self.sigma[rows] = fitted.sigma[:n]
         self.coefficients[rows, :width] = fitted.coefficients[:n]
         self.chi2[rows] = fitted.chi2[:n]
         self.design[rows, : fitted.design.shape[1]] = fitted.design[:n]
@@ -48,7 +51,7 @@ def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -
     Parameters
     ----------
     templates
-        Of radius 2 or more.
+        Of margin 2 or more.
     which
         Basis of each, int64, shape (B,).
     lag
@@ -57,7 +60,7 @@ def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -
     whole = lag.floor()
     x = (lag - whole).float()[:, None, None]
     window = templates.cut(which, whole.long(), N_PIXELS)
-    r = templates.radius
+    r = templates.margin
     # A template moved right by x takes its value from x to the left.
     weights = (
         -0.5 * x * (1 - x) ** 2,
@@ -65,14 +68,19 @@ def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -
         0.5 * x * (1 + 4 * x - 3 * x**2),
         -0.5 * x**2 * (1 - x),
     )
-    steps = (1, 0, -1, -2)
-    parts = [
-        weight * window[:, :, r + s : r + s + N_PIXELS] for weight, s in zip(weights, steps, strict=True)
-    ]
-    return parts[0] + parts[1] + parts[2] + parts[3]
+    total = weights[0] * window[:, :, r + 1 : r + 1 + N_PIXELS]
+    for weight, step in zip(weights[1:], (0, -1, -2), strict=True):
+        total.addcmul_(weight, window[:, :, r + step : r + step + N_PIXELS])
+    return total
 
 
-def fit(flux: torch.Tensor, ivar: torch.Tensor, shapes: torch.Tensor, own: torch.Tensor | None = None) -> Fit:
+def fit(
+    flux: torch.Tensor,
+    ivar: torch.Tensor,
+    shapes: torch.Tensor,
+    own: torch.Tensor | None = None,
+    with_error: bool = True,
+) -> Fit:
     """Fit eigenspectra and a polynomial continuum by weighted least squares.
 
     Parameters
@@ -84,20 +92,23 @@ def fit(flux: torch.Tensor, ivar: torch.Tensor, shapes: torch.Tensor, own: torch
     own
         What the encoder expects of each spectrum, shape (B, N_PIXELS). It joins the model; the coefficients
         are those of a fit without it, because it is much like a sum of eigenspectra itself.
+    with_error
+        Whether the model's standard deviation is wanted: it takes as long as the fit.
     """
     smooth = chebyshev(N_PIXELS, CONTINUUM_TERMS, flux.device).expand(len(flux), -1, -1)
-    design = torch.cat([shapes, smooth] if own is None else [shapes, smooth, own[:, None]], 1)
-    weighted = design * ivar[:, None]
-    normal = torch.bmm(weighted, design.transpose(1, 2)).double()
-    vector = torch.bmm(weighted, flux[:, :, None]).double()
+    expected = [] if own is None else [own[:, None]]
+    # The flux is one more column: one product gives both sides of the normal equations.
+    columns = torch.cat([shapes, smooth, *expected, flux[:, None]], 1)
+    design = columns[:, :-1]
+    sums = torch.bmm(design * ivar[:, None], columns.transpose(1, 2)).double()
+    normal, vector = sums[:, :, :-1], sums[:, :, -1:]
     amplitudes, covariance = _solved(normal, vector)
     k = shapes.shape[1] + CONTINUUM_TERMS
     coefficients = amplitudes if own is None else _solved(normal[:, :k, :k], vector[:, :k])[0]
     model = torch.bmm(amplitudes[:, None], design)[:, 0]
-    variance = (torch.bmm(covariance, design) * design).sum(1)
+    sigma = (torch.bmm(covariance, design) * design).sum(1).clamp_min(0).sqrt() if with_error else None
     chi2 = (ivar * (flux - model).square()).sum(1)
-    coarse_design = design.view(*design.shape[:2], N_COARSE, REBIN).mean(3)
-    return Fit(model, variance.clamp_min(0).sqrt(), coefficients, chi2, coarse_design)
+    return Fit(model, sigma, coefficients, chi2, rebinned(design) / REBIN)
 
 
 def _solved(normal: torch.Tensor, vector: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from models import classifier, encoder, unet
+from models import classifier, encoder, packed, unet
 from models.classifier import CLASS_OF_SUBCLASS, Classifier
 from models.encoder import Encoder, Latent
 from models.grid import REBIN
@@ -106,4 +106,5 @@ def load(path: Path, device: torch.device) -> Member:
         return EncoderMember(encoder.load(path, device), OwnScan(device))
     if path.stem == "unet":
         return UNetMember(unet.load(path, device), OwnScan(device))
-    return NamingMember(classifier.load(path, device))
+    network = classifier.load(path, device)
+    return NamingMember(network.shorten() if packed.available(device) else network)

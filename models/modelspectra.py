@@ -68,6 +68,7 @@ def model_spectra(
 def _planes(analysis: Analysis) -> dict[str, Array]:
     """Model and denoised flux with their errors on the whole grid, in units of the gridded flux."""
     scale, kappa = analysis.prepared.scale, analysis.kappa[:, None]
+    assert analysis.fit.sigma is not None
     flux, error = analysis.fit.model * scale, analysis.fit.sigma * scale * kappa.sqrt()
     clean = denoise(analysis.gridded.flux, analysis.gridded.ivar, flux, error)
     planes = {"flux": flux, "sigma": error, "denoised": clean.flux, "denoised_sigma": clean.sigma}

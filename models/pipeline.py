@@ -23,6 +23,9 @@ from models.preprocess import Gridded, grid_batch
 
 ROWS_A_BLOCK = {"cpu": 16, "cuda": 256}
 """Rows worked on together: on a CPU what stays in a core's cache, on a GPU what fills it."""
+BLOCKS_A_RUN = 8
+"""Blocks that go through all steps before the next ones do: with more, tensors no longer stay in memory that
+is at hand; with fewer, each class has few rows."""
 
 
 class Pipeline:
@@ -122,10 +125,16 @@ class Pipeline:
         done = self._workers.map(lambda part: self._analyze(part, with_model), parts)
         return [answer for part in done for answer in part]
 
-    def analysis(self, gridded: Gridded) -> Analysis:
-        """Return all that is known of a gridded batch, as tensors: for measuring the method itself."""
+    def analysis(self, gridded: Gridded, everything: bool = False) -> Analysis:
+        """Return all that is known of a gridded batch, as tensors: for measuring the method itself.
+
+        Parameters
+        ----------
+        everything
+            As of `Analyst.analyze`.
+        """
         with torch.inference_mode():
-            return self._analyst.analyze(gridded)
+            return self._analyst.analyze(gridded, everything)
 
     def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:
         gridded = grid_batch(observations, self._analyst.device)
@@ -140,9 +149,10 @@ class Pipeline:
 
 
 def _shares(observations: Sequence[Observation], workers: int, block: int) -> list[Sequence[Observation]]:
-    """Cut into a run of whole blocks for each worker; fewer runs where there are not enough blocks."""
+    """Cut into runs of whole blocks: as many for each worker, and short enough to stay in the cache."""
     blocks = -(-len(observations) // block)
-    size = max(-(-blocks // workers), 1) * block
+    rounds = -(-blocks // (workers * BLOCKS_A_RUN))
+    size = max(-(-blocks // max(workers * rounds, 1)), 1) * block
     return [observations[start : start + size] for start in range(0, len(observations), size)]
 
 

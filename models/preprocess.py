@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import pad
 
-from models.grid import N_COARSE, N_PIXELS, REBIN, coarse, to_grid
+from models.grid import N_COARSE, N_PIXELS, REBIN, coarse
 from models.observation import Observation
+from models.sampling import Sampling, Samplings, rough_median, sampling_of
 
 MODEL_ERROR = 0.04
 """No basis follows a real spectrum better than this fraction of its local level.
@@ -95,8 +97,16 @@ def estimate_ivar(flux: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1 / sigma**2 / shared_pixels / level**2)
 
 
-def grid_one(observation: Observation) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Bring one checked observation to the grid; pixels that are not good carry no weight."""
+def grid_one(
+    observation: Observation, sampling: Sampling | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Bring one checked observation to the grid; pixels that are not good carry no weight.
+
+    Parameters
+    ----------
+    sampling
+        Of its wavelengths, where it is known.
+    """
     good = observation.good()
     flux = np.where(good, observation.flux, 0.0).astype(np.float64)
     if observation.ivar is None:
@@ -104,7 +114,7 @@ def grid_one(observation: Observation) -> tuple[NDArray[np.float64], NDArray[np.
         ivar[good] = estimate_ivar(flux[good])
     else:
         ivar = np.where(good, observation.ivar, 0.0).astype(np.float64)
-    return to_grid(observation.wavelength, flux, ivar)
+    return (sampling or sampling_of(observation.wavelength)).bring(flux, ivar)
 
 
 def grid_batch(observations: Sequence[Observation], device: str | torch.device = "cpu") -> Gridded:
@@ -113,11 +123,12 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
     ivar = np.zeros((len(observations), N_PIXELS), np.float32)
     offset = np.zeros(len(observations))
     unit = np.ones(len(observations))
+    samplings = Samplings()
     for row, observation in enumerate(observations):
-        one_flux, one_ivar, offset[row] = grid_one(observation)
+        one_flux, one_ivar, offset[row] = grid_one(observation, samplings.of(observation.wavelength))
         # Units may put flux at 1e-17 and ivar at 1e34: single precision needs them near one.
-        used = one_ivar > 0
-        level = float(np.median(np.abs(one_flux[used]))) if used.any() else 1.0
+        used = one_flux[one_ivar > 0]
+        level = rough_median(np.abs(used)) if used.size else 1.0
         unit[row] = level = level if level > 0 else 1.0
         flux[row], ivar[row] = one_flux / level, np.minimum(one_ivar * level**2, 1e12)
     estimated = torch.tensor([observation.ivar is None for observation in observations])
@@ -132,18 +143,34 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
 
 def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:
     """Mean over 2 * half_width + 1 neighbours along the last axis, zeros beyond the ends; shape as given."""
-    total = values.double().cumsum(-1)
-    before = torch.zeros_like(total[..., :1]).expand(*total.shape[:-1], half_width + 1)
-    after = total[..., -1:].expand(*total.shape[:-1], half_width)
-    ends = torch.cat([before, total, after], -1)
+    # Double precision: what is left of a sum over the whole axis must not show its rounding.
+    total = pad(values, (half_width + 1, half_width)).cumsum(-1, dtype=torch.float64)
     width = 2 * half_width + 1
-    return ((ends[..., width:] - ends[..., :-width]) / width).to(values.dtype)
+    return (total[..., width:] - total[..., :-width]).to(values.dtype).div_(width)
+
+
+def asinh(values: torch.Tensor) -> torch.Tensor:
+    """Inverse hyperbolic sine, five times as fast on a CPU as the library's, to its last digit but one."""
+    size = values.abs()
+    square = size.square()
+    return torch.copysign(torch.log1p(size + square / (1 + torch.sqrt(1 + square))), values)
 
 
 def masked_median(values: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
-    """Median over the used elements of each row, shape (B, 1); NaN where none is."""
-    blank = torch.full_like(values, float("nan"))
-    return torch.where(used, values, blank).nanmedian(1, keepdim=True)[0]
+    """Median over the used elements of each row, the lower of two, shape (B, 1); NaN where none is."""
+    if values.device.type != "cpu":
+        blank = torch.full_like(values, float("nan"))
+        return torch.where(used, values, blank).nanmedian(1, keepdim=True)[0]
+    # Numpy's partition takes a third of the library's time.
+    rows = [row[mask] for row, mask in zip(values.numpy(), used.numpy(), strict=True)]
+    middle = [(row.size - 1) // 2 for row in rows]
+    medians = [np.partition(row, k)[k] if row.size else np.nan for row, k in zip(rows, middle, strict=True)]
+    return torch.tensor(medians, dtype=values.dtype)[:, None]
+
+
+def scale_of(flux: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
+    """Median |flux| of the used pixels, positive, 1 where there are none; shape (B, 1)."""
+    return masked_median(flux.abs(), used).nan_to_num(1.0).clamp_min(1e-12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +183,18 @@ class Contrast:
     scale: torch.Tensor  # (B, 1) the median |flux|
 
     @classmethod
-    def of(cls, flux: torch.Tensor, sqrt_ivar: torch.Tensor) -> Contrast:
-        """Take the continuum over a wide box, pixels below S/N one counting less; both (B, N_COARSE)."""
+    def of(cls, flux: torch.Tensor, sqrt_ivar: torch.Tensor, scale: torch.Tensor | None = None) -> Contrast:
+        """Take the continuum over a wide box, pixels below S/N one counting less.
+
+        Parameters
+        ----------
+        flux, sqrt_ivar
+            Shape (B, N_COARSE).
+        scale
+            From `scale_of`, where it is known.
+        """
         used = sqrt_ivar > 0
-        scale = masked_median(flux.abs(), used).nan_to_num(1.0).clamp_min(1e-12)
+        scale = scale_of(flux, used) if scale is None else scale
         level = (flux / scale).clamp(-50, 200)
         snr = (sqrt_ivar * scale).clamp(0, 3e3)
         limited = snr.clamp(0, 30).square()
@@ -168,13 +203,17 @@ class Contrast:
         return cls(level, snr, smooth[0] / (smooth[1] + 1e-4), scale)
 
 
-def network_channels(flux: torch.Tensor, sqrt_ivar: torch.Tensor) -> torch.Tensor:
+def network_channels(
+    flux: torch.Tensor, sqrt_ivar: torch.Tensor, scale: torch.Tensor | None = None
+) -> torch.Tensor:
     """Show the networks a spectrum in four ways, each of order one whatever its S/N.
 
     Parameters
     ----------
     flux, sqrt_ivar
         Shape (B, N_COARSE), any unit; sqrt_ivar is zero where there is no pixel.
+    scale
+        From `scale_of`, where it is known.
 
     Returns
     -------
@@ -182,14 +221,14 @@ def network_channels(flux: torch.Tensor, sqrt_ivar: torch.Tensor) -> torch.Tenso
         Shape (B, 4, N_COARSE): the flux over its median; its high frequencies in units of the noise; the same
         relative to the local continuum; how well each pixel is known.
     """
-    seen = Contrast.of(flux, sqrt_ivar)
+    seen = Contrast.of(flux, sqrt_ivar, scale)
     mask = (sqrt_ivar > 0).to(flux.dtype)
     detail = (seen.level - seen.continuum) * mask
     return torch.stack(
         [
-            torch.asinh(seen.level) * mask,
-            torch.asinh(detail * seen.snr / 2) / 2,
-            torch.asinh(4 * detail / (seen.continuum.abs() + 0.2)),
+            asinh(seen.level) * mask,
+            asinh(detail * seen.snr / 2) / 2,
+            asinh(4 * detail / (seen.continuum.abs() + 0.2)),
             0.3 * torch.log1p(seen.snr) * mask,
         ],
         dim=1,
@@ -204,7 +243,7 @@ def prepare(gridded: Gridded) -> Prepared:
     """
     raw_flux, raw_ivar = coarse(gridded.flux, gridded.ivar)
     used = raw_ivar > 0
-    scale = masked_median(raw_flux.abs(), used).nan_to_num(1.0).clamp_min(1e-12)
+    scale = scale_of(raw_flux, used)
     mask = used.to(raw_flux.dtype)
     level = (raw_flux / scale).clamp(-20, 20) * mask
     smooth = box_mean(torch.stack([level, mask]), FLOOR_COARSE_PIXELS)
@@ -214,6 +253,6 @@ def prepare(gridded: Gridded) -> Prepared:
     snr = masked_median(pixel_snr, gridded.ivar > 0).nan_to_num(0.0)[:, 0]
     ivar = ivar / (1 + ivar * (MODEL_ERROR * local).square().repeat_interleave(REBIN, 1))
     coarse_flux, coarse_ivar = coarse(flux, ivar)
-    channels = network_channels(raw_flux, raw_ivar.sqrt())
+    channels = network_channels(raw_flux, raw_ivar.sqrt(), scale)
     assert channels.shape[1:] == (N_CHANNELS, N_COARSE)
     return Prepared(flux, ivar, coarse_flux, coarse_ivar, channels, scale, snr)

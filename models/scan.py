@@ -13,7 +13,7 @@ import torch
 from models.amplitudes import eliminate, gain, pairs
 from models.continuum import Continuum
 from models.eigenspectra import Basis
-from models.grid import DLOGLAM, N_COARSE, N_PIXELS, REBIN
+from models.grid import DLOGLAM, N_PIXELS, REBIN
 
 CONTINUUM_TERMS = 3
 """Polynomial terms beside the eigenspectra. Quasars need them; galaxies are insensitive from 3 to 7."""
@@ -32,21 +32,28 @@ def lag_of(z: float) -> float:
 class Scan:
     """The scan of one class over all its redshifts, on coarse pixels.
 
+    Parameters
+    ----------
+    step
+        Grid pixels in a pixel of the spectra, and from lag to lag.
+
     Attributes
     ----------
     lags
         Lag of each column of `gain` in grid pixels, ascending, shape (S,), float64.
     """
 
-    def __init__(self, basis: Basis, z_range: tuple[float, float], device: torch.device) -> None:
-        first = math.floor(lag_of(z_range[0]) / REBIN)
-        last = math.ceil(lag_of(z_range[1]) / REBIN)
-        self.lags = REBIN * torch.arange(first, last + 1, dtype=torch.float64, device=device)
+    def __init__(
+        self, basis: Basis, z_range: tuple[float, float], device: torch.device, step: int = REBIN
+    ) -> None:
+        first = math.floor(lag_of(z_range[0]) / step)
+        last = math.ceil(lag_of(z_range[1]) / step)
+        self.lags = step * torch.arange(first, last + 1, dtype=torch.float64, device=device)
         # Element 0 of the window meets pixel 0 of the spectrum at the largest lag.
-        window = basis.window(-REBIN * last, N_PIXELS + REBIN * (last - first))  # (K, REBIN * n)
-        coarse = window.view(len(window), -1, REBIN).mean(2).to(device)  # (K, n)
+        window = basis.window(-step * last, N_PIXELS + step * (last - first))  # (K, step * n)
+        coarse = window.view(len(window), -1, step).mean(2).to(device)  # (K, n)
         self.k = len(coarse)
-        self.n_fft = fft_length(N_COARSE + last - first)
+        self.n_fft = fft_length(N_PIXELS // step + last - first)
         index = torch.tensor(pairs(self.k), device=device)
         products = coarse[index[:, 0]] * coarse[index[:, 1]]
         self._templates = torch.fft.rfft(coarse, self.n_fft)  # (K, n_fft/2 + 1)
@@ -58,9 +65,9 @@ class Scan:
         Parameters
         ----------
         flux, ivar
-            Shape (B, N_COARSE).
+            Shape (B, N_PIXELS / step).
         continuum
-            Of the same spectra, on coarse pixels.
+            Of the same spectra, on the same pixels.
 
         Returns
         -------

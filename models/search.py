@@ -14,7 +14,7 @@ from models.classifier import STAR_TYPES
 from models.continuum import Continuum
 from models.eigenspectra import Basis
 from models.evidence import between_classes, between_redshifts
-from models.exact import Templates
+from models.exact import ExactScan
 from models.grid import DLOGLAM, N_PIXELS, REBIN
 from models.refine import NOTHING, distinct, parabola
 from models.restframe import Z_RANGES
@@ -136,7 +136,7 @@ class Stars:
             flux[index, : len(basis.flux)] = basis.window(-reach, flux.shape[2])
         self.flux, self.first = flux.to(device), -reach
         coarse = flux.view(len(flux), k, -1, REBIN).mean(3).to(device)
-        self._templates = Templates(coarse, -reach // REBIN, STAR_RADIUS_COARSE)
+        self._scan = ExactScan(coarse, -reach // REBIN, STAR_RADIUS_COARSE)
         steps = torch.arange(-STAR_RADIUS_COARSE, STAR_RADIUS_COARSE + 1, device=device)
         self.lags = REBIN * steps.double()
         velocity = self.lags.float() * DLOGLAM * math.log(10) * LIGHT_KM_S
@@ -157,7 +157,7 @@ class Stars:
         likeliest = type_probability.topk(STAR_TYPES_TRIED, 1)
         zero = torch.zeros(len(flux), dtype=torch.int64, device=flux.device)
         gains = [
-            self._templates.gain(flux, ivar, continuum, likeliest.indices[:, i], zero)
+            self._scan.gain(flux, ivar, continuum, likeliest.indices[:, i], zero)
             for i in range(STAR_TYPES_TRIED)
         ]
         likely = [gain - 2 * self._rarity for gain in gains]

@@ -29,6 +29,8 @@ DISTANT_COMPONENTS = 2
 STAR_COMPANIONS = ("A", "F", "K", "M", "WD")
 """Types between which the others lie, as far as a companion can be told."""
 DISTANT_RANGE = {"GALAXY": (-0.004, 1.2), "QSO": (0.05, 4.5)}
+QSO_STEP = 2 * REBIN
+"""Grid pixels in a pixel of the spectra where a second quasar is sought: its lines are broad."""
 OWN_LAG = 60
 """Grid pixels around the first object's redshift where a second one is the first: 4100 km/s."""
 COMPANION_RIDGE = 1e-3
@@ -58,10 +60,12 @@ class CompanionSearch:
         self._stars = torch.stack([binned(shape) for shape in shapes]).to(device)  # (types, K, n)
         index = torch.tensor(pairs(COMPONENTS), device=device)
         self._products = self._stars[:, index[:, 0]] * self._stars[:, index[:, 1]]  # (types, K(K+1)/2, n)
-        self._distant = [
-            Scan(dataclasses.replace(bases[name], flux=bases[name].flux[:DISTANT_COMPONENTS]), reach, device)
-            for name, reach in DISTANT_RANGE.items()
-        ]
+        galaxy, quasar = (
+            dataclasses.replace(bases[name], flux=bases[name].flux[:DISTANT_COMPONENTS])
+            for name in DISTANT_RANGE
+        )
+        self._galaxies = Scan(galaxy, DISTANT_RANGE["GALAXY"], device)
+        self._quasars = Scan(quasar, DISTANT_RANGE["QSO"], device, QSO_STEP)
         self._supernovae = supernovae.to(device)
 
     @classmethod
@@ -73,7 +77,7 @@ class CompanionSearch:
         """Look for companions in a batch."""
         flux, ivar, first = left.flux, left.ivar, left.first
         star, star_share = self._star(flux, ivar, first)
-        distant = [_second(scan, left) for scan in self._distant]
+        distant = [_second(self._galaxies, left), _second(self._quasars, halved(left))]
         shift = (left.lag / REBIN).round().long()
         supernova, share = _gain(self._supernovae.at(shift), flux, ivar, first)
         unknown = torch.full_like(share, math.nan)
@@ -91,13 +95,13 @@ class CompanionSearch:
 
         def sums(shapes: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
             """(types, K, n), (B, D, n) to (K, D, types, B), spectrum by spectrum: rounding stays its own."""
-            each = shapes.flatten(0, 1).expand(n, -1, -1)
-            return torch.bmm(each, data.transpose(1, 2)).view(n, types, -1, data.shape[1]).permute(2, 3, 1, 0)
+            # The data come first: a single column takes ten times as long as a single row.
+            each = shapes.flatten(0, 1).T.expand(n, -1, -1)
+            return torch.bmm(data, each).view(n, data.shape[1], types, -1).permute(3, 1, 2, 0)
 
         products = sums(self._products, ivar[:, None])[:, 0]
-        projection = sums(self._stars, (ivar * flux)[:, None])[:, 0]
-        overlap = sums(self._stars, first.weighted)
-        matrix, vector = eliminate(products, overlap, projection, first.amplitudes.T[:, None])
+        seen = sums(self._stars, torch.cat([(ivar * flux)[:, None], first.weighted], 1))
+        matrix, vector = eliminate(products, seen[:, 1:], seen[:, 0], first.amplitudes.T[:, None])
         best = gain(matrix, vector).max(0)
         _, share = _gain(self._stars[best.indices], flux, ivar, first)
         return best.values, share
@@ -111,6 +115,19 @@ def _second(scan: Scan, left: Leftover) -> tuple[torch.Tensor, torch.Tensor]:
     return best.values, z_of(scan.lags[best.indices])
 
 
+def halved(left: Leftover) -> Leftover:
+    """On half as many pixels, for shapes that do not change within one: sums stay what they are."""
+    ivar = _pairs(left.ivar)
+    flux = _pairs(left.ivar * left.flux) / ivar.clamp_min(1e-20)
+    first = dataclasses.replace(left.first, weighted=_pairs(left.first.weighted))
+    return dataclasses.replace(left, flux=flux, ivar=ivar, level=_pairs(left.level) / 2, first=first)
+
+
+def _pairs(values: torch.Tensor) -> torch.Tensor:
+    """Sum neighbours: (..., n) to (..., n / 2)."""
+    return values[..., 0::2] + values[..., 1::2]
+
+
 def binned(shapes: torch.Tensor) -> torch.Tensor:
     """Shapes on coarse pixels: (..., N_PIXELS) to (..., N_COARSE)."""
     return shapes.view(*shapes.shape[:-1], N_COARSE, REBIN).mean(-1)
@@ -120,8 +137,9 @@ def _gain(
     shapes: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor, first: Continuum
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Gain of companions with the given shapes (B, K, N_COARSE), and their share of the light; (B,) each."""
-    overlap = torch.bmm(shapes, first.weighted.transpose(1, 2)).double()
-    vector = torch.bmm(shapes, (ivar * flux)[:, :, None])[..., 0].double()
+    data = torch.cat([first.weighted, (ivar * flux)[:, None]], 1)
+    seen = torch.bmm(shapes, data.transpose(1, 2)).double()
+    overlap, vector = seen[..., :-1], seen[..., -1]
     vector = vector - (overlap * first.amplitudes[:, None]).sum(2)
     gram = torch.bmm(shapes * ivar[:, None], shapes.transpose(1, 2)).double()
     size = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-9).sqrt()

@@ -12,7 +12,7 @@ import torch
 
 from models.analysis import Analysis
 from models.anomaly.residual import LEAST_LEVEL, MODEL_ERROR
-from models.continuum import Continuum
+from models.continuum import Continuum, combined
 from models.grid import coarse
 
 SHARED_ERROR = 0.04
@@ -73,17 +73,14 @@ class Leftover:
 
 def _orthonormal(design: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor) -> Continuum:
     """Make the shapes of the first fit (B, n, N_COARSE) orthonormal under the weights, to eliminate them."""
-    gram = torch.bmm(design * ivar[:, None], design.transpose(1, 2)).double()
+    scaled = design * ivar[:, None]
+    gram = torch.bmm(scaled, design.transpose(1, 2)).double()
     size = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
     unit = gram / (size[:, :, None] * size[:, None])
     eye = torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
     factor = torch.linalg.cholesky(unit + RIDGE * eye) * size[:, :, None]
     inverse = torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False).float()
-    scaled = design * ivar[:, None]
-    weighted = torch.zeros_like(design)
-    # Term by term: a library's product of small matrices rounds by where they lie in memory.
-    for j in range(design.shape[1]):
-        weighted.addcmul_(inverse[:, :, j, None], scaled[:, None, j])
+    weighted = combined(inverse, scaled)
     amplitudes = (weighted * flux[:, None]).sum(2)
     chi2 = (ivar * flux.square()).sum(1) - amplitudes.square().sum(1)
     return Continuum(weighted, amplitudes, chi2.clamp_min(0))

@@ -3,6 +3,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from models import packed
 from models.classifier import (
     CLASS_OF_SUBCLASS,
     N_GALAXY_BINS,
@@ -88,3 +89,12 @@ def test_redshift_bins_reach_from_zero_to_the_last_quasars():
     assert bins[0] >= 1
     assert bins[1] < N_GALAXY_BINS - 1
     assert bins[2] < N_QSO_BINS - 1
+
+
+@pytest.mark.skipif(not packed.available(torch.device("cpu")), reason="needs a CPU with bfloat16")
+def test_half_precision_changes_probabilities_by_little(network):
+    sample = channels(16)
+    with torch.no_grad():
+        before = network.fold()(sample).subclass.softmax(1)
+        after = network.shorten()(sample).subclass.softmax(1)
+    assert 0 < float((before - after).abs().max()) < 0.01

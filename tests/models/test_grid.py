@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models import grid
+from models import grid, sampling
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_pixels_are_evenly_spaced_in_log_wavelength():
 def test_rebinning_loses_no_information_and_invents_none(desi_wavelength):
     rng = np.random.default_rng(1)
     ivar = rng.uniform(0.5, 2.0, desi_wavelength.size)
-    _, weight, _ = grid.rebin(desi_wavelength, np.ones(desi_wavelength.size), ivar)
+    _, weight, _ = sampling.Rebinned.of(desi_wavelength).bring(np.ones(desi_wavelength.size), ivar)
     used = weight > 0
     low, high = grid.EDGES[:-1][used][0], grid.EDGES[1:][used][-1]
     inside = (desi_wavelength > low) & (desi_wavelength < high)
@@ -28,8 +28,8 @@ def test_rebinning_loses_no_information_and_invents_none(desi_wavelength):
 
 
 def test_rebinning_keeps_a_flat_spectrum_flat(desi_wavelength):
-    flux, weight, offset = grid.rebin(
-        desi_wavelength, np.full(desi_wavelength.size, 3.0), np.ones(desi_wavelength.size)
+    flux, weight, offset = sampling.Rebinned.of(desi_wavelength).bring(
+        np.full(desi_wavelength.size, 3.0), np.ones(desi_wavelength.size)
     )
     assert flux[weight > 0] == pytest.approx(3.0)
     assert offset == 0
@@ -39,7 +39,7 @@ def test_rebinning_gives_no_weight_to_masked_pixels(desi_wavelength):
     flux = np.ones(desi_wavelength.size)
     ivar = np.ones(desi_wavelength.size)
     flux[2000:2100], ivar[2000:2100] = 1e6, 0.0
-    mean, weight, _ = grid.rebin(desi_wavelength, flux, ivar)
+    mean, weight, _ = sampling.Rebinned.of(desi_wavelength).bring(flux, ivar)
     assert mean[weight > 0] == pytest.approx(1.0)
     middle = np.searchsorted(grid.WAVELENGTH, desi_wavelength[2050])
     assert weight[middle] == 0
@@ -48,7 +48,7 @@ def test_rebinning_gives_no_weight_to_masked_pixels(desi_wavelength):
 def test_rebinning_keeps_a_line_where_it_is(desi_wavelength):
     centre = 6000.0
     flux = np.exp(-0.5 * ((desi_wavelength - centre) / 4) ** 2)
-    mean, weight, _ = grid.rebin(desi_wavelength, flux, np.ones(desi_wavelength.size))
+    mean, weight, _ = sampling.Rebinned.of(desi_wavelength).bring(flux, np.ones(desi_wavelength.size))
     near = (np.abs(grid.WAVELENGTH - centre) < 25) & (weight > 0)
     found = np.average(grid.WAVELENGTH[near], weights=mean[near] * np.gradient(grid.WAVELENGTH)[near])
     assert found == pytest.approx(centre, abs=0.02)
@@ -57,7 +57,7 @@ def test_rebinning_keeps_a_line_where_it_is(desi_wavelength):
 def test_rebinning_does_not_bridge_a_gap(desi_wavelength):
     kept = (desi_wavelength < 5000) | (desi_wavelength > 5200)
     wavelength = desi_wavelength[kept]
-    _, weight, _ = grid.rebin(wavelength, np.ones(wavelength.size), np.ones(wavelength.size))
+    _, weight, _ = sampling.Rebinned.of(wavelength).bring(np.ones(wavelength.size), np.ones(wavelength.size))
     gap = (grid.WAVELENGTH > 5005) & (grid.WAVELENGTH < 5195)
     assert not weight[gap].any()
 
@@ -68,7 +68,7 @@ def test_natively_sampled_pixels_are_placed_untouched_and_their_offset_kept(shif
     pixels = np.arange(100, 3900)
     wavelength = 10 ** (grid.LOGLAM0 + grid.DLOGLAM * (pixels + shift))
     flux, ivar = rng.normal(size=pixels.size), rng.uniform(1, 2, pixels.size)
-    placed, weight, offset = grid.to_grid(wavelength, flux, ivar)
+    placed, weight, offset = sampling.sampling_of(wavelength).bring(flux, ivar)
     assert np.array_equal(placed[pixels], flux)
     assert np.array_equal(weight[pixels], ivar)
     assert offset == pytest.approx(shift, abs=1e-6)
@@ -79,14 +79,34 @@ def test_natively_sampled_pixels_are_placed_untouched_and_their_offset_kept(shif
 def test_pixels_beyond_the_grid_are_dropped():
     pixels = np.arange(-50, grid.N_PIXELS + 50)
     wavelength = 10 ** (grid.LOGLAM0 + grid.DLOGLAM * pixels)
-    _, weight, _ = grid.place(wavelength, np.ones(pixels.size), np.ones(pixels.size))
+    _, weight, _ = sampling.Native.of(wavelength).bring(np.ones(pixels.size), np.ones(pixels.size))
     assert weight.sum() == grid.N_PIXELS
+
+
+def test_pixels_beyond_the_grid_leave_nothing():
+    wavelength = 10 ** (grid.LOGLAM0 + grid.DLOGLAM * np.arange(-900, -100))
+    _, weight, _ = sampling.Native.of(wavelength).bring(np.ones(800), np.ones(800))
+    assert not weight.any()
+
+
+def test_native_pixels_with_a_gap_are_placed_on_both_sides_of_it():
+    pixels = np.concatenate([np.arange(100, 500), np.arange(600, 900)])
+    wavelength = 10 ** (grid.LOGLAM0 + grid.DLOGLAM * pixels)
+    _, weight, _ = sampling.sampling_of(wavelength).bring(np.ones(pixels.size), np.ones(pixels.size))
+    assert np.array_equal(np.flatnonzero(weight), pixels)
+
+
+def test_a_sampling_is_known_again_by_its_wavelengths(desi_wavelength):
+    known = sampling.Samplings()
+    first = known.of(desi_wavelength)
+    assert known.of(desi_wavelength.copy()) is first
+    assert known.of(desi_wavelength + 1e-3) is not first
 
 
 def test_single_precision_loglam_is_recognised_as_native(desi_wavelength):
     loglam = (3.5797 + 1e-4 * np.arange(3800)).astype(np.float32)
-    assert grid.is_native(10 ** loglam.astype(np.float64))
-    assert not grid.is_native(desi_wavelength)
+    assert sampling.is_native(10 ** loglam.astype(np.float64))
+    assert not sampling.is_native(desi_wavelength)
 
 
 def test_coarse_pixels_are_means_weighted_by_ivar():

@@ -6,7 +6,7 @@ import torch
 
 from models.continuum import Continuum, chebyshev
 from models.eigenspectra import Basis
-from models.exact import Templates
+from models.exact import ExactScan
 from models.grid import N_COARSE, N_PIXELS, REBIN, coarse
 from models.refine import parabola, z_of
 from models.restframe import Z_RANGES
@@ -81,11 +81,11 @@ def test_every_lag_is_covered_by_the_eigenspectra(bases: dict[str, Basis]) -> No
 def test_exact_gains_around_a_lag_are_those_of_a_least_squares_solver(bases: dict[str, Basis]) -> None:
     basis, lag, radius = bases["GALAXY"], 901, 4
     flux, ivar = observed(basis, lag, seed=2, snr=200)
-    templates = Templates(basis.window(-2000, N_PIXELS + 2100)[None], -2000, radius)
+    scan = ExactScan(basis.window(-2000, N_PIXELS + 2100)[None], -2000, radius)
     which = torch.zeros(1, dtype=torch.int64)
     smooth = chebyshev(N_PIXELS, CONTINUUM_TERMS, CPU)
     continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
-    gain = templates.gain(flux, ivar, continuum, which, torch.tensor([lag + 1]))
+    gain = scan.gain(flux, ivar, continuum, which, torch.tensor([lag + 1]))
     without = least_squares(flux[0], ivar[0], smooth)
     assert float(continuum.chi2[0]) == pytest.approx(without, rel=1e-4)
     for step in range(-radius, radius + 1):

@@ -8,8 +8,9 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from models.grid import N_PIXELS, WAVELENGTH, rebin
+from models.grid import N_PIXELS, WAVELENGTH
 from models.observation import Observation
+from models.sampling import Rebinned
 
 FOLDER = "sky/4most"
 ARMS = ("BLUE", "GREEN", "RED")
@@ -59,5 +60,5 @@ def _arm(wavelength: Array, electrons_per_s: Array, efficiency: Array) -> Array:
     per_flux = wavelength * np.clip(efficiency, 0, None) * np.gradient(wavelength)
     variance = electrons_per_s * EXPOSURE_S + READ_VARIANCE
     ivar = np.where(efficiency > MIN_EFFICIENCY, per_flux**2 / variance, 0.0)
-    _, on_grid, _ = rebin(wavelength, np.zeros(wavelength.size), ivar)
+    _, on_grid, _ = Rebinned.of(wavelength).bring(np.zeros(wavelength.size), ivar)
     return np.asarray(on_grid, np.float64)

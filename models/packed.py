@@ -1,0 +1,96 @@
+"""Convolutions of a classifier as a CPU runs them quickest: in half precision, what follows each inside it.
+
+The library that multiplies (oneDNN) takes weights in a layout of its own, and adds the short cut and cuts off
+below zero while the sums are still at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.weightfile import RowConvolution, in_rows
+
+ROWS = 16
+"""Spectra that the layout is chosen for; others are right too."""
+PRECISION = torch.bfloat16
+
+
+class PackedConvolution:
+    """A convolution along the last axis of (B, i, 1, L), channels last in memory.
+
+    Parameters
+    ----------
+    convolution
+        A `RowConvolution`: what it does the same as, in half precision.
+    length
+        L.
+    """
+
+    def __init__(self, convolution: nn.Module | Tensor, length: int) -> None:
+        assert isinstance(convolution, RowConvolution)
+        self.stride = convolution.stride
+        weight = convolution.weight.to(PRECISION)
+        self._where = [0, convolution.padding], [1, convolution.stride], [1, 1]
+        shape = [ROWS, weight.shape[1], 1, length]
+        self._weight = torch.ops.mkldnn._reorder_convolution_weight(weight, *self._where, 1, shape)
+        self._bias = None if convolution.bias is None else convolution.bias.detach().to(PRECISION)
+
+    def __call__(self, x: Tensor, then: str) -> Tensor:
+        """Convolve; `then` is "relu" or "none"."""
+        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self._weight, self._bias, *self._where, 1, then, [], ""
+        )
+        return found
+
+    def onto(self, total: Tensor, x: Tensor) -> Tensor:
+        """Add to `total`, which is overwritten, and cut off below zero."""
+        found: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
+            total, x, self._weight, self._bias, *self._where, 1, "add", 1.0, "relu", [], ""
+        )
+        return found
+
+
+class PackedTrunk:
+    """The stem and the residual blocks of a folded classifier.
+
+    Parameters
+    ----------
+    stem
+        Its first convolution, a `RowConvolution`.
+    blocks
+        First and second convolution and short cut of each block.
+    length
+        Pixels of what is shown.
+    """
+
+    def __init__(
+        self,
+        stem: nn.Module,
+        blocks: Sequence[tuple[nn.Module | Tensor, nn.Module | Tensor, nn.Module | Tensor]],
+        length: int,
+    ) -> None:
+        self._stem = PackedConvolution(stem, length)
+        length //= self._stem.stride
+        self._blocks = []
+        for first, second, shortcut in blocks:
+            halving, beside = PackedConvolution(first, length), PackedConvolution(shortcut, length)
+            length //= halving.stride
+            self._blocks.append((halving, PackedConvolution(second, length), beside))
+
+    def __call__(self, channels: Tensor) -> Tensor:
+        """Apply all to (B, i, length); shape (B, o, 1, length / stride)."""
+        x = self._stem(in_rows(channels.to(PRECISION)), "relu")
+        for first, second, shortcut in self._blocks:
+            x = second.onto(shortcut(x, "none"), first(x, "relu"))
+        return x
+
+
+def available(device: torch.device) -> bool:
+    """Tell whether a device multiplies half precision faster than single precision, in the library's way."""
+    if device.type != "cpu" or not torch._C._has_mkldnn:
+        return False
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
