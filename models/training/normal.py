@@ -30,9 +30,13 @@ SHRINKAGE = 0.2
 LEAST_LATENT_VARIANCE = 0.05
 """Of the covariance to its diagonal, and what is added there: a class has a hundred spectra for 16 shares."""
 ROUNDS = 20
-TAIL_WIDENING = 1.3
-"""A hundred spectra a class make tails too short: of those left out 2.8 % are flagged instead of 1 %, and
-1.1 % with tails this much longer."""
+CENSORED = 1
+"""Largest values of a score whose size is not believed: one truly strange spectrum among a hundred would make
+the tail twice as long, and all others look normal."""
+SHARED_TAIL = 0.5
+"""Part of a tail that comes from the median class: a hundred spectra a class say little of it."""
+TAIL_WIDENING = 1.2
+"""So few spectra make tails too short: this much longer, 1 % of those left out are flagged."""
 RIGHT = 0.005
 """A redshift within this of the label, over 1 + z, was fitted right."""
 PARTS = 4
@@ -125,9 +129,18 @@ def learn(name: str, normal: Scores) -> Reference:
             parabola[c, k] = _median_parabola(x, y)
             excess = y - _powers(x) @ parabola[c, k]
             quantile[c, k] = torch.quantile(excess, torch.tensor(LEVELS))
-            over = excess[excess > quantile[c, k, -1]] - quantile[c, k, -1]
-            tail[c, k] = TAIL_WIDENING * over.mean().clamp_min(1e-3)
+            tail[c, k] = _tail(excess[excess > quantile[c, k, -1]] - quantile[c, k, -1])
+    tail = TAIL_WIDENING * ((1 - SHARED_TAIL) * tail + SHARED_TAIL * tail.median(0).values)
     return Reference(name, parabola, snr_range, quantile, tail, centre, precision)
+
+
+def _tail(over: torch.Tensor) -> torch.Tensor:
+    """Most likely e-folding length of an exponential, the largest values known only to be the largest."""
+    counted = max(len(over) - CENSORED, 2)
+    ordered = over.sort().values
+    reached = ordered[counted - 1]
+    total = ordered[:counted].sum() + (len(over) - counted) * reached
+    return (total / counted).clamp_min(1e-3)
 
 
 def _familiar(normal: Scores, taught: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
