@@ -19,7 +19,7 @@ import torch
 from models import eigenspectra, shipped
 from models.analysis import Analyst, in_blocks
 from models.anomaly import Judge
-from models.anomaly.residual import Residual
+from models.anomaly.residual import Measured, Residual
 from models.continuum import Continuum
 from models.decide import to_scan
 from models.ensemble import Ensemble
@@ -92,7 +92,7 @@ def stages() -> dict[str, float]:
         ),
         "scan, galaxies": milliseconds(scan_of("GALAXY"), SPECTRA),
         "scan, quasars": milliseconds(scan_of("QSO"), SPECTRA),
-        "residuals": milliseconds(lambda: Residual.of(analysis), SPECTRA),
+        "residuals": milliseconds(lambda: Residual.of(Measured.of(analysis)), SPECTRA),
         "anomaly": milliseconds(lambda: judge.judge(analysis, block), SPECTRA),
         "from grid to fit": milliseconds(lambda: analyst.analyze(gridded), SPECTRA),
     }

@@ -1,4 +1,4 @@
-"""Convolutions of a classifier as a CPU runs them quickest: in half precision, what follows each inside it.
+"""Convolutions of a network as a CPU runs them quickest: in half precision, what follows each inside it.
 
 The library that multiplies (oneDNN) takes weights in a layout of its own, and adds the short cut and cuts off
 below zero while the sums are still at hand.
@@ -16,6 +16,8 @@ from models.weightfile import RowConvolution, in_rows
 ROWS = 16
 """Spectra that the layout is chosen for; others are right too."""
 PRECISION = torch.bfloat16
+USED = ("_reorder_convolution_weight", "_convolution_pointwise", "_convolution_pointwise_")
+"""What PyTorch does not promise to keep: without it, networks work in single precision."""
 
 
 class PackedConvolution:
@@ -54,7 +56,7 @@ class PackedConvolution:
 
 
 class PackedTrunk:
-    """The stem and the residual blocks of a folded classifier.
+    """The stem and the residual blocks of a folded network.
 
     Parameters
     ----------
@@ -82,15 +84,23 @@ class PackedTrunk:
 
     def __call__(self, channels: Tensor) -> Tensor:
         """Apply all to (B, i, length); shape (B, o, 1, length / stride)."""
+        return self.depths(channels)[-1]
+
+    def depths(self, channels: Tensor) -> list[Tensor]:
+        """Apply all; what each block gives."""
         x = self._stem(in_rows(channels.to(PRECISION)), "relu")
+        found = []
         for first, second, shortcut in self._blocks:
             x = second.onto(shortcut(x, "none"), first(x, "relu"))
-        return x
+            found.append(x)
+        return found
 
 
 def available(device: torch.device) -> bool:
     """Tell whether a device multiplies half precision faster than single precision, in the library's way."""
     if device.type != "cpu" or not torch._C._has_mkldnn:
+        return False
+    if not all(hasattr(torch.ops.mkldnn, name) for name in USED):
         return False
     found = torch.cpu.get_capabilities()
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

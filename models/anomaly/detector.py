@@ -20,6 +20,7 @@ from models.anomaly.scores import COUNTED, SEEN
 from models.anomaly.sky import airglow
 from models.classifier import ResidualBlock
 from models.grid import N_COARSE, REBIN
+from models.packed import PackedTrunk, available
 
 LAYOUT = "spectraq.detector.1"
 FILE = "detector.safetensors"
@@ -48,6 +49,7 @@ class Detector(nn.Module):
     def __init__(self, widths: tuple[int, ...] = WIDTHS, hidden: int = HIDDEN, dropout: float = 0.1) -> None:
         super().__init__()
         self.widths, self.hidden, self.folded = widths, hidden, False
+        self.packed: PackedTrunk | None = None
         self.stem = nn.Conv1d(N_PLANES + N_PLACES, widths[0], 9, 4, 4, bias=False)  # -> (B, w0, 288)
         self.stem_norm = nn.BatchNorm1d(widths[0])
         self.blocks = nn.ModuleList(ResidualBlock(i, o) for i, o in pairwise(widths))  # -> (B, w-1, 36)
@@ -74,17 +76,24 @@ class Detector(nn.Module):
             Shape (B, len(SEEN)).
         """
         x = torch.cat([planes, self.places.expand(len(planes), -1, -1)], 1)
-        x = torch.relu(self.stem_norm(self.stem(weightfile.in_rows(x) if self.folded else x)))
-        pools = []
-        for block in self.blocks:
-            # What is narrow is gone after a few strides: the strongest response of each depth is kept.
-            x = block(x)
-            pools.append(x.flatten(2).amax(2))
-        pools.append(x.flatten(2).mean(2))
+        depths = self._convolved(x) if self.packed is None else self.packed.depths(x)
+        # What is narrow is gone after a few strides: the strongest response of each depth is kept.
+        pools = [depth.flatten(2).amax(2) for depth in depths]
+        pools.append(depths[-1].flatten(2).mean(2))
         beside = torch.relu(self.evidence(self.evidence_norm(numbers)))
-        hidden = torch.relu(self.dense(torch.cat([*pools, beside], 1)))
+        together = torch.cat([pool.to(beside.dtype) for pool in pools] + [beside], 1)
+        hidden = torch.relu(self.dense(together))
         logits: Tensor = self.seen(self.drop(hidden))
         return logits.float().log_softmax(1)
+
+    def _convolved(self, x: Tensor) -> list[Tensor]:
+        """Apply stem and blocks; what each block gives."""
+        x = torch.relu(self.stem_norm(self.stem(weightfile.in_rows(x) if self.folded else x)))
+        depths = []
+        for block in self.blocks:
+            x = block(x)
+            depths.append(x)
+        return depths
 
     def fold(self) -> Detector:
         """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
@@ -95,6 +104,12 @@ class Detector(nn.Module):
             weightfile.fold(block, "second", "second_norm")
             weightfile.fold(block, "shortcut")
         self.folded = True
+        return self
+
+    def shorten(self) -> Detector:
+        """Let the convolutions of a folded network work in half precision (bfloat16); returns self."""
+        blocks = [(b.first, b.second, b.shortcut) for b in self.blocks]
+        self.packed = PackedTrunk(self.stem, blocks, N_COARSE)
         return self
 
 
@@ -134,4 +149,5 @@ def load(path: Path, device: str | torch.device = "cpu") -> Detector:
     shape = weightfile.shape_of(path, LAYOUT)
     network = Detector(weightfile.integers(shape["widths"]), int(shape["hidden"]))
     network.load_state_dict(weightfile.tensors_of(path), strict=False)
-    return network.fold().to(device)
+    network.fold().to(device)
+    return network.shorten() if available(torch.device(device)) else network

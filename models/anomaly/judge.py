@@ -22,7 +22,7 @@ from models.anomaly.networks import Unfamiliar
 from models.anomaly.picture import evidence, picture
 from models.anomaly.reasons import reason
 from models.anomaly.reference import Reference
-from models.anomaly.residual import Residual
+from models.anomaly.residual import Measured, Residual
 from models.anomaly.scores import COUNTED, DETECTOR, KINDS, SEEN, Scores, score
 from models.anomaly.shares import SHARE, together
 from models.anomaly.sky import airglow
@@ -65,9 +65,9 @@ class Scorer:
 
     def pictures(self, analysis: Analysis, block: int) -> Iterator[tuple[Scores, torch.Tensor, torch.Tensor]]:
         """Score a batch block by block, with the picture and the evidence that the detector sees."""
-        residual, known, unfamiliar = Residual.of(analysis), FirstObject.of(analysis), Unfamiliar.of(analysis)
-        for part, rows in in_blocks(torch.arange(len(residual.lag), device=residual.lag.device), block):
-            seen, left = rows_of(residual, rows), Leftover.of(rows_of(known, rows))
+        measured, known, unfamiliar = Measured.of(analysis), FirstObject.of(analysis), Unfamiliar.of(analysis)
+        for part, rows in in_blocks(torch.arange(len(measured.lag), device=measured.lag.device), block):
+            seen, left = Residual.of(rows_of(measured, rows)), Leftover.of(rows_of(known, rows))
             ratio = filtered(seen)
             companions, jump = self._companions.search(left), sharpest(left)
             scores = score(seen, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import conv1d, max_pool1d
+from torch.nn.functional import max_pool1d, pad
 
 from models.anomaly.residual import Residual, intervals, pixel_of
 from models.decide import QSO, STAR
+from models.grid import N_COARSE, REBIN
 from models.preprocess import box_mean
 
 WIDTHS = (1.3, 2.5, 5.0)
 """Standard deviations in pixels of the lines that are sought: 90 to 345 km/s."""
 REACH = 12
-LOCAL_PIXELS = 400
+STRETCH = 32
+"""Pixels that are convolved by one product: N_PIXELS is a multiple."""
+LOCAL_PIXELS = 800
 """Half width of the box that the filter's own scatter is measured over: a noisy stretch is not all lines."""
 KNOWN_LINES = (
     1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2326.0, 2799.1, 3426.8, 3728.5, 3869.9, 3890.2, 3934.8, 3969.6,
@@ -30,9 +33,9 @@ BAD_STRETCHES = (
 )  # fmt: skip
 """Angstrom: the brightest sky lines and the atmosphere's A and B bands, seldom subtracted well, and where
 DESI's blue arm ends."""
-EDGE_PIXELS = 8
+EDGE_PIXELS = 3
 SKY_PIXELS = 3
-SKY_DAMPING = 1.5
+SKY_DAMPING = 1.0
 """On the brightest airglow lines a line counts as this much more than once weaker: of the strongest twenty
 "lines" of normal real spectra, fifteen were airglow."""
 
@@ -71,8 +74,8 @@ def explained(residual: Residual) -> torch.Tensor:
 def filtered(residual: Residual) -> torch.Tensor:
     """Lines of every width at every pixel, in units of the noise; shape (B, len(WIDTHS), N_PIXELS)."""
     kernels = _kernels(residual.flux.device)
-    signal = conv1d((residual.narrow * residual.ivar)[:, None], kernels, padding=REACH)
-    norm = conv1d(residual.ivar[:, None], kernels.square(), padding=REACH)
+    signal = _convolved(residual.narrow * residual.ivar, kernels)
+    norm = _convolved(residual.ivar, kernels.square())
     return signal / norm.clamp_min(1e-9).sqrt()
 
 
@@ -86,20 +89,43 @@ def sought(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> tu
     airglow
         From `sky.airglow`: a line there must be stronger to be told from what sky subtraction left.
     """
-    free = ~explained(residual)
-    counted = free[:, None].float()
-    power = (ratio.clamp(-6, 6).square() * counted).flatten(0, 1)
-    share = box_mean(counted[:, 0], LOCAL_PIXELS).clamp_min(0.05).repeat_interleave(len(WIDTHS), 0)
-    scatter = (box_mean(power, LOCAL_PIXELS) / share).sqrt().view_as(ratio).clamp_min(1.0)
+    counted = (~explained(residual)).to(ratio.dtype)
+    free = ratio * counted[:, None]
     near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
-    relative = torch.where(free[:, None], ratio / scatter / (1 + SKY_DAMPING * near), 0.0)
+    relative = free / (_scatter(free, counted) * (1 + SKY_DAMPING * near))
     return _strongest(relative), _strongest(-relative)
 
 
+def _scatter(free: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    """Local root mean square of every filter, at least one: (B, widths, N_PIXELS), in steps of REBIN."""
+    coarse = (*free.shape[:2], N_COARSE, REBIN)
+    power = free.clamp(-6, 6).square().view(coarse).sum(3)
+    count = counted.view(-1, 1, N_COARSE, REBIN).sum(3)
+    sums = box_mean(torch.cat([power, count], 1), LOCAL_PIXELS // REBIN)
+    share = sums[:, -1:].clamp_min(0.05 * REBIN)
+    return (sums[:, :-1] / share).sqrt().clamp_min(1.0).repeat_interleave(REBIN, 2)
+
+
 def _kernels(device: torch.device) -> torch.Tensor:
+    """Profiles of lines, shape (widths, 2 * REACH + 1)."""
     offset = torch.arange(-REACH, REACH + 1, device=device)
     width = torch.tensor(WIDTHS, device=device)[:, None]
-    return torch.exp(-0.5 * (offset / width).square())[:, None]
+    return torch.exp(-0.5 * (offset / width).square())
+
+
+def _convolved(values: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
+    """Convolve (B, N_PIXELS) with every kernel, shape (B, widths, N_PIXELS).
+
+    As products of stretches with a band matrix: half the time of a convolution with so few channels.
+    """
+    reach = kernels.shape[1] - 1
+    band = kernels.new_zeros(len(kernels), STRETCH, STRETCH + reach)
+    for i in range(STRETCH):
+        band[:, i, i : i + reach + 1] = kernels
+    stretches = pad(values, (reach // 2, reach // 2)).unfold(1, STRETCH + reach, STRETCH)  # (B, n, S + reach)
+    found = stretches @ band.flatten(0, 1).T  # (B, n, widths * S)
+    split = found.view(*found.shape[:2], len(kernels), STRETCH)
+    return split.transpose(1, 2).flatten(2)
 
 
 def _strongest(relative: torch.Tensor) -> Lines:

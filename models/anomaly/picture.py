@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch.nn.functional import max_pool1d, one_hot
+from torch.nn.functional import one_hot, pad
 
 from models.anomaly.lines import known
 from models.anomaly.residual import LEAST_LEVEL, Residual
 from models.anomaly.scores import Scores
 from models.classifier import CLASSES
 from models.grid import N_COARSE, REBIN, coarse
+from models.preprocess import asinh
 from models.refine import z_of
 
 N_PLANES = 8
@@ -41,19 +42,20 @@ def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
     model = residual.model.view(n, N_COARSE, REBIN).mean(2)
     used = (weight > 0).to(left.dtype)
     level, precision = model.abs().clamp_min(LEAST_LEVEL), weight.sqrt()
-    gap = max_pool1d((residual.ivar == 0).to(left.dtype)[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS) > 0
-    lines = torch.where(gap, 0.0, filtered)
-    emission, absorption = (max_pool1d(side, REBIN).clamp_min(0) for side in (lines, -lines))
+    near = pad((residual.ivar > 0).to(left.dtype), (EDGE_PIXELS, EDGE_PIXELS), value=1.0)
+    whole = near.unfold(1, 2 * EDGE_PIXELS + 1, 1).amin(2)
+    lines = (filtered * whole[:, None]).view(n, -1, N_COARSE, REBIN)
+    emission, absorption = lines.amax(3).clamp_min(0), (-lines.amin(3)).clamp_min(0)
     own = known(residual).to(left.dtype).view(n, N_COARSE, REBIN).mean(2)
     return torch.stack(
         [
-            torch.asinh(left * precision / 2) * used,
-            torch.asinh(4 * left / level) * used,
-            torch.asinh(model) * used,
+            asinh(left * precision / 2) * used,
+            asinh(4 * left / level) * used,
+            asinh(model) * used,
             0.3 * torch.log1p((precision * level).clamp(0, 3e3)) * used,
-            torch.asinh(emission[:, 0] / 2),
-            torch.asinh(emission[:, 1:].max(1).values / 2),
-            torch.asinh(absorption.max(1).values / 2),
+            asinh(emission[:, 0] / 2),
+            asinh(emission[:, 1:].amax(1) / 2),
+            asinh(absorption.amax(1) / 2),
             own,
         ],
         dim=1,

@@ -21,6 +21,35 @@ HIGH_PASS_PIXELS = 75
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What residuals of B spectra are made of."""
+
+    flux: torch.Tensor  # (B, N_PIXELS)
+    model: torch.Tensor  # (B, N_PIXELS)
+    ivar: torch.Tensor  # (B, N_PIXELS) without model error, in the gridded unit
+    scale: torch.Tensor  # (B, 1)
+    spectype: torch.Tensor  # (B,) index into CLASSES
+    lag: torch.Tensor  # (B,) float64
+    snr: torch.Tensor  # (B,)
+    noise_estimated: torch.Tensor  # (B,) bool
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> Measured:
+        """Take it from an analysis."""
+        prepared, gridded = analysis.prepared, analysis.gridded
+        return cls(
+            flux=prepared.flux,
+            model=analysis.fit.model,
+            ivar=gridded.ivar,
+            scale=prepared.scale,
+            spectype=analysis.decision.spectype,
+            lag=analysis.lag,
+            snr=prepared.snr,
+            noise_estimated=gridded.noise_estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Residual:
     """Residuals of B spectra, scaled to unit median flux."""
 
@@ -34,24 +63,24 @@ class Residual:
     noise_estimated: torch.Tensor  # (B,) bool
 
     @classmethod
-    def of(cls, analysis: Analysis) -> Residual:
-        """Take the residuals of an analysis."""
-        prepared, model = analysis.prepared, analysis.fit.model
-        raw = analysis.gridded.ivar * prepared.scale.square()
+    def of(cls, measured: Measured) -> Residual:
+        """Take what the fit leaves."""
+        model = measured.model
+        raw = measured.ivar * measured.scale.square()
         error = MODEL_ERROR * model.abs().clamp_min(LEAST_LEVEL)
         ivar = raw / (1 + raw * error.square())
         used = (ivar > 0).to(model.dtype)
-        flux = (prepared.flux - model) * used
+        flux = (measured.flux - model) * used
         smooth = box_mean(torch.stack([flux, used]), HIGH_PASS_PIXELS)
         return cls(
             flux=flux,
             narrow=(flux - smooth[0] / smooth[1].clamp_min(0.05)) * used,
             model=model,
             ivar=ivar,
-            spectype=analysis.decision.spectype,
-            lag=analysis.lag,
-            snr=prepared.snr,
-            noise_estimated=analysis.gridded.noise_estimated,
+            spectype=measured.spectype,
+            lag=measured.lag,
+            snr=measured.snr,
+            noise_estimated=measured.noise_estimated,
         )
 
 

@@ -67,7 +67,9 @@ def make(
     found = (1 + z_of(analysis.lag).numpy()) * 10 ** (gridded.offset.numpy() * DLOGLAM) - 1
     right = np.abs(found - z) < RIGHT * (1 + z)
     right &= np.array(CLASSES)[analysis.decision.spectype.numpy()] == np.array(spectype)
-    normal = rows_of(scorer.score(analysis, BLOCK), torch.from_numpy(np.flatnonzero(right)))
+    with torch.inference_mode():
+        scores = scorer.score(analysis, BLOCK)
+    normal = rows_of(scores, torch.from_numpy(np.flatnonzero(right)))
     reference = learn(name, normal)
     about: dict[str, object] = {
         "spectra": int(right.sum()),

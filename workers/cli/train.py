@@ -37,7 +37,7 @@ def train(
     ] = None,
     mocks: Annotated[int, typer.Option(help="Coarse mock spectra to draw.", min=5000)] = 480_000,
     exposures: Annotated[int, typer.Option(help="Mocks at full resolution to draw.", min=5000)] = 120_000,
-    examples: Annotated[int, typer.Option(help="Mocks to show the detector.", min=4000)] = 100_000,
+    examples: Annotated[int, typer.Option(help="Mocks to show the detector.", min=4000)] = 200_000,
     epochs: Annotated[int, typer.Option(help="How often each classifier sees every mock.", min=1)] = 6,
     reconstruction_epochs: Annotated[
         int | None, typer.Option(help="The same of encoder and U-Net; their recipes' otherwise.", min=1)
