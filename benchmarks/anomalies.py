@@ -62,6 +62,7 @@ class Hosts:
         near = np.abs(z - np.array([one.z for one in known])) < 0.005 * (1 + z)
         rows = torch.from_numpy(np.flatnonzero(np.array(right) & near))
         self.gridded, self.z = rows_of(gridded, rows), z[rows.numpy()]
+        self.survey = np.array([known[i].observation.survey or "DESI, smoothed" for i in rows.tolist()])
         self.spectype = analysis.decision.spectype[rows].numpy()
         self.flux = self.gridded.flux.numpy().astype(np.float64)
         self.ivar = self.gridded.ivar.numpy().astype(np.float64)
@@ -189,6 +190,10 @@ def main() -> None:
             f"{name:12s} {len(one.rows):7d} {flagged.mean():7.3f} {flagged[bright].mean():8.3f} "
             f"{(one.overall < real).mean():8.3f}   {best}"
         )
+    print("unchanged and flagged, by survey:")
+    for survey in np.unique(hosts.survey):
+        mine = found["unchanged"].overall[hosts.survey == survey]
+        print(f"{survey:16s} {len(mine):4d} {(mine < FLAG_RATE).mean():.3f}")
 
 
 if __name__ == "__main__":

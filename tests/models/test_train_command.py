@@ -1,11 +1,13 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from models import encoder, unet
+from models import encoder, shipped, unet
+from models.anomaly.scores import SEEN
 from models.classifier import load
 
 SPECTRAQ = Path(sys.executable).parent / "spectraq"
@@ -38,6 +40,25 @@ def test_the_steps_make_mocks_a_network_and_its_card_and_no_epoch_twice(shared_d
     again = train(*plan, "--only", "members")
     assert again.returncode == 0
     assert again.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_detector_is_taught_by_the_networks_that_are_there_and_only_once(shared_data, tmp_path):
+    for path in shipped.FOLDER.iterdir():
+        if path.stem not in ("detector", "normal"):
+            shutil.copy(path, tmp_path)
+    plan = ("--data", shared_data, "--out", tmp_path, "--examples", 4000)
+    for step in ("pack", "detector"):
+        done = train(*plan, "--only", step)
+        assert done.returncode == 0, done.stderr
+    card = json.loads((tmp_path / "detector.json").read_text())
+    assert card["trained_on"]["examples"] == 1000 and card["sha256"]
+    # A thousand spectra seen six times: what is put in is told better than by its share.
+    assert card["figures"]["loss"] < 1.9
+    assert set(card["figures"]["found"]) == set(SEEN)
+    assert "epoch" in done.stderr
+    again = train(*plan, "--only", "detector")
+    assert again.returncode == 0 and "epoch" not in again.stderr
 
 
 def test_a_folder_without_templates_is_one_line_on_stderr(tmp_path):
