@@ -36,7 +36,7 @@ the tail twice as long, and all others look normal."""
 SHARED_TAIL = 0.5
 """Part of a tail that comes from the median class: a hundred spectra a class say little of it."""
 TAIL_WIDENING = 1.1
-"""So few spectra make tails too short: this much longer, four or five of the 355 are flagged when left out."""
+"""So few spectra make tails too short: this much longer, four to six of 355 are flagged when left out."""
 RIGHT = 0.005
 """A redshift within this of the label, over 1 + z, was fitted right."""
 PARTS = 8
