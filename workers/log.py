@@ -13,8 +13,9 @@ from workers.settings import LogSettings
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
-CLIENTS = ("kafka", "redis", "urllib3", "asyncio")
-"""While a broker is away they log several errors a second; what matters of it is an event of our own."""
+LIBRARIES = ("kafka", "redis", "urllib3", "asyncio", "torch")
+"""While a broker is away clients log several errors a second; what matters of it is an event of our own. And
+torch counts at the end what was in its caches."""
 
 
 def configure(settings: LogSettings, **context: str) -> None:
@@ -47,7 +48,7 @@ def configure(settings: LogSettings, **context: str) -> None:
         )
     )
     if settings.level != "debug":
-        handler.addFilter(lambda record: record.name.partition(".")[0] not in CLIENTS)
+        handler.addFilter(lambda record: record.name.partition(".")[0] not in LIBRARIES)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.getLevelNamesMapping()[settings.level.upper()])

@@ -14,7 +14,7 @@ from night import Night
 from workers.transport.connection import administrator
 from workers.transport.topics import ensure_topics
 
-SPECTRA = 400
+SPECTRA, MORE = 400, 100
 SLOWLY = ("--seconds", "0.02")
 """On a busy machine, too, what happens in the middle of the stream happens before its end."""
 
@@ -47,12 +47,14 @@ def test_a_topic_of_results_that_is_deleted_stops_the_stream_until_it_is_back(
         settings = feed.settings()
         with administrator(settings.kafka) as client:
             client.delete_topics([settings.topics.anomalies])
+            # However slow the deletion was: something is left to be answered without the topic.
+            feed.publish(numbered(i) for i in range(SPECTRA, SPECTRA + MORE))
             wait_for("trouble", lambda: metric(night.log(0), "spectraq_publish_failures_total") > 0)
             client.create_topics([NewTopic(settings.topics.anomalies, 4, 1)])
-        wait_for("all redshifts", lambda: feed.count("redshifts") == SPECTRA, 120)
+        wait_for("all redshifts", lambda: feed.count("redshifts") == SPECTRA + MORE, 120)
         wait_for("nothing behind", lambda: not behind(feed))
         assert {m.fields["spectrum_id"] for m in feed.read("classifications")} == {
-            f"spectrum-{i}" for i in range(SPECTRA)
+            f"spectrum-{i}" for i in range(SPECTRA + MORE)
         }
 
 

@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 FILE_PIXEL_BYTES = 1 << 30
 """Of files there is no topic to read pixels from again."""
 GRACE_S = 2
+LOADING_S = 60
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,14 @@ class Parts:
     page: Page
     threads: list[Any] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
+    _warming: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the threads."""
         for thread in self.threads:
             thread.start()
-        threading.Thread(target=self.page.finder.warm, name="warming", daemon=True).start()
+        self._warming = threading.Thread(target=self.page.finder.warm, name="warming", daemon=True)
+        self._warming.start()
 
     def stop(self) -> None:
         """Stop the threads."""
@@ -77,6 +80,9 @@ class Parts:
             thread.stop.set()
         for thread in self.threads:
             thread.join(timeout=GRACE_S)
+        if self._warming is not None:
+            # A process that ends while its networks are loading is ended by their library, with SIGABRT.
+            self._warming.join(timeout=LOADING_S)
         self.close()
 
 
