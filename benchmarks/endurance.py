@@ -38,6 +38,7 @@ from foreign import KINDS  # noqa: E402
 
 from schemas import codec  # noqa: E402
 from schemas.spectrum import Spectrum  # noqa: E402
+from workers.errors import UnreachableError  # noqa: E402
 from workers.local.stack import LocalStack  # noqa: E402
 from workers.settings import load_settings  # noqa: E402
 from workers.transport.lag import group_lag  # noqa: E402
@@ -70,12 +71,14 @@ class Watch(threading.Thread):
         begun, watched = time.monotonic(), psutil.Process(self.process.pid)
         while not self.over.wait(SAMPLE_S):
             try:
-                resident = watched.memory_info().rss
+                resident, lag = watched.memory_info().rss, group_lag(self.feed.settings()).lag
             except psutil.NoSuchProcess:
                 return
+            except UnreachableError:
+                continue  # a broker that is too busy once in a while is no end of the watch
             self.seconds.append(time.monotonic() - begun)
             self.resident.append(resident)
-            self.lag.append(group_lag(self.feed.settings()).lag)
+            self.lag.append(lag)
 
     def plot(self, path: Path) -> None:
         """Draw both curves."""
