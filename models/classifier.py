@@ -8,6 +8,7 @@ redshift that the network finds possible.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -71,6 +72,20 @@ class ResidualBlock(nn.Module):
         return torch.relu(self.second_norm(self.second(y)) + self.shortcut(x))
 
 
+def fold_residual(network: nn.Module, blocks: Iterable[nn.Module]) -> None:
+    """Merge batch norms into the convolutions of a network's stem and residual blocks, laid out for speed."""
+    weightfile.fold(network, "stem", "stem_norm")
+    for block in blocks:
+        weightfile.fold(block, "first", "first_norm")
+        weightfile.fold(block, "second", "second_norm")
+        weightfile.fold(block, "shortcut")
+
+
+def packed_residual(stem: nn.Module, blocks: Iterable[nn.Module]) -> PackedTrunk:
+    """Stem and residual blocks of a folded network, in half precision."""
+    return PackedTrunk(stem, [(b.first, b.second, b.shortcut) for b in blocks], N_COARSE)
+
+
 class Classifier(nn.Module):
     """Channels of a spectrum to logits of subclasses and of redshift bins.
 
@@ -116,12 +131,7 @@ class Classifier(nn.Module):
 
     def fold(self) -> Classifier:
         """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
-        self.eval()
-        weightfile.fold(self, "stem", "stem_norm")
-        for block in self.blocks:
-            weightfile.fold(block, "first", "first_norm")
-            weightfile.fold(block, "second", "second_norm")
-            weightfile.fold(block, "shortcut")
+        fold_residual(self.eval(), self.blocks)
         self.folded = True
         return self
 
@@ -131,7 +141,7 @@ class Classifier(nn.Module):
         Half the time where the processor has instructions for it, and probabilities of classes change by less
         than 0.002 in 99 of 100 spectra.
         """
-        self.packed = PackedTrunk(self.stem, [(b.first, b.second, b.shortcut) for b in self.blocks], N_COARSE)
+        self.packed = packed_residual(self.stem, self.blocks)
         self.dense.to(PRECISION)
         return self
 

@@ -18,7 +18,7 @@ from models import weightfile
 from models.anomaly.picture import N_EVIDENCE, N_PLANES
 from models.anomaly.scores import COUNTED, SEEN
 from models.anomaly.sky import airglow
-from models.classifier import ResidualBlock
+from models.classifier import ResidualBlock, fold_residual, packed_residual
 from models.grid import N_COARSE, REBIN
 from models.packed import PackedTrunk, available
 
@@ -97,19 +97,13 @@ class Detector(nn.Module):
 
     def fold(self) -> Detector:
         """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
-        self.eval()
-        weightfile.fold(self, "stem", "stem_norm")
-        for block in self.blocks:
-            weightfile.fold(block, "first", "first_norm")
-            weightfile.fold(block, "second", "second_norm")
-            weightfile.fold(block, "shortcut")
+        fold_residual(self.eval(), self.blocks)
         self.folded = True
         return self
 
     def shorten(self) -> Detector:
         """Let the convolutions of a folded network work in half precision (bfloat16); returns self."""
-        blocks = [(b.first, b.second, b.shortcut) for b in self.blocks]
-        self.packed = PackedTrunk(self.stem, blocks, N_COARSE)
+        self.packed = packed_residual(self.stem, self.blocks)
         return self
 
 
