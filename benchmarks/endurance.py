@@ -28,6 +28,7 @@ from pathlib import Path
 import confluent_kafka
 import numpy as np
 import psutil
+from kafka.errors import KafkaError
 from plots import Panel, write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,7 +75,7 @@ class Watch(threading.Thread):
                 resident, lag = watched.memory_info().rss, group_lag(self.feed.settings()).lag
             except psutil.NoSuchProcess:
                 return
-            except UnreachableError:
+            except (UnreachableError, KafkaError):
                 continue  # a broker that is too busy once in a while is no end of the watch
             self.seconds.append(time.monotonic() - begun)
             self.resident.append(resident)

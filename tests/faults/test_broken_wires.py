@@ -50,7 +50,7 @@ def feed(wired: WiredKafka, stack: LocalStack) -> WiredFeed:
     return made
 
 
-@MODES
+@pytest.mark.parametrize("delivery", [pytest.param("at_least_once", marks=pytest.mark.soak), "exactly_once"])
 def test_a_wire_that_is_cut_slow_and_silent_loses_nothing(
     feed: WiredFeed, wired: WiredKafka, delivery: str, tmp_path: Path
 ) -> None:
