@@ -142,6 +142,6 @@ def load(path: Path, device: str | torch.device = "cpu") -> Detector:
     """
     shape = weightfile.shape_of(path, LAYOUT)
     network = Detector(weightfile.integers(shape["widths"]), int(shape["hidden"]))
-    network.load_state_dict(weightfile.tensors_of(path), strict=False)
+    network.load_state_dict(weightfile.tensors_of(path))
     network.fold().to(device)
     return network.shorten() if available(torch.device(device)) else network

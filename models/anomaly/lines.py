@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.nn.functional import max_pool1d, pad
@@ -73,9 +74,9 @@ def explained(residual: Residual) -> torch.Tensor:
 
 def filtered(residual: Residual) -> torch.Tensor:
     """Lines of every width at every pixel, in units of the noise; shape (B, len(WIDTHS), N_PIXELS)."""
-    kernels = _kernels(residual.flux.device)
-    signal = _convolved(residual.narrow * residual.ivar, kernels)
-    norm = _convolved(residual.ivar, kernels.square())
+    profile, square = _bands(residual.flux.device)
+    signal = _convolved(residual.narrow * residual.ivar, profile)
+    norm = _convolved(residual.ivar, square)
     return signal / norm.clamp_min(1e-9).sqrt()
 
 
@@ -113,18 +114,26 @@ def _kernels(device: torch.device) -> torch.Tensor:
     return torch.exp(-0.5 * (offset / width).square())
 
 
-def _convolved(values: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
-    """Convolve (B, N_PIXELS) with every kernel, shape (B, widths, N_PIXELS).
+@cache
+def _bands(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Band matrices of the profiles and of their squares, (widths * STRETCH, STRETCH + 2 * REACH) each."""
+    with torch.inference_mode(False):  # kept for callers of every kind
+        kernels = _kernels(device)
+        bands = kernels.new_zeros(2, len(WIDTHS), STRETCH, STRETCH + 2 * REACH)
+        for i in range(STRETCH):
+            bands[:, :, i, i : i + kernels.shape[1]] = torch.stack([kernels, kernels.square()])
+        profile, square = bands.flatten(1, 2)
+        return profile, square
+
+
+def _convolved(values: torch.Tensor, band: torch.Tensor) -> torch.Tensor:
+    """Convolve (B, N_PIXELS) with the lines of every width, shape (B, widths, N_PIXELS).
 
     As products of stretches with a band matrix: half the time of a convolution with so few channels.
     """
-    reach = kernels.shape[1] - 1
-    band = kernels.new_zeros(len(kernels), STRETCH, STRETCH + reach)
-    for i in range(STRETCH):
-        band[:, i, i : i + reach + 1] = kernels
-    stretches = pad(values, (reach // 2, reach // 2)).unfold(1, STRETCH + reach, STRETCH)  # (B, n, S + reach)
-    found = stretches @ band.flatten(0, 1).T  # (B, n, widths * S)
-    split = found.view(*found.shape[:2], len(kernels), STRETCH)
+    stretches = pad(values, (REACH, REACH)).unfold(1, STRETCH + 2 * REACH, STRETCH)  # (B, n, S + 2 REACH)
+    found = stretches @ band.T  # (B, n, widths * S)
+    split = found.view(*found.shape[:2], len(WIDTHS), STRETCH)
     return split.transpose(1, 2).flatten(2)
 
 
