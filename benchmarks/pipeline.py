@@ -115,6 +115,7 @@ def main() -> None:
     print(f"{'batch':>6s} {'threads':>8s} {'processor ms':>13s} {'clock ms':>9s} {'ratio':>6s}")
     for threads in sorted({1, cores}):
         pipeline = Pipeline.load(device=device, threads=threads)
+        pipeline.start_partners()
         unit = 0.0
         for n in SIZES:
             work = partial(pipeline.analyze, (drawn * -(-n // DRAWN))[:n])

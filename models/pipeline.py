@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import torch
 
@@ -19,6 +22,7 @@ from models.ensemble import Ensemble
 from models.errors import RedshiftErrors
 from models.modelspectra import model_spectra
 from models.observation import MIN_GOOD_PIXELS, Observation, UnusableSpectrum
+from models.partners import Networks, Place, possible
 from models.preprocess import Gridded, grid_batch
 
 ROWS_A_BLOCK = {"cpu": 16, "cuda": 256}
@@ -26,6 +30,9 @@ ROWS_A_BLOCK = {"cpu": 16, "cuda": 256}
 BLOCKS_A_RUN = 8
 """Blocks that go through all steps before the next ones do: with more, tensors no longer stay in memory that
 is at hand; with fewer, each class has few rows."""
+SPECTRA_ALONE = 128
+"""Spectra of shared batches before other processes are started: fewer are done sooner than those are."""
+POLL_S = 0.05
 
 
 class Pipeline:
@@ -42,7 +49,13 @@ class Pipeline:
     """
 
     def __init__(
-        self, analyst: Analyst, judge: Judge, errors: RedshiftErrors, digest: str, threads: int
+        self,
+        analyst: Analyst,
+        judge: Judge,
+        errors: RedshiftErrors,
+        digest: str,
+        threads: int,
+        places: Sequence[Place] = (),
     ) -> None:
         self.digest = digest
         self.version = importlib.metadata.version("spectraq")
@@ -55,6 +68,11 @@ class Pipeline:
         self._workers = ThreadPoolExecutor(
             threads, "spectraq", initializer=torch.set_num_threads, initargs=(1,)
         )
+        self._places = tuple(places)
+        self._free: SimpleQueue[Place] = SimpleQueue()
+        for place in places:
+            self._free.put(place)
+        self._shared = 0
 
     @classmethod
     def load(
@@ -73,7 +91,8 @@ class Pipeline:
         device
             "cpu", "cuda" or "cuda:N".
         threads
-            How many CPU threads to use; 0 for as many as there are cores.
+            How many cores to use; 0 for all there are. Each but the first has a process of its own once
+            `SPECTRA_ALONE` spectra have come, where a batch is shared and no models are wanted.
         members
             Names of the networks to ask, to see what each is worth; None for the whole ensemble.
 
@@ -100,7 +119,10 @@ class Pipeline:
         one_stream = place.type == "cuda"
         threads = 1 if one_stream else threads or cores
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
-        return cls(analyst, judge, errors, shipped.digest(folder, members), threads)
+        digest = shipped.digest(folder, members)
+        networks = Networks(weights, list(members) if members else None, digest)
+        places = [Place(networks) for _ in range(threads - 1)] if possible() else []
+        return cls(analyst, judge, errors, digest, threads, places)
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
         """Return one answer for each observation, in the order given.
@@ -122,8 +144,23 @@ class Pipeline:
         for observation in observations:
             observation.check()
         parts = _shares(observations, self._threads, self._analyst.block)
-        done = self._workers.map(lambda part: self._analyze(part, with_model), parts)
-        return [answer for part in done for answer in part]
+        self._shared += len(observations) if len(parts) > 1 else 0
+        work = self._analyze_with_model if with_model else self._analyze_anywhere
+        return [answer for part in self._workers.map(work, parts) for answer in part]
+
+    def start_partners(self, timeout_s: float = 60.0) -> int:
+        """Start the processes of other cores now, and return how many are ready; not beside `analyze`."""
+        end = time.monotonic() + timeout_s
+        while (ready := sum(place.ready() for place in self._places)) < len(self._places):
+            if time.monotonic() > end:
+                break
+            time.sleep(POLL_S)
+        return ready
+
+    def close(self) -> None:
+        """End the processes that share the work; they end with this one, too, however it ends."""
+        for place in self._places:
+            place.leave()
 
     def analysis(self, gridded: Gridded, everything: bool = False) -> Analysis:
         """Return all that is known of a gridded batch, as tensors: for measuring the method itself.
@@ -135,6 +172,21 @@ class Pipeline:
         """
         with torch.inference_mode():
             return self._analyst.analyze(gridded, everything)
+
+    def _analyze_with_model(self, observations: Sequence[Observation]) -> list[Answer]:
+        return self._analyze(observations, with_model=True)
+
+    def _analyze_anywhere(self, observations: Sequence[Observation]) -> list[Answer]:
+        """Analyse here, or in another process where one is free."""
+        found = None
+        if self._shared > SPECTRA_ALONE:
+            with suppress(Empty):
+                place = self._free.get_nowait()
+                try:
+                    found = place.answers(observations)
+                finally:
+                    self._free.put(place)
+        return found or self._analyze(observations, with_model=False)
 
     def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:
         gridded = grid_batch(observations, self._analyst.device)

@@ -7,6 +7,7 @@ from functools import cache
 
 import torch
 from torch.nn.functional import max_pool1d, pad
+from torch.nn.utils.rnn import pad_sequence
 
 from models.anomaly.residual import Residual, intervals, pixel_of
 from models.decide import QSO, STAR
@@ -29,12 +30,24 @@ KNOWN_LINES = (
 """Vacuum wavelengths in angstrom of lines that galaxies, quasars and stars have: no anomaly there."""
 BROAD_LINES = frozenset({1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2799.1, 4862.7, 6564.6})
 HALF_WIDTH_PIXELS = {"star": 7, "narrow": 10, "broad": 45}
+EMISSION_LINES = (
+    (3934.8, 3969.6, 4102.9, 4341.7, 4862.7, 6564.6),
+    (
+        3728.5, 3869.9, 3890.2, 3971.2, 4102.9, 4341.7, 4862.7, 4960.3, 5008.2, 5877.2, 5897.6, 6302.0,
+        6549.9, 6564.6, 6585.3, 6679.9, 6718.3, 6732.7, 7067.2, 7137.8, 7321.0, 9071.0, 9533.0,
+    ),
+    (*sorted(BROAD_LINES), 3728.5, 3869.9, 4960.3, 5008.2, 6549.9, 6585.3),
+)  # fmt: skip
+"""By class, of the known lines those that are emitted so strongly that a fit leaves some of it. Emission at
+the others, as at [OIII] of a star, is as strange as anywhere: no normal spectrum has five sigma there."""
 BAD_STRETCHES = (
     (5565, 5592), (5756, 5768), (5885, 5900), (6295, 6306), (6361, 6368), (6860, 6960), (7580, 7720),
 )  # fmt: skip
 """Angstrom: the brightest sky lines and the atmosphere's A and B bands, seldom subtracted well, and where
 DESI's blue arm ends."""
 EDGE_PIXELS = 3
+NO_LINE = -1e6
+"""Fills tables of lines that are shorter than others: centre and half width of an interval without pixels."""
 SKY_PIXELS = 3
 SKY_DAMPING = 1.0
 """On the brightest airglow lines a line counts as this much more than once weaker: of the strongest twenty
@@ -51,23 +64,38 @@ class Lines:
 
 
 def known(residual: Residual) -> torch.Tensor:
-    """Pixels where the object has lines of its own; shape (B, N_PIXELS)."""
-    device = residual.flux.device
-    rest = torch.tensor([pixel_of(wavelength) for wavelength in KNOWN_LINES], device=device)
-    broad = torch.tensor([wavelength in BROAD_LINES for wavelength in KNOWN_LINES], device=device)
-    centre = residual.lag[:, None] + rest
-    narrow = torch.where(residual.spectype == STAR, HALF_WIDTH_PIXELS["star"], HALF_WIDTH_PIXELS["narrow"])
-    half = torch.where(
-        (residual.spectype == QSO)[:, None] & broad, HALF_WIDTH_PIXELS["broad"], narrow[:, None]
-    )
-    return intervals(centre, half)
+    """Pixels where the object may have lines of its own; shape (B, N_PIXELS)."""
+    return _near(residual, _line_tables((KNOWN_LINES,) * 3, residual.flux.device))
 
 
-def explained(residual: Residual) -> torch.Tensor:
-    """Pixels where a residual needs no explanation, or can't be trusted; shape (B, N_PIXELS)."""
-    device = residual.flux.device
-    bad = torch.tensor([[pixel_of(low), pixel_of(high)] for low, high in BAD_STRETCHES], device=device)
-    marked = known(residual) | intervals(bad.mean(1)[None], (bad[:, 1] - bad[:, 0])[None] / 2)
+def emitting(residual: Residual) -> torch.Tensor:
+    """Pixels where the object may emit more than the fit can follow; shape (B, N_PIXELS)."""
+    return _near(residual, _line_tables(EMISSION_LINES, residual.flux.device))
+
+
+def _near(residual: Residual, tables: torch.Tensor) -> torch.Tensor:
+    centre, half = tables[residual.spectype].unbind(2)
+    return intervals(residual.lag[:, None] + centre, half)
+
+
+@cache
+def _line_tables(lines: tuple[tuple[float, ...], ...], device: torch.device) -> torch.Tensor:
+    """Grid pixel at rest and half width of the lines of every class, shape (classes, n, 2)."""
+    tables = []
+    for spectype, mine in enumerate(lines):
+        narrow = HALF_WIDTH_PIXELS["star" if spectype == STAR else "narrow"]
+        broad = HALF_WIDTH_PIXELS["broad"] if spectype == QSO else narrow
+        rows = [(pixel_of(line), broad if line in BROAD_LINES else narrow) for line in mine]
+        tables.append(torch.tensor(rows, dtype=torch.float64))
+    with torch.inference_mode(False):  # kept for callers of every kind
+        return pad_sequence(tables, batch_first=True, padding_value=NO_LINE).to(device)
+
+
+def unseen(residual: Residual) -> torch.Tensor:
+    """Pixels that can't be trusted: the worst of the sky, gaps and their edges; shape (B, N_PIXELS)."""
+    bad = torch.tensor([[pixel_of(low), pixel_of(high)] for low, high in BAD_STRETCHES])
+    bad = bad.to(residual.flux.device)
+    marked = intervals(bad.mean(1)[None], (bad[:, 1] - bad[:, 0])[None] / 2)
     unused = (residual.ivar == 0).float()
     return marked | (max_pool1d(unused[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)[:, 0] > 0)
 
@@ -90,11 +118,13 @@ def sought(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> tu
     airglow
         From `sky.airglow`: a line there must be stronger to be told from what sky subtraction left.
     """
-    counted = (~explained(residual)).to(ratio.dtype)
+    bad = unseen(residual)
+    counted = (~(bad | known(residual))).to(ratio.dtype)
     free = ratio * counted[:, None]
     near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
-    relative = free / (_scatter(free, counted) * (1 + SKY_DAMPING * near))
-    return _strongest(relative), _strongest(-relative)
+    unit = _scatter(free, counted) * (1 + SKY_DAMPING * near)
+    emitted = ratio * (~(bad | emitting(residual))).to(ratio.dtype)[:, None]
+    return _strongest(emitted / unit), _strongest(-free / unit)
 
 
 def _scatter(free: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:

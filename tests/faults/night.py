@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from accounts import Accounts, draw_up
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from faults import joined, wait_for
 from feed import Feed, numbered
 
@@ -65,6 +65,7 @@ class Night:
         self._wanted = set(range(workers))
         self._stopped: set[int] = set()
         self._running: dict[int, subprocess.Popen[str]] = {}
+        self._unfed: list[str] = []
         self._over = threading.Event()
         self._lock = threading.RLock()
         self._feeding: threading.Thread | None = None
@@ -103,18 +104,29 @@ class Night:
         producer = Producer({"bootstrap.servers": self.feed.bootstrap_servers, **options})
         topic = self.feed.settings().topics.spectra
         begun = time.monotonic()
-        failed: list[str] = []
         for i in range(spectra):
-            time.sleep(max(begun + i / rate - time.monotonic(), 0))
-            spectrum = change(i)
-            producer.produce(
-                topic,
-                key=spectrum.spectrum_id.encode(),
-                value=codec.encode(spectrum),
-                on_delivery=lambda error, _: failed.append(str(error)) if error else None,
-            )
-            producer.poll(0)
-        assert producer.flush(FEEDING_S) == 0 and not failed, failed[:3]
+            if self._over.wait(max(begun + i / rate - time.monotonic(), 0)):
+                return
+            self._produce(producer, topic, change(i))
+        if left := producer.flush(FEEDING_S):
+            self._unfed.append(f"{left} were not acknowledged")
+
+    def _produce(self, producer: Producer, topic: str, spectrum: Spectrum) -> None:
+        """Hand a spectrum over; while the broker is away, librdkafka may forget that the topic exists."""
+        key, value = spectrum.spectrum_id.encode(), codec.encode(spectrum)
+        for _ in range(round(FEEDING_S / RESTART_S)):
+            try:
+                producer.produce(topic, key=key, value=value, on_delivery=self._acknowledged)
+                producer.poll(0)
+                return
+            except (KafkaException, BufferError) as error:
+                refused = str(error)
+                producer.poll(RESTART_S)
+        self._unfed.append(refused)
+
+    def _acknowledged(self, error: KafkaError | None, _: object) -> None:
+        if error:
+            self._unfed.append(str(error))
 
     # -- what fails ----------------------------------------------------------------------------------------
 
@@ -165,7 +177,9 @@ class Night:
         """Wait until every spectrum is accounted for, or for so long, and draw up the ledger."""
         assert self._feeding is not None
         self._feeding.join(within_s)
-        assert not self._feeding.is_alive(), "the feed itself did not get its spectra into Kafka"
+        assert not self._feeding.is_alive() and not self._unfed, (
+            f"the feed itself did not get its spectra into Kafka: {self._unfed[:3]}"
+        )
         deadline = time.monotonic() + within_s
         while (found := draw_up(self.feed, self.published)).missing and time.monotonic() < deadline:
             time.sleep(0.5)

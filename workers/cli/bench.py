@@ -32,6 +32,7 @@ def bench(
     from workers.analysis import device as chosen
 
     pipeline = Pipeline.load(device=chosen(device), threads=threads)
+    pipeline.start_partners()
     pairs = list(simulated.spectra(max(SIZES), seed=1))
     observations = [made.observation for _, made in pairs]
     ms = {}

@@ -1,0 +1,46 @@
+"""Spectra and answers go from process to process as they are."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from models import exchange
+from models.answer import Answer
+from models.observation import Observation
+from models.pipeline import Pipeline
+from models.simulate import simulate
+
+
+def observations() -> list[Observation]:
+    """Simulated spectra, some as other files have them: without ivar, other types, not contiguous."""
+    found = [one.observation for one in simulate(4, seed=3)]
+    found[1] = dataclasses.replace(found[1], ivar=None, survey=None)
+    found[2] = dataclasses.replace(found[2], flux=found[2].flux.astype(">f8"))
+    found[3] = Observation(*(array[::2] for array in (found[3].wavelength, found[3].flux, found[3].ivar)))
+    return found
+
+
+def test_observations_arrive_as_they_were_sent() -> None:
+    sent = observations()
+    for here, there in zip(sent, exchange.unpacked(*exchange.packed(sent)), strict=True):
+        assert here.survey == there.survey
+        for name in exchange.ARRAYS:
+            a, b = getattr(here, name), getattr(there, name)
+            assert (a is None) == (b is None)
+            if a is not None:
+                assert a.dtype == b.dtype
+                np.testing.assert_array_equal(a, b)
+
+
+def test_answers_arrive_to_the_last_bit(pipeline: Pipeline) -> None:
+    answers = pipeline.analyze(observations())
+    assert any(answer.candidates for answer in answers)
+    assert exchange.read(exchange.written(answers)) == answers
+
+
+def test_numbers_that_are_none_arrive_too(pipeline: Pipeline) -> None:
+    answer = dataclasses.replace(pipeline.analyze(observations()[:1])[0], chi2=math.nan, deltachi2=math.inf)
+    there: Answer = exchange.read(exchange.written([answer]))[0]
+    assert math.isnan(there.chi2)
+    assert there.deltachi2 == math.inf

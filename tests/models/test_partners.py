@@ -1,0 +1,156 @@
+"""Processes that share the work change no answer, and nobody who loses one notices more than the time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from models import pipeline as shared
+from models.observation import Observation, UnusableSpectrum
+from models.partners import Networks, Place
+from models.pipeline import Pipeline
+from models.simulate import simulate
+
+START_S = 60
+
+
+def partners(of: psutil.Process | None = None) -> list[psutil.Process]:
+    """The partner processes that a process has."""
+    children = (of or psutil.Process()).children()
+    return [child for child in children if "models.partners" in " ".join(child.cmdline())]
+
+
+def until(holds: Callable[[], bool], seconds: float = START_S) -> None:
+    """Wait."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def spectra() -> list[Observation]:
+    return [one.observation for one in simulate(48, seed=5)]
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """A pipeline for two cores that shares from the first batch on."""
+    monkeypatch.setattr(shared, "SPECTRA_ALONE", 0)
+    made = Pipeline.load(threads=2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def place(pipeline: Pipeline, spectra: list[Observation]) -> Iterator[Place]:
+    """A place whose partner works."""
+    made = Place(Networks(None, None, pipeline.digest))
+    until(made.ready)
+    yield made
+    made.leave()
+
+
+def test_a_partner_gives_the_same_answers(
+    place: Place, pipeline: Pipeline, spectra: list[Observation]
+) -> None:
+    assert place.answers(spectra) == pipeline.analyze(spectra)
+
+
+def test_a_batch_is_shared_and_its_answers_keep_their_order(
+    two: Pipeline, pipeline: Pipeline, spectra: list[Observation]
+) -> None:
+    expected = pipeline.analyze(spectra)
+
+    assert two.analyze(spectra) == expected  # the partner is not ready yet
+    assert two.start_partners() == 1
+    before = partners()[0].cpu_times().user
+    for _ in range(5):
+        assert two.analyze(spectra) == expected
+    assert partners()[0].cpu_times().user > before
+    two.close()
+    assert not partners()
+
+
+def test_no_process_is_started_for_few_spectra(spectra: list[Observation]) -> None:
+    few = Pipeline.load(threads=2)
+    few.analyze(spectra)
+    few.analyze(spectra[:1])
+    assert not partners()
+
+
+def test_a_spectrum_that_cannot_be_analysed_is_refused_as_ever_and_the_partner_goes_on(
+    place: Place, two: Pipeline, spectra: list[Observation]
+) -> None:
+    infrared = Observation(spectra[0].wavelength + 20000, spectra[0].flux, spectra[0].ivar)
+    assert place.answers([infrared]) is None
+    assert place.answers(spectra[:1]) is not None
+    assert two.start_partners() == 1
+    with pytest.raises(UnusableSpectrum, match="usable pixels"):
+        two.analyze([*spectra[:20], infrared, *spectra[20:]])
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_partner_that_is_lost_costs_no_answer(
+    fault: signal.Signals,
+    two: Pipeline,
+    pipeline: Pipeline,
+    spectra: list[Observation],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("models.partners.ANSWER_S", 2.0)
+    assert two.start_partners() == 1
+    os.kill(partners()[0].pid, fault)
+    assert two.analyze(spectra) == pipeline.analyze(spectra)
+    until(lambda: two.analyze(spectra) is not None and not partners(), 5)
+    assert "its share is done here" in caplog.text
+    two.analyze(spectra)
+    assert not partners()  # not at once: what ended one may end the next
+
+
+def test_a_partner_with_other_networks_is_not_asked(pipeline: Pipeline, spectra: list[Observation]) -> None:
+    other = Place(Networks(None, pipeline.members[:1], pipeline.digest))
+    other.answers(spectra)
+    assert partners()
+    until(lambda: other.answers(spectra) is None and not partners())
+
+
+SCRIPT = """
+import sys, time
+from models import pipeline
+from models.simulate import simulate
+
+print("main", flush=True)
+pipeline.SPECTRA_ALONE = 0
+made = pipeline.Pipeline.load(threads=2)
+spectra = [one.observation for one in simulate(48, seed=5)]
+made.start_partners()
+made.analyze(spectra)
+print("shared", flush=True)
+if sys.argv[1] == "wait":
+    time.sleep(600)
+"""
+
+
+def test_a_script_without_a_guard_is_run_once_and_leaves_no_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "end"], capture_output=True, text=True, timeout=2 * START_S, check=True
+    )
+    assert done.stdout == "main\nshared\n"
+    assert done.stderr == ""
+
+
+def test_a_partner_ends_with_its_owner() -> None:
+    owner = subprocess.Popen([sys.executable, "-c", SCRIPT, "wait"], stdout=subprocess.PIPE, text=True)
+    with owner:
+        assert owner.stdout is not None
+        assert [owner.stdout.readline(), owner.stdout.readline()] == ["main\n", "shared\n"]
+        (partner,) = partners(psutil.Process(owner.pid))
+        owner.kill()
+    until(lambda: not partner.is_running() or partner.status() == psutil.STATUS_ZOMBIE, 10)
