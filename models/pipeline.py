@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from queue import Empty, SimpleQueue
 
 import torch
 
-from models import eigenspectra, shipped
+from models import cores, eigenspectra, shipped
 from models.analysis import Analysis, Analyst
 from models.anomaly import Judge
 from models.answer import Answer
@@ -115,9 +114,8 @@ class Pipeline:
         ensemble = Ensemble.load(folder, place, members)
         bases = eigenspectra.load(folder)
         analyst = Analyst(ensemble, bases, place, ROWS_A_BLOCK[place.type])
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         one_stream = place.type == "cuda"
-        threads = 1 if one_stream else threads or cores
+        threads = 1 if one_stream else threads or cores.available()
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
         digest = shipped.digest(folder, members)
         networks = Networks(weights, list(members) if members else None, digest)

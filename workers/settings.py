@@ -112,7 +112,7 @@ class WorkerSettings(_Section):
         description="name that survives a restart of this worker; no two running workers may share one",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="of the networks; auto: a GPU if any")
-    threads: int = Field(0, ge=0, description="CPU threads of the networks; 0: one for each core")
+    threads: int = Field(0, ge=0, description="CPU cores of the networks; 0: all there are")
     weights: Path | None = Field(None, description="folder of other weights, as `spectraq train` writes them")
     members: tuple[str, ...] = Field((), description="networks to ask, by name; none: the whole ensemble")
     adapt: bool = Field(

@@ -38,6 +38,12 @@ def spectra() -> list[Observation]:
     return [one.observation for one in simulate(48, seed=5)]
 
 
+@pytest.fixture(scope="module")
+def alone() -> Pipeline:
+    """A pipeline for one core."""
+    return Pipeline.load(threads=1)
+
+
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     """A pipeline for two cores that shares from the first batch on."""
@@ -48,24 +54,22 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def place(pipeline: Pipeline, spectra: list[Observation]) -> Iterator[Place]:
+def place(alone: Pipeline, spectra: list[Observation]) -> Iterator[Place]:
     """A place whose partner works."""
-    made = Place(Networks(None, None, pipeline.digest))
+    made = Place(Networks(None, None, alone.digest))
     until(made.ready)
     yield made
     made.leave()
 
 
-def test_a_partner_gives_the_same_answers(
-    place: Place, pipeline: Pipeline, spectra: list[Observation]
-) -> None:
-    assert place.answers(spectra) == pipeline.analyze(spectra)
+def test_a_partner_gives_the_same_answers(place: Place, alone: Pipeline, spectra: list[Observation]) -> None:
+    assert place.answers(spectra) == alone.analyze(spectra)
 
 
 def test_a_batch_is_shared_and_its_answers_keep_their_order(
-    two: Pipeline, pipeline: Pipeline, spectra: list[Observation]
+    two: Pipeline, alone: Pipeline, spectra: list[Observation]
 ) -> None:
-    expected = pipeline.analyze(spectra)
+    expected = alone.analyze(spectra)
 
     assert two.analyze(spectra) == expected  # the partner is not ready yet
     assert two.start_partners() == 1
@@ -99,7 +103,7 @@ def test_a_spectrum_that_cannot_be_analysed_is_refused_as_ever_and_the_partner_g
 def test_a_partner_that_is_lost_costs_no_answer(
     fault: signal.Signals,
     two: Pipeline,
-    pipeline: Pipeline,
+    alone: Pipeline,
     spectra: list[Observation],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -107,15 +111,15 @@ def test_a_partner_that_is_lost_costs_no_answer(
     monkeypatch.setattr("models.partners.ANSWER_S", 2.0)
     assert two.start_partners() == 1
     os.kill(partners()[0].pid, fault)
-    assert two.analyze(spectra) == pipeline.analyze(spectra)
+    assert two.analyze(spectra) == alone.analyze(spectra)
     until(lambda: two.analyze(spectra) is not None and not partners(), 5)
     assert "its share is done here" in caplog.text
     two.analyze(spectra)
     assert not partners()  # not at once: what ended one may end the next
 
 
-def test_a_partner_with_other_networks_is_not_asked(pipeline: Pipeline, spectra: list[Observation]) -> None:
-    other = Place(Networks(None, pipeline.members[:1], pipeline.digest))
+def test_a_partner_with_other_networks_is_not_asked(alone: Pipeline, spectra: list[Observation]) -> None:
+    other = Place(Networks(None, alone.members[:1], alone.digest))
     other.answers(spectra)
     assert partners()
     until(lambda: other.answers(spectra) is None and not partners())

@@ -44,7 +44,7 @@ def analyze(
     device: Annotated[
         Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; 0: one for each core.", min=0)] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU cores to use; 0: all there are.", min=0)] = None,
     members: Annotated[
         str | None,
         typer.Option(help="Networks to ask, with commas between: classifier-1,encoder. All otherwise."),

@@ -18,7 +18,7 @@ SIZES = (1, 16, 64, 256)
 
 def bench(
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0: one for each core.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="CPU cores to use; 0: all there are.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure this machine on simulated spectra: the median of five runs, all stages included.

@@ -1,0 +1,28 @@
+"""How many CPU cores are this process's to use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+CONTROL = Path("/sys/fs/cgroup")
+"""Where Linux says what a container may use."""
+
+
+def available(control: Path = CONTROL) -> int:
+    """Cores that the affinity of the process and the quota of its container allow, at least one."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(min(count, _quota(control) or count), 1)
+
+
+def _quota(control: Path) -> int | None:
+    """Whole cores of the quota, rounded up; None where there is none."""
+    two, one = control / "cpu.max", control / "cpu"  # the two versions of control groups
+    try:
+        if two.exists():
+            quota, period = two.read_text().split()
+        else:
+            quota, period = ((one / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+        return -(-int(quota) // int(period)) if int(quota) > 0 else None
+    except (OSError, ValueError):  # "max", or no control groups here
+        return None
