@@ -94,6 +94,41 @@ def test_a_join_whose_answer_comes_between_two_polls_is_collected(feed: Feed, wa
         consumer.close()
 
 
+def test_a_rewind_asks_nothing_while_a_join_is_under_way(feed: Feed, watchdog: Watchdog) -> None:
+    first, second = (Consumer(feed.settings(slot=f"slot-{n}"), Epoch(), watchdog) for n in range(2))
+    polling, over = threading.Event(), threading.Event()
+
+    def poll_second() -> None:
+        while not over.is_set():
+            if polling.wait(0.05):
+                second.poll(0.2)
+
+    def settle() -> None:
+        deadline = time.monotonic() + 30
+        while not (first.joined and second.joined and len(first.assignment) == 2 == len(second.assignment)):
+            assert time.monotonic() < deadline
+            first.poll(0.2)
+
+    other = threading.Thread(target=poll_second, daemon=True)
+    other.start()
+    polling.set()
+    settle()
+    polling.clear()
+    time.sleep(0.5)
+    first._client._coordinator.request_rejoin()
+    first.poll(0.2)  # the join lasts until the second one polls again
+    asked = time.monotonic()
+    assert first.rewind() is None
+    assert time.monotonic() - asked < 1
+    polling.set()
+    settle()
+    assert first.rewind() is not None
+    over.set()
+    other.join()
+    first.close()
+    second.close()
+
+
 def test_a_membership_that_is_none_is_refused_before_anything_is_sent(feed: Feed, watchdog: Watchdog) -> None:
     settings = feed.settings(delivery="exactly_once")
     producer = ExactlyOnce(settings, watchdog)

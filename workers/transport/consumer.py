@@ -117,6 +117,11 @@ class Consumer:
         return bool(self.membership.state == MemberState.STABLE)
 
     @property
+    def _joining(self) -> bool:
+        coordinator = self._client._coordinator
+        return coordinator.state == MemberState.REBALANCING or coordinator._join_task is not None
+
+    @property
     def assignment(self) -> set[TopicPartition]:
         """The partitions that are ours to read."""
         return set(self._client.assignment())
@@ -171,8 +176,12 @@ class Consumer:
     def rewind(self) -> Committed | None:
         """Go back to the committed offset of every partition we own, and give it; None where Kafka won't say.
 
-        Kafka does not say while a transaction of a dead worker is still open, or while it is down.
+        Kafka does not say while a transaction of a dead worker is still open, or while it is down. While we
+        join the group it is not asked: it answers such a question only after the join, and a join that ends
+        while we wait for something else is thrown away by the client and begun anew, for ever.
         """
+        if self._joining:
+            return None
         partitions = sorted(self.assignment)
         try:
             committed = self._committed(partitions)
