@@ -81,6 +81,32 @@ def test_a_broker_stopped_and_started_loses_nothing(
 
 
 @pytest.mark.soak
+@MODES
+def test_a_broker_killed_stopped_and_frozen_within_seconds_loses_nothing(
+    own_stack: LocalStack, delivery: str, tmp_path: Path
+) -> None:
+    feed = Feed(own_stack.bootstrap_servers, own_stack.redis_url)
+    with Night(feed, tmp_path, workers=2, seed=5, delivery=delivery, batch_spectra=BATCH) as night:
+        night.feed_at(150, 3000)
+        for end in (own_stack.kafka.kill, own_stack.kafka.stop):
+            night.wait(1.0, 3.0)
+            end()
+            night.happened["broker killed or stopped"] += 1
+            night.wait(0.2, 2.0)
+            own_stack.kafka.start()
+        night.wait(1.0, 3.0)
+        own_stack.kafka.child.freeze()
+        night.happened["broker frozen"] += 1
+        night.wait(2.0, 3.0)
+        own_stack.kafka.child.thaw()
+        night.wait(0.2, 1.5)
+        night.kill()
+        found = night.accounts()
+    found.check(delivery)
+    assert found.dead == {}
+
+
+@pytest.mark.soak
 @pytest.mark.timeout(3600)
 @MODES
 @pytest.mark.parametrize("seed", [11])
