@@ -225,9 +225,11 @@ class Worker:
         self._look()
 
     def _start_over(self) -> bool:
-        """Begin an epoch at the committed offsets; False while Kafka does not say what they are."""
+        """Begin an epoch at the committed offsets; False while it is not known what they are."""
         self._ledger.give_back(self._batcher.clear() + self._suspects.clear())
         self._settle()
+        if self._in_hand:
+            return False  # what is being published may yet be committed; only then is it known where to begin
         self._abandoned.end_soon()
         epoch = self._epoch.value  # before asking: it may move while Kafka answers
         committed = self._consumer.rewind()

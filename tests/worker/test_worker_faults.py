@@ -5,14 +5,22 @@ The networks answer at once with a function of the pixels: what is tested is tha
 
 from __future__ import annotations
 
+import itertools
 import random
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import pytest
 from faults import MODES, account, ended, events, joined, metric, wait_for
 from feed import Feed, numbered
+
+from workers.outgoing import Outgoing
+from workers.transport.epoch import Epoch
+from workers.transport.producer import ExactlyOnce
 
 SPECTRA = 600
 SECONDS = 0.004  # a spectrum
@@ -123,4 +131,28 @@ def test_a_zombie_that_comes_back_publishes_nothing_twice(
         process.send_signal(signal.SIGTERM)
     for process in processes:
         ended(process)
+    assert account(feed, SPECTRA, "exactly_once") == 0
+
+
+def test_an_epoch_that_ends_while_a_batch_is_being_published_has_nothing_published_twice(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.publish(numbered(i) for i in range(SPECTRA))
+    epochs: list[Epoch] = []
+    sends, send = itertools.count(), ExactlyOnce._send
+
+    class Known(Epoch):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            epochs.append(self)
+
+    def interrupted(self: ExactlyOnce, messages: Sequence[Outgoing]) -> None:
+        send(self, messages)
+        if next(sends) == 3:
+            epochs[0].move("a commit failed beside it")
+            time.sleep(2)  # offsets are not in the transaction yet: Kafka says where the group was before it
+
+    monkeypatch.setattr("workers.worker.Epoch", Known)
+    monkeypatch.setattr(ExactlyOnce, "_send", interrupted)
+    assert feed.work(delivery="exactly_once", batch_spectra=BATCH).balanced
     assert account(feed, SPECTRA, "exactly_once") == 0
