@@ -39,8 +39,9 @@ log.cleaner.dedupe.buffer.size=2097152
 num.io.threads=2
 num.network.threads=2
 background.threads=2
-# A killed broker is forgotten, and may start again, after this.
-broker.session.timeout.ms=1500
+# A killed broker is forgotten, and may start again, after this; but one that stands still for longer has its
+# partitions taken away, and transactions that end then lose their markers.
+broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=300
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
