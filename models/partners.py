@@ -7,7 +7,6 @@ wrong in it, the work is done where it would be done without it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -62,7 +62,8 @@ class Partner:
         order: dict[str, Any] = {"path": sys.path, "weights": folder, "members": networks.members}
         for way in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             here.setsockopt(socket.SOL_SOCKET, way, struct.pack("ll", int(ANSWER_S), 0))
-        with there:
+        with there, ExitStack() as undone:
+            undone.callback(here.close)
             order["descriptor"] = there.fileno()
             # A session of its own: Ctrl-C in a terminal is for its owner, at whose end it ends by itself.
             self._process = subprocess.Popen(
@@ -73,6 +74,7 @@ class Partner:
                 pass_fds=[there.fileno()],
                 start_new_session=True,
             )
+            undone.pop_all()
         self._connection = Connection(here.detach())
         self._digest, self._ready = networks.digest, False
         self.end: Callable[[], object] = weakref.finalize(self, _end, self._connection, self._process)
@@ -153,7 +155,7 @@ def serve(order: dict[str, Any]) -> None:
 
     weights = Path(order["weights"]) if order["weights"] else None
     pipeline = Pipeline.load(weights, threads=1, members=order["members"])
-    with Connection(order["descriptor"]) as connection, contextlib.suppress(*GONE):
+    with Connection(order["descriptor"]) as connection, suppress(*GONE):
         connection.send_bytes(pipeline.digest.encode())
         while True:
             observations = exchange.unpacked(connection.recv_bytes(), connection.recv_bytes())
