@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -17,12 +18,26 @@ from models.pipeline import Pipeline
 from models.simulate import simulate
 
 START_S = 60
+OTHERS: set[int] = set()
+"""Partners that pipelines of other tests have."""
 
 
 def partners(of: psutil.Process | None = None) -> list[psutil.Process]:
-    """The partner processes that a process has."""
-    children = (of or psutil.Process()).children()
-    return [child for child in children if "models.partners" in " ".join(child.cmdline())]
+    """The partner processes that a process has got in this test."""
+    found = []
+    for child in (of or psutil.Process()).children():
+        with suppress(psutil.NoSuchProcess):
+            if child.pid not in OTHERS and "models.partners" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """Leave the partners of other tests out."""
+    OTHERS.update(child.pid for child in partners())
+    yield
+    OTHERS.clear()
 
 
 def until(holds: Callable[[], bool], seconds: float = START_S) -> None:
