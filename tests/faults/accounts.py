@@ -47,11 +47,8 @@ def draw_up(feed: Feed, spectra: int) -> Accounts:
     dead = Counter((m.key or b"").decode() for m in letters)
     answered = {name for name in wanted if all(count[name] for count in counts)}
     touched = {name for name in wanted if any(count[name] for count in counts)}
-    again = {name for name in wanted if any(count[name] > 1 for count in counts) or dead[name] > 1}
-    # a feed whose broker is killed may itself publish a spectrum twice: then two answers are what is promised
-    fed = Counter((m.key or b"").decode() for m in feed.read("spectra")) if again else Counter()
-    twice = {
-        name for name in again if max(*(count[name] for count in counts), dead[name]) > max(fed[name], 1)
+    twice = {name for name in wanted if any(count[name] > 1 for count in counts)} | {
+        name for name, n in dead.items() if n > 1
     }
     return Accounts(
         published=spectra,
