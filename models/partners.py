@@ -21,6 +21,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from models import exchange
@@ -41,6 +42,7 @@ ANSWER_S = 60.0
 """A partner that does not listen or answer for so long is ended."""
 REST_S = 60.0
 """After one was lost the next is started so much later."""
+POLL_S = 0.05
 GONE = (OSError, EOFError)
 
 
@@ -144,9 +146,46 @@ class Place:
             self._partner = None
 
 
-def possible() -> bool:
-    """Whether this system and this interpreter can start partners."""
-    return os.name == "posix" and bool(sys.executable)
+class Partners:
+    """The partners of one pipeline; none where this system or this interpreter can't start any.
+
+    Parameters
+    ----------
+    count
+        Cores beside the first.
+    """
+
+    def __init__(self, networks: Networks, count: int) -> None:
+        possible = os.name == "posix" and bool(sys.executable)
+        self._places = [Place(networks) for _ in range(count if possible else 0)]
+        self._free: SimpleQueue[Place] = SimpleQueue()
+        for place in self._places:
+            self._free.put(place)
+
+    def answers(self, observations: Sequence[Observation]) -> list[Answer] | None:
+        """Answer with a partner that is free; None where there is none now."""
+        try:
+            place = self._free.get_nowait()
+        except Empty:
+            return None
+        try:
+            return place.answers(observations)
+        finally:
+            self._free.put(place)
+
+    def start(self, timeout_s: float) -> int:
+        """Start all of them now, and return how many are ready; not beside `answers`."""
+        end = time.monotonic() + timeout_s
+        while (ready := sum(place.ready() for place in self._places)) < len(self._places):
+            if time.monotonic() > end:
+                break
+            time.sleep(POLL_S)
+        return ready
+
+    def close(self) -> None:
+        """End all of them."""
+        for place in self._places:
+            place.leave()
 
 
 def serve(order: dict[str, Any]) -> None:

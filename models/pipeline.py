@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 import torch
 
@@ -21,7 +19,7 @@ from models.ensemble import Ensemble
 from models.errors import RedshiftErrors
 from models.modelspectra import model_spectra
 from models.observation import MIN_GOOD_PIXELS, Observation, UnusableSpectrum
-from models.partners import Networks, Place, possible
+from models.partners import Networks, Partners
 from models.preprocess import Gridded, grid_batch
 
 ROWS_A_BLOCK = {"cpu": 16, "cuda": 256}
@@ -31,7 +29,6 @@ BLOCKS_A_RUN = 8
 is at hand; with fewer, each class has few rows."""
 SPECTRA_ALONE = 128
 """Spectra of shared batches before other processes are started: fewer are done sooner than those are."""
-POLL_S = 0.05
 
 
 class Pipeline:
@@ -54,7 +51,7 @@ class Pipeline:
         errors: RedshiftErrors,
         digest: str,
         threads: int,
-        places: Sequence[Place] = (),
+        partners: Partners,
     ) -> None:
         self.digest = digest
         self.version = importlib.metadata.version("spectraq")
@@ -67,10 +64,7 @@ class Pipeline:
         self._workers = ThreadPoolExecutor(
             threads, "spectraq", initializer=torch.set_num_threads, initargs=(1,)
         )
-        self._places = tuple(places)
-        self._free: SimpleQueue[Place] = SimpleQueue()
-        for place in places:
-            self._free.put(place)
+        self._partners = partners
         self._shared = 0
 
     @classmethod
@@ -119,8 +113,7 @@ class Pipeline:
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
         digest = shipped.digest(folder, members)
         networks = Networks(weights, list(members) if members else None, digest)
-        places = [Place(networks) for _ in range(threads - 1)] if possible() else []
-        return cls(analyst, judge, errors, digest, threads, places)
+        return cls(analyst, judge, errors, digest, threads, Partners(networks, threads - 1))
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
         """Return one answer for each observation, in the order given.
@@ -143,22 +136,16 @@ class Pipeline:
             observation.check()
         parts = _shares(observations, self._threads, self._analyst.block)
         self._shared += len(observations) if len(parts) > 1 else 0
-        work = self._analyze_with_model if with_model else self._analyze_anywhere
+        work = partial(self._analyze, with_model=True) if with_model else self._analyze_anywhere
         return [answer for part in self._workers.map(work, parts) for answer in part]
 
     def start_partners(self, timeout_s: float = 60.0) -> int:
         """Start the processes of other cores now, and return how many are ready; not beside `analyze`."""
-        end = time.monotonic() + timeout_s
-        while (ready := sum(place.ready() for place in self._places)) < len(self._places):
-            if time.monotonic() > end:
-                break
-            time.sleep(POLL_S)
-        return ready
+        return self._partners.start(timeout_s)
 
     def close(self) -> None:
         """End the processes that share the work; they end with this one, too, however it ends."""
-        for place in self._places:
-            place.leave()
+        self._partners.close()
 
     def analysis(self, gridded: Gridded, everything: bool = False) -> Analysis:
         """Return all that is known of a gridded batch, as tensors: for measuring the method itself.
@@ -171,19 +158,9 @@ class Pipeline:
         with torch.inference_mode():
             return self._analyst.analyze(gridded, everything)
 
-    def _analyze_with_model(self, observations: Sequence[Observation]) -> list[Answer]:
-        return self._analyze(observations, with_model=True)
-
     def _analyze_anywhere(self, observations: Sequence[Observation]) -> list[Answer]:
         """Analyse here, or in another process where one is free."""
-        found = None
-        if self._shared > SPECTRA_ALONE:
-            with suppress(Empty):
-                place = self._free.get_nowait()
-                try:
-                    found = place.answers(observations)
-                finally:
-                    self._free.put(place)
+        found = self._partners.answers(observations) if self._shared > SPECTRA_ALONE else None
         return found or self._analyze(observations, with_model=False)
 
     def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:

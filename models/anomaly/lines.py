@@ -93,11 +93,18 @@ def _line_tables(lines: tuple[tuple[float, ...], ...], device: torch.device) -> 
 
 def unseen(residual: Residual) -> torch.Tensor:
     """Pixels that can't be trusted: the worst of the sky, gaps and their edges; shape (B, N_PIXELS)."""
-    bad = torch.tensor([[pixel_of(low), pixel_of(high)] for low, high in BAD_STRETCHES])
-    bad = bad.to(residual.flux.device)
-    marked = intervals(bad.mean(1)[None], (bad[:, 1] - bad[:, 0])[None] / 2)
     unused = (residual.ivar == 0).float()
-    return marked | (max_pool1d(unused[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)[:, 0] > 0)
+    return _bad(residual.flux.device) | (
+        max_pool1d(unused[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)[:, 0] > 0
+    )
+
+
+@cache
+def _bad(device: torch.device) -> torch.Tensor:
+    """The bad stretches, shape (1, N_PIXELS) bool."""
+    with torch.inference_mode(False):  # kept for callers of every kind
+        ends = torch.tensor([[pixel_of(low), pixel_of(high)] for low, high in BAD_STRETCHES])
+        return intervals(ends.mean(1)[None], (ends[:, 1] - ends[:, 0])[None] / 2).to(device)
 
 
 def filtered(residual: Residual) -> torch.Tensor:

@@ -7,7 +7,6 @@ was. Mocks and members are made side by side, one thread each on a CPU, one afte
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models import cores
 from models.observation import Observation
 from models.preprocess import Gridded
 from models.training import cards, dataset, exposures, recipes
@@ -237,7 +237,7 @@ def make_detector(plan: Plan, report: Report) -> bool:
 def _pool(plan: Plan) -> ProcessPoolExecutor:
     # A forked torch may hang on locks that its parent's threads held; a GPU is not shared.
     context = multiprocessing.get_context("spawn")
-    workers = (plan.processes or os.cpu_count()) if plan.device == "cpu" else 1
+    workers = (plan.processes or cores.available()) if plan.device == "cpu" else 1
     return ProcessPoolExecutor(workers, mp_context=context)
 
 

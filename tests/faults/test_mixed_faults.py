@@ -47,15 +47,9 @@ def test_a_broker_killed_and_frozen_loses_nothing(
     with Night(feed, tmp_path, workers=2, seed=2, delivery=delivery, batch_spectra=BATCH) as night:
         night.feed_at(150, 3000)
         night.wait(1.0, 2.0)
-        own_stack.kafka.kill()
-        night.happened["broker killed"] += 1
-        night.wait(1.0, 2.0)
-        own_stack.kafka.start()
+        away(night, own_stack, "killed", 1.0, 2.0)
         night.wait(2.0, 4.0)
-        own_stack.kafka.child.freeze()
-        night.happened["broker frozen"] += 1
-        night.wait(2.0, 3.0)
-        own_stack.kafka.child.thaw()
+        away(night, own_stack, "frozen", 2.0, 3.0)
         night.wait(0.5, 1.0)
         night.kill()
         found = night.accounts()
@@ -71,10 +65,7 @@ def test_a_broker_stopped_and_started_loses_nothing(
     with Night(feed, tmp_path, workers=1, seed=5, delivery=delivery, batch_spectra=BATCH) as night:
         night.feed_at(150, 900)
         night.wait(1.0, 2.0)
-        own_stack.kafka.stop()
-        night.happened["broker stopped"] += 1
-        night.wait(0.2, 1.0)
-        own_stack.kafka.start()
+        away(night, own_stack, "stopped", 0.2, 1.0)
         found = night.accounts()
     found.check(delivery)
     assert found.dead == {}
@@ -88,17 +79,9 @@ def test_a_broker_killed_stopped_and_frozen_within_seconds_loses_nothing(
     feed = Feed(own_stack.bootstrap_servers, own_stack.redis_url)
     with Night(feed, tmp_path, workers=2, seed=5, delivery=delivery, batch_spectra=BATCH) as night:
         night.feed_at(150, 3000)
-        for end in (own_stack.kafka.kill, own_stack.kafka.stop):
+        for how, low, high in (("killed", 0.2, 2.0), ("stopped", 0.2, 2.0), ("frozen", 2.0, 3.0)):
             night.wait(1.0, 3.0)
-            end()
-            night.happened["broker killed or stopped"] += 1
-            night.wait(0.2, 2.0)
-            own_stack.kafka.start()
-        night.wait(1.0, 3.0)
-        own_stack.kafka.child.freeze()
-        night.happened["broker frozen"] += 1
-        night.wait(2.0, 3.0)
-        own_stack.kafka.child.thaw()
+            away(night, own_stack, how, low, high)
         night.wait(0.2, 1.5)
         night.kill()
         found = night.accounts()
@@ -120,10 +103,7 @@ def test_a_hundred_kills_twenty_broker_kills_and_twenty_rebalances_lose_nothing(
             for _ in range(5):
                 night.wait(1.5, 4.0)
                 night.kill()
-            own_stack.kafka.kill()
-            night.happened["broker killed"] += 1
-            night.wait(0.5, 2.0)
-            own_stack.kafka.start()
+            away(night, own_stack, "killed", 0.5, 2.0)
             night.wait(2.0, 5.0)
             if turn % 2:
                 night.leave()
@@ -131,6 +111,20 @@ def test_a_hundred_kills_twenty_broker_kills_and_twenty_rebalances_lose_nothing(
                 night.join()
         found = night.accounts(within_s=600)
     found.check(delivery)
+
+
+def away(night: Night, stack: LocalStack, how: str, low: float, high: float) -> None:
+    """Have the broker killed, stopped or frozen for a time that the seed decides."""
+    kafka = stack.kafka
+    end, begin = {
+        "killed": (kafka.kill, kafka.start),
+        "stopped": (kafka.stop, kafka.start),
+        "frozen": (kafka.child.freeze, kafka.child.thaw),
+    }[how]
+    end()
+    night.happened[f"broker {how}"] += 1
+    night.wait(low, high)
+    begin()
 
 
 def more_partitions(feed: Feed) -> None:
