@@ -187,7 +187,7 @@ class Analyst:
     ) -> Decision:
         """Decide on every row."""
         done = []
-        for part, filled in in_blocks(every, SMALL_ROWS_A_BLOCK):
+        for part, filled in in_blocks(every, max(self.block, SMALL_ROWS_A_BLOCK)):
             minima = [rows_of(candidates, filled) for candidates in found]
             decision = decide(rows_of(opinion, filled, dim=1), minima, freedom[filled])
             done.append(rows_of(decision, slice(len(part))))
@@ -196,7 +196,7 @@ class Analyst:
     def _type_galaxies(self, gridded: Gridded, decision: Decision, lag: torch.Tensor) -> None:
         """Let measured lines shift probability between the kinds of galaxy; writes to the decision."""
         rows = torch.nonzero(decision.spectype == GALAXY)[:, 0]
-        for part, filled in in_blocks(rows, SMALL_ROWS_A_BLOCK):
+        for part, filled in in_blocks(rows, max(self.block, SMALL_ROWS_A_BLOCK)):
             lines = measure(gridded.flux[filled], gridded.ivar[filled], lag[filled])
             believed = typed(decision.subclass_probability[filled], lines)
             decision.subclass_probability[part] = believed[: len(part)]

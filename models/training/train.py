@@ -1,7 +1,7 @@
 """The steps that make every weight again: eigenspectra, mocks, members, temperature and cards.
 
 Each step leaves a file, and a step whose file is there is not done again: an interrupted run goes on where it
-was. Mocks and members are made side by side, one thread each on a CPU, one after another on a GPU.
+was. Mocks and members are made side by side, one thread each; on a GPU members are trained one after another.
 """
 
 from __future__ import annotations
@@ -64,6 +64,11 @@ class Plan:
     def material(self) -> Path:
         """The packed templates, noise and sky."""
         return self.out / "material.npz"
+
+    @property
+    def side_by_side(self) -> int:
+        """How many processes work at once, one thread each."""
+        return self.processes or cores.available()
 
     @property
     def members(self) -> dict[str, Recipe]:
@@ -154,7 +159,7 @@ def make_eigenspectra(plan: Plan, report: Report) -> None:
 def make_mocks(plan: Plan, report: Report) -> None:
     """Draw the chunks that are not there yet."""
     missing = [chunk for chunk in plan.chunks + plan.exposure_chunks if not chunk[2].exists()]
-    with _pool(plan) as pool:
+    with _pool(plan.side_by_side) as pool:
         jobs = [pool.submit(draw_chunk, plan.material, *chunk) for chunk in missing]
         for job, (seed, n, _) in zip(jobs, missing, strict=True):
             job.result()
@@ -165,7 +170,8 @@ def make_mocks(plan: Plan, report: Report) -> None:
 
 def make_members(plan: Plan, report: Report) -> bool:
     """Train all members, each from its last checkpoint; returns whether all are done."""
-    with multiprocessing.get_context("spawn").Manager() as manager, _pool(plan) as pool:
+    trained_at_once = plan.side_by_side if plan.device == "cpu" else 1  # a GPU is not shared
+    with multiprocessing.get_context("spawn").Manager() as manager, _pool(trained_at_once) as pool:
         lines = manager.Queue()
         jobs = [pool.submit(train_member, plan, name, lines) for name in plan.members]
         _follow(jobs, lines, report)
@@ -212,7 +218,7 @@ def make_detector(plan: Plan, report: Report) -> bool:
     from models.training import detecting
 
     missing = [chunk for chunk in plan.example_chunks if not chunk[2].exists()]
-    with _pool(plan) as pool:
+    with _pool(plan.side_by_side) as pool:
         jobs = [pool.submit(detecting.draw, plan.material, plan.out, *chunk) for chunk in missing]
         for job, (seed, n, _) in zip(jobs, missing, strict=True):
             job.result()
@@ -234,11 +240,9 @@ def make_detector(plan: Plan, report: Report) -> bool:
     return True
 
 
-def _pool(plan: Plan) -> ProcessPoolExecutor:
-    # A forked torch may hang on locks that its parent's threads held; a GPU is not shared.
-    context = multiprocessing.get_context("spawn")
-    workers = (plan.processes or cores.available()) if plan.device == "cpu" else 1
-    return ProcessPoolExecutor(workers, mp_context=context)
+def _pool(processes: int) -> ProcessPoolExecutor:
+    # A forked torch may hang on locks that its parent's threads held.
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
 
 
 def calibrate(plan: Plan, labelled: Labelled | None, report: Report) -> dict[str, Any]:

@@ -95,6 +95,18 @@ def test_exact_gains_around_a_lag_are_those_of_a_least_squares_solver(bases: dic
     assert int(gain.argmax()) == radius - 1
 
 
+def test_exact_gains_of_a_batch_are_those_of_its_spectra_one_by_one(bases: dict[str, Basis]) -> None:
+    basis, n = bases["GALAXY"], 12
+    scan = ExactScan(basis.window(-2000, N_PIXELS + 2100)[None].repeat(2, 1, 1), -2000, 4)
+    drawn = torch.Generator().manual_seed(5)
+    data = torch.randn(n, 4, N_PIXELS, generator=drawn)
+    which = torch.randint(0, 2, (n,), generator=drawn)
+    start = torch.randint(0, 1900, (n,), generator=drawn)
+    together, alone = scan._all_at_once(data, which, start), scan._one_by_one(data, which, start)
+    for one, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
+
+
 def test_transform_lengths_have_small_factors_only() -> None:
     assert [fft_length(n) for n in (1000, 1025, 2200, 3000)] == [1024, 1152, 2304, 3072]
 

@@ -1,0 +1,72 @@
+"""On a GPU the answers are those of the CPU, alone and with processes that share it."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from models import pipeline as shared
+from models.answer import Answer
+from models.observation import Observation
+from models.pipeline import Pipeline
+from models.simulate import simulate
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+
+
+@pytest.fixture(scope="module")
+def spectra() -> list[Observation]:
+    drawn = [one.observation for one in simulate(400, seed=11)]
+    drawn[7] = dataclasses.replace(drawn[7], ivar=None)
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def expected(spectra: list[Observation]) -> list[Answer]:
+    """What the CPU says."""
+    return Pipeline.load(device="cpu", threads=1).analyze(spectra)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """A pipeline on the GPU that shares from the first batch on."""
+    monkeypatch.setitem(shared.PACE, "cuda", shared.PACE["cuda"]._replace(alone=0))
+    made = Pipeline.load(device="cuda", threads=3)
+    yield made
+    made.close()
+
+
+def assert_same(answers: list[Answer], expected: list[Answer]) -> None:
+    """Two kinds of processor round differently: what is published must not show it."""
+    for one, other in zip(answers, expected, strict=True):
+        assert one.spectype == other.spectype
+        assert one.warnings == other.warnings
+        assert one.anomaly_flagged == other.anomaly_flagged
+        assert one.z == pytest.approx(other.z, abs=0.2 * other.zerr)
+        assert one.zerr == pytest.approx(other.zerr, rel=0.1)
+        assert one.class_probability == pytest.approx(other.class_probability, abs=0.03)
+
+
+def test_a_gpu_gives_the_answers_of_the_cpu(
+    gpu: Pipeline, spectra: list[Observation], expected: list[Answer]
+) -> None:
+    assert_same(gpu.analyze(spectra), expected)
+
+
+def test_processes_that_share_a_gpu_give_the_same_answers(
+    gpu: Pipeline, spectra: list[Observation], expected: list[Answer]
+) -> None:
+    assert gpu.start_partners() == 2
+    for _ in range(3):
+        assert_same(gpu.analyze(spectra), expected)
+
+
+def test_the_best_fit_of_a_gpu_is_that_of_the_cpu(gpu: Pipeline, spectra: list[Observation]) -> None:
+    cpu = Pipeline.load(device="cpu", threads=1)
+    for one, other in zip(gpu.analyze(spectra[:5], True), cpu.analyze(spectra[:5], True), strict=True):
+        assert one.model is not None and other.model is not None
+        difference = np.abs(one.model.flux - other.model.flux) / np.abs(other.model.flux).mean()
+        assert np.median(difference) < 0.01
+        assert one.model.chi2_curves.keys() == other.model.chi2_curves.keys()
