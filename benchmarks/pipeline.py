@@ -22,7 +22,7 @@ from models.anomaly.residual import Measured, Residual
 from models.continuum import Continuum
 from models.decide import to_scan
 from models.ensemble import Ensemble
-from models.pipeline import MOST_ON_A_GPU, PACE, Pipeline
+from models.pipeline import ROWS_A_BLOCK, Pipeline
 from models.preprocess import grid_batch, prepare
 from models.rows import rows_of
 from models.scan import CONTINUUM_TERMS
@@ -54,7 +54,7 @@ def milliseconds(
 def stages(device: torch.device) -> dict[str, float]:
     """Each stage alone on the same batch, in blocks as the pipeline works."""
     torch.set_num_threads(1)
-    block, n = PACE[device.type].block, SPECTRA[device.type]
+    block, n = ROWS_A_BLOCK[device.type], SPECTRA[device.type]
     drawn = [one.observation for one in simulate(DRAWN, seed=1)]
     observations = (drawn * -(-n // DRAWN))[:n]
     ensemble, bases = Ensemble.load(shipped.FOLDER, device), eigenspectra.load()
@@ -131,8 +131,7 @@ def main() -> None:
     print(f"{'stage':20s} {'ms':>7s} {'share':>7s}")
     for name, ms in by_stage.items():
         print(f"{name:20s} {ms:7.3f} {ms / total:7.1%}")
-    most = cores.available() if args.device == "cpu" else min(cores.available(), MOST_ON_A_GPU)
-    whole(args.device, args.cores or sorted({1, most}))
+    whole(args.device, args.cores or sorted({1, cores.available() if args.device == "cpu" else 1}))
 
 
 if __name__ == "__main__":

@@ -53,21 +53,15 @@ class Networks:
     weights: Path | None
     members: Sequence[str] | None
     digest: str
-    device: str = "cpu"
 
 
 class Partner:
-    """A process with networks of its own, on one core; on a GPU all share the one."""
+    """A process with networks of its own, on one core."""
 
     def __init__(self, networks: Networks) -> None:
         here, there = socket.socketpair()
         folder = str(networks.weights) if networks.weights else None
-        order: dict[str, Any] = {
-            "path": sys.path,
-            "weights": folder,
-            "members": networks.members,
-            "device": networks.device,
-        }
+        order: dict[str, Any] = {"path": sys.path, "weights": folder, "members": networks.members}
         for way in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             here.setsockopt(socket.SOL_SOCKET, way, struct.pack("ll", int(ANSWER_S), 0))
         with there, ExitStack() as undone:
@@ -84,16 +78,16 @@ class Partner:
             )
             undone.pop_all()
         self._connection = Connection(here.detach())
-        self._digest, self.found_ready = networks.digest, False
+        self._digest, self._ready = networks.digest, False
         self.end: Callable[[], object] = weakref.finalize(self, _end, self._connection, self._process)
 
     def ready(self) -> bool:
         """Whether it has loaded the same networks; raises OSError or EOFError where it ended."""
-        if not self.found_ready and self._connection.poll():
+        if not self._ready and self._connection.poll():
             if self._connection.recv_bytes().decode() != self._digest:
                 raise OSError("it has other networks")
-            self.found_ready = True
-        return self.found_ready
+            self._ready = True
+        return self._ready
 
     def analyze(self, observations: Sequence[Observation]) -> list[Answer] | None:
         """Answer as `Pipeline.analyze`, None where that raised; raises OSError or EOFError where it ended."""
@@ -128,11 +122,6 @@ class Place:
         except GONE as error:
             self._lose(error)
             return False
-
-    @property
-    def works(self) -> bool:
-        """Whether a partner was found ready and has not been lost since."""
-        return self._partner is not None and self._partner.found_ready
 
     def answers(self, observations: Sequence[Observation]) -> list[Answer] | None:
         """Answer with the partner; None where that can't be done now."""
@@ -184,17 +173,6 @@ class Partners:
         finally:
             self._free.put(place)
 
-    def wake(self) -> int:
-        """Start those that are missing, without waiting for them; how many work now."""
-        free: list[Place] = []
-        with suppress(Empty):
-            while True:
-                free.append(self._free.get_nowait())
-        for place in free:
-            place.ready()
-            self._free.put(place)
-        return sum(place.works for place in self._places)
-
     def start(self, timeout_s: float) -> int:
         """Start all of them now, and return how many are ready; not beside `answers`."""
         end = time.monotonic() + timeout_s
@@ -215,7 +193,7 @@ def serve(order: dict[str, Any]) -> None:
     from models.pipeline import Pipeline
 
     weights = Path(order["weights"]) if order["weights"] else None
-    pipeline = Pipeline.load(weights, order["device"], threads=1, members=order["members"])
+    pipeline = Pipeline.load(weights, threads=1, members=order["members"])
     with Connection(order["descriptor"]) as connection, suppress(*GONE):
         connection.send_bytes(pipeline.digest.encode())
         while True:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from threading import Lock
-from typing import NamedTuple
 
 import torch
 
@@ -25,25 +22,13 @@ from models.observation import MIN_GOOD_PIXELS, Observation, UnusableSpectrum
 from models.partners import Networks, Partners
 from models.preprocess import Gridded, grid_batch
 
-
-class Pace(NamedTuple):
-    """How much is worked on together."""
-
-    block: int
-    """Rows of a step: on a CPU what stays in a core's cache, on a GPU what fills it."""
-    shared: int
-    """Rows that are worth another process's while."""
-    alone: int
-    """Spectra of shared batches before other processes are started: fewer are done sooner than those are."""
-
-
-PACE = {"cpu": Pace(16, 16, 128), "cuda": Pace(256, 64, 1024)}
-SHARES_A_RUN = 8
-"""Shares that go through all steps before the next ones do: with more, tensors no longer stay in memory that
-is at hand; with fewer, each class has few rows."""
-MEMORY_A_PROCESS = 8 * 2**30
-"""Bytes of a GPU's memory for each process that uses it, with room for the work of others."""
-MOST_ON_A_GPU = 4
+ROWS_A_BLOCK = {"cpu": 16, "cuda": 256}
+"""Rows worked on together: on a CPU what stays in a core's cache, on a GPU what fills it."""
+BLOCKS_A_RUN = {"cpu": 8, "cuda": 2}
+"""Blocks that go through all steps before the next ones do: with more, tensors no longer stay in memory that
+is at hand, or take gigabytes of a GPU's; with fewer, each class has few rows."""
+SPECTRA_ALONE = 128
+"""Spectra of shared batches before other processes are started: fewer are done sooner than those are."""
 
 
 class Pipeline:
@@ -81,10 +66,6 @@ class Pipeline:
         )
         self._partners = partners
         self._shared = 0
-        self._pace = PACE[analyst.device.type]
-        self._on_gpu = analyst.device.type == "cuda"
-        # Threads would only take turns at giving one GPU its orders.
-        self._turn: AbstractContextManager[object] = Lock() if self._on_gpu else nullcontext()
 
     @classmethod
     def load(
@@ -103,9 +84,8 @@ class Pipeline:
         device
             "cpu", "cuda" or "cuda:N".
         threads
-            How many cores to use; 0 for all there are, on a GPU as many as it has memory for, at most
-            `MOST_ON_A_GPU`. Each but the first has a process of its own once so many spectra have come as
-            `PACE` says, where a batch is shared and no models are wanted.
+            How many cores to use; 0 for all there are. Each but the first has a process of its own once
+            `SPECTRA_ALONE` spectra have come, where a batch is shared and no models are wanted.
         members
             Names of the networks to ask, to see what each is worth; None for the whole ensemble.
 
@@ -127,11 +107,12 @@ class Pipeline:
         shipped.verify(folder)
         ensemble = Ensemble.load(folder, place, members)
         bases = eigenspectra.load(folder)
-        analyst = Analyst(ensemble, bases, place, PACE[place.type].block)
-        threads = threads or _cores_for(place)
+        analyst = Analyst(ensemble, bases, place, ROWS_A_BLOCK[place.type])
+        one_stream = place.type == "cuda"
+        threads = 1 if one_stream else threads or cores.available()
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
         digest = shipped.digest(folder, members)
-        networks = Networks(weights, list(members) if members else None, digest, device)
+        networks = Networks(weights, list(members) if members else None, digest)
         return cls(analyst, judge, errors, digest, threads, Partners(networks, threads - 1))
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
@@ -153,8 +134,9 @@ class Pipeline:
         """
         for observation in observations:
             observation.check()
-        self._shared += len(observations) if len(observations) > self._pace.shared else 0
-        parts = _shares(observations, self._hands(), self._pace.shared)
+        most = BLOCKS_A_RUN[self._analyst.device.type]
+        parts = _shares(observations, self._threads, self._analyst.block, most)
+        self._shared += len(observations) if len(parts) > 1 else 0
         work = partial(self._analyze, with_model=True) if with_model else self._analyze_anywhere
         return [answer for part in self._workers.map(work, parts) for answer in part]
 
@@ -177,21 +159,15 @@ class Pipeline:
         with torch.inference_mode():
             return self._analyst.analyze(gridded, everything)
 
-    def _hands(self) -> int:
-        """How many can work side by side now."""
-        if not self._on_gpu:
-            return self._threads
-        return 1 + (self._partners.wake() if self._shared > self._pace.alone else 0)
-
     def _analyze_anywhere(self, observations: Sequence[Observation]) -> list[Answer]:
         """Analyse here, or in another process where one is free."""
-        found = self._partners.answers(observations) if self._shared > self._pace.alone else None
+        found = self._partners.answers(observations) if self._shared > SPECTRA_ALONE else None
         return found or self._analyze(observations, with_model=False)
 
     def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:
         gridded = grid_batch(observations, self._analyst.device)
         _check_on_grid(gridded)
-        with self._turn, torch.inference_mode():
+        with torch.inference_mode():
             analysis = self._analyst.analyze(gridded, everything=with_model)
             verdicts = self._judge.judge(analysis, self._analyst.block)
             encoder = self._analyst.ensemble.encoder
@@ -200,19 +176,13 @@ class Pipeline:
             return answers(analysis, surveys, verdicts, self._judge.reference, self._errors, fitted)
 
 
-def _cores_for(device: torch.device) -> int:
-    """How many cores are worth having: all, or as many as a GPU has memory for."""
-    if device.type == "cpu":
-        return cores.available()
-    memory = torch.cuda.get_device_properties(device).total_memory
-    return max(min(cores.available(), memory // MEMORY_A_PROCESS, MOST_ON_A_GPU), 1)
-
-
-def _shares(observations: Sequence[Observation], workers: int, unit: int) -> list[Sequence[Observation]]:
-    """Cut into runs of whole units: as many for each worker, and short enough to stay at hand."""
-    units = -(-len(observations) // unit)
-    rounds = -(-units // (workers * SHARES_A_RUN))
-    size = max(-(-units // max(workers * rounds, 1)), 1) * unit
+def _shares(
+    observations: Sequence[Observation], workers: int, block: int, most: int
+) -> list[Sequence[Observation]]:
+    """Cut into runs of at most so many whole blocks, as many for each worker."""
+    blocks = -(-len(observations) // block)
+    rounds = -(-blocks // (workers * most))
+    size = max(-(-blocks // max(workers * rounds, 1)), 1) * block
     return [observations[start : start + size] for start in range(0, len(observations), size)]
 
 

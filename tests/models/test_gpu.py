@@ -1,13 +1,11 @@
-"""On a GPU the answers are those of the CPU, alone and with processes that share it."""
+"""On a GPU the answers are those of the CPU."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 
-from models import pipeline as shared
 from models.answer import Answer
 from models.observation import Observation
 from models.pipeline import Pipeline
@@ -29,13 +27,9 @@ def expected(spectra: list[Observation]) -> list[Answer]:
     return Pipeline.load(device="cpu", threads=1).analyze(spectra)
 
 
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    """A pipeline on the GPU that shares from the first batch on."""
-    monkeypatch.setitem(shared.PACE, "cuda", shared.PACE["cuda"]._replace(alone=0))
-    made = Pipeline.load(device="cuda", threads=3)
-    yield made
-    made.close()
+@pytest.fixture(scope="module")
+def gpu() -> Pipeline:
+    return Pipeline.load(device="cuda")
 
 
 def assert_same(answers: list[Answer], expected: list[Answer]) -> None:
@@ -55,12 +49,11 @@ def test_a_gpu_gives_the_answers_of_the_cpu(
     assert_same(gpu.analyze(spectra), expected)
 
 
-def test_processes_that_share_a_gpu_give_the_same_answers(
+def test_what_else_is_in_a_batch_changes_no_answer_of_a_gpu(
     gpu: Pipeline, spectra: list[Observation], expected: list[Answer]
 ) -> None:
-    assert gpu.start_partners() == 2
-    for _ in range(3):
-        assert_same(gpu.analyze(spectra), expected)
+    assert_same(gpu.analyze(spectra[::-1])[::-1], expected)
+    assert_same([gpu.analyze([one])[0] for one in spectra[:9]], expected[:9])
 
 
 def test_the_best_fit_of_a_gpu_is_that_of_the_cpu(gpu: Pipeline, spectra: list[Observation]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from models import pipeline as shared
 from models.observation import Observation, UnusableSpectrum
-from models.partners import Networks, Partners, Place
+from models.partners import Networks, Place
 from models.pipeline import Pipeline
 from models.simulate import simulate
 
@@ -62,7 +62,7 @@ def alone() -> Pipeline:
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     """A pipeline for two cores that shares from the first batch on."""
-    monkeypatch.setitem(shared.PACE, "cpu", shared.PACE["cpu"]._replace(alone=0))
+    monkeypatch.setattr(shared, "SPECTRA_ALONE", 0)
     made = Pipeline.load(threads=2)
     yield made
     made.close()
@@ -133,20 +133,6 @@ def test_a_partner_that_is_lost_costs_no_answer(
     assert not partners()  # not at once: what ended one may end the next
 
 
-def test_missing_partners_are_woken_without_waiting_and_counted_when_they_work(alone: Pipeline) -> None:
-    both = Partners(Networks(None, None, alone.digest), 2)
-    assert both.wake() == 0
-    assert len(partners()) == 2
-    until(lambda: both.wake() == 2)
-    assert len(partners()) == 2
-    os.kill(partners()[0].pid, signal.SIGKILL)
-    until(lambda: both.answers([]) is None or both.wake() < 2)
-    until(lambda: both.wake() == 1)
-    both.close()
-    assert both.wake() >= 0
-    both.close()
-
-
 def test_a_partner_with_other_networks_is_not_asked(alone: Pipeline, spectra: list[Observation]) -> None:
     other = Place(Networks(None, alone.members[:1], alone.digest))
     other.answers(spectra)
@@ -160,7 +146,7 @@ from models import pipeline
 from models.simulate import simulate
 
 print("main", flush=True)
-pipeline.PACE["cpu"] = pipeline.PACE["cpu"]._replace(alone=0)
+pipeline.SPECTRA_ALONE = 0
 made = pipeline.Pipeline.load(threads=2)
 spectra = [one.observation for one in simulate(48, seed=5)]
 made.start_partners()
