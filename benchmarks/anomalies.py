@@ -70,10 +70,11 @@ class Hosts:
         model = analysis.fit.model[rows] * analysis.prepared.scale[rows]
         self.model = model.numpy().astype(np.float64)
 
-    def scores(self, flux: Floats, rows: NDArray[np.int64]) -> Scores:
-        """Score spectra whose flux was changed."""
+    def scores(self, flux: Floats, rows: NDArray[np.int64], ivar: Floats | None = None) -> Scores:
+        """Score spectra whose flux, and perhaps ivar, was changed."""
         old = rows_of(self.gridded, torch.from_numpy(rows))
-        new = Gridded(torch.from_numpy(flux).float(), old.ivar, old.offset, old.noise_estimated, old.unit)
+        weight = old.ivar if ivar is None else torch.from_numpy(ivar).float()
+        new = Gridded(torch.from_numpy(flux).float(), weight, old.offset, old.noise_estimated, old.unit)
         with torch.inference_mode():
             return self.scorer.score(self.analyst.analyze(new), BLOCK)
 
