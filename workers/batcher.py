@@ -14,7 +14,8 @@ from models.observation import Observation
 from schemas.deadletter import DeadLetter
 from schemas.spectrum import Spectrum
 from workers.settings import WorkerSettings
-from workers.transport.consumer import Offsets, Record
+from workers.transport.consumer import Record
+from workers.transport.offsets import Offsets
 
 AHEAD = 2
 """Batches that may wait here: one to hand over at once, one to fill meanwhile."""

@@ -55,7 +55,7 @@ class Progress:
                 log.info(
                     "progress",
                     spectra_per_s=round(rate, 1),
-                    lag=sum(consumer.lag().values()),
+                    lag=sum(consumer.offsets.lag().values()),
                     **balance.as_dict(),
                 )
             self._told, self._told_at = balance, now
@@ -71,7 +71,7 @@ class Progress:
         self._metrics.in_hand.set(balance.in_hand)
 
     def _show_lag(self, consumer: Consumer) -> None:
-        lag = consumer.lag()
+        lag = consumer.offsets.lag()
         self._metrics.lag.clear()  # a partition that moved away is another worker's to tell of
         for partition, behind in lag.items():
             lane = "urgent-" if consumer.urgent(partition.topic) else ""

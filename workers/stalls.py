@@ -81,10 +81,10 @@ class StallWatch:
 
     def _look_for_lag(self, quiet_s: float) -> str:
         try:
-            ends = self._consumer.end_offsets()
+            ends = self._consumer.offsets.ends()
         except KafkaError as error:
             return self._wait(error)
-        positions = self._consumer.positions()
+        positions = self._consumer.offsets.positions()
         behind = {
             partition.partition: ends[partition] - positions.get(partition, 0)
             for partition in self._consumer.assignment
@@ -97,7 +97,7 @@ class StallWatch:
 
     def _free(self, reason: str) -> str:
         try:
-            self._consumer.end_offsets()
+            self._consumer.offsets.ends()
         except KafkaError as error:
             return self._wait(error)
         self._attempts += 1

@@ -33,8 +33,9 @@ from workers.stalls import StallWatch
 from workers.streamreference import StreamReference
 from workers.suspects import Alone, Suspects
 from workers.transport.abandoned import AbandonedTransactions
-from workers.transport.consumer import Consumer, Offsets, Record
+from workers.transport.consumer import Consumer, Record
 from workers.transport.epoch import Epoch
+from workers.transport.offsets import Offsets
 from workers.transport.producer import producer
 from workers.watchdog import Watchdog
 
@@ -132,7 +133,7 @@ class Worker:
         closing.callback(self._stream.close)
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
-        self._suspects = Suspects(settings.worker, self._consumer.mark)
+        self._suspects = Suspects(settings.worker, self._consumer.offsets.mark)
         self._stalls = StallWatch(self._consumer, settings, metrics)
         self._producer = producer(settings, self._watchdog)
         closing.callback(self._producer.close)
@@ -284,13 +285,13 @@ class Worker:
             self._stalls.progress()
             if outcome.batch.epoch == self._epoch.value:
                 offsets |= outcome.batch.offsets
-        if offsets and (self._producer.commits or self._consumer.commit(offsets)):
+        if offsets and (self._producer.commits or self._consumer.offsets.commit(offsets)):
             self._known |= offsets
 
     def _commit_positions(self) -> None:
         """With nothing in hand, commit past the markers that transactions leave behind the last record."""
-        ahead = {p: at for p, at in self._consumer.positions().items() if at > self._known.get(p, 0)}
-        if ahead and self._epoch.value == self._mine and self._consumer.commit(ahead):
+        ahead = {p: at for p, at in self._consumer.offsets.positions().items() if at > self._known.get(p, 0)}
+        if ahead and self._epoch.value == self._mine and self._consumer.offsets.commit(ahead):
             self._known |= ahead
 
     def _drained(self) -> bool:
@@ -301,9 +302,11 @@ class Worker:
         self._looked = now
         try:
             if self._goal is None:
-                self._goal = self._consumer.end_offsets()
+                self._goal = self._consumer.offsets.ends()
             others = sorted(set(self._goal) - set(self._known))
-            committed = self._known | self._consumer.committed(others)
+            committed = self._known | {
+                p: at.offset for p, at in self._consumer.offsets.committed(others).items()
+            }
         except KafkaError as error:
             log.warning("end_not_known", error=str(error))
             return False

@@ -51,6 +51,11 @@ class Trainer:
         File that the state is kept in; training goes on from it where it exists.
     deadline
         `time.monotonic()` at which to stop, the checkpoint written.
+
+    Raises
+    ------
+    ValueError
+        Where there are fewer mocks than a batch takes, or the checkpoint is of another recipe.
     """
 
     def __init__(
@@ -65,12 +70,17 @@ class Trainer:
         self.recipe, self.network, self.checkpoint, self.deadline = recipe, network, checkpoint, deadline
         self._loss, self._n = loss, n
         self.steps = n // recipe.batch
+        if self.steps < 1:
+            raise ValueError(
+                f"{checkpoint.stem}: {max(n, 0)} mocks to learn from, the held-out ones left out, and a batch"
+                f" takes {recipe.batch}; draw more"
+            )
         self.epoch, self.step, self._total = 0, 0, 0.0
         self.optimiser = torch.optim.AdamW(
             network.parameters(), recipe.learning_rate / 4, weight_decay=recipe.weight_decay
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, recipe.learning_rate, max(recipe.epochs * self.steps, 1), pct_start=0.15
+            self.optimiser, recipe.learning_rate, recipe.epochs * self.steps, pct_start=0.15
         )
         if checkpoint.exists():
             self._resume()
@@ -126,7 +136,7 @@ class Trainer:
                 kept = now
             if now > self.deadline:
                 raise OutOfTime(f"{self.checkpoint.stem}: epoch {self.epoch + 1}, batch {step + 1}")
-        mean = self._total / max(self.steps, 1)
+        mean = self._total / self.steps
         self.epoch, self.step, self._total = self.epoch + 1, 0, 0.0
         return mean
 

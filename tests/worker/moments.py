@@ -13,7 +13,7 @@ from typing import Any
 
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from workers.transport.consumer import Consumer
+from workers.transport.offsets import GroupOffsets
 from workers.transport.producer import ExactlyOnce, Producer
 
 BATCHES_BEFORE = 3
@@ -28,7 +28,7 @@ MOMENTS: dict[str, tuple[type, str, str, bool]] = {
     "after_publish": (Producer, "_send", "", True),  # at least once: before the commit; else in a transaction
     "with_the_offsets_in_the_transaction": (ExactlyOnce, "_wait", "adding the offsets", True),
     "after_the_transaction": (ExactlyOnce, "_wait", "committing the transaction", True),
-    "after_the_commit": (Consumer, "commit", "", True),
+    "after_the_commit": (GroupOffsets, "commit", "", True),
 }
 """Class, method, an argument that the call must have, and whether death comes after it."""
 

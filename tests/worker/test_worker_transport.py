@@ -19,9 +19,10 @@ from workers.outgoing import Outgoing
 from workers.settings import KafkaSettings, Settings, load_settings
 from workers.transport.abandoned import abandoned
 from workers.transport.connection import administrator
-from workers.transport.consumer import Consumer, Offsets, Record
+from workers.transport.consumer import Consumer, Record
 from workers.transport.epoch import Epoch
 from workers.transport.lag import group_lag
+from workers.transport.offsets import Offsets
 from workers.transport.producer import AtLeastOnce, ExactlyOnce
 from workers.transport.topics import ensure_topics, list_topics, require_topics
 from workers.watchdog import Watchdog
@@ -72,7 +73,7 @@ def test_a_rewind_reads_again_what_was_read_and_not_committed(feed: Feed, consum
     feed.publish(numbered(i) for i in range(50))
     join(consumer)
     first = read(consumer, 50)
-    assert consumer.commit(after(first[:20]))
+    assert consumer.offsets.commit(after(first[:20]))
     assert consumer.rewind() is not None
     done = after(first[:20])
     wanted = {r.key for r in first if r.offset >= done.get(TopicPartition(r.topic, r.partition), 0)}
@@ -157,7 +158,8 @@ def test_a_stale_generation_commits_nothing_now_and_nothing_with_the_next_transa
     producer.renew()
     producer.publish([Outgoing(feed.settings().topics.models, b"k", b"v")], after(kept), now)
     producer.close()
-    assert consumer.committed(sorted(consumer.assignment)) == after(kept)
+    committed = consumer.offsets.committed(sorted(consumer.assignment))
+    assert {partition: at.offset for partition, at in committed.items()} == after(kept)
 
 
 def test_a_new_worker_in_a_slot_ends_the_transaction_of_the_dead_one(feed: Feed, watchdog: Watchdog) -> None:
@@ -259,7 +261,7 @@ def test_the_lag_of_a_group_counts_what_is_not_committed(feed: Feed, consumer: C
     join(consumer)
     records = read(consumer, 50)
     assert group_lag(feed.settings()).lag == 50
-    assert consumer.commit(after(records[:30]))
+    assert consumer.offsets.commit(after(records[:30]))
     lag = group_lag(feed.settings())
     assert (lag.lag, lag.state, lag.members) == (50 - sum_committed(lag), "Stable", (f"{feed.name}-0",))
     assert {partition.member for partition in lag.partitions} == {f"{feed.name}-0"}

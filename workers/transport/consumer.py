@@ -1,4 +1,4 @@
-"""The worker's end of the spectra topic: reads records, goes back to what is committed, commits.
+"""The worker's end of the spectra topic: joins the group, reads records, goes back to what is committed.
 
 The textbook loop loses records with this client after a rebalance, since it keeps the position of partitions
 it retains: records that were read and dropped are never read again. So every epoch begins by seeking *all*
@@ -12,46 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import (
-    FencedInstanceIdError,
-    KafkaError,
-    KafkaTimeoutError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import FencedInstanceIdError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from workers.errors import SlotTakenError
 from workers.settings import Settings
-from workers.transport.attempts import Attempts
 from workers.transport.connection import administrator, close_quietly, connect
 from workers.transport.epoch import Epoch
+from workers.transport.offsets import Committed, GroupOffsets
 from workers.transport.overtaken import Overtaken
 from workers.transport.subscription import Listener, options
 from workers.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
-Offsets = dict[TopicPartition, int]
-"""The offset of the next record to read, by partition."""
-
-
-@dataclass(frozen=True, slots=True)
-class CommittedAt:
-    """Where the group stands in one partition, and what was begun after that."""
-
-    offset: int
-    attempts: Attempts
-
-
-Committed = dict[TopicPartition, CommittedAt]
-
 JOINING_POLL_MS = 200
 """Shorter polls discard the answer to a request to join the group that arrives between two of them."""
-
-COMMITTED_S = 2.0
-"""Committed offsets are asked for again after this, with a poll between that keeps us in the group."""
 
 LEAVING_S = 2.0
 MARGIN_S = 2.0
@@ -87,6 +64,11 @@ class Consumer:
     ------
     UnreachableError
         Where the broker does not answer.
+
+    Attributes
+    ----------
+    offsets
+        How far the group has come.
     """
 
     def __init__(self, settings: Settings, epoch: Epoch, watchdog: Watchdog) -> None:
@@ -101,6 +83,7 @@ class Consumer:
         self._was_silent = False
         self.trouble = ""  # why the last poll failed
         self._overtaken = Overtaken(self._client)
+        self.offsets = GroupOffsets(self._client, settings, epoch, self._deadline)
         with self._deadline("subscribing"):
             self._subscribe()
 
@@ -184,7 +167,7 @@ class Consumer:
             return None
         partitions = sorted(self.assignment)
         try:
-            committed = self._committed(partitions)
+            committed = self.offsets.committed(partitions)
         except KafkaError as error:
             log.warning("rewind_waits", error=str(error))
             return None
@@ -222,75 +205,6 @@ class Consumer:
         """Records that retention took away before they were read."""
         return self._overtaken.records
 
-    # -- offsets -------------------------------------------------------------------------------------------
-
-    def commit(self, offsets: Offsets) -> bool:
-        """Commit the next offsets; where that fails the epoch moves and the work is done again."""
-        return self._commit({p: OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()})
-
-    def mark(self, partition: TopicPartition, offset: int, attempts: Attempts) -> bool:
-        """Write beside a committed offset what is begun after it; fails as `commit` does."""
-        return self._commit({partition: OffsetAndMetadata(offset, str(attempts), -1)})
-
-    def _commit(self, entries: dict[TopicPartition, OffsetAndMetadata]) -> bool:
-        try:
-            with self._deadline("commit"):
-                self._client.commit(entries, timeout_ms=int(self._call_s * 1000))
-        except FencedInstanceIdError as error:
-            raise SlotTakenError(self._settings.worker.slot) from error
-        except KafkaError as error:
-            self._epoch.move(f"commit failed: {type(error).__name__}")
-            return False
-        return True
-
-    def positions(self) -> Offsets:
-        """Where the next fetch begins; past the markers that transactions leave behind the last record."""
-        found: Offsets = {}
-        for partition in self.assignment:
-            try:
-                position = self._client.position(partition, timeout_ms=100)
-            except KafkaError:
-                continue  # not known yet
-            if position is not None:
-                found[partition] = position
-        return found
-
-    def lag(self) -> Offsets:
-        """Records behind the last fetch's high watermark, by partition."""
-        behind: Offsets = {}
-        for partition, position in self.positions().items():
-            end = self._client.highwater(partition)
-            if end is not None:
-                behind[partition] = max(end - position, 0)
-        return behind
-
-    def end_offsets(self) -> Offsets:
-        """Ask Kafka where each partition of the topics ends, whoever owns it.
-
-        Raises
-        ------
-        KafkaError
-            Where it does not answer.
-        """
-        with self._deadline("end offsets"):
-            partitions = [
-                TopicPartition(topic, number)
-                for topic in self._topics
-                for number in sorted(self._client.partitions_for_topic(topic) or set())
-            ]
-            ends: Offsets = self._client.end_offsets(partitions, timeout_ms=int(self._call_s * 1000))
-        return ends
-
-    def committed(self, partitions: list[TopicPartition]) -> Offsets:
-        """Ask Kafka for the group's committed offsets; partitions without one are left out.
-
-        Raises
-        ------
-        KafkaError
-            Where it does not answer, or a transaction over these offsets is still open.
-        """
-        return {partition: at.offset for partition, at in self._committed(partitions).items()}
-
     # -- the end -------------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -323,19 +237,6 @@ class Consumer:
                 self._overtaken.go_on(asked, int(self._call_s * 1000))
         except KafkaError as error:
             self.trouble = str(error)
-
-    def _committed(self, partitions: list[TopicPartition]) -> Committed:
-        deadline = time.monotonic() + min(self._call_s, COMMITTED_S)
-        found: Committed = {}
-        for partition in partitions:
-            remaining_ms = int((deadline - time.monotonic()) * 1000)
-            if remaining_ms <= 0:
-                raise KafkaTimeoutError("the committed offsets are not known yet")
-            with self._deadline("committed offsets"):
-                at = self._client.committed(partition, metadata=True, timeout_ms=remaining_ms)
-            if at is not None:
-                found[partition] = CommittedAt(at.offset, Attempts.parse(at.metadata))
-        return found
 
     def _let_go_of_what_is_used_up(self) -> None:
         """Empty the client's slot for records that are being returned once they all are.

@@ -28,7 +28,7 @@ from workers.outgoing import Outgoing
 from workers.settings import Settings
 from workers.transport.abandoned import transactional_id
 from workers.transport.connection import client_options, connect, reaching
-from workers.transport.consumer import Offsets
+from workers.transport.offsets import Offsets
 from workers.transport.topics import ENVELOPE_BYTES
 from workers.watchdog import Watchdog
 
