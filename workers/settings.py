@@ -136,7 +136,7 @@ class WorkerSettings(_Section):
     )
     rejoin_s: float = Field(10.0, gt=0, description="subscribe again after this long outside the group")
     stall_s: float = Field(
-        30.0,
+        12.0,
         gt=0,
         description="subscribe again after this long without progress despite lag; then restart",
     )

@@ -113,6 +113,21 @@ def test_a_hundred_kills_twenty_broker_kills_and_twenty_rebalances_lose_nothing(
     found.check(delivery)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_broker_killed_in_the_middle_of_many_commits_forgets_none(
+    own_stack: LocalStack, tmp_path: Path
+) -> None:
+    feed = Feed(own_stack.bootstrap_servers, own_stack.redis_url)
+    with Night(feed, tmp_path, workers=2, seed=13, delivery="exactly_once", batch_spectra=BATCH) as night:
+        night.feed_at(50, 7000)
+        for _ in range(12):
+            night.wait(3.0, 5.0)
+            away(night, own_stack, "killed", 0.2, 2.0)
+        found = night.accounts()
+    found.check("exactly_once")
+
+
 def away(night: Night, stack: LocalStack, how: str, low: float, high: float) -> None:
     """Have the broker killed, stopped or frozen for a time that the seed decides."""
     kafka = stack.kafka

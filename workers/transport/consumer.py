@@ -102,7 +102,9 @@ class Consumer:
     @property
     def _joining(self) -> bool:
         coordinator = self._client._coordinator
-        return coordinator.state == MemberState.REBALANCING or coordinator._join_task is not None
+        begun = coordinator._join_task
+        # one that came to nothing is left lying where no join is needed any more
+        return coordinator.state == MemberState.REBALANCING or (begun is not None and not begun.is_done)
 
     @property
     def assignment(self) -> set[TopicPartition]:
