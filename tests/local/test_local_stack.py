@@ -17,6 +17,7 @@ import redis
 from workers.errors import StackError
 from workers.local.child import Child
 from workers.local.ports import free_port, wait_for
+from workers.local.redis import Redis
 from workers.local.stack import LocalStack
 from workers.settings import load_settings
 from workers.transport.topics import list_topics
@@ -120,6 +121,16 @@ def test_a_port_in_use_is_not_given_out() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert free_port(port) != port
+
+
+def test_no_server_starts_where_somebody_else_listens(tmp_path: Path) -> None:
+    server = Redis(tmp_path)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", server.port))
+        taken.listen()
+        with pytest.raises(StackError, match="which Redis had, was taken by another program"):
+            server.start()
 
 
 def test_kept_topics_are_there_the_next_time(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from workers.errors import StackError
 from workers.local.child import Child
 from workers.local.jars import Distribution
-from workers.local.ports import free_port, wait_for
+from workers.local.ports import free_port, require_free, wait_for
 
 USUAL_PORT = 9092
 START_TIMEOUT_S = 60.0
@@ -81,6 +81,7 @@ class Kafka:
 
     def start(self) -> None:
         """Start the broker and wait until it answers."""
+        require_free(self.port, "Kafka")
         properties = self.folder / "server.properties"
         logs = self.folder / "topics"
         values: dict[str, object] = {

@@ -40,6 +40,20 @@ def free_port(preferred: int = 0) -> int:
     raise StackError("no free port on 127.0.0.1")
 
 
+def require_free(port: int, name: str) -> None:
+    """See to it that nobody else listens where a server is about to.
+
+    Raises
+    ------
+    StackError
+        Where somebody does: clients would talk to them.
+    """
+    if free_port(port) != port:
+        raise StackError(
+            f"port {port} on 127.0.0.1, which {name} had, was taken by another program; end that, or start anew"
+        )
+
+
 def wait_for(child: Child, port: int, timeout_s: float) -> None:
     """Wait until the child listens on a port.
 

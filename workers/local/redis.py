@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workers.errors import StackError
 from workers.local.child import Child
-from workers.local.ports import free_port, wait_for
+from workers.local.ports import free_port, require_free, wait_for
 
 USUAL_PORT = 6379
 START_TIMEOUT_S = 10.0
@@ -44,6 +44,7 @@ class Redis:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
+        require_free(self.port, "Redis")
         options = {
             "bind": "127.0.0.1",
             "port": str(self.port),
