@@ -50,7 +50,8 @@ def require_free(port: int, name: str) -> None:
     """
     if free_port(port) != port:
         raise StackError(
-            f"port {port} on 127.0.0.1, which {name} had, was taken by another program; end that, or start anew"
+            f"port {port} on 127.0.0.1, which {name} had, was taken by another program: end that, or start"
+            " anew"
         )
 
 
