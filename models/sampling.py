@@ -111,7 +111,8 @@ class Rebinned:
         """Find where the grid's edges lie; ascending wavelength in vacuum angstrom, shape (n,)."""
         edges = pixel_edges(wavelength)
         # On a grid of known step, counting finds places several times faster than searching does.
-        reached = np.ceil(grid_position(edges) + 0.5).clip(0, EDGES.size).astype(np.int64)
+        # The outer edge of a pixel far from its neighbour may lie below zero: that is below the grid, too.
+        reached = np.ceil(grid_position(edges.clip(1.0)) + 0.5).clip(0, EDGES.size).astype(np.int64)
         before = np.bincount(reached, minlength=EDGES.size + 1)[: EDGES.size].cumsum()
         index = np.clip(before - 1, 0, wavelength.size - 1)
         part = np.clip((EDGES - edges[index]) / (edges[index + 1] - edges[index]), 0, 1)

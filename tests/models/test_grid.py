@@ -94,6 +94,19 @@ def test_native_pixels_with_a_gap_are_placed_on_both_sides_of_it():
     assert np.array_equal(np.flatnonzero(weight), pixels)
 
 
+@pytest.mark.parametrize("blue", [np.arange(1.0, 3600.0, 2.5), np.array([1000.0])], ids=["many", "one"])
+def test_pixels_whose_outer_edge_lies_below_zero_change_nothing_on_the_grid(blue, desi_wavelength):
+    wavelength = np.concatenate([blue[blue < desi_wavelength[0] - 100], desi_wavelength])
+    values = np.ones(wavelength.size)
+    mean, weight, _ = sampling.sampling_of(wavelength).bring(values, values)
+    _, alone, _ = sampling.sampling_of(desi_wavelength).bring(
+        values[-desi_wavelength.size :], values[-desi_wavelength.size :]
+    )
+    inner = slice(100, -100)
+    assert weight[inner] == pytest.approx(alone[inner], rel=1e-9, abs=1e-9)
+    assert mean[inner][alone[inner] > 0] == pytest.approx(1.0)
+
+
 def test_a_sampling_is_known_again_by_its_wavelengths(desi_wavelength):
     known = sampling.Samplings()
     first = known.of(desi_wavelength)
