@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from models.code_digest import code_digest
+
 FOLDER = Path(__file__).parent / "weights"
 """The weights that come with the package."""
 
@@ -76,11 +78,10 @@ def digest(folder: Path, members: Sequence[str] | None = None) -> str:
     members
         The networks that are asked, where not all are.
     """
-    here = Path(__file__).parent
-    weights = [path for path in folder.glob("*") if path.suffix in {".safetensors", ".json"}]
     total = hashlib.sha256()
-    for path in sorted(weights) + sorted(here.glob("*.py")) + sorted(here.glob("anomaly/*.py")):
+    for path in sorted(path for path in folder.glob("*") if path.suffix in {".safetensors", ".json"}):
         total.update(path.name.encode())
         total.update(digest_of(path).encode())
+    total.update(code_digest().encode())
     total.update(",".join(members or ()).encode())
     return total.hexdigest()
