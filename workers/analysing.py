@@ -26,23 +26,23 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Analysed:
-    """A batch with everything that is to be published for it."""
-
-    batch: Batch
-    outgoing: tuple[Outgoing, ...]
-    answers: tuple[tuple[Subject, Answer], ...]
-    fresh: tuple[tuple[Subject, Answer], ...]  # those that did not come from the cache
-    duplicates: int
-    reasons: dict[str, int]  # dead letters by reason
-
-
-@dataclass(frozen=True, slots=True)
 class Judged:
     """One answer, twice."""
 
     given: Answer  # as the networks gave it: what the cache keeps
     published: Answer  # its anomaly judged by the stream
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A batch with everything that is to be published for it."""
+
+    batch: Batch
+    outgoing: tuple[Outgoing, ...]
+    answered: tuple[tuple[Subject, Judged], ...]
+    cached: int  # of these, from the cache
+    duplicates: int  # of the cached, those whose id was answered before
+    reasons: dict[str, int]  # dead letters by reason
 
 
 class Analyst:
@@ -130,10 +130,9 @@ class Analyst:
 
     def _write(self, batch: Batch, cached: list[Cached], judged: list[Judged | Failure]) -> Analysed:
         outgoing: list[Outgoing] = []
-        known: list[tuple[Subject, Answer]] = []
-        fresh: list[tuple[Subject, Answer]] = []
+        answered: list[tuple[Subject, Judged]] = []
         reasons: Counter[str] = Counter()
-        duplicates = 0
+        from_cache = duplicates = 0
         pending = zip(cached, judged, strict=True)
         for item in batch.items:
             if not isinstance(item, Readable):
@@ -149,8 +148,7 @@ class Analyst:
             subject = Subject.of(item.spectrum)
             results = messages(subject, answer.published, self._analysis.pipeline)
             outgoing += outgoing_results(results, self._settings.topics, item.record.headers)
-            known.append((subject, answer.given))
+            answered.append((subject, answer))
+            from_cache += found.answer is not None
             duplicates += found.duplicate
-            if found.answer is None:
-                fresh.append(known[-1])
-        return Analysed(batch, tuple(outgoing), tuple(known), tuple(fresh), duplicates, dict(reasons))
+        return Analysed(batch, tuple(outgoing), tuple(answered), from_cache, duplicates, dict(reasons))

@@ -30,9 +30,8 @@ class Progress:
 
     def published(self, analysed: Analysed) -> None:
         """Count one batch whose messages are all acknowledged."""
-        answers = [answer for _, answer in analysed.answers]
-        cached = len(answers) - len(analysed.fresh)
-        self._ledger.published(len(answers), cached, analysed.duplicates, analysed.reasons)
+        answers = [judged.published for _, judged in analysed.answered]
+        self._ledger.published(len(answers), analysed.cached, analysed.duplicates, analysed.reasons)
         for answer in answers:
             self._metrics.results.labels(answer.spectype).inc()
         self._metrics.anomalies.inc(sum(answer.anomaly_flagged for answer in answers))

@@ -93,7 +93,7 @@ class Publisher:
         self._report(Outcome(batch, analysed))
         # 5. The cache
         with self._metrics.stage_seconds.labels("keep").time():
-            self._cache.put_many(analysed.answers)
+            self._cache.put_many([(subject, judged.given) for subject, judged in analysed.answered])
         self._metrics.cache_open.set(self._cache.open)
 
     def _renew(self) -> None:

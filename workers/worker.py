@@ -221,7 +221,9 @@ class Worker:
             self._commit_positions()
         # 6. Hold
         alone = len(self._suspects) > 0
-        self._consumer.hold(self._batcher.full or alone, urgent_too=alone or not self._allowance.open)
+        on_hold = self._batcher.full or alone
+        self._consumer.hold(on_hold, urgent_too=alone or not self._allowance.open)
+        self._metrics.on_hold.set(on_hold)
         # 7. Look
         self._look()
 

@@ -19,6 +19,7 @@ from plumbing import Plumbing, spectrum_flux
 from schemas import codec
 from schemas.spectrum import Spectrum
 from workers.ledger import Balance
+from workers.metrics import Metrics
 from workers.settings import Settings, load_settings
 from workers.transport.topics import ensure_topics
 from workers.worker import run
@@ -92,10 +93,10 @@ class Feed:
         assert all(future.succeeded() for future in futures)
         producer.close()
 
-    def work(self, pipeline: Any = None, **worker: Any) -> Balance:
+    def work(self, pipeline: Any = None, metrics: Metrics | None = None, **worker: Any) -> Balance:
         """Run a worker in this process until the topic is drained."""
         settings = self.settings(**worker)
-        return run(settings, pipeline or Plumbing(), threading.Event(), until_drained=True)
+        return run(settings, pipeline or Plumbing(), threading.Event(), until_drained=True, metrics=metrics)
 
     def worker(self, *arguments: str, log: Path, **worker: Any) -> subprocess.Popen[str]:
         """Start a worker process; its log goes to a file."""

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
+import redis
 from faults import MODES
 from feed import WAVELENGTH, Feed, numbered
 from foreign import KINDS
 from kafka import KafkaProducer
 from plumbing import Plumbing, answer_of, spectrum_flux
 
+from models.answer import Answer
+from models.observation import Observation
 from schemas import codec
 from schemas.spectrum import Spectrum
 from workers.answers import observation
 from workers.errors import SlotTakenError
 from workers.health import Health
 from workers.metrics import Metrics
+from workers.redis_keys import stream_key
 
 
 @MODES
@@ -175,6 +180,37 @@ def test_the_metrics_tell_what_the_ledger_tells(feed: Feed) -> None:
         'spectraq_results_total{spectype="GALAXY"} 20.0',
     ):
         assert line in text.splitlines()
+
+
+def test_the_flagged_that_are_counted_are_those_that_are_published(feed: Feed) -> None:
+    metrics, networks = Metrics(), Plumbing(digest=feed.name)
+    with redis.Redis.from_url(feed.redis_url) as memory:
+        # a survey whose normal spectra look stranger than those of the reference: no anomalies to it
+        memory.hset(stream_key(feed.name), mapping={"desi n": 9000, "desi depth": 9900})
+    given = [answer_of(observation(numbered(i), 1000)).anomaly_flagged for i in range(100)]
+    assert any(given)
+    feed.publish(numbered(i).model_copy(update={"survey": "desi"}) for i in range(100))
+    feed.work(networks, metrics=metrics)
+    published = [message.fields["flagged"] for message in feed.read("anomalies")]
+    assert sum(published) != sum(given)
+    assert f"spectraq_anomalies_flagged_total {sum(published)}.0" in metrics.text().decode().splitlines()
+
+
+def test_a_worker_on_hold_says_so(feed: Feed) -> None:
+    metrics, held = Metrics(), set()
+
+    def on_hold() -> bool:
+        return "spectraq_on_hold 1.0" in metrics.text().decode().splitlines()
+
+    class Watched(Plumbing):
+        def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
+            held.add(on_hold())
+            return super().analyze(observations, with_model)
+
+    feed.publish(numbered(i) for i in range(300))
+    feed.work(Watched(digest=feed.name, seconds=0.002), metrics=metrics, batch_spectra=4)
+    assert True in held
+    assert not on_hold()
 
 
 def test_two_workers_in_one_slot_are_refused_with_the_remedy(feed: Feed) -> None:

@@ -124,8 +124,12 @@ class Night:
 
     def take_letter(self, letter: DeadLetter) -> None:
         """Count a dead letter."""
+        self.count_letter(str(letter.reason))
+
+    def count_letter(self, reason: str) -> None:
+        """Count what has no results, by the reason."""
         with self.lock:
-            self.counts.letters[str(letter.reason)] += 1
+            self.counts.letters[reason] += 1
 
     def take_verdict(self, verdict: Verdict) -> None:
         """Keep what a person says, in the place of what the same person said before."""

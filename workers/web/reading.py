@@ -80,7 +80,7 @@ def noted(items: Iterable[Spectrum | ReadError], night: Night) -> Iterator[Spect
 def take(found: Answered | Unanswered, night: Night) -> None:
     """Keep the results of one spectrum, or count that it has none."""
     if isinstance(found, Unanswered):
-        night.counts.letters["unreadable"] += 1
+        night.count_letter("unreadable")
         log.warning("unanswered", what=str(found))
         return
     for result in (found.results.classification, found.results.redshift, found.results.anomaly):
