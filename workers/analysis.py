@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import structlog
 
 from models.answer import Answer
 from models.observation import Observation
-from workers.errors import AnalysisError
+from workers.errors import AnalysisError, SettingsError
+from workers.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    import models.pipeline
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +120,27 @@ class Analysis:
                 f"the networks fail on every spectrum ({type(error).__name__}: {error}); restart this worker,"
                 " and look at the device it runs on"
             ) from again
+
+
+def load_networks(settings: WorkerSettings) -> models.pipeline.Pipeline:
+    """Return the networks that the settings of a worker name, on the device and cores that they name.
+
+    Raises
+    ------
+    SettingsError
+        Where the weights can't be loaded, a member is unknown, or the device is not there.
+    """
+    from models.pipeline import Pipeline
+
+    try:
+        return Pipeline.load(
+            settings.weights,
+            device=device(settings.device),
+            threads=settings.threads,
+            members=settings.members or None,
+        )
+    except ValueError as error:
+        raise SettingsError(f"the networks can't be loaded: {error}") from error
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -11,6 +11,8 @@ from schemas.spectrum import Spectrum
 if TYPE_CHECKING:
     from models.simulate import Simulated
 
+TRUTH = ("spectrum_id", "spectype", "subtype", "z", "snr", "fault")
+"""What is known of a simulated spectrum, as a table names it."""
 PIECE = 200
 """Simulated at a time: a thousand spectra of 4600 pixels must not be waited for before the first is sent."""
 GOOD_STAR_GALAXY, GOOD_QSO = 0.0033, 0.015

@@ -120,12 +120,13 @@ def write(path: Path, rows: list[Row]) -> None:
     if kind == ".parquet":
         _write_parquet(path, rows)
     elif kind == ".fits":
-        _write_fits(path, _table(rows, ascii_only=True))
+        _write_fits(path, table_of(rows, ascii_only=True))
     else:
-        _table(rows).write(path, format=f"ascii.{kind[1:]}", overwrite=True)
+        table_of(rows).write(path, format=f"ascii.{kind[1:]}", overwrite=True)
 
 
-def _table(rows: list[Row], ascii_only: bool = False) -> Any:
+def table_of(rows: list[Row], ascii_only: bool = False) -> Any:
+    """Return rows as an astropy table; `ascii_only` replaces what FITS can't hold in text."""
     from astropy.table import MaskedColumn, Table
 
     table = Table()

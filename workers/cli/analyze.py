@@ -203,17 +203,6 @@ def _check_output(path: Path) -> None:
 
 
 def _analysis(worker: WorkerSettings) -> Analysis:
-    from models.pipeline import Pipeline
-    from workers.analysis import Analysis, device
-    from workers.errors import SettingsError
+    from workers.analysis import Analysis, load_networks
 
-    try:
-        pipeline = Pipeline.load(
-            worker.weights,
-            device=device(worker.device),
-            threads=worker.threads,
-            members=worker.members or None,
-        )
-    except ValueError as error:
-        raise SettingsError(f"the networks can't be loaded: {error}") from error
-    return Analysis(pipeline, worker.batch_spectra)
+    return Analysis(load_networks(worker), worker.batch_spectra)

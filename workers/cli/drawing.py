@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from schemas.results import ModelSpectrum
     from schemas.spectrum import Spectrum
 
 HEIGHT = 22
 WIDEST = 160
+TITLE = 0.04
+"""Names of lines stand this share of the height below the top."""
 POINTS_A_COLUMN = 2
 """Braille characters have two columns of dots."""
 REST_LINES = {
@@ -43,8 +45,10 @@ def drawing(spectrum: Spectrum, model: ModelSpectrum | None = None, width: int |
     """
     import plotext
 
+    from workers.overview import averaged, limits
+
     columns = min(width or shutil.get_terminal_size().columns, WIDEST)
-    wavelength, flux = _averaged(spectrum, POINTS_A_COLUMN * columns)
+    wavelength, flux = averaged(spectrum, POINTS_A_COLUMN * columns)
     plotext.clear_figure()
     plotext.limit_size(False, False)
     plotext.theme("clear")
@@ -53,12 +57,11 @@ def drawing(spectrum: Spectrum, model: ModelSpectrum | None = None, width: int |
     plotext.ylabel(spectrum.flux_unit or "flux")
     if flux.size == 0:
         return "no pixel has a flux to draw"
-    low, high = np.percentile(flux, [0.5, 99.8])
-    span = (high - low) or 1.0
-    plotext.ylim(low - 0.1 * span, high + 0.15 * span)
+    low, high = limits(flux)
+    plotext.ylim(low, high)
     plotext.plot(wavelength.tolist(), flux.tolist(), marker="braille")
     if model is not None:
-        _draw_model(model, wavelength, high + 0.1 * span)
+        _draw_model(model, wavelength, high - TITLE * (high - low))
     text: str = plotext.uncolorize(plotext.build())
     return "\n".join(line.rstrip() for line in text.splitlines())
 
@@ -66,9 +69,9 @@ def drawing(spectrum: Spectrum, model: ModelSpectrum | None = None, width: int |
 def _draw_model(model: ModelSpectrum, wavelength: NDArray[np.float64], top: float) -> None:
     import plotext
 
-    grid = 10 ** (model.loglam0 + model.dloglam * np.arange(model.flux.size))
-    inside = wavelength[(wavelength >= grid[0]) & (wavelength <= grid[-1])]
-    fit = np.interp(inside, grid, model.flux)
+    from workers.overview import fit_at
+
+    inside, fit = fit_at(model, wavelength)
     plotext.plot(inside.tolist(), fit.tolist(), marker="dot")
     plotext.title(f"dots: best fit, z = {model.z:.5f}")
     seen = {name: rest * (1 + model.z) for name, rest in REST_LINES.get(model.spectype, {}).items()}
@@ -76,24 +79,3 @@ def _draw_model(model: ModelSpectrum, wavelength: NDArray[np.float64], top: floa
         if inside.size and inside[0] < place < inside[-1]:
             plotext.vline(place)
             plotext.text(name, x=place, y=top, alignment="center")
-
-
-def _averaged(spectrum: Spectrum, points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average the good pixels of each of so many stretches of equal width; empty ones are left out."""
-    wavelength, flux = spectrum.vacuum_wavelength(), spectrum.flux.astype(np.float64)
-    finite = np.isfinite(flux) & np.isfinite(wavelength)
-    good = finite.copy()
-    if spectrum.ivar is not None:
-        good &= spectrum.ivar > 0
-    if spectrum.mask is not None:
-        good &= spectrum.mask == 0
-    good = good if good.any() else finite
-    if not good.any():
-        return np.empty(0), np.empty(0)
-    wavelength, flux = wavelength[good], flux[good]
-    edges = np.linspace(wavelength[0], wavelength[-1], points + 1)
-    place = np.clip(np.digitize(wavelength, edges) - 1, 0, points - 1)
-    count = np.bincount(place, minlength=points)
-    total = np.bincount(place, flux, minlength=points)
-    middle = (edges[:-1] + edges[1:]) / 2
-    return middle[count > 0], total[count > 0] / count[count > 0]

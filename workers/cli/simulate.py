@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from schemas.spectrum import Spectrum
 
 FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
-TRUTH = ("spectrum_id", "spectype", "subtype", "z", "snr", "fault")
 
 
 def simulate(
@@ -105,6 +104,8 @@ def _write(path: Path, spectra: list[Spectrum]) -> None:
 
 
 def _write_truth(path: Path, truths: list[tuple[str, Simulated]]) -> None:
+    from workers.simulated import TRUTH
+
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(TRUTH)

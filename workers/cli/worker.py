@@ -11,7 +11,6 @@ import typer
 if TYPE_CHECKING:
     import threading
 
-    from models.pipeline import Pipeline
     from workers.settings import Settings
 
 
@@ -55,6 +54,7 @@ def worker(
 
 
 def _serve(settings: Settings, stop: threading.Event, until_drained: bool) -> Any:
+    from workers.analysis import load_networks
     from workers.health import Health, HealthServer
     from workers.metrics import Metrics
     from workers.transport.topics import ensure_topics
@@ -65,24 +65,7 @@ def _serve(settings: Settings, stop: threading.Event, until_drained: bool) -> An
     server = HealthServer(health, settings.worker).start()
     try:
         ensure_topics(settings)
-        pipeline = _pipeline(settings)
+        pipeline = load_networks(settings.worker)
         return run(settings, pipeline, stop, until_drained=until_drained, metrics=metrics, health=health)
     finally:
         server.stop()
-
-
-def _pipeline(settings: Settings) -> Pipeline:
-    from models.pipeline import Pipeline
-    from workers.analysis import device
-    from workers.errors import SettingsError
-
-    try:
-        worker = settings.worker
-        return Pipeline.load(
-            worker.weights,
-            device=device(worker.device),
-            threads=worker.threads,
-            members=worker.members or None,
-        )
-    except ValueError as error:
-        raise SettingsError(f"the networks can't be loaded: {error}") from error

@@ -34,9 +34,9 @@ def columns_of(source: Source) -> Columns:
     if source.kind == "npz":
         return Columns(_Npz(source), meta=_npz_meta(source))
     if source.kind == "ecsv":
-        return _table(Table.read(source.plain, format="ascii.ecsv"))
+        return columns_of_table(Table.read(source.plain, format="ascii.ecsv"))
     if source.kind == "text":
-        return _table(_text(source))
+        return columns_of_table(_text(source))
     raise ReadError("this is no FITS, NPZ, ECSV or text file")
 
 
@@ -150,7 +150,8 @@ def _text(source: Source) -> Any:
         raise ReadError(f"the table can't be read: {str(error).splitlines()[0]}") from error
 
 
-def _table(table: Any) -> Columns:
+def columns_of_table(table: Any) -> Columns:
+    """Return the columns of an astropy table as named arrays."""
     arrays: dict[str, Any] = {}
     units: dict[str, Any] = {}
     for column in table.itercols():

@@ -47,7 +47,7 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
         # its loaders raise whatever they stumble over
         why = " ".join(str(error).split())[:200]
         raise ReadError(f"specutils can't read it ({type(error).__name__}: {why})") from error
-    return Foreign(source, [part for spectrum in found for part in _single(spectrum)], assumed, note)
+    return Foreign(source, single(found), assumed, note)
 
 
 FORMAT = Format("specutils", "whatever specutils reads, if it is installed", recognises, rows)
@@ -96,8 +96,10 @@ def _said_medium(source: Source) -> str | None:
     return Columns({}, meta=fitstable.header(source.hdus[0])).medium()
 
 
-def _single(spectrum: Any) -> list[Any]:
-    """Take a block of spectra on one axis apart."""
+def single(spectrum: Any) -> list[Any]:
+    """Return the spectra of a block on one axis, or of a list of blocks."""
+    if isinstance(spectrum, list):
+        return [part for block in spectrum for part in single(block)]
     return (
         [spectrum]
         if spectrum.flux.ndim == 1

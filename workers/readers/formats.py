@@ -61,8 +61,7 @@ def read(
             with quiet():
                 wanted = FORMATS[format] if format else recognised(source, known_only)
                 rows = wanted.rows(source, assumed, said)
-            for row in range(len(rows)):
-                yield _row(rows, file, row)
+            yield from items(rows, file)
     except ReadError as error:
         yield ReadError(str(error), file=file)
     except Exception as error:
@@ -81,6 +80,12 @@ def recognised(source: Source, known_only: bool = False) -> Format:
         if format.recognises(source) and not (known_only and format is foreign.FORMAT):
             return format
     raise ReadError(f"no format is known that looks like this file; {foreign.how_to_read_more()}")
+
+
+def items(rows: Rows, file: str) -> Iterator[Item]:
+    """Yield the spectra of an open file, each when it is asked for, or the error in its place."""
+    for row in range(len(rows)):
+        yield _row(rows, file, row)
 
 
 def _row(rows: Rows, file: str, row: int) -> Item:

@@ -9,8 +9,9 @@ import structlog
 
 from schemas.results import ModelSpectrum
 from schemas.spectrum import Spectrum
+from workers.analysis import load_networks
 from workers.answers import Results, messages, observation
-from workers.errors import SettingsError, SpectraqError
+from workers.errors import SpectraqError
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class Modelling:
     ----------
     settings
         Which weights, on which device.
+    networks
+        Where they are loaded already.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, networks: Pipeline | None = None) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._pipeline: Pipeline | None = None
+        self._pipeline = networks
 
     def load(self) -> Pipeline:
         """Return the networks.
@@ -46,19 +49,7 @@ class Modelling:
 
     def _loaded(self) -> Pipeline:
         if self._pipeline is None:
-            from models.pipeline import Pipeline
-            from workers.analysis import device
-
-            wanted = self._settings
-            try:
-                self._pipeline = Pipeline.load(
-                    wanted.weights,
-                    device=device(wanted.device),
-                    threads=wanted.threads,
-                    members=wanted.members or None,
-                )
-            except ValueError as error:
-                raise SettingsError(f"the networks can't be loaded: {error}") from error
+            self._pipeline = load_networks(self._settings)
         return self._pipeline
 
     @property

@@ -1,0 +1,156 @@
+"""The networks of a notebook: loaded once, asked for whole folders or for one spectrum."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from schemas.spectrum import Spectrum
+from spectraq._input import read
+from spectraq._result import AnalyzedSpectrum
+from workers import direct
+from workers.analysis import Analysis, load_networks
+from workers.direct import Answered, Unanswered
+from workers.errors import ReadError, SpectraqError
+from workers.settings import WorkerSettings
+from workers.web.modelling import Modelling
+
+if TYPE_CHECKING:
+    from schemas.results import ModelSpectrum
+
+
+class Ensemble:
+    """The networks on one device, as `load` makes them.
+
+    Parameters
+    ----------
+    settings
+        Weights, members, device and cores.
+
+    Attributes
+    ----------
+    digest
+        SHA-256 (hex) of weights and code: the same digest gives the same answers.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._networks = load_networks(settings)
+        self._fits = Modelling(settings, self._networks)
+        self.digest = self._networks.digest
+
+    def __repr__(self) -> str:
+        return f"<spectraq.Ensemble {self._networks.version}: {', '.join(self._networks.members)}>"
+
+    def analyze(self, spectra: Any, **reading: Any) -> Iterator[AnalyzedSpectrum | Unanswered]:
+        """Return an iterator over results, as `spectraq.analyze` does."""
+        waiting: deque[Spectrum | None] = deque()
+
+        def noted() -> Iterator[Spectrum | ReadError]:
+            for item in read(spectra, **reading):
+                waiting.append(item if isinstance(item, Spectrum) else None)
+                yield item
+
+        analysis = Analysis(self._networks, self._settings.batch_spectra)
+        for result in direct.analyze(
+            noted(), analysis, self._settings.batch_spectra, self._settings.max_pixels
+        ):
+            spectrum = waiting.popleft()
+            if isinstance(result, Answered) and spectrum is not None:
+                yield AnalyzedSpectrum(spectrum, result, self)
+            elif isinstance(result, Unanswered):
+                yield result
+
+    def fit(self, spectrum: Any, **reading: Any) -> ModelSpectrum:
+        """Return the best fit of one spectrum, as `spectraq.fit` does."""
+        items = list(read(spectrum, **reading))
+        if len(items) != 1:
+            raise SpectraqError(f"fit takes one spectrum, and these are {len(items)}; fit them one by one")
+        if isinstance(items[0], ReadError):
+            raise items[0]
+        model = self._fits.model(items[0])
+        assert model is not None
+        return model
+
+
+def load(
+    *,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    threads: int = 0,
+    members: Sequence[str] = (),
+    weights: str | Path | None = None,
+) -> Ensemble:
+    """Return the networks, to be given to `analyze` and `fit`; those use the shipped ones otherwise.
+
+    Parameters
+    ----------
+    device
+        Where the networks run; "auto" is a GPU where there is one.
+    threads
+        CPU cores to use; 0 for all there are.
+    members
+        Networks to ask, by name; none for the whole ensemble.
+    weights
+        Folder of other weights, as `spectraq train` writes them.
+
+    Raises
+    ------
+    SpectraqError
+        Where they can't be loaded.
+    """
+    given: dict[str, Any] = {"device": device, "threads": threads, "members": tuple(members)}
+    return Ensemble(WorkerSettings(**given, weights=Path(weights) if weights else None))
+
+
+def analyze(
+    spectra: Any, *, ensemble: Ensemble | None = None, **reading: Any
+) -> Iterator[AnalyzedSpectrum | Unanswered]:
+    """Return an iterator over results, one for each spectrum, in their order.
+
+    Parameters
+    ----------
+    spectra
+        As of `spectraq.read`: paths, arrays, tables, specutils' spectra, or any iterable of these.
+    ensemble
+        As `load` makes it; the shipped networks otherwise.
+    **reading
+        `medium`, `wavelength_unit` and `format`, as of `spectraq.read`.
+
+    Yields
+    ------
+    AnalyzedSpectrum or Unanswered
+        The second, as a value, where a spectrum can't be read or analysed: its `error` says why. That of
+        the first is None.
+
+    Examples
+    --------
+    >>> for result in spectraq.analyze("night/*.fits"):  # doctest: +SKIP
+    ...     print(result.redshift.z, result.redshift.zerr, result.anomaly.flagged)
+    """
+    return (ensemble or _shipped()).analyze(spectra, **reading)
+
+
+def fit(spectrum: Any, *, ensemble: Ensemble | None = None, **reading: Any) -> ModelSpectrum:
+    """Return the best fit of one spectrum: its model with error, and chi2(z) of each class.
+
+    Parameters
+    ----------
+    spectrum
+        One spectrum, in any form that `spectraq.read` takes.
+    ensemble, **reading
+        As of `analyze`.
+
+    Raises
+    ------
+    SpectraqError
+        Where it can't be read or analysed, or is more than one.
+    """
+    return (ensemble or _shipped()).fit(spectrum, **reading)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Ensemble:
+    return load()
