@@ -29,6 +29,7 @@ class Health:
         self._lock = threading.Lock()
         self._turned = time.monotonic()
         self._troubles = {"worker": "starting"}
+        self._notices: dict[str, str] = {}
 
     def turned(self) -> None:
         """The loop has begun another turn."""
@@ -45,6 +46,11 @@ class Health:
             ready = not self._troubles
         self.metrics.ready.set(ready)
 
+    def notice(self, source: str, what: str) -> None:
+        """What is wrong beside this worker, which works all the same; an empty string when nothing is."""
+        with self._lock:
+            self._notices[source] = what
+
     def alive(self) -> tuple[bool, str]:
         """Whether the loop turns, and a sentence on it."""
         with self._lock:
@@ -54,8 +60,9 @@ class Health:
     def readiness(self) -> tuple[bool, str]:
         """Whether results flow, and a sentence on it."""
         with self._lock:
-            troubles = "; ".join(f"{source}: {what}" for source, what in self._troubles.items())
-        return not troubles, troubles or "reading and publishing"
+            troubles = [f"{source}: {what}" for source, what in self._troubles.items()]
+            notices = [f"{source}: {what}" for source, what in self._notices.items() if what]
+        return not troubles, "; ".join([*(troubles or ["reading and publishing"]), *notices])
 
 
 class HealthServer:

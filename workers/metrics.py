@@ -72,6 +72,12 @@ class Metrics:
         self.lag = Gauge(
             "spectraq_lag", "Messages behind the end of a partition", ["partition"], registry=self.registry
         )
+        self.group_lag = Gauge(
+            "spectraq_group_lag",
+            "Messages between the group's commit and the end of each partition, whoever reads it",
+            ["partition"],
+            registry=self.registry,
+        )
         self.assigned = self._gauge("spectraq_partitions_assigned", "Partitions that this worker reads")
         self.on_hold = self._gauge("spectraq_on_hold", "1 while fetching is paused because enough is in hand")
 
@@ -84,6 +90,15 @@ class Metrics:
         )
         self.overtaken = self._counter(
             "spectraq_records_overtaken", "Messages that retention deleted before they were read"
+        )
+        self.ownerless = Gauge(
+            "spectraq_partition_ownerless",
+            "1 while nobody of the group reads a partition, 0 while somebody does",
+            ["partition"],
+            registry=self.registry,
+        )
+        self.rejoins = self._counter(
+            "spectraq_rejoins", "Times the worker had the group share out partitions that nobody read"
         )
         self.resubscriptions = self._counter(
             "spectraq_resubscriptions", "Times the worker subscribed again because it was stuck"

@@ -10,6 +10,7 @@ from workers.analysing import Analysed
 from workers.ledger import Balance, Ledger
 from workers.metrics import Metrics
 from workers.transport.consumer import Consumer
+from workers.transport.lag import URGENT
 
 TELL_EVERY_S = 10.0
 LAG_EVERY_S = 1.0
@@ -73,6 +74,6 @@ class Progress:
         lag = consumer.offsets.lag()
         self._metrics.lag.clear()  # a partition that moved away is another worker's to tell of
         for partition, behind in lag.items():
-            lane = "urgent-" if consumer.urgent(partition.topic) else ""
+            lane = URGENT if consumer.urgent(partition.topic) else ""
             self._metrics.lag.labels(f"{lane}{partition.partition}").set(behind)
         self._metrics.assigned.set(len(consumer.assignment))

@@ -24,6 +24,7 @@ from workers.health import Health
 from workers.intake import Intake
 from workers.ledger import Balance, Ledger
 from workers.metrics import Metrics
+from workers.ownership import Ownership
 from workers.priority import Allowance
 from workers.progress import Progress
 from workers.publishing import Outcome, Publisher
@@ -35,6 +36,7 @@ from workers.suspects import Alone, Suspects
 from workers.transport.abandoned import AbandonedTransactions
 from workers.transport.consumer import Consumer, Record
 from workers.transport.epoch import Epoch
+from workers.transport.groupwatch import GroupWatch
 from workers.transport.offsets import Offsets
 from workers.transport.producer import producer
 from workers.watchdog import Watchdog
@@ -135,6 +137,9 @@ class Worker:
         closing.callback(self._consumer.close)
         self._suspects = Suspects(settings.worker, self._consumer.offsets.mark)
         self._stalls = StallWatch(self._consumer, settings, metrics)
+        watch = GroupWatch(settings)
+        closing.callback(watch.stop)
+        self._ownership = Ownership(self._consumer, watch, settings, metrics)
         self._producer = producer(settings, self._watchdog)
         closing.callback(self._producer.close)
         self._open_stages(pipeline, closing)
@@ -335,6 +340,7 @@ class Worker:
         self._raise_failures()
         trouble = self._stalls.look(in_hand=not self._idle())
         self._health.trouble("consumer", trouble)
+        self._health.notice("group", self._ownership.look())
         self._progress.tell(self._consumer)
 
     def _idle(self) -> bool:

@@ -15,9 +15,13 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from workers.transport.offsets import GroupOffsets
 from workers.transport.producer import ExactlyOnce, Producer
+from workers.transport.subscription import Listener
 
 BATCHES_BEFORE = 3
 """The fourth batch is the worker's last."""
+
+REVOKED = "after_partitions_are_revoked"
+"""Half-way through a rebalance: they are nobody's until this worker has joined once more."""
 
 EVERY_S = 0.2
 FARTHEST_S = 7200.0
@@ -29,19 +33,21 @@ MOMENTS: dict[str, tuple[type, str, str, bool]] = {
     "with_the_offsets_in_the_transaction": (ExactlyOnce, "_wait", "adding the offsets", True),
     "after_the_transaction": (ExactlyOnce, "_wait", "committing the transaction", True),
     "after_the_commit": (GroupOffsets, "commit", "", True),
+    REVOKED: (Listener, "on_partitions_revoked", "", True),
 }
 """Class, method, an argument that the call must have, and whether death comes after it."""
 
 
 def die_at(moment: str) -> None:
-    """Have this process end, as by `kill -9`, the fourth time that it gets to a place."""
+    """Have this process end, as by `kill -9`, the fourth time that it gets to a place; revoked, the first."""
     owner, name, argument, after = MOMENTS[moment]
+    before = 0 if moment == REVOKED else BATCHES_BEFORE
     original: Callable[..., Any] = getattr(owner, name)
     calls = itertools.count()
 
     def deadly(*given: Any) -> Any:
         counts = not argument or argument in given
-        last = counts and next(calls) >= BATCHES_BEFORE
+        last = counts and next(calls) >= before
         if last and not after:
             os.kill(os.getpid(), signal.SIGKILL)
         found = original(*given)

@@ -22,7 +22,7 @@ from workers.transport.connection import administrator, close_quietly, connect
 from workers.transport.epoch import Epoch
 from workers.transport.offsets import Committed, GroupOffsets
 from workers.transport.overtaken import Overtaken
-from workers.transport.subscription import Listener, options
+from workers.transport.subscription import Assignor, Listener, options
 from workers.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -78,8 +78,9 @@ class Consumer:
         self._watchdog = watchdog
         self._call_s = settings.kafka.call_timeout_s
         self._membership: ConsumerGroupMetadata | None = None
+        self._assignor = Assignor()
         with self._deadline("connecting", 2 * settings.kafka.bootstrap_timeout_s):
-            self._client = connect(KafkaConsumer, settings.kafka, options(settings))
+            self._client = connect(KafkaConsumer, settings.kafka, options(settings, self._assignor))
         self._was_silent = False
         self.trouble = ""  # why the last poll failed
         self._overtaken = Overtaken(self._client)
@@ -124,6 +125,12 @@ class Consumer:
             self._client.unsubscribe()
             self._subscribe()
         self._epoch.move("subscribed again")
+
+    def join_again(self, reason: str) -> None:
+        """Have the group share out its partitions; ours stay ours meanwhile."""
+        log.warning("joining_again", reason=reason)
+        self._assignor.ask()
+        self._client._coordinator.request_rejoin()
 
     # -- records -------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from kafka.errors import (
     NotCoordinatorError,
 )
 
-from workers.settings import Settings
+from workers.settings import Settings, Topics
 from workers.transport.connection import administrator
 
 NO_GROUP_YET = (
@@ -24,6 +24,9 @@ NO_GROUP_YET = (
     NotCoordinatorError,
 )
 """A new cluster has no coordinator until the first group joins."""
+
+SETTLED = "Stable"
+URGENT = "urgent-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,20 @@ class PartitionLag:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupOwners:
+    """Who of a group reads what."""
+
+    state: str  # as Kafka names it: Stable, Empty, PreparingRebalance, ...
+    members: tuple[str, ...]  # slots, sorted
+    owners: dict[TopicPartition, str | None]  # of every partition of the topics; None: nobody
+
+    @property
+    def settled(self) -> bool:
+        """Whether there are members, and none is joining or leaving."""
+        return self.state == SETTLED and bool(self.members)
+
+
+@dataclass(frozen=True, slots=True)
 class GroupLag:
     """A whole group."""
 
@@ -57,6 +74,19 @@ class GroupLag:
         """Messages that wait, over all partitions."""
         return sum(partition.lag for partition in (*self.partitions, *self.urgent))
 
+    @property
+    def ownerless(self) -> tuple[str, ...]:
+        """Partitions that nobody reads though the group has settled, named as by `label`."""
+        if self.state != SETTLED or not self.members:
+            return ()
+        lanes = (("", self.partitions), (URGENT, self.urgent))
+        return tuple(f"{lane}{p.partition}" for lane, lag in lanes for p in lag if p.member is None)
+
+
+def label(topics: Topics, partition: TopicPartition) -> str:
+    """Return the name of a partition in metrics and messages: its number, and whether it is urgent."""
+    return f"{URGENT if partition.topic == topics.priority else ''}{partition.partition}"
+
 
 def group_lag(settings: Settings) -> GroupLag:
     """Ask Kafka how far the group is behind.
@@ -68,36 +98,61 @@ def group_lag(settings: Settings) -> GroupLag:
     """
     topics, group_id = settings.topics, settings.kafka.group_id
     with administrator(settings.kafka) as client:
-        state, owners, members = _group(client, group_id)
-        committed = _committed(client, group_id)
-        found = [
-            _partitions(client, topic, committed, owners) if topic else ()
-            for topic in (topics.spectra, topics.priority)
-        ]
-    if not found[0]:
+        group = group_owners(client, settings)
+        lags = partition_lags(client, settings, group)
+    spectra = tuple(lag for partition, lag in lags.items() if partition.topic == topics.spectra)
+    urgent = tuple(lag for partition, lag in lags.items() if partition.topic == topics.priority)
+    if not spectra:
         return GroupLag(group_id, "Empty", (), ())
-    return GroupLag(group_id, state, members, *found)
+    return GroupLag(group_id, group.state, group.members, spectra, urgent)
 
 
-def _partitions(
-    client: Any, topic: str, committed: dict[TopicPartition, int], owners: dict[TopicPartition, str]
-) -> tuple[PartitionLag, ...]:
-    (described,) = client.describe_topics([topic])
-    partitions = [TopicPartition(topic, p["partition_index"]) for p in described["partitions"]]
-    if not partitions:
-        return ()
-    begins = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-    ends = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-    return tuple(
-        PartitionLag(
+def group_owners(client: Any, settings: Settings) -> GroupOwners:
+    """Ask an administrator's client who of the group reads what.
+
+    Raises
+    ------
+    KafkaError
+        Where the broker does not answer.
+    """
+    state, owners, members = _group(client, settings.kafka.group_id)
+    names = [name for name in (settings.topics.spectra, settings.topics.priority) if name]
+    partitions = [
+        TopicPartition(described["name"], partition["partition_index"])
+        for described in client.describe_topics(names)
+        for partition in described["partitions"]
+    ]
+    return GroupOwners(state, members, {partition: owners.get(partition) for partition in sorted(partitions)})
+
+
+def partition_lags(
+    client: Any, settings: Settings, group: GroupOwners, timeout_s: float | None = None
+) -> dict[TopicPartition, PartitionLag]:
+    """Ask an administrator's client how far the group is behind in each partition, whoever reads it.
+
+    Raises
+    ------
+    KafkaError
+        Where the broker does not answer, or a partition has no leader for `timeout_s`.
+    """
+    committed = _committed(client, settings.kafka.group_id)
+    if not group.owners:
+        return {}
+    timeout_ms = None if timeout_s is None else int(timeout_s * 1000)
+    begins, ends = (
+        client.list_partition_offsets(dict.fromkeys(group.owners, spec), timeout_ms=timeout_ms)
+        for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+    )
+    return {
+        partition: PartitionLag(
             partition.partition,
             begins[partition].offset,
             ends[partition].offset,
             committed.get(partition),
-            owners.get(partition),
+            owner,
         )
-        for partition in sorted(partitions)
-    )
+        for partition, owner in group.owners.items()
+    }
 
 
 def _group(client: Any, group_id: str) -> tuple[str, dict[TopicPartition, str], tuple[str, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, TopicPartition
@@ -38,13 +40,35 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._epoch.move("partitions lost")
 
 
-def options(settings: Settings) -> dict[str, Any]:
+class Assignor(CooperativeStickyAssignor):  # type: ignore[misc]
+    """Shares partitions out as its parent does, and again whenever a member asks for it.
+
+    To a member that joins again with the words of the last time Kafka gives the assignment that it has; where
+    one says anything new, the whole group joins and partitions are shared out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words = b""
+
+    def ask(self) -> None:
+        """Say something new at the next join."""
+        self._words = os.urandom(8)
+
+    def metadata(self, topics: Iterable[str]) -> Any:
+        """Return what this member says of itself when it joins."""
+        said = super().metadata(topics)
+        said.user_data = self._words
+        return said
+
+
+def options(settings: Settings, assignor: Assignor) -> dict[str, Any]:
     """Options of the client that reads spectra."""
     kafka = settings.kafka
     return client_options(kafka, f"consumer-{settings.worker.slot}") | {
         "group_id": kafka.group_id,
         "group_instance_id": settings.worker.slot,  # a restarted worker gets its partitions back at once
-        "partition_assignment_strategy": [CooperativeStickyAssignor],
+        "partition_assignment_strategy": [assignor],
         "enable_auto_commit": False,
         "auto_offset_reset": "none",  # what retention took away must be said, not skipped
         "isolation_level": "read_committed",  # also makes committed offsets wait for open transactions
