@@ -36,6 +36,8 @@ def samples() -> set[str]:
     metrics.results.labels("STAR")
     metrics.epochs.labels("partitions assigned")
     metrics.lag.labels("0")
+    metrics.group_lag.labels("0")
+    metrics.ownerless.labels("0")
     lines = metrics.text().decode().splitlines()
     return {re.split(r"[ {]", line)[0] for line in lines if not line.startswith("#")}
 

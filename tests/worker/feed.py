@@ -36,11 +36,11 @@ def numbered(number: int) -> Spectrum:
 class Feed:
     """Topics of one test, what is put into them, and what comes out."""
 
-    def __init__(self, bootstrap_servers: str, redis_url: str) -> None:
+    def __init__(self, bootstrap_servers: str, redis_url: str, replication: int = 1) -> None:
         self.bootstrap_servers = bootstrap_servers
         self.redis_url = redis_url
         self.name = uuid.uuid4().hex[:8]
-        self.topics: dict[str, str] = {}
+        self.topics: dict[str, Any] = {"replication": replication}
         self.kafka_options: dict[str, Any] = {}
         ensure_topics(self.settings())
 

@@ -71,6 +71,7 @@ def _as_json(
         "state": group.state,
         "members": group.members,
         "lag": group.lag,
+        "ownerless": group.ownerless,
         "analysed_per_s": round(analysed, 2),
         "partitions": [asdict(p) | {"lag": p.lag} for p in group.partitions],
         "urgent": [asdict(p) | {"lag": p.lag} for p in group.urgent],
@@ -91,6 +92,8 @@ def _print(group: GroupLag, ends: dict[str, int], rates: dict[str, float], analy
         ("partition#", "begin#", "end#", "committed#", "lag#", "worker"),
         [_row("", p) for p in group.partitions] + [_row("urgent ", p) for p in group.urgent],
     )
+    if group.ownerless:
+        stdout.print(f"\nnobody reads: {', '.join(group.ownerless)}; workers share them out within seconds")
     workers = len(group.members)
     stdout.print(
         f"\n{group.group_id}: {workers} worker{'s' if workers != 1 else ''},"

@@ -52,6 +52,7 @@ class Vitals(threading.Thread):
             "state": group.state,
             "members": list(group.members),
             "total": group.lag,
+            "ownerless": list(group.ownerless),
             "partitions": [self._partition(group, number, now) for number in range(len(group.partitions))],
         }
 

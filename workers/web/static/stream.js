@@ -45,7 +45,9 @@ function numbers(frame) {
 function lag(found) {
   say("#lag", found ? whole(found.total) : "–");
   const slowest = found ? Math.max(0, ...found.partitions.map((p) => p.seconds ?? Infinity)) : 0;
-  say("#lag-s", !found ? "" : slowest === Infinity ? "standing still" : found.total ? `${seconds(slowest)} to drain` : "nothing waits");
+  const nobody = found?.ownerless.length ? `nobody reads ${found.ownerless.join(", ")}` : "";
+  say("#lag-s", !found ? "" : nobody ? nobody : slowest === Infinity ? "standing still" : found.total ? `${seconds(slowest)} to drain` : "nothing waits");
+  $("#lag-s").classList.toggle("bad", Boolean(nobody));
   say("#workers", found ? found.members.length : "–");
   say("#members", found ? found.members.join(", ") || `group ${found.group}: nobody` : "");
   const box = $("#partitions");

@@ -1,0 +1,58 @@
+"""A broker and a worker that are killed together, where three brokers replicate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from faults import MODES
+from feed import Feed
+from night import Night
+from silence import Silence
+from threebrokers import ThreeBrokers
+
+from workers.local.stack import LocalStack
+
+import os
+
+KILLS = int(os.environ.get("KILLS", "20"))
+RATE = 50
+SESSION_S = 6.0
+SETTLE_S = (8.0, 11.0)
+"""Between a broker's start and the next kill: it has caught up by then, and two of three replicas remain."""
+
+FED_S = 18
+"""Seconds of the feed for each kill: it goes on until the last is over, or its own silence would be measured."""
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@MODES
+def test_a_broker_and_a_worker_killed_together_twenty_times_leave_no_partition_to_nobody(
+    stack: LocalStack, delivery: str, tmp_path: Path
+) -> None:
+    with ThreeBrokers(stack.data, tmp_path / "brokers") as brokers:
+        feed = Feed(brokers.bootstrap_servers, stack.redis_url, replication=3)
+        with Night(feed, tmp_path, workers=3, seed=17, delivery=delivery, batch_spectra=16) as night:
+            silence = Silence(feed)
+            silence.start()
+            night.feed_at(RATE, RATE * KILLS * FED_S)
+            longest_s = []
+            for _ in range(KILLS):
+                night.wait(*SETTLE_S)
+                longest_s.append(silence.longest_s())
+                node = night.random.choice(brokers.nodes)
+                node.kill()
+                night.kill()
+                night.happened["broker killed"] += 1
+                night.wait(1.0, 5.0)
+                node.start()
+            night.wait(*SETTLE_S)
+            longest_s.append(silence.longest_s())
+            found = night.accounts(within_s=600)
+            silence.stop.set()
+            silence.join()
+    print(f"{delivery}: longest silence after each kill {[round(s, 1) for s in longest_s[1:]]}")
+    found.check(delivery)
+    assert found.dead == {}
+    assert max(longest_s[1:]) < SESSION_S + 5
