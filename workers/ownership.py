@@ -25,8 +25,8 @@ longer, sharing out again costs another rebalance and nothing else."""
 NEXT_S = 2.0
 """So much later the next member, by the names of their slots, acts where the one before it does not."""
 
-LONGEST_S = 60.0
-"""Each time that it was of no use, all wait twice as long, up to this."""
+DOUBLINGS = 5
+"""Each time that it was of no use all wait twice as long, up to a minute."""
 
 STALE_S = 60.0
 
@@ -78,7 +78,8 @@ class Ownership:
         generation = self._consumer.membership.generation_id
         if generation == self._generation:
             return
-        self._in_vain += any(time.monotonic() - since > self._settled_s() for since in self._since.values())
+        seen_s = (self._seen.at - since for since in self._since.values() if self._seen is not None)
+        self._in_vain += any(seconds >= self._settled_s() for seconds in seen_s)
         self._generation, self._changed = generation, time.monotonic()
         self._since = {}
         self._watch.look_soon()
@@ -103,7 +104,7 @@ class Ownership:
             self._since = {}
 
     def _settled_s(self) -> float:
-        return float(min(SETTLED_S * 2.0**self._in_vain, LONGEST_S))
+        return SETTLED_S * float(2 ** min(self._in_vain, DOUBLINGS))
 
     def _tell(self, seen: Look, overdue: set[TopicPartition]) -> None:
         before, self._ownerless = self._ownerless, (self._ownerless & set(self._since)) | overdue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,6 @@ from threebrokers import ThreeBrokers
 
 from workers.local.stack import LocalStack
 
-import os
-
 KILLS = int(os.environ.get("KILLS", "20"))
 RATE = 50
 SESSION_S = 6.0
@@ -22,7 +21,7 @@ SETTLE_S = (8.0, 11.0)
 """Between a broker's start and the next kill: it has caught up by then, and two of three replicas remain."""
 
 FED_S = 18
-"""Seconds of the feed for each kill: it goes on until the last is over, or its own silence would be measured."""
+"""Seconds of the feed for each kill: it goes on until the last one is over, and its end is no silence."""
 
 
 @pytest.mark.soak
