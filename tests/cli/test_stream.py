@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from commandline import CommandLine
+from stranger import Stranger
 
 from workers import simulated
 from workers.settings import Settings, load_settings
@@ -56,6 +57,14 @@ def test_what_is_published_is_answered_watched_shown_and_counted(
     assert status["lag"] == 0
     assert sum(topic["end"] for topic in status["topics"].values()) == 12
     assert "lag 0" in online("status").stdout
+
+
+def test_status_names_the_partitions_that_nobody_reads(online: CommandLine) -> None:
+    assert online.json("status")["ownerless"] == []  # there is no worker at all
+    with Stranger(settings_of(online), {0, 2}):
+        status = online.json("status")
+        assert (status["state"], status["ownerless"]) == ("Stable", ["0", "2"])
+        assert "nobody reads partitions 0, 2" in online("status").stdout
 
 
 def test_a_second_publication_is_answered_from_the_cache_with_the_same_results(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pagenight import ANSWERED, HOSTILE, Night, Server, until
 from playwright.sync_api import Page
+from stranger import Stranger
 
 from workers import simulated
 
@@ -150,3 +151,13 @@ def test_new_results_come_by_themselves_and_a_killed_server_leaves_no_gap_unname
     assert "none is missing" in (page.text_content("#notice") or "")
     until(lambda: f"{before + 3} answered" in (page.text_content("#listed") or ""), "what came meanwhile")
     assert server.stop() == 0
+
+
+def test_partitions_that_nobody_reads_are_named_beside_the_lag(night: Night, opened: Page) -> None:
+    assert "nobody" not in (opened.text_content("#lag-s") or "")
+    with Stranger(night.settings(), {1}):
+        until(lambda: opened.text_content("#lag-s") == "nobody reads 1", "the partition's name")
+        assert "bad" in (opened.get_attribute("#lag-s", "class") or "")
+        title = opened.locator("#partitions > div").nth(1).get_attribute("title") or ""
+        assert title.endswith("nobody reads it")
+    until(lambda: "nobody" not in (opened.text_content("#lag-s") or ""), "its end")

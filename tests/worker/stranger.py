@@ -11,9 +11,6 @@ from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment
 
 from workers.settings import Settings
 
-SLOT = "0-stranger"
-"""It comes before every other in the order of names."""
-
 
 class LeavesOut(CooperativeStickyAssignor):
     """Shares out all partitions but some."""
@@ -46,7 +43,6 @@ class Stranger:
             settings.topics.spectra,
             bootstrap_servers=settings.kafka.bootstrap_servers,
             group_id=settings.kafka.group_id,
-            group_instance_id=SLOT,
             partition_assignment_strategy=[self.assignor],
             enable_auto_commit=False,
             session_timeout_ms=6000,

@@ -93,7 +93,12 @@ def _print(group: GroupLag, ends: dict[str, int], rates: dict[str, float], analy
         [_row("", p) for p in group.partitions] + [_row("urgent ", p) for p in group.urgent],
     )
     if group.ownerless:
-        stdout.print(f"\nnobody reads: {', '.join(group.ownerless)}; workers share them out within seconds")
+        several = "s" if len(group.ownerless) > 1 else ""
+        stdout.print(
+            f"\nnobody reads partition{several} {', '.join(group.ownerless)}: workers share such out again "
+            "within seconds; where it lasts, see SpectraqOwnerless in docs/operations.md",
+            highlight=False,
+        )
     workers = len(group.members)
     stdout.print(
         f"\n{group.group_id}: {workers} worker{'s' if workers != 1 else ''},"
