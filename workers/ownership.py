@@ -71,6 +71,7 @@ class Ownership:
                 self._judge(seen)
         elif seen is None and self._seen is not None and time.monotonic() - self._seen.at > STALE_S:
             self._metrics.group_lag.clear()  # better none than an old one
+            self._metrics.ownerless.clear()
         self._seen = seen or self._seen
         return self._sentence()
 
@@ -110,7 +111,8 @@ class Ownership:
         before, self._ownerless = self._ownerless, (self._ownerless & set(self._since)) | overdue
         if self._ownerless - before:
             log.warning("partitions_ownerless", partitions=self._names(self._ownerless))
-        self._metrics.ownerless.clear()
+        if self._seen is None or self._seen.group.owners.keys() != seen.group.owners.keys():
+            self._metrics.ownerless.clear()
         for partition in seen.group.owners:
             nobody = partition in self._ownerless
             self._metrics.ownerless.labels(label(self._topics, partition)).set(nobody)

@@ -12,7 +12,6 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from workers.errors import UnreachableError
 from workers.settings import Settings
 from workers.transport.connection import administrator
 from workers.transport.lag import GroupOwners, PartitionLag, group_owners, partition_lags
@@ -27,10 +26,9 @@ STUCK_S = 60.0
 """A call that has not come back after this is left alone with its client."""
 LEAVING_S = 2.0
 
-log = structlog.get_logger(__name__)
-
-
 Lags = dict[TopicPartition, PartitionLag]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ class GroupWatch:
         self._over = threading.Event()
         self._turns = 0  # of the thread that counts: one that is stuck does not
         self._busy_since = 0.0
+        self._said = ""
         self._thread: threading.Thread | None = None
 
     def look_soon(self) -> None:
@@ -97,9 +96,9 @@ class GroupWatch:
         while self._counts(turn):
             try:
                 self._look_on(turn)
-            except (KafkaError, UnreachableError, OSError, RuntimeError) as error:
-                log.info("group_not_known", error=str(error))
+            except Exception as error:  # whatever a client meets, the worker must not go blind
                 if self._counts(turn):
+                    self._say("group_not_known", str(error))
                     self.latest, self._busy_since = None, 0.0
                     self._over.wait(EVERY_S)
 
@@ -124,10 +123,18 @@ class GroupWatch:
 
     def _lags(self, client: Any, group: GroupOwners) -> Lags:
         try:
-            return partition_lags(client, self._settings, group, LEADERLESS_S)
+            lags = partition_lags(client, self._settings, group, LEADERLESS_S)
         except KafkaError as error:
-            log.info("lag_not_known", error=str(error))  # who reads what is known all the same
+            self._say("lag_not_known", str(error))  # who reads what is known all the same
             return {}
+        self._said = ""
+        return lags
+
+    def _say(self, event: str, error: str) -> None:
+        """Log what is not known once, and not every two seconds for as long as Kafka is away."""
+        if event != self._said:
+            log.info(event, error=error)
+        self._said = event
 
     def _tell(self, turn: int, look: Look) -> None:
         if self._counts(turn):
