@@ -15,7 +15,7 @@ from threebrokers import ThreeBrokers
 from workers.local.stack import LocalStack
 
 KILLS = int(os.environ.get("KILLS", "20"))
-RATE = 50
+RATE = 25
 SESSION_S = 6.0
 SETTLE_S = (8.0, 11.0)
 """Between a broker's start and the next kill: it has caught up by then, and two of three replicas remain."""
