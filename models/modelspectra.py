@@ -21,6 +21,7 @@ from models.restframe import FINE
 from models.rows import rows_of
 
 Array = NDArray[Any]
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def model_spectra(
@@ -52,7 +53,7 @@ def model_spectra(
             ModelSpectrum(
                 loglam0=float(LOGLAM0 + DLOGLAM * (reach.start + offset[i])),
                 dloglam=DLOGLAM,
-                **{name: (plane[i, reach] * unit[i]).astype(np.float32) for name, plane in planes.items()},
+                **{name: _single(plane[i, reach] * unit[i]) for name, plane in planes.items()},
                 z_grids={
                     c: ((1 + z) * factor - 1).astype(np.float32)
                     for c, z in zip(CLASSES, redshifts, strict=True)
@@ -63,6 +64,11 @@ def model_spectra(
             )
         )
     return spectra
+
+
+def _single(values: Array) -> NDArray[np.float32]:
+    """Values in single precision; a fit may reach further than the flux that it was made to."""
+    return np.clip(values, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
 
 
 def _planes(analysis: Analysis) -> dict[str, Array]:

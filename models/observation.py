@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 MIN_GOOD_PIXELS = 100
 """Fewer usable pixels than this hold no redshift worth publishing (one coarse box of continuum)."""
+MAX_WAVELENGTH = 1e9
+"""Angstrom: ten centimetres. What goes on beyond holds no wavelengths but a mistake."""
 
 
 class UnusableSpectrum(ValueError):
@@ -69,8 +71,12 @@ class Observation:
             np.isfinite(self.wavelength).all()
             and (np.diff(self.wavelength) > 0).all()
             and self.wavelength[0] > 0
+            and self.wavelength[-1] < MAX_WAVELENGTH
         ):
-            raise UnusableSpectrum("bad_wavelength", "wavelengths must be finite, positive and ascending")
+            raise UnusableSpectrum(
+                "bad_wavelength",
+                f"wavelengths must be positive, ascending and below {MAX_WAVELENGTH:g} angstrom",
+            )
         good = int(self.good().sum())
         if good < MIN_GOOD_PIXELS:
             raise UnusableSpectrum(

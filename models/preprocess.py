@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import pad
 
-from models.grid import N_COARSE, N_PIXELS, REBIN, coarse
+from models.credible import IVAR_LIMITS, OUTLIER, SAME_LEVEL, credible, typical
+from models.grid import N_COARSE, N_PIXELS, REBIN, Floats, coarse
 from models.observation import Observation
 from models.sampling import Sampling, Samplings, rough_median, sampling_of
 
@@ -100,15 +101,16 @@ def estimate_ivar(flux: NDArray[np.float64]) -> NDArray[np.float64]:
 def grid_one(
     observation: Observation, sampling: Sampling | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Bring one checked observation to the grid; pixels that are not good carry no weight.
+    """Bring one checked observation to the grid; pixels that are not good, or not credible, carry no weight.
 
     Parameters
     ----------
     sampling
         Of its wavelengths, where it is known.
     """
-    good = observation.good()
-    flux = np.where(good, observation.flux, 0.0).astype(np.float64)
+    flux = np.where(observation.good(), observation.flux, 0.0).astype(np.float64)
+    good = credible(flux, observation.good())
+    flux[~good] = 0.0
     if observation.ivar is None:
         ivar = np.zeros(flux.size)
         ivar[good] = estimate_ivar(flux[good])
@@ -126,11 +128,11 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
     samplings = Samplings()
     for row, observation in enumerate(observations):
         one_flux, one_ivar, offset[row] = grid_one(observation, samplings.of(observation.wavelength))
+        used, level = _level(one_flux, one_ivar)
         # Units may put flux at 1e-17 and ivar at 1e34: single precision needs them near one.
-        used = one_flux[one_ivar > 0]
-        level = rough_median(np.abs(used)) if used.size else 1.0
-        unit[row] = level = level if level > 0 else 1.0
-        flux[row], ivar[row] = one_flux / level, np.minimum(one_ivar * level**2, 1e12)
+        unit[row] = level
+        flux[row] = np.where(used, one_flux / level, 0.0)
+        ivar[row] = np.where(used, np.clip(one_ivar * level**2, *IVAR_LIMITS), 0.0)
     estimated = torch.tensor([observation.ivar is None for observation in observations])
     return Gridded(
         torch.from_numpy(flux).to(device),
@@ -139,6 +141,16 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
         estimated.to(device),
         torch.from_numpy(unit).to(device),
     )
+
+
+def _level(flux: Floats, ivar: Floats) -> tuple[NDArray[np.bool_], float]:
+    """Which pixels of the grid count, and the flux that is one for them; positive."""
+    used = ivar > 0
+    exact = typical(flux, used)
+    # Averages may cancel: what was credible beside a spectrum's own pixels need not be so beside the grid's.
+    used &= np.abs(flux) <= OUTLIER * exact
+    rough = rough_median(np.abs(flux[used])) if used.any() else exact
+    return used, rough if exact / SAME_LEVEL <= rough <= exact * SAME_LEVEL else exact
 
 
 def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:

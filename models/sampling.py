@@ -16,6 +16,8 @@ MEDIAN_OF_EACH = 8
 GAP = 8
 """A step of so many usual ones is a gap."""
 A_FEW = 64
+STEEP = 1e8
+"""Where one weight is so many times the usual one, running sums forget the others."""
 
 
 def rough_median(values: Floats) -> float:
@@ -115,7 +117,9 @@ class Rebinned:
         reached = np.ceil(grid_position(edges.clip(1.0)) + 0.5).clip(0, EDGES.size).astype(np.int64)
         before = np.bincount(reached, minlength=EDGES.size + 1)[: EDGES.size].cumsum()
         index = np.clip(before - 1, 0, wavelength.size - 1)
-        part = np.clip((EDGES - edges[index]) / (edges[index + 1] - edges[index]), 0, 1)
+        # Pixels may lie closer than their edges can be told apart: of what has no width, nothing is left over.
+        width = edges[index + 1] - edges[index]
+        part = np.clip((EDGES - edges[index]) / np.where(width > 0, width, np.inf), 0, 1)
         inside = (EDGES[:-1] >= edges[0]) & (EDGES[1:] <= edges[-1])
         # A pixel is as wide as its neighbours let it be: a gap in the sampling is not bridged.
         step = np.diff(wavelength)
@@ -127,16 +131,25 @@ class Rebinned:
 
     def bring(self, flux: Floats, ivar: Floats) -> tuple[Floats, Floats, float]:
         """Bring a spectrum to the grid; the offset is 0."""
-        weight, total = self._shared(ivar), self._shared(ivar * flux)
         positive = ivar[ivar > 0]
-        floor = 1e-9 * rough_median(positive) if positive.size else np.inf
-        used = self.inside & (weight > floor)
+        usual = rough_median(positive) if positive.size else np.inf
+        share = self._shared_each if ivar.max() > STEEP * usual else self._shared
+        weight, total = share(ivar), share(ivar * flux)
+        used = self.inside & (weight > 1e-9 * usual)
         return np.where(used, total / np.where(used, weight, 1.0), 0.0), np.where(used, weight, 0.0), 0.0
 
     def _shared(self, values: Floats) -> Floats:
         """Sum of values (n,) in each pixel of the grid."""
         before = np.cumsum(values) - values
         return np.diff(before[self.index] + self.part * values[self.index])
+
+    def _shared_each(self, values: Floats) -> Floats:
+        """Sum as `_shared` does, pixel by pixel of the grid: slower, and as exact whatever lies elsewhere."""
+        first, last = self.index[:-1], self.index[1:]
+        begin, end = self.part[:-1], self.part[1:]
+        whole = np.add.reduceat(values, self.index)[:-1]  # from the first pixel to the one before the last
+        across = whole - begin * values[first] + end * values[last]
+        return np.where(first < last, across, (end - begin) * values[first])
 
 
 def sampling_of(wavelength: Floats) -> Sampling:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import torch
 
 from models.analysis import Analysis
+from models.decide import DIFFERENT_Z
 
 UNCERTAIN_CLASS_NATS = 2.2
 """A class that leads by less is in doubt: of such answers to hard mocks, half are wrong."""
 UNCERTAIN_Z_NATS = 2.0
 """A redshift that leads by less is in doubt: of such answers to hard mocks, two in three are wrong."""
+WIDE_SIGMA = 3.0
+"""Where so many standard deviations reach a redshift that counts as different, the minimum holds more than one:
+of a spectrum without a feature anything fits."""
 OVERRULED_NATS = 2.0
 OVERRULED_GAP_NATS = 4.0
 """Where the networks prefer a redshift that fits worse by this much, and it leads by little, one in two is
@@ -36,8 +40,12 @@ def warnings(analysis: Analysis, n_good: torch.Tensor, negative: torch.Tensor) -
         Where the fit has a strong emission line upside down, bool, shape (B,).
     """
     decision = analysis.decision
+    different = analysis.sigma.new_tensor(DIFFERENT_Z)[decision.spectype]
+    # A minimum at an edge has no width to speak of, and has a warning of its own.
+    wide = (WIDE_SIGMA * analysis.sigma > different) & ~analysis.at_limit
     bits = {
-        "small_delta_chi2": (decision.gap < UNCERTAIN_Z_NATS)
+        "small_delta_chi2": wide
+        | (decision.gap < UNCERTAIN_Z_NATS)
         | ((decision.overruled > OVERRULED_NATS) & (decision.gap < OVERRULED_GAP_NATS)),
         "class_uncertain": decision.margin < UNCERTAIN_CLASS_NATS,
         "z_fit_limit": analysis.at_limit,
