@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import Floats
+from models.sampling import MEDIAN_OF_EACH, rough_median
 
 OUTLIER = 1e6
 """A pixel of so many times the typical |flux| holds no flux. The brightest pixel of 780 real spectra has 1200
@@ -14,13 +15,11 @@ IVAR_LIMITS = (1e-30, 1e12)
 """Inverse variance of a used pixel, in units of the typical flux: S/N 1e-15 to 1e6. Between them every sum over
 the grid fits into single precision."""
 SAME_LEVEL = 10.0
-"""A rough median this near to the exact one will do."""
+"""Rough medians of different pixels that differ by more are not to be trusted."""
 
 
-def typical(flux: Floats, used: NDArray[np.bool_]) -> float:
-    """Return the median |flux| of the used pixels, positive.
-
-    Where most are exactly zero it is that of the others, and 1 where all are, or none is used.
+def credible(flux: Floats, used: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
+    """Return which of the used pixels can hold a flux, shape (n,), and their typical |flux|, positive.
 
     Parameters
     ----------
@@ -28,21 +27,28 @@ def typical(flux: Floats, used: NDArray[np.bool_]) -> float:
         Shape (n,).
     """
     size = np.abs(flux[used])
+    level = _rough(size)
+    if level is not None:
+        return used, level
+    level = typical(size)
+    return used & (np.abs(flux) <= OUTLIER * level), level
+
+
+def typical(size: Floats) -> float:
+    """Return the median of sizes, positive: where most are zero that of the others, and 1 where all are."""
     if size.size and (middle := _median(size)) > 0:
         return middle
     size = size[size > 0]
     return _median(size) if size.size else 1.0
 
 
-def credible(flux: Floats, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which of the used pixels can hold a flux, shape (n,).
-
-    Parameters
-    ----------
-    flux, used
-        Shape (n,).
-    """
-    return used & (np.abs(flux) <= OUTLIER * typical(flux, used))
+def _rough(size: Floats) -> float | None:
+    """A median from a part of the pixels; None where another part says otherwise, or a size is beyond it."""
+    if size.size <= MEDIAN_OF_EACH:
+        return None
+    one, other = rough_median(size), rough_median(size[MEDIAN_OF_EACH // 2 - 1 :])
+    near = 0 < other / SAME_LEVEL <= one <= other * SAME_LEVEL
+    return one if near and float(size.max()) <= OUTLIER / SAME_LEVEL * one else None
 
 
 def _median(values: Floats) -> float:

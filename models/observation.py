@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 MIN_GOOD_PIXELS = 100
 """Fewer usable pixels than this hold no redshift worth publishing (one coarse box of continuum)."""
+SEEN_ANGSTROM = (3600.0, 10400.0)
+"""What is analysed, in whole hundreds (`grid.py` says it exactly)."""
 MAX_WAVELENGTH = 1e9
 """Angstrom: ten centimetres. What goes on beyond holds no wavelengths but a mistake."""
 
@@ -84,3 +86,16 @@ class Observation:
                 f"{good} of {n} pixels are finite with a positive ivar; "
                 f"at least {MIN_GOOD_PIXELS} are needed",
             )
+        low, high = SEEN_ANGSTROM
+        if self.wavelength[-1] < low - 100 or self.wavelength[0] > high + 100:
+            raise too_little_seen(0)
+
+
+def too_little_seen(usable: int) -> UnusableSpectrum:
+    """Return the error of a spectrum with so few usable pixels at the wavelengths that are analysed."""
+    low, high = SEEN_ANGSTROM
+    return UnusableSpectrum(
+        "no_good_pixels",
+        f"{usable} usable pixels between {low:.0f} and {high:.0f} angstrom; "
+        f"at least {MIN_GOOD_PIXELS} are needed",
+    )

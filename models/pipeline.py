@@ -18,7 +18,7 @@ from models.answering import answers
 from models.ensemble import Ensemble
 from models.errors import RedshiftErrors
 from models.modelspectra import model_spectra
-from models.observation import MIN_GOOD_PIXELS, Observation, UnusableSpectrum
+from models.observation import MIN_GOOD_PIXELS, Observation, too_little_seen
 from models.partners import Networks, Partners
 from models.preprocess import Gridded, grid_batch
 
@@ -190,8 +190,4 @@ def _check_on_grid(gridded: Gridded) -> None:
     """Raise for a spectrum that has too little of the wavelengths that are analysed."""
     good = (gridded.ivar > 0).sum(1)
     if int(good.min()) < MIN_GOOD_PIXELS:
-        raise UnusableSpectrum(
-            "no_good_pixels",
-            f"{int(good.min())} usable pixels between 3600 and 10400 angstrom; "
-            f"at least {MIN_GOOD_PIXELS} are needed",
-        )
+        raise too_little_seen(int(good.min()))

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import pad
 
-from models.credible import IVAR_LIMITS, OUTLIER, SAME_LEVEL, credible, typical
-from models.grid import N_COARSE, N_PIXELS, REBIN, Floats, coarse
+from models.credible import IVAR_LIMITS, credible
+from models.grid import N_COARSE, N_PIXELS, REBIN, coarse
 from models.observation import Observation
-from models.sampling import Sampling, Samplings, rough_median, sampling_of
+from models.sampling import Sampling, Samplings, sampling_of
 
 MODEL_ERROR = 0.04
 """No basis follows a real spectrum better than this fraction of its local level.
@@ -108,8 +108,9 @@ def grid_one(
     sampling
         Of its wavelengths, where it is known.
     """
-    flux = np.where(observation.good(), observation.flux, 0.0).astype(np.float64)
-    good = credible(flux, observation.good())
+    finite = observation.good()
+    flux = np.where(finite, observation.flux, 0.0).astype(np.float64)
+    good, _ = credible(flux, finite)
     flux[~good] = 0.0
     if observation.ivar is None:
         ivar = np.zeros(flux.size)
@@ -128,8 +129,9 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
     samplings = Samplings()
     for row, observation in enumerate(observations):
         one_flux, one_ivar, offset[row] = grid_one(observation, samplings.of(observation.wavelength))
-        used, level = _level(one_flux, one_ivar)
-        # Units may put flux at 1e-17 and ivar at 1e34: single precision needs them near one.
+        # Units may put flux at 1e-17 and ivar at 1e34: single precision needs them near one. Averages may
+        # cancel: what was credible among a spectrum's own pixels need not be so among the grid's.
+        used, level = credible(one_flux, one_ivar > 0)
         unit[row] = level
         flux[row] = np.where(used, one_flux / level, 0.0)
         ivar[row] = np.where(used, np.clip(one_ivar * level**2, *IVAR_LIMITS), 0.0)
@@ -141,16 +143,6 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
         estimated.to(device),
         torch.from_numpy(unit).to(device),
     )
-
-
-def _level(flux: Floats, ivar: Floats) -> tuple[NDArray[np.bool_], float]:
-    """Which pixels of the grid count, and the flux that is one for them; positive."""
-    used = ivar > 0
-    exact = typical(flux, used)
-    # Averages may cancel: what was credible beside a spectrum's own pixels need not be so beside the grid's.
-    used &= np.abs(flux) <= OUTLIER * exact
-    rough = rough_median(np.abs(flux[used])) if used.any() else exact
-    return used, rough if exact / SAME_LEVEL <= rough <= exact * SAME_LEVEL else exact
 
 
 def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:

@@ -41,7 +41,7 @@ _ADVICE = {
     DeadLetterReason.EMPTY: "There are no pixels: look at the extraction that made it.",
     DeadLetterReason.LENGTH_MISMATCH: "Every array needs one value a pixel: look at the producer.",
     DeadLetterReason.BAD_WAVELENGTH: "Give wavelengths once: finite, positive, ascending, in angstrom.",
-    DeadLetterReason.NO_GOOD_PIXELS: "Every pixel is masked or not finite: look at the exposure.",
+    DeadLetterReason.NO_GOOD_PIXELS: "Too few pixels are finite, unmasked and within 3600 to 10400 angstrom: look at the exposure.",
     DeadLetterReason.CRASHES: "This is a fault of spectraq or of its machine: report it with the bytes.",
     DeadLetterReason.ANALYSIS_FAILED: "This is a fault of spectraq: report it, and replay after an upgrade.",
 }

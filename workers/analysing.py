@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import structlog
 
 from models.answer import Answer
-from schemas.deadletter import DeadLetterReason
 from workers.analysis import Analysis, Failure
 from workers.answers import Subject, messages
 from workers.batcher import Batch, Readable
@@ -141,7 +140,7 @@ class Analyst:
                 continue
             found, answer = next(pending)
             if isinstance(answer, Failure):
-                letter = dead_letter(item.record, DeadLetterReason.ANALYSIS_FAILED, answer.message)
+                letter = dead_letter(item.record, answer.reason, answer.message)
                 reasons[letter.reason] += 1
                 outgoing.append(outgoing_letter(letter, self._settings))
                 continue

@@ -11,7 +11,8 @@ import numpy as np
 import structlog
 
 from models.answer import Answer
-from models.observation import Observation
+from models.observation import Observation, UnusableSpectrum
+from schemas.deadletter import DeadLetterReason
 from workers.errors import AnalysisError, SettingsError
 from workers.settings import WorkerSettings
 
@@ -45,9 +46,10 @@ class Pipeline(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the networks could not answer one observation."""
+    """Why there is no answer to one observation; `reason` is the code of its dead letter."""
 
     message: str
+    reason: str = DeadLetterReason.ANALYSIS_FAILED
 
 
 class Analysis:
@@ -89,11 +91,22 @@ class Analysis:
     def _piece(self, observations: Sequence[Observation], with_model: bool) -> list[Answer | Failure]:
         try:
             answers = self.pipeline.analyze(observations, with_model=with_model)
+        except UnusableSpectrum as error:
+            return self._apart(observations, with_model, error)
         except Exception as error:
             return self._halves(observations, with_model, error)
         if len(answers) != len(observations):
             raise RuntimeError(f"{len(observations)} spectra went in and {len(answers)} answers came out")
         return [_checked(answer) for answer in answers]
+
+    def _apart(
+        self, observations: Sequence[Observation], with_model: bool, error: UnusableSpectrum
+    ) -> list[Answer | Failure]:
+        """Find the spectrum of which the grid shows that it can't be analysed; nothing has failed."""
+        if len(observations) == 1:
+            return [Failure(str(error), error.reason)]
+        middle = len(observations) // 2
+        return self._piece(observations[:middle], with_model) + self._piece(observations[middle:], with_model)
 
     def _halves(
         self, observations: Sequence[Observation], with_model: bool, error: Exception
