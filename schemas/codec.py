@@ -23,6 +23,7 @@ from schemas.registry import Written, newest, written_with
 from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
 from schemas.skim import TooManyItemsError, check_items
 from schemas.spectrum import Spectrum
+from schemas.text import escaped
 from schemas.verdict import Verdict
 
 __all__ = ["HEADERS", "MAX_BYTES", "MAX_PIXELS", "DecodeError", "decode", "encode", "explain", "headers"]
@@ -36,6 +37,9 @@ MAX_PIXELS = 1_000_000
 SMALL_BYTES = 64 << 10
 """A body of so many bytes can't hold so many entries that it matters."""
 
+LINE = 1000
+"""Characters of the sentence that says what is wrong with a message."""
+
 MAGIC = 0
 FRAME = struct.Struct(">bI")
 
@@ -48,10 +52,14 @@ M = TypeVar("M", bound=Message)
 
 
 class DecodeError(ValueError):
-    """Bytes that are not a message of ours; `reason` is the code of the dead letter."""
+    """Bytes that are not a message of ours; `reason` is the code of the dead letter.
+
+    Its sentence may repeat what a stranger wrote, such as the name of a field: escaped, of bounded length.
+    """
 
     def __init__(self, reason: DeadLetterReason, message: str) -> None:
-        super().__init__(message)
+        line = escaped(message)
+        super().__init__(line if len(line) <= LINE else f"{line[:LINE]} ...")
         self.reason = reason
 
 

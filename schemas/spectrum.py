@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.air import vacuum_from_air
 from schemas.message import Message
 from schemas.pixels import Float32Pixels, Float64Pixels, UInt32Pixels
+from schemas.text import unprintable
 
 MAX_LOGLAM = 9.0
 """log10(angstrom): ten centimetres. A grid that goes on beyond holds no wavelengths but a mistake."""
@@ -25,7 +26,18 @@ def _unknown_is_none(value: Any) -> Any:
     return None if isinstance(value, (float, np.floating)) and math.isnan(value) else value
 
 
-SpectrumId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+def _printable(value: str) -> str:
+    mark = unprintable(value)
+    if mark is not None:
+        raise PydanticCustomError(
+            "unprintable",
+            "an identity holds no control, invisible or unassigned characters; character {number} is {mark}",
+            {"number": value.index(mark) + 1, "mark": f"U+{ord(mark):04X}"},
+        )
+    return value
+
+
+SpectrumId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 RightAscension = Annotated[
     Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] | None, BeforeValidator(_unknown_is_none)
 ]

@@ -198,7 +198,7 @@ def latest_answer(settings: RedisSettings, spectrum_id: str) -> tuple[Latest, An
     client = connect(settings)
     try:
         latest = unpack_latest(cast("bytes | None", client.get(latest_key(spectrum_id))), key)
-        if latest is None:
+        if latest is None or latest.subject.spectrum_id != spectrum_id:
             return None
         name = answer_key(latest.digest, latest.subject.digest, latest.subject.survey)
         answer = unpack_answer(cast("bytes | None", client.get(name)), key)

@@ -10,13 +10,17 @@ from typing import Any
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from schemas.text import escaped
 from workers.errors import SettingsError
+from workers.masking import masked
 from workers.metrics import Metrics
 from workers.settings import WorkerSettings
 
 ALIVE_S = 30.0
 """Longer than any one call in the loop may take; the watchdog ends a stuck process before."""
 
+SILENT_S = 10.0
+"""A client that begins a request and says no more is let go after this."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +44,7 @@ class Health:
         """What keeps `source` from working; an empty string when nothing does."""
         with self._lock:
             if what:
-                self._troubles[source] = what
+                self._troubles[source] = escaped(masked(what))
             else:
                 self._troubles.pop(source, None)
             ready = not self._troubles
@@ -107,6 +111,7 @@ class HealthServer:
 
 class _Handler(BaseHTTPRequestHandler):
     health: Health
+    timeout = SILENT_S
 
     def do_GET(self) -> None:
         if self.path == "/livez":

@@ -1,17 +1,23 @@
-"""Logs: one event a line on stderr, JSON for programs, colours for people; never pixels, never secrets."""
+"""Logs: one event a line on stderr, JSON for programs, colours for people; never pixels, never secrets.
+
+Whatever stands in an event is one line of text without control characters, and its URLs show no secrets.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
+from schemas.text import escaped
+from workers.masking import masked
 from workers.settings import LogSettings
 
 if TYPE_CHECKING:
-    from structlog.typing import EventDict, Processor
+    from structlog.typing import EventDict, ExcInfo, Processor
 
 LIBRARIES = ("kafka", "redis", "urllib3", "asyncio", "torch")
 """While a broker is away clients log several errors a second; what matters of it is an event of our own. And
@@ -68,6 +74,34 @@ def _shared(context: dict[str, str]) -> list[Processor]:
 
 def _renderers(people: bool) -> list[Processor]:
     if people:
-        # a traceback's local variables would show pixels and passwords
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [_safe, structlog.dev.ConsoleRenderer(exception_formatter=_plain_traceback)]
+    return [structlog.processors.format_exc_info, _safe, structlog.processors.JSONRenderer()]
+
+
+def _safe(logger: Any, method: str, event: EventDict) -> EventDict:
+    lines = ("exception", "stack")
+    return {
+        name: value if name == "exc_info" else _lines(value) if name in lines else _shown(value)
+        for name, value in event.items()
+    }
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, dict):
+        return {_shown(name): _shown(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_shown(inner) for inner in value]
+    return escaped(masked(str(value)))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(_shown, text.split("\n")))
+
+
+def _plain_traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    """Write a traceback without local variables, which would show pixels and passwords."""
+    traceback = io.StringIO()
+    structlog.dev.plain_traceback(traceback, exc_info)
+    out.write(_lines(traceback.getvalue()))

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -82,6 +82,16 @@ class KafkaSettings(_Section):
     )
     max_message_bytes: int = Field(8 << 20, ge=1 << 16, description="the largest message taken in or sent")
     compression: Literal["none", "lz4", "zstd"] = Field("none", description="of the results on their topics")
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _no_credentials(cls, servers: str) -> str:
+        if set("@?#") & set(servers):
+            raise ValueError(
+                "only host:port, with commas between; user and password are kafka.sasl_username and"
+                " kafka.sasl_password"
+            )
+        return servers
 
 
 class RedisSettings(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -10,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from schemas.text import escaped
 from workers.direct import Answered, Unanswered
 from workers.errors import SpectraqError
+
+_FORMULA = re.compile(r"[=@]|[+-](?!\d+(\.\d*)?([eE][+-]?\d+)?$)")
 
 SUFFIXES = (".csv", ".ecsv", ".parquet", ".fits")
 
@@ -89,11 +93,13 @@ Row = tuple[Value, ...]
 
 
 def row(result: Answered | Unanswered) -> Row:
-    """Give the values of one row, in the order of `COLUMNS`; None where there is none."""
+    """Return the values of one row, in the order of `COLUMNS`; None where there is none, text escaped."""
     if isinstance(result, Answered):
-        return tuple(column.value(result) for column in COLUMNS)
-    given = {name: value(result) for name, value in _WITHOUT_ANSWER.items()}
-    return tuple(given.get(column.name) for column in COLUMNS)
+        values = [column.value(result) for column in COLUMNS]
+    else:
+        given = {name: value(result) for name, value in _WITHOUT_ANSWER.items()}
+        values = [given.get(column.name) for column in COLUMNS]
+    return tuple(escaped(value) if isinstance(value, str) else value for value in values)
 
 
 def check(path: Path) -> None:
@@ -115,14 +121,23 @@ def write(path: Path, rows: list[Row]) -> None:
 
     CSV has names only; ECSV, FITS and Parquet have units and descriptions too (Parquet: in each field's
     metadata). What is missing is empty in CSV and ECSV, null in Parquet, NaN, TNULL or blank in FITS.
+
+    In CSV alone, text that a spreadsheet would run as a formula has an apostrophe before it, which is how
+    spreadsheets themselves mark text. A text that is a number, such as a negative target id, stays as it is.
     """
     kind = path.suffix.lower()
     if kind == ".parquet":
         _write_parquet(path, rows)
     elif kind == ".fits":
         _write_fits(path, table_of(rows, ascii_only=True))
+    elif kind == ".ecsv":
+        table_of(rows).write(path, format="ascii.ecsv", overwrite=True)
     else:
-        table_of(rows).write(path, format=f"ascii.{kind[1:]}", overwrite=True)
+        table_of([tuple(map(_no_formula, row)) for row in rows]).write(path, format="ascii.csv", overwrite=True)
+
+
+def _no_formula(value: Value) -> Value:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def table_of(rows: list[Row], ascii_only: bool = False) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from commandline import SPECTRAQ, CommandLine
 from rich.console import Console
 
-from workers.cli import output
+from schemas.text import escaped
 from workers.cli.livetable import LiveTable
 from workers.settings import load_settings
 from workers.simulated import spectra as simulated
@@ -26,9 +26,9 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil"
 
 
 def test_text_of_strangers_gives_no_orders_to_the_terminal() -> None:
-    shown = output.printable(f"a{HOSTILE}")
+    shown = escaped(f"a{HOSTILE}")
     assert shown == r"a\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil"
-    assert output.printable("NGC 1068 Å ± é 星") == "NGC 1068 Å ± é 星"
+    assert escaped("NGC 1068 Å ± é 星") == "NGC 1068 Å ± é 星"
 
 
 def test_a_hostile_dead_letter_is_listed_and_shown_as_text(online: CommandLine) -> None:

@@ -41,7 +41,7 @@ REFUSED = [
     ("literal_error", {"medium": "water"}),
     ("string_too_short", {"spectrum_id": ""}),
     ("string_too_long", {"spectrum_id": "x" * 201}),
-    ("string_pattern_mismatch", {"spectrum_id": "two\nlines"}),
+    ("unprintable", {"spectrum_id": "two\nlines"}),
     ("extra_forbidden", {"inverse_variance": IVAR}),
     ("finite_number", {"wavelength": None, "loglam0": float("nan"), "dloglam": 1e-4}),
 ]

@@ -21,6 +21,7 @@ from schemas.results import (
     result_id,
 )
 from schemas.spectrum import Spectrum
+from schemas.text import UNPRINTABLE
 from schemas.verdict import Verdict
 from schemas.zwarn import ZWarn
 
@@ -177,8 +178,7 @@ def one_of_each() -> list[Message]:
 
 
 TEXT = st.text(max_size=20)
-CONTROL = "".join(map(chr, (*range(32), 127)))
-NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=CONTROL), min_size=1, max_size=40)
+NAME = st.text(st.characters(exclude_categories=sorted(UNPRINTABLE)), min_size=1, max_size=40)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 

@@ -19,6 +19,7 @@ from workers.web.following import Following
 from workers.web.judging import publisher
 from workers.web.lookup import Lookup
 from workers.web.night import Night
+from workers.web.onespectrum import spectrum_named
 from workers.web.vitals import Vitals
 
 SPECTRA = 20
@@ -77,7 +78,9 @@ def test_a_page_needs_no_more_than_its_role_says(feed: Any, settings: Settings) 
         wait_for("the results", lambda: not page.night.trouble and len(page.night._entries) == SPECTRA)
         wait_for("the lag", lambda: page.vitals.latest["lag"] is not None)
         assert page.vitals.latest["lag"]["total"] == 0
-        assert page.lookup.by_key(settings.topics.spectra, "spectrum-1", time.time()) is not None
+        name = page.night.newest("spectrum-1")
+        assert name is not None
+        assert page.lookup.search([settings.topics.spectra], name, time.time(), spectrum_named(name))
         publisher(settings)(VERDICT)
         wait_for("the verdict", lambda: page.night._verdicts.get("spectrum-1"))
     assert feed.count("verdicts") == 1

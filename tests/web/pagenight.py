@@ -58,11 +58,13 @@ def placed_spectra() -> list[Spectrum]:
     return [*found, found[0].model_copy(update=hostile)]
 
 
-def results(name: str, text: str = "GALAXY", number: float = 0.1, flagged: bool = False) -> list[Result]:
+def results(
+    name: str, text: str = "GALAXY", number: float = 0.1, flagged: bool = False, digest: str = "0" * 64
+) -> list[Result]:
     """Three results as a stranger may write them: one text in all texts, one number in all numbers."""
     given: dict[str, Any] = {
         "spectrum_id": name,
-        "provenance": Provenance(spectrum_digest=text, ensemble_digest=text, ensemble_version=text),
+        "provenance": Provenance(spectrum_digest=digest, ensemble_digest=text, ensemble_version=text),
         "survey": text,
         "target_id": text,
         "snr": number,

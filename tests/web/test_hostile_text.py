@@ -29,7 +29,6 @@ TEXTS = (
     "constructor",
     "../../api/frame?id=x&id=y#z",
     "%3Cimg src=x onerror=window.hacked=1%3E",
-    "\u202e\u2066right to left\u0085\u2028",
     "' OR 1=1 --",
     "\U0001d54a" * 90,
 )
@@ -51,13 +50,13 @@ def spectrum(number: int, text: str) -> Spectrum:
     )
 
 
-def model(number: int, text: str) -> ModelSpectrum:
+def model(number: int, text: str, digest: str) -> ModelSpectrum:
     value = NUMBERS[number % len(NUMBERS)]
     none = np.zeros(0, np.float32)
     return ModelSpectrum(
         result_id=f"{text}-m",
         spectrum_id=text,
-        provenance=Provenance(spectrum_digest="", ensemble_digest="", ensemble_version=""),
+        provenance=Provenance(spectrum_digest=digest, ensemble_digest="", ensemble_version=""),
         snr=value,
         zwarn=0,
         zwarn_names=(),
@@ -101,16 +100,18 @@ def attacked(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
     topics = night.settings().topics
     with Publisher(night.settings()) as publisher:
         for number, text in enumerate(TEXTS):
-            publisher.publish(spectrum(number, text), text, topics.spectra)
+            sent = spectrum(number, text)
+            publisher.publish(sent, text, topics.spectra)
             if number % 3:
-                publisher.publish(model(number, text), text, topics.models)
+                publisher.publish(model(number, text, sent.digest), text, topics.models)
             publisher.publish(verdict(text), text, topics.verdicts)
         for name in (getattr(topics, kind) for kind in type(topics).model_fields if kind.endswith("s")):
             if isinstance(name, str) and name:
                 for body in (b"", b"{", b"\x00\x00\x00\x00\x65", b"\x00\xff" * 40, b"[" * 50_000):
                     publisher.send(name, HOSTILE.encode(), body)
     for number, text in enumerate(TEXTS):
-        night.answer(results(text, text, NUMBERS[number % len(NUMBERS)], flagged=True))
+        digest = spectrum(number, text).digest
+        night.answer(results(text, text, NUMBERS[number % len(NUMBERS)], flagged=True, digest=digest))
     server = Server(night.folder, night.environment)
     yield night, server
     assert server.stop() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from workers.cli.files import Air, Files, Format, WavelengthUnit, spectra
-from workers.cli.output import print_error, progress, stderr
+from workers.cli.output import json_line, print_error, progress, stderr
 from workers.cli.resultlines import heading, line
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class _Shown:
             self.failed += 1
             print_error(str(result))
         if self._as_json:
-            typer.echo(json.dumps(result.as_json(), allow_nan=False))
+            typer.echo(json_line(result.as_json()))
         if self._rows is not None:
             self._rows.append(row(result))
 

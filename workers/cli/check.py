@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import print_json, stdout
+from workers.cli.output import print_json, print_line, stdout
+from workers.masking import masked, masked_secret
 
 if TYPE_CHECKING:
     from workers.settings import Settings
@@ -34,7 +35,7 @@ def check(
         for name, (ok, message) in found.items():
             mark = "[green]ok[/green]    " if ok else "[red]FAILED[/red]"
             stdout.print(f"{mark} {name:8s}", end=" ")
-            stdout.print(message, markup=False, highlight=False)
+            print_line(message)
     if not all(ok for ok, _ in found.values()):
         raise typer.Exit(1)
 
@@ -44,7 +45,7 @@ def _tried(one: Callable[[Settings], str], settings: Settings) -> tuple[bool, st
         return True, one(settings)
     # Whatever goes wrong with a part is what this command is there to say.
     except Exception as error:
-        return False, " ".join(str(error).split()) or type(error).__name__
+        return False, masked(" ".join(str(error).split())) or type(error).__name__
 
 
 def _kafka(settings: Settings) -> str:
@@ -65,11 +66,10 @@ def _topics(settings: Settings) -> str:
 
 def _redis(settings: Settings) -> str:
     from workers.cache import connect
-    from workers.cli.config import mask
 
     if not settings.redis.enabled:
         return "switched off (redis.enabled): every spectrum is analysed anew"
-    address = mask(settings.redis.url.get_secret_value())
+    address = masked_secret(settings.redis.url.get_secret_value())
     client = connect(settings.redis)
     try:
         client.ping()

@@ -9,6 +9,7 @@ import typer
 from pydantic import BaseModel, SecretStr
 
 from workers.cli.output import print_json, print_table
+from workers.masking import masked, masked_secret
 
 
 def config(
@@ -45,17 +46,5 @@ def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, SecretStr):
-        return mask(value.get_secret_value())
-    return str(value) if isinstance(value, Path) else value
-
-
-def mask(secret: str) -> str:
-    """Hide a secret; of a URL only the password is one."""
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(secret)
-    if not parts.scheme or not parts.hostname:
-        return "***"
-    if parts.password is None:
-        return secret
-    return secret.replace(f":{parts.password}@", ":***@", 1)
+        return masked_secret(value.get_secret_value())
+    return masked(str(value)) if isinstance(value, (str, Path)) else value

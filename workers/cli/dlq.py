@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workers.cli.output import print_json, print_line, print_table, stderr, stdout
+from workers.cli.output import print_json, print_line, print_lines, print_table, stderr, stdout
 
 if TYPE_CHECKING:
     from workers.letters import Letter
@@ -87,7 +87,7 @@ def show(place: Place, config: Config = None, as_json: AsJson = False) -> None:
     }
     for name, value in rows.items():
         print_line(f"{name:10s}  {value}")
-    stdout.print(_drawn(found), markup=False, highlight=False, soft_wrap=True)
+    print_lines(_drawn(found))
 
 
 @app.command()

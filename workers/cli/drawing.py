@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from schemas.text import escaped
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -54,7 +56,7 @@ def drawing(spectrum: Spectrum, model: ModelSpectrum | None = None, width: int |
     plotext.theme("clear")
     plotext.plot_size(columns, HEIGHT)
     plotext.xlabel("vacuum wavelength (angstrom)")
-    plotext.ylabel(spectrum.flux_unit or "flux")
+    plotext.ylabel(escaped(spectrum.flux_unit) or "flux")
     if flux.size == 0:
         return "no pixel has a flux to draw"
     low, high = limits(flux)

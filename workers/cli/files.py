@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
-from rich.text import Text
 
-from workers.cli.output import print_error, printable, stderr
+from workers.cli.output import print_error, print_note
 
 if TYPE_CHECKING:
     from schemas.spectrum import Spectrum
@@ -89,13 +88,10 @@ class _Notes:
 
     def __call__(self, sentence: str) -> None:
         if not self._files[sentence]:
-            self._print(f"{Path(self.file).name}: {sentence}")
+            print_note(f"{Path(self.file).name}: {sentence}")
         self._files[sentence] += 1
 
     def sum_up(self) -> None:
         for sentence, files in self._files.items():
             if files > 1:
-                self._print(f"and in {files - 1} more: {sentence}")
-
-    def _print(self, text: str) -> None:
-        stderr.print(Text(f"spectraq: note: {printable(text)}"))
+                print_note(f"and in {files - 1} more: {sentence}")

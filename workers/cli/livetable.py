@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.results import Anomaly, Classification, Redshift
-from workers.cli.output import printable
+from schemas.text import escaped
 from workers.cli.resultlines import CLASS_STYLES
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class Row:
         probability = f"{kind.class_probability.get(spectype, float('nan')):.2f}" if kind else ""
         return (
             Text(self.came, style="dim"),
-            Text(printable(spectrum_id)),
-            Text(printable(spectype), style=CLASS_STYLES.get(spectype, "")),
-            Text(printable(kind.subtype) if kind else ""),
+            Text(escaped(spectrum_id)),
+            Text(escaped(spectype), style=CLASS_STYLES.get(spectype, "")),
+            Text(escaped(kind.subtype) if kind else ""),
             Text(probability),
             Text(f"{redshift.z:.5f}" if redshift else ""),
             Text(f"{redshift.zerr:.5f}" if redshift else ""),
@@ -55,9 +55,9 @@ class Row:
     def _remark(self) -> Text:
         if self.anomaly is not None and self.anomaly.flagged:
             reasons = "; ".join(reason.message for reason in self.anomaly.reasons)
-            return Text(printable(reasons) or "anomaly", style="bold red")
+            return Text(escaped(reasons) or "anomaly", style="bold red")
         warnings = self.redshift.zwarn_names if self.redshift else ()
-        return Text(printable(" ".join(warnings)), style="yellow")
+        return Text(escaped(" ".join(warnings)), style="yellow")
 
 
 class LiveTable:

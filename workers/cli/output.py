@@ -19,6 +19,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from schemas.text import escaped
+from workers.masking import masked
+
 PIPE_WIDTH = 240
 """Columns of a table that goes to a file or a program, which have no edge to keep to."""
 
@@ -26,27 +29,35 @@ stdout = Console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WID
 stderr = Console(stderr=True, soft_wrap=True)
 
 
-def printable(text: str) -> str:
-    r"""Give text of strangers as text: what would steer a terminal, or turn its letters round, as `\x1b`.
-
-    Spectra, messages and files are written by anybody; a terminal takes orders from what is printed on it.
-    """
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
-
-
 def print_line(text: str) -> None:
     """Print one line of stdout that may hold text of strangers."""
-    stdout.print(Text(printable(text)))
+    stdout.print(Text(escaped(text)))
 
 
 def print_error(text: str) -> None:
-    """Print what went wrong, as one line of stderr."""
-    stderr.print(Text(f"spectraq: error: {printable(text)}"))
+    """Print what went wrong, as one line of stderr, without the secrets of an address in it."""
+    stderr.print(Text(f"spectraq: error: {escaped(masked(text))}"))
+
+
+def print_note(text: str) -> None:
+    """Print what was assumed, as one line of stderr."""
+    stderr.print(Text(f"spectraq: note: {escaped(text)}"))
+
+
+def print_lines(text: str) -> None:
+    """Print lines of stdout that may hold text of strangers."""
+    for line in text.split("\n"):
+        print_line(line)
+
+
+def json_line(value: Any) -> str:
+    """Return one JSON value in ASCII alone: its strings are whole, and no terminal obeys them."""
+    return json.dumps(value, default=str).replace("\x7f", "\\u007f")
 
 
 def print_json(value: Any) -> None:
     """Print one JSON value on one line of stdout."""
-    stdout.print(json.dumps(value, default=str), markup=False, highlight=False, emoji=False)
+    stdout.print(json_line(value), markup=False, highlight=False, emoji=False)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
@@ -58,7 +69,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
             column.rstrip("#"), justify="right" if numbers else "left", no_wrap=numbers, overflow="fold"
         )
     for row in rows:
-        table.add_row(*(Text(printable(str(cell))) for cell in row))
+        table.add_row(*(Text(escaped(str(cell))) for cell in row))
     stdout.print(table)
 
 

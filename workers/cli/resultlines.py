@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from workers.cli.output import printable, stdout
+from schemas.text import escaped
+from workers.cli.output import stdout
 
 if TYPE_CHECKING:
     from workers.direct import Answered
@@ -28,7 +29,7 @@ def line(answered: Answered) -> None:
     classification, redshift = answered.results.classification, answered.results.redshift
     anomaly, spectype = answered.results.anomaly, classification.spectype
     values = (
-        printable(answered.subject.spectrum_id),
+        escaped(answered.subject.spectrum_id),
         spectype,
         classification.subtype,
         f"{classification.class_probability.get(spectype, 0.0):.2f}",
@@ -42,7 +43,7 @@ def line(answered: Answered) -> None:
         text.append("  " + " ".join(redshift.zwarn_names), style="yellow")
     if anomaly.flagged:
         why = anomaly.reasons[0].message if anomaly.reasons else f"anomaly, score {anomaly.score:.3g}"
-        text.append("  " + why, style="bold red")
+        text.append("  " + escaped(why), style="bold red")
     stdout.print(text)
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import print_json, print_line, print_table, stdout
+from workers.cli.output import print_json, print_line, print_lines, print_table, stdout
 
 if TYPE_CHECKING:
-    from workers.answers import Results
+    from workers.answers import Results, Subject
     from workers.settings import Settings
 
 DAY_S = 86_400.0
@@ -58,26 +58,28 @@ def show(
     _print(results)
     if stdout.is_terminal if plot is None else plot:
         stdout.print()
-        stdout.print(_drawn(settings, spectrum_id), markup=False, highlight=False, soft_wrap=True)
+        print_lines(_drawn(settings, latest.subject))
 
 
-def _drawn(settings: Settings, spectrum_id: str) -> str:
+def _drawn(settings: Settings, subject: Subject) -> str:
     """The drawing, or why there is none."""
-    from schemas import codec
-    from schemas.spectrum import Spectrum
     from workers.cli.drawing import drawing
     from workers.errors import SpectraqError
+    from workers.web.finder import topics_of_spectra
     from workers.web.lookup import Lookup
     from workers.web.modelling import Modelling
+    from workers.web.onespectrum import spectrum_named
+    from workers.web.pixels import Name
 
+    name = Name(subject.spectrum_id, subject.digest)
     lookup = Lookup(settings)
     try:
-        body = lookup.by_key(settings.topics.spectra, spectrum_id, time.time(), before_s=DAY_S)
-        if body is None:
-            return f"not drawn: {settings.topics.spectra} has no such spectrum of the last day"
-        spectrum = codec.decode(body, expect=Spectrum)
+        topics = topics_of_spectra(settings)
+        spectrum = lookup.search(topics, name, time.time(), spectrum_named(name), before_s=DAY_S)
+        if spectrum is None:
+            return f"not drawn: {', '.join(topics)} of the last day has no such spectrum with these pixels"
         return drawing(spectrum, Modelling(settings.worker).model(spectrum))
-    except (SpectraqError, codec.DecodeError) as error:
+    except SpectraqError as error:
         return f"not drawn: {error}"
     finally:
         lookup.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from schemas.text import escaped
 from workers.readers import columns as names
 from workers.readers.byrow import ByRow
 from workers.readers.rows import unique_ids
@@ -28,7 +29,7 @@ class Identity:
     def __init__(self, source: Source, arrays: ByRow) -> None:
         self._columns = columns = arrays.columns
         self._length = length = arrays.length
-        stem = source.stem[: MAX_ID - 20]
+        stem = source.stem
         self._ids = [stem] if length == 1 else [f"{stem}-{row}" for row in range(length)]
         column = next((name for name in names.IDENTITY if self._is_by_row(name)), None)
         if column:
@@ -65,7 +66,7 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return "".join(mark for mark in text if mark.isprintable()).strip()[: MAX_ID - 20] or None
+    return escaped(text.strip().strip("\0"))[: MAX_ID - 20] or None
 
 
 def _number(value: Any, low: float, high: float) -> float | None:

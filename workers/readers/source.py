@@ -15,12 +15,15 @@ from typing import Any, Literal
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
+from schemas.text import escaped
 from workers.errors import ReadError
 from workers.readers import limits
 
 GZIP = b"\x1f\x8b"
 FITS_SUFFIXES = (".fits", ".fit", ".fts")
 HEAD_BYTES = 4096
+STEM = 180
+"""Characters of a file's name at most that name its spectra: an identity has 200, and a row may follow."""
 
 Kind = Literal["fits", "npz", "ecsv", "text", "binary"]
 
@@ -32,7 +35,7 @@ class Source:
     Attributes
     ----------
     name
-        The path as it was given.
+        The path as it was given, escaped: names of files are bytes, and may hold anything.
     plain
         Where its unpacked content lies: the file itself, or a temporary file.
     kind
@@ -51,11 +54,11 @@ class Source:
 
     @property
     def stem(self) -> str:
-        """The file's name without its suffixes, as far as they name a format."""
+        """The file's name without its suffixes, as far as they name a format, and of bounded length."""
         name = base = Path(self.name).name
         for suffix in (".gz", *FITS_SUFFIXES, ".npz", ".ecsv", ".csv", ".txt", ".dat"):
             name = name.removesuffix(suffix)
-        return name or base
+        return (name or base)[:STEM]
 
 
 @contextmanager
@@ -80,7 +83,7 @@ def opened(name: Path | str) -> Iterator[Source]:
             raise ReadError(f"the file can't be unpacked: {error}; fetch it again") from error
         except OSError as error:
             raise ReadError(f"the file can't be opened: {error.strerror or error}") from error
-        yield Source(str(name), plain, kind, hdus, folder)
+        yield Source(escaped(str(name)), plain, kind, hdus, folder)
 
 
 @contextmanager

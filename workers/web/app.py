@@ -10,7 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import FileResponse, Response, StreamingResponse
 
@@ -21,12 +22,15 @@ from workers.web.entry import Entry
 from workers.web.filters import Filters
 from workers.web.finder import Finder
 from workers.web.guard import ALIVE, Guard
-from workers.web.judging import Said
+from workers.web.judging import NotSaidError, Said
 from workers.web.night import Night
 from workers.web.onespectrum import entry_json, pixels_json, small_json
+from workers.web.pixels import Name
 
 STATIC = Path(str(files("workers.web") / "static"))
 SpectrumId = Annotated[str, Query(alias="id", min_length=1, max_length=200)]
+Digest = Annotated[str, Query(max_length=64)]
+"""Of the pixels that are meant; where it is empty, those that were answered last."""
 
 
 @dataclass
@@ -53,6 +57,11 @@ class Page:
     source: str
     judge: Callable[[Verdict], None] | None = None
 
+    def name(self, spectrum_id: str, digest: str) -> Name:
+        """Return which spectrum is meant."""
+        newest = None if digest else self.night.newest(spectrum_id)
+        return newest or Name(spectrum_id, digest)
+
     def frame(self) -> dict[str, Any]:
         """Return the whole picture of the stream view."""
         return self.night.as_json() | self.vitals() | {"source": self.source}
@@ -75,6 +84,7 @@ def make_app(page: Page, token: str | None) -> tuple[FastAPI, Broadcast]:
     _stream_routes(app, page, broadcast)
     _spectrum_routes(app, page)
     _verdict_routes(app, page)
+    app.add_exception_handler(RequestValidationError, _refused)
     app.add_middleware(Guard, token=token)
     return app, broadcast
 
@@ -105,26 +115,28 @@ def _stream_routes(app: FastAPI, page: Page, broadcast: Broadcast) -> None:
 
 def _spectrum_routes(app: FastAPI, page: Page) -> None:
     @app.get("/api/spectrum")
-    def spectrum(spectrum_id: SpectrumId) -> Response:
-        entry, found = page.night.entry(spectrum_id), page.finder.spectrum(spectrum_id)
+    def spectrum(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
+        name = page.name(spectrum_id, digest)
+        entry, found = page.night.entry(name), page.finder.spectrum(name)
         if entry is None and found is None:
             return _missing(f"{spectrum_id}: unknown here; the page keeps the last {page.night.keep} results")
-        verdicts = [verdict.to_json_dict() for verdict in page.night.verdicts(spectrum_id)]
-        body = {"spectrum_id": spectrum_id, "pixels": None, "verdicts": verdicts, **_known(entry)}
+        verdicts = [verdict.to_json_dict() for verdict in page.night.verdicts(name)]
+        body = {**name._asdict(), "pixels": None, "verdicts": verdicts, **_known(entry)}
         body["judged"] = page.judge is not None
         return _json(body | ({"pixels": pixels_json(found)} if found is not None else {}))
 
     @app.get("/api/model")
-    def model(spectrum_id: SpectrumId) -> Response:
+    def model(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
         try:
-            found = page.finder.model(spectrum_id)
+            found = page.finder.model(page.name(spectrum_id, digest))
         except SpectraqError as error:
             return _missing(f"{spectrum_id}: {error}")
         return _json(found) if found else _missing(f"{spectrum_id}: its pixels are no longer kept")
 
     @app.get("/api/small")
-    def small(spectrum_id: SpectrumId) -> Response:
-        entry, found = page.night.entry(spectrum_id), page.finder.spectrum(spectrum_id)
+    def small(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
+        name = page.name(spectrum_id, digest)
+        entry, found = page.night.entry(name), page.finder.spectrum(name)
         if entry is None or found is None:
             return _missing(f"{spectrum_id}: its pixels are no longer kept")
         return _json(small_json(found, entry.row))
@@ -132,13 +144,17 @@ def _spectrum_routes(app: FastAPI, page: Page) -> None:
 
 def _verdict_routes(app: FastAPI, page: Page) -> None:
     @app.post("/api/verdicts")
-    def judge(said: Said) -> Response:
+    def judge(body: Annotated[bytes, Depends(_body)]) -> Response:
         if page.judge is None:
             return _json({"error": "files have no topic for verdicts; publish them first"}, 409)
-        entry, spectrum = page.night.entry(said.spectrum_id), page.finder.spectrum(said.spectrum_id)
+        try:
+            said = Said.read(body)
+        except NotSaidError as error:
+            return _json({"error": str(error)}, error.status)
+        entry = page.night.entry(page.name(said.spectrum_id, said.digest))
         if entry is None:
             return _missing(f"{said.spectrum_id}: unknown here")
-        verdict = said.verdict(entry, spectrum)
+        verdict = said.verdict(entry)
         try:
             page.judge(verdict)
         except SpectraqError as error:
@@ -149,6 +165,17 @@ def _verdict_routes(app: FastAPI, page: Page) -> None:
 
 def _known(entry: Entry | None) -> dict[str, Any]:
     return {"row": None, "results": {}} if entry is None else entry_json(entry)
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """Say in one line what is wrong with an address; what was given is not repeated, as it may be no JSON."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return _json({"error": f"{first['loc'][-1]}: {first['msg']}"}, 422)
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from schemas.text import escaped
+
 EVERY_S = 0.5
 
 
@@ -66,5 +68,13 @@ class Broadcast:
 
 
 def as_json(value: Any) -> bytes:
-    """Write JSON; what is not finite is null."""
-    return to_json(value, inf_nan_mode="null")
+    """Write JSON; what is not finite is null, and what can't be shown of a text is escaped in it."""
+    return to_json(_shown(value), inf_nan_mode="null")
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        return {escaped(str(name)): _shown(inner) for name, inner in value.items()}
+    return [_shown(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import codec
 from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift, Result
+from schemas.text import unprintable
+from workers.web.pixels import Name
 
+DIGEST = re.compile("[0-9a-f]{64}")
 KINDS: tuple[type[Result], ...] = (Classification, Redshift, Anomaly)
 
 
@@ -16,6 +20,7 @@ class Row:
     """What is listed of a spectrum."""
 
     spectrum_id: str
+    digest: str  # of the pixels
     spectype: str = ""
     subtype: str = ""
     probability: float = 0.0
@@ -78,6 +83,11 @@ class Entry:
     timed: bool = False  # its latency is among those counted
 
     @property
+    def name(self) -> Name:
+        """Which spectrum it is."""
+        return Name(self.row.spectrum_id, self.row.digest)
+
+    @property
     def complete(self) -> bool:
         """Whether all three have come."""
         return len(self.packed) == len(KINDS)
@@ -92,6 +102,16 @@ class Entry:
         self.row.at = max(self.row.at, at)
         self.packed[result.kind] = body
         self.names[result.kind] = result.result_id
+
+
+def name_of(result: Result) -> Name:
+    """Return which spectrum a result is of."""
+    return Name(result.spectrum_id, result.provenance.spectrum_digest)
+
+
+def is_ours(result: Result) -> bool:
+    """Whether a worker can have written it: its id can be a spectrum's, and its digest one of pixels."""
+    return unprintable(result.spectrum_id) is None and bool(DIGEST.fullmatch(name_of(result).digest))
 
 
 def is_listed(result: object) -> bool:

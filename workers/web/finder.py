@@ -1,4 +1,4 @@
-"""Find what belongs to a spectrum id: pixels and best fit, wherever they are."""
+"""Find what belongs to a spectrum: pixels and best fit, wherever they are."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from schemas.results import ModelSpectrum
 from schemas.spectrum import Spectrum
 from workers.errors import SpectraqError
 from workers.settings import Settings
-from workers.web.entry import Entry
+from workers.web.entry import Entry, name_of
 from workers.web.lookup import Lookup
 from workers.web.modelling import Modelling
 from workers.web.night import Night, decoded
-from workers.web.onespectrum import decoded_spectrum, model_json
+from workers.web.onespectrum import Headers, model_json, spectrum_named
+from workers.web.pixels import Name
 
 
 @dataclass
@@ -45,43 +46,55 @@ class Finder:
             with suppress(SpectraqError):
                 self.modelling.load()
 
-    def spectrum(self, spectrum_id: str) -> Spectrum | None:
-        """Return the spectrum, or None where its message is no longer kept."""
+    def spectrum(self, name: Name) -> Spectrum | None:
+        """Return the spectrum of this id and these pixels, or None where its message is no longer kept."""
         with self.night.lock:
-            body = self.night.spectra.body(spectrum_id)
-            place = self.night.spectra.place(spectrum_id)
-            entry = self.night.entry(spectrum_id)
-        if body is None and self.lookup is not None:
+            body = self.night.spectra.body(name)
+            place = self.night.spectra.place(name)
+            entry = self.night.entry(name)
+        if body is not None:
+            return codec.decode(body, expect=Spectrum)
+        found = None
+        if self.lookup is not None:
+            read = spectrum_named(name)
             if place is not None:
-                body = self.lookup.at(place)
-            elif entry is not None:
-                body = self.lookup.by_key(self.settings.topics.spectra, spectrum_id, entry.row.at)
-            if body is not None:
-                with self.night.lock:
-                    self.night.spectra.put(spectrum_id, body)
-        return None if body is None else decoded_spectrum(body)
+                found = self.lookup.at(place, read)
+            if found is None and entry is not None:
+                found = self.lookup.search(topics_of_spectra(self.settings), name, entry.row.at, read)
+        if found is not None:
+            with self.night.lock:
+                self.night.spectra.put(name, codec.encode(found))
+        return found
 
-    def model(self, spectrum_id: str) -> dict[str, Any] | None:
+    def model(self, name: Name) -> dict[str, Any] | None:
         """Return the best fit for the page, with "made": "topic" or "here", or None where there is none."""
-        found, made = self._published(spectrum_id), "topic"
+        found, made = self._published(name), "topic"
         if found is None and self.modelling is not None:
-            spectrum = self.spectrum(spectrum_id)
+            spectrum = self.spectrum(name)
             found, made = (None if spectrum is None else self.modelling.model(spectrum)), "here"
             if found is not None:
-                self.night.take_model(spectrum_id, codec.encode(found), None)
+                self.night.take_model(found, codec.encode(found), None)
         if found is None:
             return None
-        same = _answers_with(self.night.entry(spectrum_id), found)
+        same = _answers_with(self.night.entry(name), found)
         return model_json(found) | {"made": made, "same": same}
 
-    def _published(self, spectrum_id: str) -> ModelSpectrum | None:
+    def _published(self, name: Name) -> ModelSpectrum | None:
+        def read(body: bytes, headers: Headers, key: bytes | None) -> ModelSpectrum | None:
+            model = decoded(body, headers)
+            return model if isinstance(model, ModelSpectrum) and name_of(model) == name else None
+
         with self.night.lock:
-            body = self.night.models.body(spectrum_id)
-            place = self.night.models.place(spectrum_id)
-        if body is None and place is not None and self.lookup is not None:
-            body = self.lookup.at(place)
-        found = None if body is None else decoded(body)
-        return found if isinstance(found, ModelSpectrum) else None
+            body = self.night.models.body(name)
+            place = self.night.models.place(name)
+        if body is not None:
+            return read(body, (), None)
+        return self.lookup.at(place, read) if place is not None and self.lookup is not None else None
+
+
+def topics_of_spectra(settings: Settings) -> list[str]:
+    """Return the topics that spectra come in on."""
+    return [topic for topic in (settings.topics.spectra, settings.topics.priority) if topic]
 
 
 def _answers_with(entry: Entry | None, model: ModelSpectrum) -> bool:

@@ -14,15 +14,19 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from schemas import codec
 from schemas.deadletter import DeadLetter
 from schemas.results import ModelSpectrum, Result
 from schemas.verdict import Verdict
 from workers.errors import UnreachableError
+from workers.masking import masked
 from workers.settings import Settings
 from workers.transport.consumer import Record
 from workers.transport.follower import Follower
 from workers.transport.topics import list_topics
+from workers.web.entry import is_listed, is_ours
 from workers.web.night import Night, decoded
+from workers.web.onespectrum import quickly_decoded
 from workers.web.pixels import Place
 
 log = structlog.get_logger(__name__)
@@ -71,7 +75,7 @@ class Following(threading.Thread):
             try:
                 self._follow()
             except (UnreachableError, KafkaError, OSError) as error:
-                self._night.trouble = str(error) or type(error).__name__
+                self._night.trouble = masked(str(error)) or type(error).__name__
                 log.warning("page_cannot_read", error=self._night.trouble)
                 self.stop.wait(RETRY_S)
 
@@ -124,18 +128,21 @@ class Following(threading.Thread):
 
     def _spectrum(self, record: Record) -> None:
         place = _place(record)
-        self._night.take_spectrum(_key(record), record.value, place, place.at)
+        self._night.arrived(place.at)
+        spectrum = quickly_decoded(record.value, record.headers)
+        if spectrum is not None:
+            self._night.take_spectrum(spectrum, codec.encode(spectrum), place)
 
     def _model(self, record: Record) -> None:
         message = decoded(record.value, record.headers)
-        if isinstance(message, ModelSpectrum):
-            self._night.take_model(message.spectrum_id, record.value, _place(record))
+        if isinstance(message, ModelSpectrum) and is_ours(message):
+            self._night.take_model(message, record.value, _place(record))
 
     def _result(self, record: Record) -> None:
         if len(record.value) > RESULT_BYTES:
             return
         message = decoded(record.value, record.headers)
-        if isinstance(message, Result) and not isinstance(message, ModelSpectrum):
+        if isinstance(message, Result) and is_listed(message) and is_ours(message):
             self._night.take(message, record.value, _place(record).at)
 
     def _verdict(self, record: Record) -> None:
@@ -147,10 +154,6 @@ class Following(threading.Thread):
         message = decoded(record.value, record.headers)
         if isinstance(message, DeadLetter):
             self._night.take_letter(message)
-
-
-def _key(record: Record) -> str:
-    return (record.key or b"").decode(errors="replace")
 
 
 def _place(record: Record) -> Place:

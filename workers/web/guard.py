@@ -1,8 +1,10 @@
-"""Who may ask, and what a browser may do with the answer."""
+"""Who may ask, how much of a request is read, and what a browser may do with the answer."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlencode
 
@@ -34,12 +36,20 @@ HEADERS = {
 }
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BODY_BYTES = 16 << 10
+MAX_HEADERS = 100
+BODY_S = 5.0
+"""A body has come whole within this, or is not waited for."""
+DROPPED_BYTES = 1 << 20
+DROPPED_S = 1.0
+READING = ("GET", "HEAD")
 ALIVE = "/livez"
 """Answered without a token: whoever supervises the process asks here, and learns nothing else."""
 
 
 class Guard:
-    """Refuses who has no token where one is asked for, other sites' requests, and large bodies.
+    """Refuses who has no token where one is asked for, other sites' requests, and what is large or slow.
+
+    What counts of a body is what is read of it, whatever was announced; who is refused is read no further.
 
     Parameters
     ----------
@@ -60,7 +70,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
+        refusal = _malformed(scope, headers) or self._refusal(scope, headers)
+        if refusal is None and scope["method"] not in READING:
+            refusal, receive = await _whole_body(receive)
+        if refusal is not None and scope["method"] not in READING:
+            await _let_finish(receive)
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -68,6 +82,8 @@ class Guard:
                 for name, value in HEADERS.items():
                     given[name] = value
                 given.setdefault("cache-control", "no-cache")
+                if refusal is not None:
+                    given["connection"] = "close"  # or the server would go on to read the body
             await send(message)
 
         await (refusal or self._app)(scope, receive, dressed)
@@ -86,9 +102,7 @@ class Guard:
                 return PlainTextResponse(
                     "a token is needed: open the address that `spectraq web` printed\n", 401
                 )
-        if scope["method"] not in ("GET", "HEAD"):
-            return _refused_write(headers)
-        return None
+        return None if scope["method"] in READING else _refused_write(headers)
 
     def _right(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), (self._token or "").encode())
@@ -102,16 +116,68 @@ class Guard:
         return response
 
 
+def _malformed(scope: Scope, headers: Headers) -> ASGIApp | None:
+    if len(scope["headers"]) > MAX_HEADERS:
+        return PlainTextResponse(f"at most {MAX_HEADERS} headers are taken\n", 431)
+    announced = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+    if "transfer-encoding" in headers and "content-length" in headers:
+        # two ends that differ on where it stops would let a second request hide in it (RFC 9112, 6.3)
+        return PlainTextResponse("a body has one length: Content-Length or Transfer-Encoding\n", 400)
+    if announced and scope["method"] in READING:
+        return PlainTextResponse(f"{scope['method']} takes no body\n", 400)
+    return None
+
+
 def _refused_write(headers: Headers) -> ASGIApp | None:
-    length = headers.get("content-length", "")
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-        return PlainTextResponse(f"at most {MAX_BODY_BYTES} bytes are taken\n", 413)
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY_BYTES:
+        return _too_large()
     if not headers.get("content-type", "").startswith("application/json"):
         return PlainTextResponse("JSON is needed\n", 415)
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers.get("host"):
         return PlainTextResponse("another site may not write here\n", 403)
     return None
+
+
+def _too_large() -> ASGIApp:
+    return PlainTextResponse(f"at most {MAX_BODY_BYTES} bytes are taken\n", 413)
+
+
+async def _whole_body(receive: Receive) -> tuple[ASGIApp | None, Receive]:
+    """Read a body; returns why it is refused, if it is, and what gives it to whoever answers."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return PlainTextResponse("the body ended early\n", 400), receive
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > MAX_BODY_BYTES:
+                    return _too_large(), receive
+    except TimeoutError:
+        return PlainTextResponse(f"a body has {BODY_S:.0f} s to come\n", 408), receive
+    read: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+    async def again() -> Message:
+        return read.pop() if read else await receive()
+
+    return None, again
+
+
+async def _let_finish(receive: Receive) -> None:
+    """Drop the rest of a body that is only a little too long: a client that still sends sees no answer."""
+    left = DROPPED_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DROPPED_S):
+            while left > 0:
+                message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+                left -= len(message.get("body", b""))
 
 
 def _host(host: str) -> str:

@@ -1,24 +1,33 @@
-"""Find one message on its topic: by its place where that is known, else by its key and about when it came."""
+"""Find one message on its topics: by its place where that is known, else by about when it came.
+
+A key may be anybody's: it only says which messages are worth reading. The reader that the caller gives says
+which message it is, and the search goes on until it has been seen.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from workers.settings import Settings
 from workers.transport.connection import client_options, close_quietly, connect
-from workers.web.pixels import Place
+from workers.web.pixels import Name, Place
+
+Found = TypeVar("Found")
+Read = Callable[[bytes, tuple[tuple[str, bytes], ...], bytes | None], Found | None]
+"""Gives what a message's body, headers and key hold, or None where that is not what is looked for."""
 
 FETCH_BYTES = 1 << 20
 TIMEOUT_S = 8.0
 BEFORE_S = 900.0
 """A spectrum is looked for from this long before its results."""
 SCANNED = 20_000
-"""Messages read at most in search of a key."""
+"""Messages gone over at most in a search."""
 
 
 class Lookup:
@@ -35,15 +44,20 @@ class Lookup:
         self._lock = threading.Lock()
         self._client: KafkaConsumer | None = None
 
-    def at(self, place: Place) -> bytes | None:
-        """Return the message at a place, or None where it is no longer kept."""
+    def at(self, place: Place, read: Read[Found]) -> Found | None:
+        """Return the message at a place, or None where it is no longer kept or another one."""
         with self._lock:
-            return self._guarded(lambda client: self._read(client, place))
+            return self._guarded(lambda client: self._read(client, place, read))
 
-    def by_key(self, topic: str, key: str, at: float, before_s: float = BEFORE_S) -> bytes | None:
-        """Return the newest message under a key that came within `before_s` before a time, or None."""
+    def search(
+        self, topics: Sequence[str], name: Name, at: float, read: Read[Found], before_s: float = BEFORE_S
+    ) -> Found | None:
+        """Return a spectrum's message that came later than `before_s` before a time, or None.
+
+        Gone over are messages that have its id as their key, or whose `ce_id` names it.
+        """
         with self._lock:
-            return self._guarded(lambda client: self._search(client, topic, key.encode(), at, before_s))
+            return self._guarded(lambda client: _search(client, topics, name, at - before_s, read))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -52,7 +66,7 @@ class Lookup:
                 close_quietly(self._client)
                 self._client = None
 
-    def _guarded(self, call: Callable[[KafkaConsumer], bytes | None]) -> bytes | None:
+    def _guarded(self, call: Callable[[KafkaConsumer], Found | None]) -> Found | None:
         """Call with a client; one that failed is thrown away."""
         if self._client is None:
             options = client_options(self._settings.kafka, "page") | {
@@ -70,7 +84,7 @@ class Lookup:
             self._client = None
             return None
 
-    def _read(self, client: KafkaConsumer, place: Place) -> bytes | None:
+    def _read(self, client: KafkaConsumer, place: Place, read: Read[Found]) -> Found | None:
         partition = TopicPartition(place.topic, place.partition)
         client.assign([partition])
         if client.beginning_offsets([partition])[partition] > place.offset:
@@ -79,28 +93,39 @@ class Lookup:
         deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             for record in client.poll(timeout_ms=200, max_records=1).get(partition, ()):
-                return bytes(record.value) if record.offset == place.offset else None
+                return _taken(record, read) if record.offset == place.offset else None
         return None
 
-    def _search(
-        self, client: KafkaConsumer, topic: str, key: bytes, at: float, before_s: float
-    ) -> bytes | None:
-        numbers = client.partitions_for_topic(topic) or ()
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-        client.assign(partitions)
-        since = client.offsets_for_times(dict.fromkeys(partitions, int((at - before_s) * 1000)))
-        ends = client.end_offsets(partitions)
-        for partition in partitions:
-            start = since.get(partition)
-            client.seek(partition, ends[partition] if start is None else start.offset)
-        found: bytes | None = None
-        deadline, scanned = time.monotonic() + TIMEOUT_S, 0
-        while time.monotonic() < deadline and scanned < SCANNED:
-            for records in client.poll(timeout_ms=200).values():
-                for record in records:
-                    scanned += 1
-                    if record.key == key and record.timestamp <= at * 1000:
-                        found = bytes(record.value)
-            if all(client.position(partition) >= ends[partition] for partition in partitions):
-                break
-        return found
+
+def _search(
+    client: KafkaConsumer, topics: Sequence[str], name: Name, since: float, read: Read[Found]
+) -> Found | None:
+    partitions = [
+        TopicPartition(topic, number)
+        for topic in topics
+        for number in sorted(client.partitions_for_topic(topic) or ())
+    ]
+    client.assign(partitions)
+    starts = client.offsets_for_times(dict.fromkeys(partitions, int(since * 1000)))
+    ends = client.end_offsets(partitions)
+    for partition in partitions:
+        start = starts.get(partition)
+        client.seek(partition, ends[partition] if start is None else start.offset)
+    marks = (name.spectrum_id.encode(), f"{name.spectrum_id}/{name.digest}".encode())
+    deadline, scanned = time.monotonic() + TIMEOUT_S, 0
+    while time.monotonic() < deadline and scanned < SCANNED:
+        for records in client.poll(timeout_ms=200).values():
+            for record in records:
+                scanned += 1
+                if record.key == marks[0] or ("ce_id", marks[1]) in (record.headers or ()):
+                    found = _taken(record, read)
+                    if found is not None:
+                        return found
+        if all(client.position(partition) >= ends[partition] for partition in partitions):
+            break
+    return None
+
+
+def _taken(record: Any, read: Read[Found]) -> Found | None:
+    headers = tuple((name, value or b"") for name, value in record.headers or ())
+    return read(record.value or b"", headers, record.key)

@@ -11,12 +11,13 @@ from typing import Any
 from schemas import codec
 from schemas.codec import DecodeError
 from schemas.deadletter import DeadLetter
-from schemas.results import Result
+from schemas.results import ModelSpectrum, Result
+from schemas.spectrum import Spectrum
 from schemas.verdict import Verdict
 from workers.web.counts import Counts
-from workers.web.entry import Entry, Row, is_listed
+from workers.web.entry import Entry, Row, is_listed, name_of
 from workers.web.filters import Filters
-from workers.web.pixels import Pixels, Place
+from workers.web.pixels import Name, Pixels, Place
 
 PIXEL_BYTES = 128 << 20
 MODEL_BYTES = 64 << 20
@@ -45,9 +46,10 @@ class Night:
         self.counts = Counts()
         self.spectra = Pixels(pixel_bytes, 2 * keep)
         self.models = Pixels(MODEL_BYTES, 2 * keep)
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._entries: OrderedDict[Name, Entry] = OrderedDict()
+        self._digests: dict[str, dict[str, None]] = {}  # of the entries, by spectrum id
         self._verdicts: OrderedDict[str, list[Verdict]] = OrderedDict()
-        self._flagged: OrderedDict[str, Row] = OrderedDict()
+        self._flagged: OrderedDict[Name, Row] = OrderedDict()
         self.trouble = "starting"
         self.judged = 0  # verdicts taken: where it changes, a page asks again
         self.complete_from: float | None = None  # unix seconds: of older results some are not kept
@@ -56,9 +58,11 @@ class Night:
         """Keep a result of the three kinds; one that has come before changes nothing."""
         assert is_listed(message)
         with self.lock:
-            entry = self._entries.get(message.spectrum_id)
+            name = name_of(message)
+            entry = self._entries.get(name)
             if entry is None:
-                entry = self._entries[message.spectrum_id] = Entry(Row(message.spectrum_id))
+                entry = self._entries[name] = Entry(Row(*name))
+                self._digests.setdefault(name.spectrum_id, {})[name.digest] = None
                 self._let_go(2 * self.keep)
             if entry.names.get(message.kind) == message.result_id:
                 return
@@ -66,7 +70,7 @@ class Night:
                 self.counts.add(entry.row, -1)
                 entry.counted = entry.timed = False
                 entry.packed.clear()
-                self._entries.move_to_end(message.spectrum_id)
+                self._entries.move_to_end(name)
             entry.take(message, body, at)
             if entry.complete:
                 self._settle(entry)
@@ -77,9 +81,9 @@ class Night:
         self.counts.add(row)
         self.counts.settled(row)
         self._time(entry)
-        self._flagged.pop(row.spectrum_id, None)
+        self._flagged.pop(entry.name, None)
         if row.flagged:
-            self._flagged[row.spectrum_id] = row
+            self._flagged[entry.name] = row
         self._let_go(self.keep)
 
     def _let_go(self, most: int) -> None:
@@ -87,16 +91,23 @@ class Night:
         while len(self._entries) > most:
             name, gone = self._entries.popitem(last=False)
             self._flagged.pop(name, None)
+            self._forget_digest(name)
             self.begin_at(gone.row.at)
             if gone.counted:
                 self.counts.add(gone.row, -1)
+
+    def _forget_digest(self, name: Name) -> None:
+        digests = self._digests[name.spectrum_id]
+        del digests[name.digest]
+        if not digests:
+            del self._digests[name.spectrum_id]
 
     def begin_at(self, at: float) -> None:
         """Note that of what is older than this, not everything is kept."""
         self.complete_from = max(at, self.complete_from or 0.0)
 
     def _time(self, entry: Entry) -> None:
-        place = self.spectra.place(entry.row.spectrum_id)
+        place = self.spectra.place(entry.name)
         if place is not None and place.at <= entry.row.at and not entry.timed:
             entry.timed = True
             self.counts.waited(entry.row.at - place.at)
@@ -108,19 +119,24 @@ class Night:
             self._entries = OrderedDict(entries)
             self._flagged = OrderedDict((name, e.row) for name, e in entries if name in self._flagged)
 
-    def take_spectrum(self, spectrum_id: str, body: bytes, place: Place | None, at: float) -> None:
-        """Keep a spectrum's message."""
+    def arrived(self, at: float) -> None:
+        """Count a message on the topic of spectra, whatever it is."""
         with self.lock:
-            self.spectra.put(spectrum_id, body, place)
             self.counts.spectra.add(at)
-            entry = self._entries.get(spectrum_id)
+
+    def take_spectrum(self, spectrum: Spectrum, body: bytes, place: Place | None) -> None:
+        """Keep a spectrum's message."""
+        name = Name(spectrum.spectrum_id, spectrum.digest)
+        with self.lock:
+            self.spectra.put(name, body, place)
+            entry = self._entries.get(name)
             if entry is not None and entry.counted:
                 self._time(entry)  # at the start, results may be read before their spectrum
 
-    def take_model(self, spectrum_id: str, body: bytes, place: Place | None) -> None:
+    def take_model(self, model: ModelSpectrum, body: bytes, place: Place | None) -> None:
         """Keep a best fit."""
         with self.lock:
-            self.models.put(spectrum_id, body, place)
+            self.models.put(name_of(model), body, place)
 
     def take_letter(self, letter: DeadLetter) -> None:
         """Count a dead letter."""
@@ -132,26 +148,36 @@ class Night:
             self.counts.letters[reason] += 1
 
     def take_verdict(self, verdict: Verdict) -> None:
-        """Keep what a person says, in the place of what the same person said before."""
+        """Keep what a person says, in the place of what the same person said of the same pixels before."""
         with self.lock:
             said = self._verdicts.setdefault(verdict.spectrum_id, [])
-            before = [other for other in said if other.author == verdict.author]
+            who = (verdict.author, verdict.spectrum_digest)
+            before = [other for other in said if (other.author, other.spectrum_digest) == who]
             if all(other.time_ms <= verdict.time_ms for other in before):
-                said[:] = [other for other in said if other.author != verdict.author][-VERDICTS + 1 :]
+                said[:] = [other for other in said if other not in before][-VERDICTS + 1 :]
                 said.append(verdict)
                 self.judged += 1
             if len(self._verdicts) > self.keep:
                 self._verdicts.popitem(last=False)
 
-    def verdicts(self, spectrum_id: str) -> list[Verdict]:
-        """Return what people said of a spectrum, oldest first."""
+    def verdicts(self, name: Name) -> list[Verdict]:
+        """Return what people said of a spectrum, oldest first; not of other pixels under its id."""
         with self.lock:
-            return list(self._verdicts.get(spectrum_id, ()))
+            said = self._verdicts.get(name.spectrum_id, ())
+            return [verdict for verdict in said if verdict.spectrum_digest in (name.digest, "")]
 
-    def entry(self, spectrum_id: str) -> Entry | None:
+    def entry(self, name: Name) -> Entry | None:
         """Return what is known of a spectrum."""
         with self.lock:
-            return self._entries.get(spectrum_id)
+            return self._entries.get(name)
+
+    def newest(self, spectrum_id: str) -> Name | None:
+        """Return which spectrum of an id was answered last; where none was, which came last."""
+        with self.lock:
+            names = [Name(spectrum_id, digest) for digest in self._digests.get(spectrum_id, ())]
+            if not names:
+                return self.spectra.newest(spectrum_id)
+            return max(names, key=lambda name: (self._entries[name].counted, self._entries[name].row.at))
 
     def rows(self, filters: Filters) -> tuple[list[Row], int]:
         """Return rows that pass, newest first and at most `filters.limit`, and how many pass in all."""
@@ -165,8 +191,8 @@ class Night:
         """Return the frame of the stream view."""
         now = time.time()
         with self.lock:
-            latest = [e.row.as_json() for e in _newest(self._entries, 2 * LATEST) if e.counted][:LATEST]
-            cards = [row.as_json() for row in _newest(self._flagged, CARDS)]
+            latest = [e.row.as_json() for e in _last(self._entries, 2 * LATEST) if e.counted][:LATEST]
+            cards = [row.as_json() for row in _last(self._flagged, CARDS)]
             return {
                 "boot": self.boot,
                 "started": self.started,
@@ -182,7 +208,7 @@ class Night:
             }
 
 
-def _newest(items: OrderedDict[str, Any], n: int) -> list[Any]:
+def _last(items: OrderedDict[Name, Any], n: int) -> list[Any]:
     return [item for item, _ in zip(reversed(items.values()), range(n), strict=False)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,11 @@ from numpy.typing import NDArray
 from schemas import codec
 from schemas.results import ModelSpectrum
 from schemas.spectrum import Spectrum
+from workers.bodies import spectrum_of
 from workers.web.entry import Entry, Row
+from workers.web.pixels import Name
+
+Headers = tuple[tuple[str, bytes], ...]
 
 SMALL = 180
 """Points of a card's plot."""
@@ -87,12 +92,25 @@ def small_json(spectrum: Spectrum, row: Row) -> dict[str, Any]:
     return {"wavelength": wavelength[starts].tolist(), "flux": mean.tolist(), "interval": interval}
 
 
-def decoded_spectrum(body: bytes) -> Spectrum | None:
-    """Return the spectrum of a message, JSON bodies included; None where it is none."""
+def quickly_decoded(body: bytes, headers: Headers = ()) -> Spectrum | None:
+    """Return the spectrum of a message in Avro or JSON; None for a FITS file, which takes far longer."""
     try:
-        return codec.decode(body, expect=Spectrum)
+        return codec.decode(body, headers, expect=Spectrum)
     except codec.DecodeError:
         return None
+
+
+def spectrum_named(name: Name) -> Callable[[bytes, Headers, bytes | None], Spectrum | None]:
+    """Return what reads a message's body, headers and key, and gives its spectrum if it is the one named."""
+
+    def read(body: bytes, headers: Headers, key: bytes | None) -> Spectrum | None:
+        try:
+            spectrum = spectrum_of(body, headers, key)
+        except codec.DecodeError:
+            return None
+        return spectrum if (spectrum.spectrum_id, spectrum.digest) == name else None
+
+    return read
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def noted(items: Iterable[Spectrum | ReadError], night: Night) -> Iterator[Spect
     """Keep the pixels of each spectrum on its way to the networks."""
     for item in items:
         if isinstance(item, Spectrum):
-            night.take_spectrum(item.spectrum_id, codec.encode(item), None, time.time())
+            night.arrived(time.time())
+            night.take_spectrum(item, codec.encode(item), None)
         yield item
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import signal
 import socket
@@ -14,6 +15,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError, SettingsError
@@ -35,6 +37,8 @@ FILE_PIXEL_BYTES = 1 << 30
 """Of files there is no topic to read pixels from again."""
 GRACE_S = 2
 LOADING_S = 60
+REQUEST_S = 10.0
+"""A request's headers have come whole within this, or the connection is closed."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,13 @@ def serve(parts: Parts, listening: Listening, announce: Callable[[str], None], b
     port = listener.getsockname()[1]
     address = f"http://{'[::1]' if listening.host == '::1' else listening.host}:{port}/"
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, lifespan="on"
+        app,
+        http=_Connection,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+        lifespan="on",
     )
     server = _Server(config, lambda: announce(address + (f"?token={token}" if token else "")))
     server.broadcast = broadcast
@@ -151,6 +161,25 @@ def serve(parts: Parts, listening: Listening, announce: Callable[[str], None], b
     finally:
         listener.close()
         parts.stop()
+
+
+class _Connection(H11Protocol):
+    """A connection that is closed where a request does not come whole: the server waits for one for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_request()
+
+    def _await_request(self) -> None:
+        self.loop.call_later(REQUEST_S, self._give_up, self.cycle)
+
+    def _give_up(self, before: RequestResponseCycle | None) -> None:
+        if self.cycle is before and (before is None or before.response_complete):
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

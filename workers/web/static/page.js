@@ -3,7 +3,7 @@
 import { $, $$, make, say } from "./dom.js";
 import { Connection } from "./connection.js";
 import { SpectrumView, fetched, forget } from "./spectrum.js";
-import { order, redraw, showFrame, startStream } from "./stream.js";
+import { link, order, redraw, showFrame, startStream } from "./stream.js";
 import { showVerdicts, updateVerdicts } from "./verdicts.js";
 
 let view = null;
@@ -26,15 +26,14 @@ function route() {
     return;
   }
   view ??= new SpectrumView($("#spectrum"), { next: () => step(1), previous: () => step(-1), back: () => visit("/"), opened });
-  view.open(id, query).catch((error) => notice(error.message));
+  view.open({ id, digest: query.get("digest") ?? "" }, query).catch((error) => notice(error.message));
   notice("");
 }
 
 // What is next in the list is fetched before it is asked for.
-async function opened(id, found) {
-  const ids = order();
-  const next = ids[ids.indexOf(id) + 1];
-  showVerdicts($("#mark"), id, found, () => view.state.z, () => forget(id));
+async function opened(name, found) {
+  const next = order()[place(name) + 1];
+  showVerdicts($("#mark"), name, found, () => view.state.z, () => forget(name));
   if (next) await Promise.allSettled([fetched("spectrum", next), fetched("model", next)]);
 }
 
@@ -44,31 +43,32 @@ function framed(frame) {
   heard = frame;
   showFrame(frame);
   if ($("#spectrum").hidden || !before) return;
-  const { id } = view.state;
+  const { name } = view;
   if (before.trouble && !frame.trouble && !view.pixels) {
-    forget(id);
+    forget(name);
     route();
   } else if (frame.judged !== before.judged) {
-    forget(id);
-    fetched("spectrum", id).then((found) => view.state.id === id && updateVerdicts($("#mark"), found), () => null);
+    forget(name);
+    fetched("spectrum", name).then((found) => view.name === name && updateVerdicts($("#mark"), found), () => null);
   }
 }
 
 function visit(address) {
-  const left = $("#spectrum").hidden ? null : view?.state.id;
+  const left = $("#spectrum").hidden ? null : view?.name;
   history.pushState(null, "", address);
   route();
   scrollTo(0, 0);
   // Whoever came by keyboard goes on from the row of the spectrum, not from the top of the page.
-  const row = left && !$("#stream").hidden && $$("#results tbody tr").find((one) => one.dataset.id === left);
+  const row = left && !$("#stream").hidden && $$("#results tbody tr").find((one) => one.dataset.id === left.id && (!left.digest || one.dataset.digest === left.digest));
   (row ? $("a", row) : $("#main")).focus({ preventScroll: true });
 }
 
-const open = (id) => visit(`/?id=${encodeURIComponent(id)}`);
+const open = (name) => visit(link(name));
+const place = ({ id, digest }) => order().findIndex((one) => one.id === id && (!digest || one.digest === digest));
 
 function step(by) {
   const ids = order();
-  const here = ids.indexOf(view.state.id);
+  const here = place(view.name);
   const next = here < 0 ? ids[0] : ids[here + by];
   if (next) open(next);
   else notice(by > 0 ? "This is the last one of the list." : "This is the first one of the list.");

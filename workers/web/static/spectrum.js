@@ -14,10 +14,12 @@ const USUAL = { model: true, denoised: false, lines: true, sky: true, error: tru
 const possible = (z) => (Number.isFinite(z) ? Math.min(Math.max(z, -0.1), 20) : 0);
 const kept = new Map(); // answers of the server, so that stepping back and forth waits for nothing
 
-export async function fetched(kind, id) {
-  const key = `${kind} ${id}`;
+const keyOf = (kind, { id, digest }) => `${kind} ${digest} ${id}`;
+
+export async function fetched(kind, name) {
+  const key = keyOf(kind, name);
   if (!kept.has(key)) {
-    const asked = get(kind, { id });
+    const asked = get(kind, name);
     kept.set(key, asked);
     asked.catch(() => kept.delete(key));
     if (kept.size > 24) kept.delete(kept.keys().next().value);
@@ -25,7 +27,7 @@ export async function fetched(kind, id) {
   return kept.get(key);
 }
 
-export const forget = (id) => ["spectrum", "model"].forEach((kind) => kept.delete(`${kind} ${id}`));
+export const forget = (name) => ["spectrum", "model"].forEach((kind) => kept.delete(keyOf(kind, name)));
 
 export class SpectrumView {
   constructor(root, actions) {
@@ -36,23 +38,26 @@ export class SpectrumView {
     this.listen(root);
   }
 
-  async open(id, query) {
+  async open(name, query) {
     const began = performance.now();
+    const { id } = name;
+    this.name = name;
     this.state = { id, z: null, smooth: 0, rest: false, window: null, ...USUAL };
     this.model = this.answer = this.pixels = null;
     this.read(query);
     say("#sid", id);
     document.title = `${id} · spectraq`;
-    const found = await fetched("spectrum", id);
-    if (this.state.id !== id) return;
+    const found = await fetched("spectrum", name);
+    if (this.name !== name) return;
     this.take(found);
     const arrived = performance.now();
     requestAnimationFrame(() => setTimeout(() => {
       performance.measure("spectrum-drawn", { start: arrived, end: performance.now() });
       performance.measure("spectrum-opened", { start: began, end: performance.now() });
     }));
-    const model = fetched("model", id).then((fit) => this.state.id === id && this.fit(fit), (error) => this.curves.clear(error.message));
-    if (this.actions.opened) this.actions.opened(id, found);
+    // The fit of these pixels, whatever has come under the same id since.
+    const model = fetched("model", { id, digest: found.digest }).then((fit) => this.name === name && this.fit(fit), (error) => this.curves.clear(error.message));
+    if (this.actions.opened) this.actions.opened(name, found);
     await model;
   }
 
@@ -226,6 +231,7 @@ export class SpectrumView {
   // Everything that is not as usual goes into the address.
   remember() {
     const query = new URLSearchParams({ id: this.state.id });
+    if (this.name.digest) query.set("digest", this.name.digest);
     if (Math.abs(this.state.z - this.best) > 1e-9) query.set("z", this.state.z.toFixed(6));
     if (this.state.smooth) query.set("smooth", this.state.smooth);
     if (this.state.rest) query.set("rest", "1");

@@ -7,7 +7,7 @@ import { drawHistogram, drawSeries, drawSmall } from "./pictures.js";
 const smalls = new Map(); // spectrum id and time to its few points
 let last = null;
 let listing = false;
-let listed = []; // ids as they stand in the list: n and b walk along them
+let listed = []; // spectra as they stand in the list: n and b walk along them
 
 export const order = () => listed;
 export const newest = () => last;
@@ -86,7 +86,7 @@ function cards(rows) {
     return;
   }
   box.querySelector(".nothing")?.remove();
-  const wanted = new Map(rows.map((row) => [`${row.spectrum_id} ${row.at}`, row]));
+  const wanted = new Map(rows.map((row) => [`${row.spectrum_id} ${row.digest} ${row.at}`, row]));
   for (const card of [...box.children]) if (!wanted.has(card.dataset.key)) card.remove();
   const have = new Map([...box.children].map((card) => [card.dataset.key, card]));
   [...wanted].forEach(([key, row], i) => {
@@ -99,22 +99,22 @@ function card(key, row) {
   const canvas = make("canvas", { "aria-hidden": "true" });
   const element = make(
     "a",
-    { class: "card", href: link(row.spectrum_id), "data-id": row.spectrum_id },
+    { class: "card", href: link(named(row)), "data-id": row.spectrum_id, "data-digest": row.digest },
     make("span", { class: "top" }, make("span", { class: "id" }, row.spectrum_id)),
     canvas,
     make("span", { class: "top muted" }, make("span", {}, make("b", { class: `c-${classOf(row.spectype)}` }, row.spectype), ` ${speed(row)}`), make("span", { class: "strength" }, row.strength ? `${row.strength.toFixed(1)}σ` : "")),
     make("span", { class: "why" }, row.reason || "unlike every known kind"),
   );
   element.dataset.key = key;
-  plot(canvas, row.spectrum_id, key);
+  plot(canvas, named(row), key);
   return element;
 }
 
-async function plot(canvas, id, key) {
+async function plot(canvas, name, key) {
   try {
-    if (!smalls.has(key)) smalls.set(key, await get("small", { id }));
+    if (!smalls.has(key)) smalls.set(key, await get("small", name));
     if (smalls.size > 60) smalls.delete(smalls.keys().next().value);
-    drawSmall(canvas, smalls.get(key) ?? (await get("small", { id })));
+    drawSmall(canvas, smalls.get(key) ?? (await get("small", name)));
   } catch {
     canvas.title = "its pixels are no longer kept";
   }
@@ -124,7 +124,9 @@ async function plot(canvas, id, key) {
 const LIGHT_KMS = 299792.458;
 const speed = (row) => (row.spectype === "STAR" ? `${Math.round(row.z * LIGHT_KMS)} km/s` : `z ${fixed(row.z, 4)}`);
 
-export const link = (id) => `/?id=${encodeURIComponent(id)}`;
+// Which spectrum: the same id with other pixels is another one.
+export const named = (row) => ({ id: row.spectrum_id, digest: row.digest });
+export const link = ({ id, digest }) => `/?${new URLSearchParams(digest ? { id, digest } : { id })}`;
 
 export function filters() {
   const given = {};
@@ -156,7 +158,7 @@ async function list(frame) {
 
 function rows(found, words) {
   say("#listed", words);
-  listed = found.map((row) => row.spectrum_id);
+  listed = found.map(named);
   const body = $("#results tbody");
   while (body.children.length > found.length) body.lastElementChild.remove();
   found.forEach((row, i) => fill(body.children[i] ?? body.appendChild(blank()), row));
@@ -171,9 +173,9 @@ function blank() {
 
 function fill(element, row) {
   const cells = element.children;
-  if (element.dataset.id !== row.spectrum_id) {
-    element.dataset.id = row.spectrum_id;
-    cells[1].firstElementChild.href = link(row.spectrum_id);
+  if (element.dataset.id !== row.spectrum_id || element.dataset.digest !== row.digest) {
+    Object.assign(element.dataset, named(row));
+    cells[1].firstElementChild.href = link(named(row));
     say(cells[1].firstElementChild, row.spectrum_id);
   }
   say(cells[0], clock(row.at));
@@ -194,7 +196,7 @@ export function startStream(open) {
     const row = event.target.closest("tr");
     if (row) {
       event.preventDefault();
-      open(row.dataset.id);
+      open({ ...row.dataset });
     }
   });
   $("#cards").addEventListener("click", (event) => {
@@ -202,8 +204,8 @@ export function startStream(open) {
     const found = event.target.closest(".card");
     if (found) {
       event.preventDefault();
-      listed = $$(".card").map((one) => one.dataset.id);
-      open(found.dataset.id);
+      listed = $$(".card").map((one) => ({ ...one.dataset }));
+      open({ ...found.dataset });
     }
   });
   const form = $("#filters");

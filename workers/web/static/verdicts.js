@@ -5,7 +5,7 @@ import { fixed } from "./numbers.js";
 
 const QUALITY = ["0 nothing to be said", "1 a guess", "2 possible", "3 probable", "4 certain"];
 
-export function showVerdicts(box, id, found, shownZ, changed) {
+export function showVerdicts(box, { id }, found, shownZ, changed) {
   const list = make("ul", { "aria-label": "Verdicts" }, ...found.verdicts.map(line));
   const panel = make("figure", { class: "panel" }, make("figcaption", {}, "Verdicts ", make("small", {}, "what people say")));
   if (found.judged && found.row) panel.append(form(id, found, shownZ, list, changed));
@@ -49,7 +49,7 @@ function form(id, found, shownZ, list, changed) {
     event.preventDefault();
     const given = Object.fromEntries(new FormData(element));
     localStorage.setItem("author", given.author);
-    const body = JSON.stringify({ ...given, spectrum_id: id, z: Number(given.z), quality: Number(given.quality) });
+    const body = JSON.stringify({ ...given, spectrum_id: id, digest: found.digest, z: Number(given.z), quality: Number(given.quality) });
     try {
       const answer = await fetch("/api/verdicts", { method: "POST", headers: { "content-type": "application/json" }, body });
       const said = await answer.json();
