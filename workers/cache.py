@@ -158,10 +158,12 @@ def connect(settings: RedisSettings) -> Redis:
             socket_connect_timeout=settings.timeout_s,
             retry=Retry(NoBackoff(), 0),
         )
-    except ValueError:
+        pool.connection_class(**pool.connection_kwargs)  # takes an option of the URL, or does not know it
+    except (ValueError, TypeError):
         # the library's own message would repeat the URL, and the password in it
         raise UnreachableError(
-            "redis.url is no address of Redis; write redis://HOST:PORT/0, rediss://... or unix:///PATH"
+            "redis.url is no address of Redis, or has an option that the client does not know;"
+            " write redis://HOST:PORT/0, rediss://... or unix:///PATH"
         ) from None
     return Redis(connection_pool=pool)
 

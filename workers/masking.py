@@ -1,8 +1,8 @@
 """Addresses without their secrets, for all that is printed, logged or answered.
 
-What a URL may hold of a secret: the password before its host, what stands there alone, any value of its query
-that is not known to be harmless, and its fragment. Where a password was written without the percent signs
-that it needs, nobody can say where it ends: then nothing but the scheme is shown.
+What a URL may hold of a secret: all that stands before its host, any value of its query that is not known to
+be harmless, and its fragment. Where a password was written without the percent signs that it needs, nobody
+can say where it ends: then nothing but the scheme is shown.
 """
 
 from __future__ import annotations
@@ -62,18 +62,11 @@ def _masked_rest(rest: str) -> str:
         return MASK  # a password with a slash, a question mark or a hash in it, or an address in the query
     path, hash_mark, _ = beyond.partition("#")
     path, question_mark, query = path.partition("?")
-    shown = _masked_authority(authority[0]) + path
+    _, at_sign, host = authority[0].rpartition("@")
+    shown = (f"{MASK}@" if at_sign else "") + host + path
     if question_mark:
         shown += "?" + "&".join(_masked_option(option) for option in query.split("&"))
     return shown + (f"#{MASK}" if hash_mark else "")
-
-
-def _masked_authority(authority: str) -> str:
-    user, at_sign, host = authority.rpartition("@")
-    if not at_sign:
-        return host
-    name, colon, _ = user.partition(":")
-    return f"{name}:{MASK}@{host}" if colon else f"{MASK}@{host}"
 
 
 def _masked_option(option: str) -> str:

@@ -69,7 +69,7 @@ def test_config_says_where_each_value_came_from_and_hides_secrets(offline: Comma
     assert found["worker.batch_spectra"] == {"value": 32, "origin": "file spectraq.toml"}
     assert found["kafka.bootstrap_servers"]["origin"] == "environment SPECTRAQ_KAFKA__BOOTSTRAP_SERVERS"
     assert found["topics.partitions"]["origin"] == "default"
-    assert found["redis.url"]["value"] == "redis://:***@cache:6379/0"
+    assert found["redis.url"]["value"] == "redis://***@cache:6379/0"
     assert "swordfish" not in offline("config").stdout
 
 

@@ -24,7 +24,10 @@ from workers.transport.connection import administrator
 from workers.transport.publisher import Publisher
 
 REDIS = "r3dis-s3cret"
+QUERY = "qu3ry-s3cret"
+FRAGMENT = "fr4gment-s3cret"
 SIGNING = "s1gning-s3cret"
+TOKEN = "t0ken-s3cret"
 COMMANDS = (
     ("config",),
     ("config", "--json"),
@@ -40,12 +43,14 @@ COMMANDS = (
 @pytest.fixture
 def environment(feed: Any, stack: LocalStack) -> dict[str, str]:
     """The settings of a worker with every secret there is; Redis knows no such password."""
-    feed.redis_url = stack.redis_url.replace("redis://", f"redis://somebody:{REDIS}@")
+    address = stack.redis_url.replace("redis://", f"redis://somebody:{REDIS}@")
+    feed.redis_url = f"{address}?password={QUERY}#{FRAGMENT}"
     settings = feed.settings_as("worker")
     grant(feed, settings)
     sections = feed.sections_as("worker")
     sections["redis"]["signing_key"] = SIGNING
     sections["log"] = {"level": "debug"}
+    sections["web"] = {"token": TOKEN}
     return {
         f"SPECTRAQ_{section}__{key}".upper(): str(value)
         for section, values in sections.items()
@@ -62,7 +67,7 @@ def grant(feed: Any, settings: Any) -> None:
 
 def search(emitted: str, where: str) -> None:
     """Fail where a secret shows, plain or as wires and addresses encode it."""
-    for secret in (PASSWORDS["worker"], REDIS, SIGNING):
+    for secret in (PASSWORDS["worker"], REDIS, QUERY, FRAGMENT, SIGNING, TOKEN):
         plain = secret.encode()
         shapes = [secret, quote(secret), plain.hex(), plain.hex(" ")]
         # in the middle of something longer, base64 has one of three shapes
@@ -126,7 +131,15 @@ def test_a_traceback_of_a_failure_shows_no_secret(environment: dict[str, str], t
     code = (
         "from workers.settings import load_settings\n"
         "settings = load_settings()\n"
+        "from workers import cache, log\n"
         "print(settings, repr(settings.kafka), settings.model_dump_json())\n"
+        "log.configure(settings.log)\n"
+        "import structlog\n"
+        "address = settings.redis.url.get_secret_value()\n"
+        "try:\n"
+        "    raise ConnectionError(f'{address} does not answer')\n"
+        "except ConnectionError as error:\n"
+        "    structlog.get_logger().exception('it_failed', error=error, where=[address])\n"
         "raise RuntimeError(settings)\n"
     )
     done = subprocess.run(

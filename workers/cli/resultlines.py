@@ -30,8 +30,8 @@ def line(answered: Answered) -> None:
     anomaly, spectype = answered.results.anomaly, classification.spectype
     values = (
         escaped(answered.subject.spectrum_id),
-        spectype,
-        classification.subtype,
+        escaped(spectype),
+        escaped(classification.subtype),
         f"{classification.class_probability.get(spectype, 0.0):.2f}",
         f"{redshift.z:.6f}",
         f"{redshift.zerr:.6f}" if redshift.zerr < 100 else f"{redshift.zerr:.0e}",
@@ -40,7 +40,7 @@ def line(answered: Answered) -> None:
     text = Text("  ").join(Text(_cell(v, w)) for v, w in zip(values, WIDTHS.values(), strict=True))
     text.highlight_words([spectype], CLASS_STYLES.get(spectype, ""))
     if redshift.zwarn_names:
-        text.append("  " + " ".join(redshift.zwarn_names), style="yellow")
+        text.append("  " + escaped(" ".join(redshift.zwarn_names)), style="yellow")
     if anomaly.flagged:
         why = anomaly.reasons[0].message if anomaly.reasons else f"anomaly, score {anomaly.score:.3g}"
         text.append("  " + escaped(why), style="bold red")

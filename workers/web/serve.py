@@ -37,7 +37,7 @@ FILE_PIXEL_BYTES = 1 << 30
 """Of files there is no topic to read pixels from again."""
 GRACE_S = 2
 LOADING_S = 60
-REQUEST_S = 10.0
+REQUEST_S = 5.0
 """A request's headers have come whole within this, or the connection is closed."""
 
 

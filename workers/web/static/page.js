@@ -43,18 +43,18 @@ function framed(frame) {
   heard = frame;
   showFrame(frame);
   if ($("#spectrum").hidden || !before) return;
-  const { name } = view;
+  const name = view.which;
   if (before.trouble && !frame.trouble && !view.pixels) {
     forget(name);
     route();
   } else if (frame.judged !== before.judged) {
     forget(name);
-    fetched("spectrum", name).then((found) => view.name === name && updateVerdicts($("#mark"), found), () => null);
+    fetched("spectrum", name).then((found) => view.which === name && updateVerdicts($("#mark"), found), () => null);
   }
 }
 
 function visit(address) {
-  const left = $("#spectrum").hidden ? null : view?.name;
+  const left = $("#spectrum").hidden ? null : view?.which;
   history.pushState(null, "", address);
   route();
   scrollTo(0, 0);
@@ -68,7 +68,7 @@ const place = ({ id, digest }) => order().findIndex((one) => one.id === id && (!
 
 function step(by) {
   const ids = order();
-  const here = place(view.name);
+  const here = place(view.which);
   const next = here < 0 ? ids[0] : ids[here + by];
   if (next) open(next);
   else notice(by > 0 ? "This is the last one of the list." : "This is the first one of the list.");

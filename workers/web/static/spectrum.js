@@ -41,14 +41,14 @@ export class SpectrumView {
   async open(name, query) {
     const began = performance.now();
     const { id } = name;
-    this.name = name;
+    this.which = name;
     this.state = { id, z: null, smooth: 0, rest: false, window: null, ...USUAL };
     this.model = this.answer = this.pixels = null;
     this.read(query);
     say("#sid", id);
     document.title = `${id} · spectraq`;
     const found = await fetched("spectrum", name);
-    if (this.name !== name) return;
+    if (this.which !== name) return;
     this.take(found);
     const arrived = performance.now();
     requestAnimationFrame(() => setTimeout(() => {
@@ -56,7 +56,7 @@ export class SpectrumView {
       performance.measure("spectrum-opened", { start: began, end: performance.now() });
     }));
     // The fit of these pixels, whatever has come under the same id since.
-    const model = fetched("model", { id, digest: found.digest }).then((fit) => this.name === name && this.fit(fit), (error) => this.curves.clear(error.message));
+    const model = fetched("model", { id, digest: found.digest }).then((fit) => this.which === name && this.fit(fit), (error) => this.curves.clear(error.message));
     if (this.actions.opened) this.actions.opened(name, found);
     await model;
   }
@@ -231,7 +231,7 @@ export class SpectrumView {
   // Everything that is not as usual goes into the address.
   remember() {
     const query = new URLSearchParams({ id: this.state.id });
-    if (this.name.digest) query.set("digest", this.name.digest);
+    if (this.which.digest) query.set("digest", this.which.digest);
     if (Math.abs(this.state.z - this.best) > 1e-9) query.set("z", this.state.z.toFixed(6));
     if (this.state.smooth) query.set("smooth", this.state.smooth);
     if (this.state.rest) query.set("rest", "1");
