@@ -105,10 +105,11 @@ class Cache:
         pipeline = self._redis.pipeline(transaction=False)
         ttl_s = self._settings.ttl_s
         for subject, answer in answers:
-            entry = pack_answer(answer, self._key)
-            pipeline.set(answer_key(self._ensemble, subject.digest, subject.survey), entry, ex=ttl_s)
+            place = answer_key(self._ensemble, subject.digest, subject.survey)
+            pipeline.set(place, pack_answer(answer, place, self._key), ex=ttl_s)
             latest = Latest(subject=subject, digest=self._ensemble, version=self._version)
-            pipeline.set(latest_key(subject.spectrum_id), pack_latest(latest, self._key), ex=ttl_s)
+            place = latest_key(subject.spectrum_id)
+            pipeline.set(place, pack_latest(latest, place, self._key), ex=ttl_s)
         self._call("put", lambda: pipeline.execute(raise_on_error=True))
 
     def close(self) -> None:
@@ -116,8 +117,9 @@ class Cache:
         self._redis.close()
 
     def _cached(self, subject: Subject, entry: bytes | None, latest_entry: bytes | None) -> Cached:
-        answer = unpack_answer(entry, self._key)
-        latest = unpack_latest(latest_entry, self._key)
+        place = answer_key(self._ensemble, subject.digest, subject.survey)
+        answer = unpack_answer(entry, place, self._key)
+        latest = unpack_latest(latest_entry, latest_key(subject.spectrum_id), self._key)
         duplicate = (
             answer is not None
             and latest is not None
@@ -199,11 +201,12 @@ def latest_answer(settings: RedisSettings, spectrum_id: str) -> tuple[Latest, An
     key = settings.signing_key.get_secret_value().encode() if settings.signing_key else b""
     client = connect(settings)
     try:
-        latest = unpack_latest(cast("bytes | None", client.get(latest_key(spectrum_id))), key)
+        place = latest_key(spectrum_id)
+        latest = unpack_latest(cast("bytes | None", client.get(place)), place, key)
         if latest is None or latest.subject.spectrum_id != spectrum_id:
             return None
-        name = answer_key(latest.digest, latest.subject.digest, latest.subject.survey)
-        answer = unpack_answer(cast("bytes | None", client.get(name)), key)
+        place = answer_key(latest.digest, latest.subject.digest, latest.subject.survey)
+        answer = unpack_answer(cast("bytes | None", client.get(place)), place, key)
     except (RedisError, OSError) as error:
         raise UnreachableError(
             f"Redis does not answer ({type(error).__name__});"

@@ -1,8 +1,9 @@
 """How an answer is kept in the cache: compact, versioned, checked, and never code.
 
-An entry is a 16-byte BLAKE2b digest (keyed with `redis.signing_key` where one is set) and then JSON. What
-does not carry the right digest, or does not have an answer's fields and types, is no entry: the networks are
-asked. Floats are written with as many digits as they need to come back exactly.
+An entry is a 16-byte BLAKE2b digest (keyed with `redis.signing_key` where one is set) and then JSON. The
+digest is of its place, too: an entry that was copied to another place is not believed there. What does not
+carry the right digest, or does not have an answer's fields and types, is no entry: the networks are asked.
+Floats are written with as many digits as they need to come back exactly.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ class Latest(BaseModel):
     version: str  # of the ensemble
 
 
-def pack_answer(answer: Answer, key: bytes) -> bytes:
-    """Give the entry of an answer; its model spectrum, which is large, is left out."""
+def pack_answer(answer: Answer, place: str, key: bytes) -> bytes:
+    """Return the entry of an answer at a place of Redis; its model spectrum, which is large, is left out."""
     entry = _Entry.model_construct(**{name: getattr(answer, name) for name in _FIELDS})
-    return _sealed(_adapter.dump_json(entry), key)
+    return _sealed(_adapter.dump_json(entry), place, key)
 
 
-def unpack_answer(entry: bytes | None, key: bytes) -> Answer | None:
-    """Give the answer of an entry, or None where it is missing, damaged or not ours."""
-    body = _opened(entry, key)
+def unpack_answer(entry: bytes | None, place: str, key: bytes) -> Answer | None:
+    """Return the answer of an entry, or None where it is missing, damaged, of another place or not ours."""
+    body = _opened(entry, place, key)
     if body is None:
         return None
     try:
@@ -58,14 +59,14 @@ def unpack_answer(entry: bytes | None, key: bytes) -> Answer | None:
     return Answer(**{name: getattr(found, name) for name in _FIELDS})
 
 
-def pack_latest(latest: Latest, key: bytes) -> bytes:
-    """Give the entry that says what was last answered under an id."""
-    return _sealed(latest.model_dump_json().encode(), key)
+def pack_latest(latest: Latest, place: str, key: bytes) -> bytes:
+    """Return the entry that says what was last answered under an id."""
+    return _sealed(latest.model_dump_json().encode(), place, key)
 
 
-def unpack_latest(entry: bytes | None, key: bytes) -> Latest | None:
-    """Give what was last answered under an id, or None where that is missing, damaged or not ours."""
-    body = _opened(entry, key)
+def unpack_latest(entry: bytes | None, place: str, key: bytes) -> Latest | None:
+    """Return what was last answered under an id, or None as with `unpack_answer`."""
+    body = _opened(entry, place, key)
     if body is None:
         return None
     try:
@@ -74,16 +75,16 @@ def unpack_latest(entry: bytes | None, key: bytes) -> Latest | None:
         return None
 
 
-def _sealed(body: bytes, key: bytes) -> bytes:
-    return _digest(body, key) + body
+def _sealed(body: bytes, place: str, key: bytes) -> bytes:
+    return _digest(body, place, key) + body
 
 
-def _opened(entry: bytes | None, key: bytes) -> bytes | None:
+def _opened(entry: bytes | None, place: str, key: bytes) -> bytes | None:
     if entry is None or not DIGEST_BYTES < len(entry) <= MAX_ENTRY_BYTES:
         return None
     body = entry[DIGEST_BYTES:]
-    return body if hmac.compare_digest(entry[:DIGEST_BYTES], _digest(body, key)) else None
+    return body if hmac.compare_digest(entry[:DIGEST_BYTES], _digest(body, place, key)) else None
 
 
-def _digest(body: bytes, key: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=DIGEST_BYTES, key=key[:64]).digest()
+def _digest(body: bytes, place: str, key: bytes) -> bytes:
+    return hashlib.blake2b(body + place.encode(), digest_size=DIGEST_BYTES, key=key[:64]).digest()

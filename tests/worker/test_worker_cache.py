@@ -82,7 +82,7 @@ def cache(settings: RedisSettings, client):
 def test_an_answer_comes_back_equal_to_the_last_bit_of_every_number() -> None:
     for seed in range(200):
         answer = any_answer(seed)
-        assert unpack_answer(pack_answer(answer, b""), b"") == answer
+        assert unpack_answer(pack_answer(answer, "place", b""), "place", b"") == answer
 
 
 def test_an_answer_is_found_by_its_pixels_and_only_by_the_same_ensemble_and_survey(
@@ -138,11 +138,24 @@ def test_entries_expire(cache: Cache, settings: RedisSettings, client) -> None:
 
 @pytest.mark.parametrize(
     "poison",
-    [b"", b"garbage", b"\x00" * 5000, b"x" * (2 << 20), pack_answer(any_answer(2), b"another key")],
+    [b"", b"garbage", b"\x00" * 5000, b"x" * (2 << 20), pack_answer(any_answer(2), "", b"another key")],
 )
 def test_a_poisoned_entry_is_no_entry(cache: Cache, client, poison: bytes) -> None:
     client.set(answer_key(cache._ensemble, SUBJECT.digest, SUBJECT.survey), poison)
     assert cache.get_many([SUBJECT])[0].answer is None
+
+
+def test_an_entry_that_was_copied_to_another_place_is_no_entry(
+    cache: Cache, settings: RedisSettings, client
+) -> None:
+    other = dataclasses.replace(SUBJECT, spectrum_id=f"id-{random.getrandbits(64):x}", digest="e" * 64)
+    cache.put_many([(SUBJECT, any_answer(1))])
+    places = [answer_key(cache._ensemble, s.digest, s.survey) for s in (SUBJECT, other)]
+    client.copy(*places)
+    client.copy(latest_key(SUBJECT.spectrum_id), latest_key(other.spectrum_id))
+    mine, copied = cache.get_many([SUBJECT, other])
+    assert (mine.answer, copied.answer) == (any_answer(1), None)
+    assert latest_answer(settings, other.spectrum_id) is None
 
 
 def test_an_entry_signed_with_another_key_is_no_entry(settings: RedisSettings) -> None:
