@@ -41,6 +41,7 @@ BODY_S = 5.0
 """A body has come whole within this, or is not waited for."""
 DROPPED_BYTES = 1 << 20
 DROPPED_S = 1.0
+"""Of a refused body so much more is read and dropped: a client that still sends sees no answer."""
 READING = ("GET", "HEAD")
 ALIVE = "/livez"
 """Answered without a token: whoever supervises the process asks here, and learns nothing else."""
@@ -71,10 +72,11 @@ class Guard:
             return
         headers = Headers(scope=scope)
         refusal = _malformed(scope, headers) or self._refusal(scope, headers)
-        if refusal is None and scope["method"] not in READING:
-            refusal, receive = await _whole_body(receive)
-        if refusal is not None and scope["method"] not in READING:
-            await _let_finish(receive)
+        if scope["method"] not in READING:
+            if refusal is None:
+                refusal, receive = await _whole_body(receive)
+            else:
+                await _let_finish(receive)
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -157,6 +159,8 @@ async def _whole_body(receive: Receive) -> tuple[ASGIApp | None, Receive]:
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(body) > MAX_BODY_BYTES:
+                    if more:
+                        await _let_finish(receive)
                     return _too_large(), receive
     except TimeoutError:
         return PlainTextResponse(f"a body has {BODY_S:.0f} s to come\n", 408), receive
@@ -169,7 +173,7 @@ async def _whole_body(receive: Receive) -> tuple[ASGIApp | None, Receive]:
 
 
 async def _let_finish(receive: Receive) -> None:
-    """Drop the rest of a body that is only a little too long: a client that still sends sees no answer."""
+    """Drop the rest of a body, within bounds."""
     left = DROPPED_BYTES
     with suppress(TimeoutError):
         async with asyncio.timeout(DROPPED_S):
