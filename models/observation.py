@@ -77,7 +77,7 @@ class Observation:
         ):
             raise UnusableSpectrum(
                 "bad_wavelength",
-                f"wavelengths must be positive, ascending and below {MAX_WAVELENGTH:g} angstrom",
+                f"wavelengths must be positive, ascending and below {MAX_WAVELENGTH:g} Å",
             )
         good = int(self.good().sum())
         if good < MIN_GOOD_PIXELS:
@@ -96,6 +96,6 @@ def too_little_seen(usable: int) -> UnusableSpectrum:
     low, high = SEEN_ANGSTROM
     return UnusableSpectrum(
         "no_good_pixels",
-        f"{usable} usable pixels between {low:.0f} and {high:.0f} angstrom; "
+        f"{usable} usable pixels between {low:.0f} and {high:.0f} Å; "
         f"at least {MIN_GOOD_PIXELS} are needed",
     )

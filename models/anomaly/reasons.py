@@ -1,4 +1,8 @@
-"""One sentence a person can read for every kind of strangeness."""
+"""One sentence a person can read for every kind of strangeness.
+
+A sentence says what was measured, in that quantity's own unit and by its name. How unlikely that is among normal
+spectra, it does not say: the score says this of all kinds together.
+"""
 
 from __future__ import annotations
 
@@ -44,16 +48,16 @@ def reason(kind: str, size: float, sigma: float, low: int, high: int, z: float) 
     sentences = {
         "poor_fit": f"The fit leaves a chi2 of {size:.1f} a pixel, "
         "more than spectra of this class and S/N have.",
-        "unmodelled_emission": f"An emission line at {middle:.0f} A, {size:.1f} times the local scatter, "
+        "unmodelled_emission": f"An emission line at {middle:.0f} Å, {size:.1f} times the local scatter, "
         f"is none that an object at z = {z:.4f} should have.",
-        "unmodelled_absorption": f"An absorption line at {middle:.0f} A, {size:.1f} times the local scatter, "
+        "unmodelled_absorption": f"An absorption line at {middle:.0f} Å, {size:.1f} times the local scatter, "
         f"is none that an object at z = {z:.4f} should have.",
-        "broad_misfit": f"From {begin:.0f} to {end:.0f} A the flux is {abs(size):.0%} "
+        "broad_misfit": f"From {begin:.0f} to {end:.0f} Å the flux is {abs(size):.0%} "
         f"{'above' if size > 0 else 'below'} the best fit.",
-        "arm_step": f"The flux jumps {'up' if size > 0 else 'down'} by {abs(size):.0%} at {middle:.0f} A, "
+        "arm_step": f"The flux jumps {'up' if size > 0 else 'down'} by {abs(size):.0%} at {middle:.0f} Å, "
         "as where two arms of a spectrograph were joined badly.",
         "sky_residual": f"The night sky's lines were subtracted too {'little' if size > 0 else 'much'}: "
-        f"they stand out by {abs(size):.1f} sigma.",
+        f"they stand out by {abs(size):.1f} times their error.",
         "second_star": f"A star in the same spectrum would explain {abs(size):.0%} of its light.",
         "second_galaxy": f"A second galaxy, at z = {size:.4f}, would explain what the fit leaves.",
         "second_quasar": f"A quasar in the same spectrum, at z = {size:.4f}, "
@@ -62,8 +66,8 @@ def reason(kind: str, size: float, sigma: float, low: int, high: int, z: float) 
         "of its light.",
         "ensemble_disagreement": "The networks disagree about its class: "
         f"their probabilities scatter by {size:.2f}.",
-        "latent_distance": f"The encoder has seen none like it: {size:.1f} sigma from normal spectra "
-        "of this class.",
+        "latent_distance": f"The encoder has seen none like it: {size:.1f} standard deviations "
+        "from the middle of normal spectra of this class.",
     }
     return Reason(
         kind=kind,

@@ -51,7 +51,7 @@ def test_what_is_published_is_answered_watched_shown_and_counted(
     assert [shown["redshift"]["z"]] == published_z
     assert "probability" in online("show", name).stdout
     drawn = online("show", name, "--plot").stdout
-    assert "best fit, z = " in drawn and "vacuum wavelength (angstrom)" in drawn
+    assert "best fit, z = " in drawn and "wavelength (Å, vacuum)" in drawn
 
     status = online.json("status")
     assert status["lag"] == 0
@@ -114,7 +114,7 @@ def test_a_replay_sends_nothing_twice_that_was_sent_or_answered(online: CommandL
     place = next(x for x in online.json("dlq", "list")["letters"] if x["reason"] == "no_good_pixels")[
         "letter"
     ]
-    assert "vacuum wavelength (angstrom)" in online("dlq", "show", place).stdout
+    assert "wavelength (Å, vacuum)" in online("dlq", "show", place).stdout
     both = online.json("dlq", "replay", "--since", "1h", "--dry-run")
     assert (len(both["replayed"]), len(both["left_alone"])) == (2, 0)
     assert online.json("dlq", "replay", "--since", "2100-01-01", "--dry-run")["replayed"] == []

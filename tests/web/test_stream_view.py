@@ -56,12 +56,12 @@ def test_class_mix_and_redshifts_are_those_of_the_results(opened: Page, server: 
     assert painted(opened, "#series canvas") > 100
 
 
-def test_every_flagged_spectrum_has_a_card_with_plot_strength_and_words(opened: Page, server: Server) -> None:
+def test_every_flagged_spectrum_has_a_card_with_plot_score_and_words(opened: Page, server: Server) -> None:
     flagged = rows(server, "&flagged=true")
     assert flagged, "the simulated spectra hold an anomaly"
     card = opened.locator(f'.card[data-id="{flagged[0]["spectrum_id"]}"]')
     assert flagged[0]["reason"] in (card.text_content() or "")
-    assert f"{flagged[0]['strength']:.1f}σ" in (card.text_content() or "")
+    assert f"score {flagged[0]['score']:.1f}" in (card.text_content() or "")
     until(lambda: painted(opened, ".card canvas") > 50, "the small plot")
 
 

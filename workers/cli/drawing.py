@@ -55,8 +55,8 @@ def drawing(spectrum: Spectrum, model: ModelSpectrum | None = None, width: int |
     plotext.limit_size(False, False)
     plotext.theme("clear")
     plotext.plot_size(columns, HEIGHT)
-    plotext.xlabel("vacuum wavelength (angstrom)")
-    plotext.ylabel(escaped(spectrum.flux_unit) or "flux")
+    plotext.xlabel("wavelength (Å, vacuum)")
+    plotext.ylabel(escaped(spectrum.flux_unit).replace("Angstrom", "Å") or "flux")
     if flux.size == 0:
         return "no pixel has a flux to draw"
     low, high = limits(flux)

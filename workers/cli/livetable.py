@@ -14,6 +14,7 @@ from rich.text import Text
 
 from schemas.results import Anomaly, Classification, Redshift
 from schemas.text import escaped
+from workers.cli.oddity import oddity
 from workers.cli.resultlines import CLASS_STYLES
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class Row:
 
     def _remark(self) -> Text:
         if self.anomaly is not None and self.anomaly.flagged:
-            reasons = "; ".join(reason.message for reason in self.anomaly.reasons)
-            return Text(escaped(reasons) or "anomaly", style="bold red")
+            reasons = "; ".join(reason.message for reason in self.anomaly.reasons) or "anomaly"
+            return Text(escaped(f"{oddity(self.anomaly)}: {reasons}"), style="bold red")
         warnings = self.redshift.zwarn_names if self.redshift else ()
         return Text(escaped(" ".join(warnings)), style="yellow")
 

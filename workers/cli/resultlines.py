@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from schemas.text import escaped
+from workers.cli.oddity import oddity
 from workers.cli.output import stdout
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def line(answered: Answered) -> None:
     if redshift.zwarn_names:
         text.append("  " + escaped(" ".join(redshift.zwarn_names)), style="yellow")
     if anomaly.flagged:
-        why = anomaly.reasons[0].message if anomaly.reasons else f"anomaly, score {anomaly.score:.3g}"
-        text.append("  " + escaped(why), style="bold red")
+        why = anomaly.reasons[0].message if anomaly.reasons else "anomaly"
+        text.append(f"  {oddity(anomaly)}: {escaped(why)}", style="bold red")
     stdout.print(text)
 
 

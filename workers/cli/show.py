@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli.oddity import oddity, rarity
 from workers.cli.output import print_json, print_line, print_lines, print_table, stdout
 
 if TYPE_CHECKING:
@@ -118,6 +119,6 @@ def _print(results: Results) -> None:
     )
     say()
     verdict = "[bold red]anomaly[/bold red]" if anomaly.flagged else "ordinary"
-    say(f"{verdict}: as far out as {anomaly.false_positive_rate:.2g} of ordinary spectra", highlight=False)
+    say(f"{verdict}, {oddity(anomaly)}: {rarity(anomaly.false_positive_rate)}", highlight=False)
     for reason in anomaly.reasons:
         print_line(f"  {reason.message}")

@@ -2,8 +2,12 @@
 
 import uPlot from "./vendor/uPlot.esm.js";
 import { $, classColour, classOf, colour, kind, make } from "./dom.js";
-import { finite, fixed, share, small, unpack } from "./numbers.js";
+import { labelWidth } from "./axes.js";
+import { error, finite, fixed, oddity, rarity, share, short, unpack } from "./numbers.js";
 import { size } from "./plots.js";
+
+const POINTER_PX = 9; // how near a click must be to a minimum
+const FINGER_PX = 20;
 
 export function showBars(classification) {
   const box = $("#bars");
@@ -36,7 +40,7 @@ export function showBest(redshift, go) {
       { onclick: () => go(candidate.z) },
       make("td", {}, make("button", { type: "button", class: `c-${classOf(candidate.spectype)}`, title: `Show ${kind(candidate.spectype, candidate.subtype)} at this redshift` }, kind(candidate.spectype, candidate.subtype))),
       make("td", { class: "num" }, fixed(candidate.z, 5)),
-      make("td", { class: "num" }, small(candidate.zerr)),
+      make("td", { class: "num" }, error(candidate.zerr)),
       make("td", { class: "num" }, fixed(candidate.deltachi2, candidate.deltachi2 < 1000 ? 1 : 0)),
       make("td", { class: "num" }, fixed(candidate.probability, 3)),
     );
@@ -53,10 +57,10 @@ export function showOdd(anomaly) {
   const box = $("#odd div");
   box.replaceChildren();
   if (!anomaly) return;
-  const rate = anomaly.false_positive_rate;
   const words = anomaly.flagged ? "Flagged" : "Ordinary";
-  box.append(make("p", {}, make("span", { class: `chip ${anomaly.flagged ? "bad" : "good"}` }, words), ` score ${small(anomaly.score)}; ${rate < 1e-4 ? "fewer than 1 in 10 000" : `${share(rate)}`} of ordinary spectra score as high.`));
-  for (const reason of anomaly.reasons) box.append(make("p", {}, make("b", { class: "strength" }, `${fixed(reason.strength, 1)}σ `), reason.message, make("span", { class: "muted" }, ` ${reason.origin}, ${fixed(reason.wavelength_min, 0)}–${fixed(reason.wavelength_max, 0)} Å`)));
+  const [kind, number] = anomaly.flagged ? ["bad", "score"] : ["good", ""];
+  box.append(make("p", {}, make("span", { class: `chip ${kind}` }, words), " ", make("b", { class: number }, oddity(anomaly.score)), `: ${rarity(anomaly.false_positive_rate)}.`));
+  for (const reason of anomaly.reasons) box.append(make("p", {}, reason.message, make("span", { class: "muted" }, ` ${reason.origin}, ${fixed(reason.wavelength_min, 0)}–${fixed(reason.wavelength_max, 0)} Å`)));
 }
 
 // Redshifts to stand under the curves, in ln(1+z): the usual ones, or even steps where few of those are in view.
@@ -108,12 +112,12 @@ export class Curves {
     this.plot = new uPlot({
       ...size(this.box),
       legend: { show: false },
-      padding: [6, 8, 0, 0],
+      padding: [6, 20, 0, 0],
       scales: { x: { time: false } },
       cursor: { y: false, drag: { x: true }, points: { show: false } },
       axes: [
-        { ...axes, size: 24, splits: marks, values: (plot, at) => at.map((value) => Number(Math.expm1(value).toFixed(4))) },
-        { ...axes, size: 54, values: (plot, at) => at.map((value) => Math.round(value * value)) },
+        { ...axes, size: 24, splits: marks, values: (plot, at) => at.map((value) => Number(Math.expm1(value).toFixed(5))) },
+        { ...axes, size: (plot, values) => labelWidth(values ?? []) + 6, values: (plot, at) => at.map((value) => short(Math.round(value * value))) },
       ],
       series: [{}, ...curves.map((curve) => ({ stroke: classColour(curve.spectype), width: 1.2, spanGaps: true, points: { show: false } }))],
       hooks: { draw: [(plot) => this.mark(plot)] },
@@ -138,9 +142,10 @@ export class Curves {
     plot.ctx.fillRect(x - 1, plot.bbox.top, 2, plot.bbox.height);
   }
 
-  // The deepest minimum within a few pixels of the click.
+  // The deepest minimum near the click.
   clicked(x) {
-    const [first, last] = [x - 9, x + 9].map((at) => Math.expm1(this.plot.posToVal(at, "x")));
+    const reach = matchMedia("(pointer: coarse)").matches ? FINGER_PX : POINTER_PX;
+    const [first, last] = [x - reach, x + reach].map((at) => Math.expm1(this.plot.posToVal(at, "x")));
     let best = null;
     for (const curve of this.curves) for (let i = 0; i < curve.z.length; i++) {
       if (curve.z[i] >= first && curve.z[i] <= last && (!best || curve.chi2[i] < best.chi2)) best = { chi2: curve.chi2[i], z: curve.z[i] };

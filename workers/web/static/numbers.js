@@ -19,6 +19,30 @@ export function small(x) {
   return x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4) ? String(Number(x.toPrecision(3))) : x.toExponential(1);
 }
 
+// An error has two digits that mean something.
+export function error(x) {
+  if (!Number.isFinite(x)) return "–";
+  return x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4) ? String(Number(x.toPrecision(2))) : x.toExponential(1);
+}
+
+// A number on an axis: of any size, in eight letters at most.
+export function short(x) {
+  const size = Math.abs(x);
+  if (!Number.isFinite(x)) return "–";
+  if (x === 0 || (size >= 1e-3 && size < 1e5)) return String(Number(x.toPrecision(size < 1 ? 3 : 5)));
+  return x.toExponential(2).replace(/\.?0*e\+?/, "e");
+}
+
+// The one number that says how odd a spectrum is, -log10 of its false-positive rate, and what it means.
+export const oddity = (score) => `score ${fixed(score, 1)}`;
+
+export function rarity(rate) {
+  if (!Number.isFinite(rate)) return "";
+  if (rate < 1e-4) return "fewer than 1 in 10000 ordinary spectra score as high";
+  if (rate > 0.1) return `${Math.round(100 * rate)}% of ordinary spectra score as high`;
+  return `1 in ${Number((1 / rate).toPrecision(2))} ordinary spectra scores as high`;
+}
+
 const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
 
 export function unpack(text, kind) {

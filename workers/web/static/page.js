@@ -15,6 +15,11 @@ const KEYS = [
   ["⇧← ⇧→", "redshift in small steps"], ["r", "back to the answer, all in view"], ["Esc", "back to the stream"], ["/", "search"], ["?", "this list"],
 ];
 
+const TOUCHES = [
+  ["drag", "move along the wavelengths"], ["two fingers", "zoom"], ["tap", "read a pixel; go to a minimum of χ² or a candidate"], ["two taps", "all in view"],
+  ["hold, drag", "a line, and the redshift with it"], ["− +", "the redshift in small steps; hold for many"],
+];
+
 function route() {
   const query = new URLSearchParams(location.search);
   const id = query.get("id");
@@ -80,8 +85,8 @@ export function notice(words) {
 }
 
 const arrows = {
-  ArrowLeft: (shift) => (shift ? view.go(view.state.z - 1e-4 * (1 + view.state.z)) : view.plots.pan(-0.2)),
-  ArrowRight: (shift) => (shift ? view.go(view.state.z + 1e-4 * (1 + view.state.z)) : view.plots.pan(0.2)),
+  ArrowLeft: (shift) => (shift ? view.step(-1) : view.plots.pan(-0.2)),
+  ArrowRight: (shift) => (shift ? view.step(1) : view.plots.pan(0.2)),
   ArrowUp: () => view.plots.zoom(0.7),
   ArrowDown: () => view.plots.zoom(1 / 0.7),
 };
@@ -129,7 +134,8 @@ function start() {
   });
   $("#notice button").addEventListener("click", () => notice(""));
   $("#help").addEventListener("click", () => $("#keys").showModal());
-  for (const [keys, words] of KEYS) $("#keys dl").append(make("dt", {}, make("kbd", {}, keys)), make("dd", {}, words));
+  for (const [list, known] of [["by-keys", KEYS], ["by-fingers", TOUCHES]])
+    for (const [keys, words] of known) $(`#keys .${list}`).append(make("dt", {}, make("kbd", {}, keys)), make("dd", {}, words));
   addEventListener("keydown", pressed);
   addEventListener("popstate", route);
   addEventListener("resize", redraw);

@@ -1,6 +1,7 @@
 // The small pictures of the stream view, drawn on plain canvases.
 
 import { classColour, colour, sharp } from "./dom.js";
+import { smallLimits } from "./limits.js";
 
 const FONT = "11px system-ui, sans-serif";
 
@@ -40,7 +41,7 @@ export function drawHistogram(canvas, { low, high, counts }, spectype) {
   draw.fillRect(0, h - foot, w, 1);
   draw.fillStyle = colour("muted");
   draw.font = FONT;
-  for (let i = 0; i <= 4; i++) {
+  for (let i = 0; i <= 4; i += w < 200 ? 2 : 1) {
     draw.textAlign = ["left", "center", "center", "center", "right"][i];
     draw.fillText(String(Number((low + ((high - low) * i) / 4).toFixed(2))), (w * i) / 4, h - 3);
   }
@@ -52,10 +53,9 @@ export function drawHistogram(canvas, { low, high, counts }, spectype) {
 export function drawSmall(canvas, { wavelength, flux, interval }) {
   const [w, h] = [canvas.clientWidth, canvas.clientHeight];
   const draw = sharp(canvas, w, h);
-  const known = flux.filter((value) => value !== null).sort((a, b) => a - b);
+  const known = flux.filter((value) => value !== null);
   if (!known.length) return;
-  const low = known[Math.floor(known.length * 0.01)];
-  const high = known[Math.ceil(known.length * 0.995) - 1];
+  const [low, high] = smallLimits(known);
   const [first, last] = [wavelength[0], wavelength[wavelength.length - 1]];
   const x = (value) => ((value - first) / (last - first)) * w;
   const y = (value) => h - 4 - ((Math.min(Math.max(value, low), high) - low) / (high - low || 1)) * (h - 8);

@@ -1,15 +1,13 @@
 // The two plots of a spectrum: flux with its model above, residuals below, moving together.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { percentile } from "./arrays.js";
+import { axis, digits, labelWidth, thirds } from "./axes.js";
 import { colour, make } from "./dom.js";
+import { fluxLimits, markBeyond, residualLimits, visible } from "./limits.js";
+import { fingers } from "./touch.js";
 
-const FONT = "12px system-ui, sans-serif";
-const MARGIN = 62; // left of both plots, so that they stand in line
-
-function axis(label, options = {}) {
-  return { stroke: colour("muted"), font: FONT, labelFont: FONT, label, labelSize: 18, grid: { stroke: colour("line"), width: 0.6 }, ticks: { stroke: colour("line"), width: 0.6 }, ...options };
-}
+const LINE_PX = 5; // how near the pointer must be to a line
+const FINGER_PX = 18;
 
 const line = (stroke, width = 1, more = {}) => ({ stroke, width, points: { show: false }, spanGaps: false, ...more });
 
@@ -26,13 +24,13 @@ export class Plots {
   draw() {
     this.plots.forEach((plot) => plot.destroy());
     this.boxes.forEach((box) => box.replaceChildren());
+    this.gutter = 0;
     const [flux, residual] = this.view.columns();
     this.plots = [new uPlot(this.above(), flux, this.boxes[0]), new uPlot(this.below(), residual, this.boxes[1])];
     this.over = make("canvas", { class: "over" });
     this.boxes[0].append(this.over);
     this.plots.forEach((plot) => this.listen(plot));
     this.show(...(this.view.state.window ?? this.view.span()));
-    this.drawLines();
   }
 
   refresh() {
@@ -42,7 +40,6 @@ export class Plots {
       const [first, last] = window ?? this.view.span();
       this.plots[i].setScale("x", { min: first, max: last });
     });
-    this.drawLines();
   }
 
   common(hooks, cursor) {
@@ -56,13 +53,13 @@ export class Plots {
 
   above() {
     const { show } = this.view;
-    const options = this.common({ drawAxes: [(plot) => this.view.shade(plot, true)], setCursor: [(plot) => this.view.hover(plot)] }, {});
+    const options = this.common({ drawAxes: [(plot) => this.view.shade(plot, true)], draw: [(plot) => this.drawn(plot, 2)], setCursor: [(plot) => this.view.hover(plot)] }, {});
     return {
       ...options,
       ...size(this.boxes[0]),
-      padding: [46, 20, 0, 0],
-      scales: { ...options.scales, y: { range: (plot) => this.heights(plot) } },
-      axes: [axis("", { size: 26, labelSize: 0 }), axis(this.view.unit(), { size: MARGIN - 18 })],
+      padding: [46, 24, 0, 0],
+      scales: { ...options.scales, y: { range: (plot) => fluxLimits(visible(plot, 2), show("model") ? visible(plot, 5) : []) } },
+      axes: [axis("", { size: 26, labelSize: 0, values: digits }), axis(this.view.unit(), { size: (plot, values) => this.left(plot, values) })],
       series: [
         {},
         line(colour("error"), 1, { show: show("error") }),
@@ -77,26 +74,29 @@ export class Plots {
   }
 
   below() {
-    const options = this.common({ drawAxes: [(plot) => this.view.shade(plot, false)], draw: [(plot) => this.view.name(plot)] }, {});
+    const options = this.common({ drawAxes: [(plot) => this.view.shade(plot, false)], draw: [(plot) => this.drawn(plot, 1)] }, {});
     return {
       ...options,
       ...size(this.boxes[1]),
-      padding: [4, 20, 0, 0],
-      scales: { ...options.scales, y: { range: (plot) => tall(visible(plot, 1)) } },
-      axes: [axis(this.view.state.rest ? "rest wavelength (Å, vacuum)" : "wavelength (Å, vacuum)", { size: 30 }), axis("residual / σ", { size: MARGIN - 18 })],
+      padding: [8, 24, 0, 0],
+      scales: { ...options.scales, y: { range: (plot) => residualLimits(visible(plot, 1)) } },
+      axes: [axis(this.view.state.rest ? "rest wavelength (Å, vacuum)" : "wavelength (Å, vacuum)", { size: 30, values: digits }), axis("residual / σ", { size: (plot, values) => this.left(plot, values), splits: thirds })],
       series: [{}, line(colour("flux"), 0.9)],
     };
   }
 
-  // The flux as far as it goes in the window, but not to single wild pixels.
-  heights(plot) {
-    const flux = visible(plot, 2);
-    if (!flux.length) return [0, 1];
-    const models = this.view.show("model") ? visible(plot, 5) : [];
-    const high = Math.max(percentile(flux, 0.998), models.length ? percentile(models, 1) : -Infinity);
-    const low = Math.min(percentile(flux, 0.004), 0.05 * high);
-    const room = (high - low || 1) * 0.06;
-    return [low - room, high + 1.6 * room];
+  // The numbers left of both plots get the room that the wider ones need, so that the plots stand in line.
+  left(plot, values) {
+    this.gutter = Math.max(this.gutter, labelWidth(values ?? []));
+    plot.gutter = this.gutter;
+    return this.gutter;
+  }
+
+  drawn(plot, series) {
+    markBeyond(plot, series);
+    if (plot === this.plots[0]) this.drawLines();
+    else this.view.name(plot);
+    for (const other of this.plots) if (other.gutter < this.gutter) queueMicrotask(() => this.plots.includes(other) && other.redraw(true, true));
   }
 
   show(first, last) {
@@ -112,7 +112,6 @@ export class Plots {
   moved(from) {
     const { min, max } = from.scales.x;
     for (const plot of this.plots) if (plot !== from && (plot.scales.x.min !== min || plot.scales.x.max !== max)) plot.setScale("x", { min, max });
-    if (from === this.plots[0]) this.drawLines();
   }
 
   selected(plot) {
@@ -122,13 +121,13 @@ export class Plots {
     plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
   }
 
-  window(first, last) {
+  window(first, last, remembered = true) {
     const [low, high] = this.view.span();
     const wide = Math.min(Math.max(last - first, 5), high - low);
     const start = Math.min(Math.max(first, low), high - wide);
     this.view.state.window = wide > 0.999 * (high - low) ? null : [start, start + wide];
     this.show(start, start + wide);
-    this.view.remember();
+    if (remembered) this.view.remember();
   }
 
   zoom(factor, at = 0.5) {
@@ -153,11 +152,32 @@ export class Plots {
       this.all();
     }, true);
     over.addEventListener("mousedown", (event) => this.grab(plot, event), true);
+    fingers(over, this.hand(plot));
     if (plot === this.plots[0]) over.addEventListener("mousemove", (event) => over.classList.toggle("grab", !!this.near(plot, event.offsetX)));
   }
 
-  near(plot, x) {
-    return this.view.lines().find((one) => Math.abs(plot.valToPos(one.at, "x") - x) < 5);
+  // The line nearest to a place, within reach.
+  near(plot, x, reach = LINE_PX) {
+    const away = (line) => Math.abs(plot.valToPos(line.at, "x") - x);
+    return this.view.lines().reduce((best, line) => (away(line) < (best ? away(best) : reach) ? line : best), undefined);
+  }
+
+  carry(plot, line, x) {
+    const frame = this.view.state.rest ? 1 + this.view.state.z : 1;
+    this.view.drag((plot.posToVal(x, "x") * frame) / line.rest - 1);
+  }
+
+  hand(plot) {
+    return {
+      range: () => plot.scales.x,
+      width: () => plot.over.clientWidth,
+      window: (first, last) => this.window(first, last, false),
+      line: (x) => (plot === this.plots[0] ? this.near(plot, x, FINGER_PX) : null),
+      carry: (line, x) => this.carry(plot, line, x),
+      drop: () => this.view.remember(),
+      read: (x) => this.plots[0].setCursor({ left: x, top: 0 }),
+      all: () => this.all(),
+    };
   }
 
   // A line is dragged in z; with shift held, the window is dragged.
@@ -168,9 +188,8 @@ export class Plots {
     event.preventDefault();
     const left = plot.over.getBoundingClientRect().left;
     const [start, began] = [event.clientX, { ...plot.scales.x }];
-    const frame = this.view.state.rest ? 1 + this.view.state.z : 1;
     const move = (next) => {
-      if (held) this.view.drag(((plot.posToVal(next.clientX - left, "x") * frame) / held.rest) - 1);
+      if (held) this.carry(plot, held, next.clientX - left);
       else this.window(began.min - ((next.clientX - start) / plot.over.clientWidth) * (began.max - began.min), began.max - ((next.clientX - start) / plot.over.clientWidth) * (began.max - began.min));
     };
     const drop = () => {
@@ -188,17 +207,3 @@ export class Plots {
 }
 
 export const size = (box) => ({ width: Math.max(120, box.clientWidth), height: box.clientHeight });
-
-function visible(plot, series) {
-  const { min, max } = plot.scales.x;
-  const [x, y] = [plot.data[0], plot.data[series]];
-  const out = new Float64Array(x.length);
-  let n = 0;
-  for (let i = 0; i < x.length; i++) if (x[i] >= min && x[i] <= max && y[i] !== null) out[n++] = y[i];
-  return out.subarray(0, n);
-}
-
-function tall(values) {
-  const reach = Math.max(5, 1.15 * percentile(values.map(Math.abs), 0.999));
-  return [-reach, reach];
-}

@@ -2,7 +2,6 @@
 
 import { colour, sharp } from "./dom.js";
 import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./lines.js";
-import { fixed } from "./numbers.js";
 
 const FONT = (ratio) => `${11 * ratio}px system-ui, sans-serif`;
 
@@ -25,7 +24,8 @@ export function drawSky(plot, scale) {
     const seen = stripe(plot, first / scale, last / scale, colour("muted") + "1f");
     if (!seen || seen.wide < 22 * devicePixelRatio) continue;
     plot.ctx.fillStyle = colour("muted");
-    plot.ctx.fillText(`⊕ ${name}`, seen.at, plot.bbox.top + plot.bbox.height - 5 * devicePixelRatio);
+    const half = plot.ctx.measureText(`⊕ ${name}`).width / 2;
+    plot.ctx.fillText(`⊕ ${name}`, Math.max(Math.min(seen.at, plot.bbox.left + plot.bbox.width - half), plot.bbox.left + half), plot.bbox.top + plot.bbox.height - 5 * devicePixelRatio);
   }
 }
 
@@ -61,7 +61,7 @@ export function nameReasons(plot, reasons, scale) {
   reasons.forEach((reason, i) => {
     const [first, last] = [reason.wavelength_min, reason.wavelength_max].map((at) => plot.valToPos(at / scale, "x", true));
     if (last < bbox.left || first > right) return;
-    const words = `${reason.kind.replaceAll("_", " ")} ${fixed(reason.strength, 1)}σ`;
+    const words = reason.kind.replaceAll("_", " ");
     const wide = ctx.measureText(words).width;
     const beside = last + 8 * ratio + wide < right ? last + 8 * ratio : first - 8 * ratio - wide;
     const at = Math.min(Math.max(beside, bbox.left + 6 * ratio), right - wide - 6 * ratio);
@@ -109,6 +109,6 @@ export function drawLines(plot, canvas, lines) {
     if (row < 0 || x - (told.get(one.name) ?? -Infinity) < wide + 12) continue;
     rows[row] = x + wide / 2;
     told.set(one.name, x);
-    draw.fillText(one.name, x, top / ratio - 5 - 13 * row);
+    draw.fillText(one.name, Math.min(Math.max(x, wide / 2 + 1), plot.width - wide / 2 - 1), top / ratio - 5 - 13 * row);
   }
 }

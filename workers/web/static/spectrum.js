@@ -4,9 +4,12 @@ import { gapped, resampled, runs, smoothed } from "./arrays.js";
 import { $, $$, classOf, get, kind, say } from "./dom.js";
 import { download } from "./download.js";
 import { Curves, markBest, showBars, showBest, showOdd } from "./facts.js";
-import { fixed, small, unpack } from "./numbers.js";
+import { error, fixed, small, unpack } from "./numbers.js";
+import { showMore } from "./more.js";
 import { Plots } from "./plots.js";
 import { drawLines, drawMask, drawReasons, drawSky, nameReasons, placedLines } from "./shades.js";
+import { stepper } from "./stepper.js";
+import { unit } from "./units.js";
 
 const TOGGLES = ["model", "denoised", "lines", "sky", "error"];
 const USUAL = { model: true, denoised: false, lines: true, sky: true, error: true };
@@ -102,7 +105,7 @@ export class SpectrumView {
     box.replaceChildren();
     const put = (kind, text) => box.append(Object.assign(document.createElement("span"), { className: kind, textContent: text }));
     if (classification) put(`cls c-${classOf(classification.spectype)}`, kind(classification.spectype, classification.subtype));
-    if (redshift) put("zed", `z = ${fixed(redshift.z, 5)} ± ${small(redshift.zerr)}`);
+    if (redshift) put("zed", `z = ${fixed(redshift.z, 5)} ± ${error(redshift.zerr)}`);
     if (redshift) put("muted", `S/N ${fixed(redshift.snr, 1)}`);
     for (const name of redshift?.zwarn_names ?? []) put("chip warn", name.replaceAll("_", " "));
     if (redshift && !redshift.zwarn) put("chip good", "zwarn 0");
@@ -142,7 +145,7 @@ export class SpectrumView {
 
   scale = () => (this.state.rest ? 1 + this.state.z : 1);
   show = (name) => this.state[name];
-  unit = () => `flux${this.pixels.flux_unit ? ` (${this.pixels.flux_unit.replace("erg / (s cm2 Angstrom)", "erg s⁻¹ cm⁻² Å⁻¹")})` : ""}`;
+  unit = () => `flux${this.pixels.flux_unit ? ` (${unit(this.pixels.flux_unit)})` : ""}`;
   lines = () => (this.state.lines ? placedLines(this.state.z, this.scale()) : []);
   drawLines = (plot, canvas) => drawLines(plot, canvas, this.lines());
 
@@ -182,6 +185,11 @@ export class SpectrumView {
     this.state.z = possible(z);
     this.moved();
     this.remember();
+  }
+
+  // The redshift by a number of small steps.
+  step(n) {
+    this.go(this.state.z + n * 1e-4 * (1 + this.state.z));
   }
 
   moved() {
@@ -257,6 +265,8 @@ export class SpectrumView {
       if (button.dataset.toggle) this.toggle(button.dataset.toggle);
       else this.act(button.dataset.do);
     });
+    for (const button of $$("[data-step]")) stepper(button, (steps) => this.step(steps * Number(button.dataset.step)));
+    showMore($(".tools"));
     $("#smooth").addEventListener("input", (event) => this.smooth(Number(event.target.value)));
     $("#z").addEventListener("input", (event) => Number.isFinite(event.target.valueAsNumber) && this.go(event.target.valueAsNumber));
   }

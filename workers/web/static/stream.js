@@ -1,7 +1,8 @@
 // The stream view: numbers, class mix, n(z), anomalies as cards, and the filtered list.
 
 import { $, $$, classOf, get, kind, make, say } from "./dom.js";
-import { clock, fixed, seconds, share, small, whole } from "./numbers.js";
+import { clock, error, fixed, oddity, seconds, share, whole } from "./numbers.js";
+import { showMore } from "./more.js";
 import { drawHistogram, drawSeries, drawSmall } from "./pictures.js";
 
 const smalls = new Map(); // spectrum id and time to its few points
@@ -102,7 +103,7 @@ function card(key, row) {
     { class: "card", href: link(named(row)), "data-id": row.spectrum_id, "data-digest": row.digest },
     make("span", { class: "top" }, make("span", { class: "id" }, row.spectrum_id)),
     canvas,
-    make("span", { class: "top muted" }, make("span", {}, make("b", { class: `c-${classOf(row.spectype)}` }, row.spectype), ` ${speed(row)}`), make("span", { class: "strength" }, row.strength ? `${row.strength.toFixed(1)}σ` : "")),
+    make("span", { class: "top muted" }, make("span", {}, make("b", { class: `c-${classOf(row.spectype)}` }, row.spectype), ` ${speed(row)}`), make("b", { class: "score" }, oddity(row.score))),
     make("span", { class: "why" }, row.reason || "unlike every known kind"),
   );
   element.dataset.key = key;
@@ -183,10 +184,10 @@ function fill(element, row) {
   say(cells[2], kind(row.spectype, row.subtype));
   say(cells[3], fixed(row.probability, 2));
   say(cells[4], fixed(row.z, 5));
-  say(cells[5], small(row.zerr));
+  say(cells[5], error(row.zerr));
   say(cells[6], fixed(row.snr, 1));
   const [odd, warn] = cells[7].children;
-  say(odd, row.flagged ? row.reason || "unlike every known kind" : "");
+  say(odd, row.flagged ? `${oddity(row.score)}: ${row.reason || "unlike every known kind"}` : "");
   say(warn, row.warnings.join(" ").replaceAll("_", " "));
 }
 
@@ -209,6 +210,12 @@ export function startStream(open) {
     }
   });
   const form = $("#filters");
+  const fold = $("#fold");
+  const unfold = (open) => {
+    form.classList.toggle("unfolded", open);
+    fold.setAttribute("aria-expanded", String(open));
+  };
+  fold.addEventListener("click", () => unfold(!form.classList.contains("unfolded")));
   const changed = () => {
     const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value.trim()));
     history.replaceState(null, "", query.size ? `/?${query}` : "/");
@@ -218,4 +225,6 @@ export function startStream(open) {
   form.addEventListener("reset", () => setTimeout(changed));
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const [name, value] of new URLSearchParams(location.search)) if (form.elements[name]) form.elements[name].value = value;
+  unfold([...new FormData(form)].some(([, value]) => value));
+  showMore($("#cards"));
 }
