@@ -100,6 +100,16 @@ def test_every_reason_is_a_sentence_with_a_place() -> None:
         assert cause.origin in {"sky", "instrument"}
 
 
+def test_a_sentence_names_its_quantity_and_writes_wavelengths_in_angstrom() -> None:
+    for kind in set(KINDS) - {"detector"}:
+        told = reason(kind, 29.2, 4.2, 100, 130, 0.1).message
+        assert "sigma" not in told  # what is meant: the noise's, the scatter's, or a Gaussian's, differ
+        assert "4.2" not in told  # the rarity, of which the score is the number
+        assert (" Å" in told) == (
+            kind in {"unmodelled_emission", "unmodelled_absorption", "broad_misfit", "arm_step"}
+        )
+
+
 def drawn(n: int, seed: int) -> Scores:
     """Scores that drift with S/N and differ by class."""
     rng = torch.Generator().manual_seed(seed)

@@ -10,7 +10,7 @@ OFTEN = 0.1
 
 
 def oddity(anomaly: Anomaly) -> str:
-    """Return the one number that says how odd a spectrum is: "score 3.0", -log10 of its false-positive rate."""
+    """Return the one number that says how odd a spectrum is, -log10 of its false-positive rate."""
     return f"score {anomaly.score:.1f}"
 
 
