@@ -1,4 +1,4 @@
-"""Makes the pictures of the page in docs/: both views, light and dark, of simulated spectra.
+"""Makes the pictures of the page in docs/: both views, light, dark and on a phone, of simulated spectra.
 
     python benchmarks/screenshots.py [--folder docs]
 
@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from schemas.spectrum import Spectrum
 from workers import simulated
@@ -33,6 +33,7 @@ SPECTRAQ = str(Path(sys.executable).parent / "spectraq")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 STREAM_SIZE = {"width": 1440, "height": 1180}
 SPECTRUM_SIZE = {"width": 1440, "height": 960}
+PHONE_SIZE = {"width": 390, "height": 844}
 SPECTRA = 4000
 RATE = 16.0
 SEED = 9
@@ -90,6 +91,21 @@ def pictures(page: Page, address: str, folder: Path, scheme: str, name: str) -> 
     page.screenshot(path=folder / f"page-spectrum-{scheme}.png")
 
 
+def phone(browser: Browser, address: str, folder: Path, name: str) -> None:
+    """Both views on a phone."""
+    context = browser.new_context(viewport=PHONE_SIZE, color_scheme="light", has_touch=True, is_mobile=True)
+    page = context.new_page()
+    for view, query, shown in (
+        ("stream", "", "#cards .card canvas"),
+        ("spectrum", f"?id={name}", "#chi2 canvas"),
+    ):
+        page.goto(address + query)
+        page.wait_for_selector(shown)
+        page.wait_for_timeout(2500)
+        page.screenshot(path=folder / f"page-phone-{view}.png")
+    context.close()
+
+
 def main() -> None:
     """Make all of them."""
     parser = argparse.ArgumentParser(
@@ -117,6 +133,7 @@ def main() -> None:
             page = browser.new_page(color_scheme=scheme)
             pictures(page, address, folder, scheme, name)
             page.close()
+        phone(browser, address, folder, name)
         browser.close()
         over.set()
         feeding.join()

@@ -1,7 +1,7 @@
 """One sentence a person can read for every kind of strangeness.
 
-A sentence says what was measured, by the name of that quantity and in its own unit. How unlikely that is among
-normal spectra it does not say: the score does, of all kinds together.
+A sentence says what was measured, by the name of that quantity and in its own unit. How unlikely that is
+among normal spectra it does not say: the score does, of all kinds together.
 """
 
 from __future__ import annotations

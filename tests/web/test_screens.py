@@ -78,7 +78,7 @@ def test_hints_speak_of_what_the_device_has(window: Opening, server: Server) -> 
     query = f"?id={flagged(server)['spectrum_id']}"
     for size, has, has_not in ((PHONE, "two fingers", "wheel"), (DESK, "wheel", "fingers")):
         page = window(size, query=query)
-        words = page.inner_text("#hover") + page.inner_text("#spectrum figcaption >> nth=0")
+        words = page.inner_text("#hover") + page.inner_text("figcaption:has-text('χ²')")
         assert has in words and has_not not in words
         assert ("tap a minimum" in words) == (size == PHONE)
         page.click("#help")

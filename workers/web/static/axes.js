@@ -22,7 +22,7 @@ export const digits = (plot, at, index, space, step) => at.map((value) => value.
 // Zero, and a round number on either side.
 export function thirds(plot, index, low, high) {
   const power = 10 ** Math.floor(Math.log10(0.9 * high));
-  const round = [5, 2, 1].map((factor) => factor * power).find((value) => value <= 0.9 * high) ?? high;
+  const round = [5, 4, 3, 2, 1].map((factor) => factor * power).find((value) => value <= 0.9 * high) ?? high;
   return [-round, 0, round];
 }
 

@@ -1,5 +1,6 @@
 // The spectrum view: one spectrum with everything that is known of it, at any redshift one likes.
 
+import { possible, queryOf, stateOf } from "./address.js";
 import { gapped, resampled, runs, smoothed } from "./arrays.js";
 import { $, $$, classOf, get, kind, say } from "./dom.js";
 import { download } from "./download.js";
@@ -11,10 +12,6 @@ import { drawLines, drawMask, drawReasons, drawSky, nameReasons, placedLines } f
 import { stepper } from "./stepper.js";
 import { unit } from "./units.js";
 
-const TOGGLES = ["model", "denoised", "lines", "sky", "error"];
-const USUAL = { model: true, denoised: false, lines: true, sky: true, error: true };
-// A message may name any number; what no object can have is shown as zero, or as the nearest that one can.
-const possible = (z) => (Number.isFinite(z) ? Math.min(Math.max(z, -0.1), 20) : 0);
 const kept = new Map(); // answers of the server, so that stepping back and forth waits for nothing
 
 const keyOf = (kind, { id, digest }) => `${kind} ${digest} ${id}`;
@@ -45,9 +42,8 @@ export class SpectrumView {
     const began = performance.now();
     const { id } = name;
     this.which = name;
-    this.state = { id, z: null, smooth: 0, rest: false, window: null, ...USUAL };
+    this.state = stateOf(id, query);
     this.model = this.answer = this.pixels = null;
-    this.read(query);
     say("#sid", id);
     document.title = `${id} · spectraq`;
     const found = await fetched("spectrum", name);
@@ -236,26 +232,8 @@ export class SpectrumView {
     if (this.model) this.curves.show(this.model, this.state.z);
   };
 
-  // Everything that is not as usual goes into the address.
   remember() {
-    const query = new URLSearchParams({ id: this.state.id });
-    if (this.which.digest) query.set("digest", this.which.digest);
-    if (Math.abs(this.state.z - this.best) > 1e-9) query.set("z", this.state.z.toFixed(6));
-    if (this.state.smooth) query.set("smooth", this.state.smooth);
-    if (this.state.rest) query.set("rest", "1");
-    if (this.state.window) query.set("x", this.state.window.map((value) => value.toFixed(1)).join("-"));
-    for (const name of TOGGLES) if (this.state[name] !== USUAL[name]) query.set(name, this.state[name] ? "1" : "0");
-    history.replaceState(history.state, "", `/?${query}`);
-  }
-
-  read(query) {
-    const number = (name) => (query.has(name) && Number.isFinite(Number(query.get(name))) ? Number(query.get(name)) : null);
-    this.state.z = query.has("z") ? possible(number("z")) : null;
-    this.state.smooth = Math.min(Math.max(number("smooth") ?? 0, 0), 20);
-    this.state.rest = query.get("rest") === "1";
-    for (const name of TOGGLES) if (query.has(name)) this.state[name] = query.get(name) === "1";
-    const window = query.get("x")?.split("-").map(Number);
-    if (window?.length === 2 && window.every(Number.isFinite) && window[0] < window[1]) this.state.window = window;
+    history.replaceState(history.state, "", `/?${queryOf(this.state, this.which.digest, this.best)}`);
   }
 
   listen(root) {
