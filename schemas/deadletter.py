@@ -25,6 +25,8 @@ class DeadLetterReason(StrEnum):
     NO_GOOD_PIXELS = "no_good_pixels"
     ANALYSIS_FAILED = "analysis_failed"
     CRASHES = "crashes"
+    UNREADABLE_BATCH = "unreadable_batch"
+    BATCH_TOO_LARGE = "batch_too_large"
 
     @property
     def advice(self) -> str:
@@ -43,6 +45,8 @@ _ADVICE = {
     DeadLetterReason.BAD_WAVELENGTH: "Give wavelengths once: finite, positive, ascending, in angstrom.",
     DeadLetterReason.NO_GOOD_PIXELS: "Too few pixels are finite, unmasked and within 3600 to 10400 angstrom: look at the exposure.",
     DeadLetterReason.CRASHES: "This is a fault of spectraq or of its machine: report it with the bytes.",
+    DeadLetterReason.UNREADABLE_BATCH: "Look at the producer and the broker's disk, and send it again.",
+    DeadLetterReason.BATCH_TOO_LARGE: "Raise kafka.max_batch_bytes, or send smaller batches.",
     DeadLetterReason.ANALYSIS_FAILED: "This is a fault of spectraq: report it, and replay after an upgrade.",
 }
 
@@ -65,7 +69,7 @@ Bytes = Annotated[bytes, _AsBase64]
 
 
 class DeadLetter(Message):
-    """One message that could not be analysed."""
+    """One message that could not be analysed, or one batch of messages that could not be read."""
 
     reason: Annotated[DeadLetterReason | str, BeforeValidator(_known_reason)]
     message: str
@@ -77,6 +81,7 @@ class DeadLetter(Message):
     value: Bytes
     headers: Annotated[tuple[tuple[str, Bytes], ...], BeforeValidator(_pairs)] = ()
     spectraq_version: str
+    last_offset: int | None = None  # of a batch that could not be read
 
     @property
     def advice(self) -> str:
@@ -84,6 +89,12 @@ class DeadLetter(Message):
         if isinstance(self.reason, DeadLetterReason):
             return self.reason.advice
         return "A newer spectraq wrote this letter: upgrade to read more."
+
+    @property
+    def place(self) -> str:
+        """Partition and offset of the original, "0:12"; of a batch, those of all that it holds, "0:12-75"."""
+        last = "" if self.last_offset in (None, self.offset) else f"-{self.last_offset}"
+        return f"{self.partition}:{self.offset}{last}"
 
     def avro_values(self) -> dict[str, Any]:
         """Give the fields as an Avro writer wants them."""

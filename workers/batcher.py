@@ -14,8 +14,8 @@ from models.observation import Observation
 from schemas.deadletter import DeadLetter
 from schemas.spectrum import Spectrum
 from workers.settings import WorkerSettings
-from workers.transport.consumer import Record
 from workers.transport.offsets import Offsets
+from workers.transport.record import Record
 
 AHEAD = 2
 """Batches that may wait here: one to hand over at once, one to fill meanwhile."""
@@ -62,7 +62,7 @@ class Batch:
     def offsets(self) -> Offsets:
         """The next offset of each partition once all of this is published."""
         return {
-            TopicPartition(item.record.topic, item.record.partition): item.record.offset + 1
+            TopicPartition(item.record.topic, item.record.partition): item.record.next_offset
             for item in self.items
         }
 

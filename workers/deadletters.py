@@ -7,7 +7,7 @@ import importlib.metadata
 import structlog
 
 from schemas.deadletter import DeadLetter, DeadLetterReason
-from workers.transport.consumer import Record
+from workers.transport.record import Record
 from workers.transport.topics import ENVELOPE_BYTES
 
 VERSION = importlib.metadata.version("spectraq")
@@ -30,6 +30,7 @@ def dead_letter(record: Record, reason: str, message: str) -> DeadLetter:
         partition=record.partition,
         offset=record.offset,
         bytes=len(record.value),
+        **({} if record.damage is None else {"last_offset": record.damage.last_offset}),
     )
     return DeadLetter(
         reason=DeadLetterReason(reason),
@@ -42,6 +43,7 @@ def dead_letter(record: Record, reason: str, message: str) -> DeadLetter:
         headers=record.headers,
         timestamp_ms=record.timestamp_ms,
         spectraq_version=VERSION,
+        last_offset=None if record.damage is None else record.damage.last_offset,
     )
 
 

@@ -14,7 +14,7 @@ from workers.bodies import spectrum_of
 from workers.deadletters import HEADERS, dead_letter
 from workers.errors import RejectedSpectrum
 from workers.settings import Settings
-from workers.transport.consumer import Record
+from workers.transport.record import Record
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,8 @@ class Intake:
         return Unreadable(record, dead_letter(record, DeadLetterReason.CRASHES, message))
 
     def _item(self, record: Record) -> Item:
+        if record.damage is not None:
+            return Unreadable(record, dead_letter(record, record.damage.reason, record.damage.why))
         try:
             if len(record.headers) > HEADERS:
                 raise codec.DecodeError(

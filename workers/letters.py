@@ -8,7 +8,7 @@ from typing import NamedTuple
 import structlog
 
 from schemas.codec import DecodeError, decode
-from schemas.deadletter import DeadLetter
+from schemas.deadletter import DeadLetter, DeadLetterReason
 from schemas.spectrum import Spectrum
 from workers.bodies import spectrum_of
 from workers.errors import SpectraqError
@@ -35,8 +35,8 @@ class Letter(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """TOPIC:PARTITION:OFFSET of the message that it was."""
-        return f"{self.letter.topic}:{self.letter.partition}:{self.letter.offset}"
+        """TOPIC:PARTITION:OFFSET of the message that it was; the last offset, too, where it was a batch."""
+        return f"{self.letter.topic}:{self.letter.place}"
 
     def spectrum(self) -> Spectrum:
         """The spectrum that it was.
@@ -46,6 +46,10 @@ class Letter(NamedTuple):
         DecodeError
             Where it was none.
         """
+        if self.letter.last_offset is not None:
+            raise DecodeError(
+                DeadLetterReason.UNREADABLE_BATCH, "it is a record batch that could not be read"
+            )
         return spectrum_of(self.letter.value, self.letter.headers, self.letter.key)
 
 

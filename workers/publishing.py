@@ -114,4 +114,6 @@ class Publisher:
     def _note_latency(self, batch: Batch) -> None:
         now_ms = time.time() * 1000
         for item in batch.items:
+            if item.record.timestamp_ms < 0:
+                continue  # not known
             self._metrics.latency_seconds.observe(max(now_ms - item.record.timestamp_ms, 0.0) / 1000)

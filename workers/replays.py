@@ -13,9 +13,9 @@ from schemas.codec import DecodeError, decode
 from schemas.results import Result
 from workers.letters import QUIET_S, Letter
 from workers.settings import Settings
-from workers.transport.consumer import Record
 from workers.transport.follower import Follower
 from workers.transport.publisher import Publisher
+from workers.transport.record import Record
 
 REPLAY_HEADER = "spectraq-replay-of"
 """Says of a replayed message which one it repeats: topic:partition:offset."""
@@ -57,7 +57,9 @@ def plan(settings: Settings, letters: Iterable[Letter], again: bool = False) -> 
     tries = []
     for letter in chosen:
         why = ""
-        if CUT in letter.letter.message:
+        if letter.letter.last_offset is not None:
+            why = "it is a record batch that could not be read, not a message: send its spectra again"
+        elif CUT in letter.letter.message:
             why = "it was too large to be kept whole: send the original"
         elif letter.origin in sent:
             why = "it was sent again before"

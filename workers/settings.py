@@ -81,6 +81,11 @@ class KafkaSettings(_Section):
         15.0, gt=0, description="the broker aborts a transaction that is open for longer; readers wait for it"
     )
     max_message_bytes: int = Field(8 << 20, ge=1 << 16, description="the largest message taken in or sent")
+    max_batch_bytes: int = Field(
+        32 << 20,
+        ge=1 << 16,
+        description="a record batch that unpacks to more is a dead letter; never less than max_message_bytes",
+    )
     compression: Literal["none", "lz4", "zstd"] = Field("none", description="of the results on their topics")
 
     @field_validator("bootstrap_servers")

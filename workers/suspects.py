@@ -18,8 +18,8 @@ from kafka import TopicPartition
 
 from workers.settings import WorkerSettings
 from workers.transport.attempts import Attempts
-from workers.transport.consumer import Record
 from workers.transport.offsets import Committed, CommittedAt
+from workers.transport.record import Record
 
 BATCHES_IN_HAND = 4
 """What a worker may have had in hand when it died, in batches: so many records are done one by one."""

@@ -34,11 +34,12 @@ from workers.stalls import StallWatch
 from workers.streamreference import StreamReference
 from workers.suspects import Alone, Suspects
 from workers.transport.abandoned import AbandonedTransactions
-from workers.transport.consumer import Consumer, Record
+from workers.transport.consumer import Consumer
 from workers.transport.epoch import Epoch
 from workers.transport.groupwatch import GroupWatch
 from workers.transport.offsets import Offsets
 from workers.transport.producer import producer
+from workers.transport.record import Record
 from workers.watchdog import Watchdog
 
 IDLE_POLL_S = 0.2

@@ -17,8 +17,8 @@ from schemas.text import escaped
 from workers.cli.livetable import LiveTable
 from workers.settings import load_settings
 from workers.simulated import spectra as simulated
-from workers.transport.consumer import Record
 from workers.transport.publisher import Publisher
+from workers.transport.record import Record
 from workers.web.modelling import Modelling
 
 Spectra = Callable[[int], Path]

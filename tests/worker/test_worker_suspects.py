@@ -8,8 +8,8 @@ from kafka import TopicPartition
 from workers.settings import WorkerSettings
 from workers.suspects import Alone, Suspects
 from workers.transport.attempts import Attempts
-from workers.transport.consumer import Record
 from workers.transport.offsets import CommittedAt
+from workers.transport.record import Record
 
 PARTITION = TopicPartition("spectra", 0)
 SETTINGS = WorkerSettings(batch_spectra=4, max_tries=3)

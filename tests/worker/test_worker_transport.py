@@ -21,11 +21,12 @@ from workers.outgoing import Outgoing
 from workers.settings import KafkaSettings, Settings, load_settings
 from workers.transport.abandoned import abandoned
 from workers.transport.connection import administrator
-from workers.transport.consumer import Consumer, Record
+from workers.transport.consumer import Consumer
 from workers.transport.epoch import Epoch
 from workers.transport.lag import group_lag
 from workers.transport.offsets import Offsets
 from workers.transport.producer import AtLeastOnce, ExactlyOnce
+from workers.transport.record import Record
 from workers.transport.topics import ensure_topics, list_topics, require_topics
 from workers.watchdog import Watchdog
 

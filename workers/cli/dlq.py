@@ -54,10 +54,7 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
     stdout.print()
     print_table(
         ("letter", "original", "reason", "message"),
-        [
-            (x["letter"], f"{x['topic']}:{x['partition']}:{x['offset']}", x["reason"], x["message"][:80])
-            for x in newest
-        ],
+        [(x["letter"], x["original"], x["reason"], x["message"][:80]) for x in newest],
     )
 
 
@@ -74,7 +71,9 @@ def show(place: Place, config: Config = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(letter.to_json_dict())
         return
-    when = datetime.fromtimestamp(letter.timestamp_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    when = "at a time that is not known"
+    if letter.timestamp_ms >= 0:
+        when = datetime.fromtimestamp(letter.timestamp_ms / 1000, UTC).isoformat(timespec="milliseconds")
     key = "none" if letter.key is None else letter.key.decode(errors="replace")
     rows = {
         "reason": f"{letter.reason}: {letter.message}",
@@ -193,6 +192,8 @@ def _summary(found: Letter) -> dict[str, Any]:
         "topic": letter.topic,
         "partition": letter.partition,
         "offset": letter.offset,
+        "last_offset": letter.last_offset,
+        "original": found.origin,
         "reason": str(letter.reason),
         "message": letter.message,
     }

@@ -19,7 +19,7 @@ from workers.cli.resultlines import CLASS_STYLES
 
 if TYPE_CHECKING:
     from schemas.message import Message
-    from workers.transport.consumer import Record
+    from workers.transport.record import Record
 
 ROWS_KEPT = 200
 """More than any terminal is high."""

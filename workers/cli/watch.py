@@ -16,7 +16,7 @@ from workers.cli.output import print_json, print_line, stdout
 if TYPE_CHECKING:
     from schemas.message import Message
     from workers.settings import Settings
-    from workers.transport.consumer import Record
+    from workers.transport.record import Record
 
 POLL_S = 0.25
 FRAMES_PER_S = 4
@@ -169,7 +169,7 @@ def line(message: Message | str) -> str:
             said = f"{message.spectype:6s} z {message.z:.5f} quality {message.quality}"
             return f"verdict  {message.spectrum_id:28s} {said} by {message.author!r}{words}"
         case DeadLetter():
-            origin = f"{message.topic} {message.partition}:{message.offset}"
+            origin = f"{message.topic} {message.place}"
             return f"dead     {origin:28s} {message.reason}: {message.message}"
         case Spectrum():
             survey = message.survey or ""

@@ -12,7 +12,7 @@ from schemas import codec
 from schemas.deadletter import DeadLetter
 from schemas.results import Anomaly, Classification, Redshift, Result
 from workers import simulated
-from workers.transport.consumer import Record
+from workers.transport.record import Record
 
 if TYPE_CHECKING:
     from models.simulate import Simulated

@@ -8,20 +8,21 @@ owned partitions to their committed offsets, and nothing that was read in an old
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import FencedInstanceIdError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from workers.errors import SlotTakenError
 from workers.settings import Settings
-from workers.transport.connection import administrator, close_quietly, connect
+from workers.transport.connection import administrator, close_quietly
 from workers.transport.epoch import Epoch
 from workers.transport.offsets import Committed, GroupOffsets
 from workers.transport.overtaken import Overtaken
+from workers.transport.reader import reader
+from workers.transport.record import Record
 from workers.transport.subscription import Assignor, Listener, options
 from workers.watchdog import Watchdog
 
@@ -33,19 +34,6 @@ JOINING_POLL_MS = 200
 LEAVING_S = 2.0
 MARGIN_S = 2.0
 """A call that has a deadline of its own gets this much more before the watchdog gives it up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One message as it came, with its origin."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp_ms: int
 
 
 class Consumer:
@@ -80,7 +68,7 @@ class Consumer:
         self._membership: ConsumerGroupMetadata | None = None
         self._assignor = Assignor()
         with self._deadline("connecting", 2 * settings.kafka.bootstrap_timeout_s):
-            self._client = connect(KafkaConsumer, settings.kafka, options(settings, self._assignor))
+            self._client = reader(settings.kafka, options(settings, self._assignor))
         self._was_silent = False
         self.trouble = ""  # why the last poll failed
         self._overtaken = Overtaken(self._client)
@@ -137,6 +125,8 @@ class Consumer:
     def poll(self, timeout_s: float) -> list[Record]:
         """Read what has come, at most a batch; keeps us in the group even while partitions are on hold.
 
+        A record batch that can't be read is among them, as a record with `damage`.
+
         Raises
         ------
         SlotTakenError
@@ -163,7 +153,7 @@ class Consumer:
         self._collect_the_join()
         self._note_membership()
         self._look_for_a_usurper()
-        return [_record(record) for records in found.values() for record in records]
+        return [record for records in found.values() for record in records]
 
     def rewind(self) -> Committed | None:
         """Go back to the committed offset of every partition we own, and give it; None where Kafka won't say.
@@ -294,15 +284,3 @@ class Consumer:
 
 def _identity(membership: ConsumerGroupMetadata) -> tuple[int, str]:
     return membership.generation_id, membership.member_id
-
-
-def _record(record: Any) -> Record:
-    return Record(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key,
-        record.value or b"",
-        tuple((name, value or b"") for name, value in record.headers),
-        record.timestamp,
-    )

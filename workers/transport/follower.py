@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from workers.errors import UnreachableError
 from workers.settings import Settings
 from workers.transport.connection import client_options, close_quietly, reaching
-from workers.transport.consumer import Record
+from workers.transport.reader import readable, reader
+from workers.transport.record import Record
 
 PARTITION_BYTES = 4 << 20
 
@@ -26,15 +27,14 @@ class Follower:
     """
 
     def __init__(self, settings: Settings, topics: Sequence[str], from_beginning: bool = False) -> None:
-        with reaching(settings.kafka):
-            self._client = KafkaConsumer(
-                group_id=None,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-                max_partition_fetch_bytes=PARTITION_BYTES,
-                fetch_max_wait_ms=100,
-                **client_options(settings.kafka, "follower"),
-            )
+        options = client_options(settings.kafka, "follower") | {
+            "group_id": None,
+            "enable_auto_commit": False,
+            "isolation_level": "read_committed",
+            "max_partition_fetch_bytes": PARTITION_BYTES,
+            "fetch_max_wait_ms": 100,
+        }
+        self._client = reader(settings.kafka, options)
         try:
             with reaching(settings.kafka):
                 self._assign(topics, from_beginning)
@@ -72,21 +72,11 @@ class Follower:
         close_quietly(self._client)
 
     def poll(self, timeout_s: float) -> list[Record]:
-        """Return what has come, waiting at most `timeout_s` for the first message."""
-        found = self._client.poll(timeout_ms=int(timeout_s * 1000))
-        return [
-            Record(
-                record.topic,
-                record.partition,
-                record.offset,
-                record.key,
-                record.value or b"",
-                tuple((name, value or b"") for name, value in record.headers or ()),
-                record.timestamp,
-            )
-            for records in found.values()
-            for record in records
-        ]
+        """Return what has come, waiting at most `timeout_s` for the first message.
+
+        A record batch that can't be read is stepped over, and said in the log.
+        """
+        return readable(self._client.poll(timeout_ms=int(timeout_s * 1000)))
 
     def ends(self) -> dict[TopicPartition, int]:
         """Return the end of each partition, as this reader may see it."""

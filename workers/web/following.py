@@ -21,8 +21,8 @@ from schemas.verdict import Verdict
 from workers.errors import UnreachableError
 from workers.masking import masked
 from workers.settings import Settings
-from workers.transport.consumer import Record
 from workers.transport.follower import Follower
+from workers.transport.record import Record
 from workers.transport.topics import list_topics
 from workers.web.entry import is_listed, is_ours
 from workers.web.night import Night, decoded
@@ -104,7 +104,7 @@ class Following(threading.Thread):
             self._jumped.remove(partition)
             self._night.begin_at(_place(record).at)
         self._takes[record.topic](record)
-        self._next[partition] = record.offset + 1
+        self._next[partition] = record.next_offset
 
     def _go_back(self, follower: Follower) -> dict[TopicPartition, int]:
         """Seek to where the last reader was, or to a little before the ends; returns the ends."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from workers.settings import Settings
-from workers.transport.connection import client_options, close_quietly, connect
+from workers.transport.connection import client_options, close_quietly
+from workers.transport.reader import readable, reader
+from workers.transport.record import Record
 from workers.web.pixels import Name, Place
 
 Found = TypeVar("Found")
@@ -76,7 +78,7 @@ class Lookup:
                 "max_partition_fetch_bytes": FETCH_BYTES,
                 "fetch_max_wait_ms": 100,
             }
-            self._client = connect(KafkaConsumer, self._settings.kafka, options)
+            self._client = reader(self._settings.kafka, options)
         try:
             return call(self._client)
         except (KafkaError, OSError):
@@ -92,8 +94,11 @@ class Lookup:
         client.seek(partition, place.offset)
         deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
-            for record in client.poll(timeout_ms=200, max_records=1).get(partition, ()):
+            polled = client.poll(timeout_ms=200, max_records=1)
+            for record in readable(polled):
                 return _taken(record, read) if record.offset == place.offset else None
+            if polled:
+                return None  # it was in a batch that can't be read
         return None
 
 
@@ -114,18 +119,16 @@ def _search(
     marks = (name.spectrum_id.encode(), f"{name.spectrum_id}/{name.digest}".encode())
     deadline, scanned = time.monotonic() + TIMEOUT_S, 0
     while time.monotonic() < deadline and scanned < SCANNED:
-        for records in client.poll(timeout_ms=200).values():
-            for record in records:
-                scanned += 1
-                if record.key == marks[0] or ("ce_id", marks[1]) in (record.headers or ()):
-                    found = _taken(record, read)
-                    if found is not None:
-                        return found
+        for record in readable(client.poll(timeout_ms=200)):
+            scanned += 1
+            if record.key == marks[0] or ("ce_id", marks[1]) in record.headers:
+                taken = _taken(record, read)
+                if taken is not None:
+                    return taken
         if all(client.position(partition) >= ends[partition] for partition in partitions):
             break
     return None
 
 
-def _taken(record: Any, read: Read[Found]) -> Found | None:
-    headers = tuple((name, value or b"") for name, value in record.headers or ())
-    return read(record.value or b"", headers, record.key)
+def _taken(record: Record, read: Read[Found]) -> Found | None:
+    return read(record.value, record.headers, record.key)

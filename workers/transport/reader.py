@@ -1,0 +1,250 @@
+"""The one consumer that everything of ours reads with: no record batch stops it, and none fills the memory.
+
+The client (kafka-python 3.0) unpacks a batch to whatever size that has, and raises out of `poll` where it
+can't read one: at the same offset for ever, since its position stays. Its codecs, its checksum, the names of
+headers and the lengths of records all end so. Here the part of it that turns a fetched response into records
+is replaced: what can't be read comes out of `poll` as a record with `damage`, in its place among the others,
+and the position moves behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import structlog
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import Fetcher, IsolationLevel
+
+from workers.settings import KafkaSettings
+from workers.transport import batches, frames, messagesets
+from workers.transport.batches import UnreadableError
+from workers.transport.connection import connect
+from workers.transport.record import NO_TIMESTAMP_MS, Damage, Record
+
+POLL_BYTES = 16 << 20
+"""After so many bytes a poll gives what it has: records are counted by the client, and each may be large."""
+
+log = structlog.get_logger(__name__)
+
+
+def reader(kafka: KafkaSettings, options: dict[str, Any]) -> KafkaConsumer:
+    """Connect a consumer whose `poll` gives `Record`s, and never raises because of what is in them.
+
+    Parameters
+    ----------
+    kafka
+        Where it is, and the largest batch that is taken.
+    options
+        Of the client.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer.
+    """
+    client = connect(KafkaConsumer, kafka, options)
+    # it has no option for this; made anew, a fetcher would not be the one that other parts of it know
+    client._fetcher.__class__ = BoundedFetcher
+    client._fetcher.most_bytes = max(kafka.max_batch_bytes, kafka.max_message_bytes)
+    return client
+
+
+def readable(found: dict[TopicPartition, list[Record]]) -> list[Record]:
+    """Return the messages among what a poll gave, and say in the log what is none."""
+    return [record for records in found.values() for record in records if _said(record)]
+
+
+def _said(record: Record) -> bool:
+    if record.damage is not None:
+        log.warning(
+            "record_batch_stepped_over",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            last_offset=record.damage.last_offset,
+            reason=str(record.damage.reason),
+            message=record.damage.why,
+        )
+    return record.damage is None
+
+
+class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
+    """Turns fetched responses into records, within bounds.
+
+    Attributes
+    ----------
+    most_bytes
+        The largest size of a batch that is unpacked.
+    """
+
+    most_bytes: int
+    _end = -1  # of the partition that is being parsed; no record lies behind it
+    _given = 0  # bytes of the records of this poll
+
+    def fetched_records(self, max_records: int | None = None, update_offsets: bool = True) -> Any:
+        """Give what was fetched, up to a number of records and of bytes."""
+        self._given = 0
+        return super().fetched_records(max_records, update_offsets)
+
+    def _append(self, drained: Any, part: Any, max_records: int, update_offsets: bool) -> int:
+        part.room = POLL_BYTES - self._given
+        before = part.given
+        taken: int = super()._append(drained, part, max_records, update_offsets)
+        self._given += part.given - before
+        # as if that were all it was asked for
+        return taken if self._given < POLL_BYTES else max_records
+
+    def _parse_fetched_data(self, completed_fetch: Any) -> Any:
+        found = completed_fetch.partition_data
+        self._end = found.high_watermark
+        if found.error_code == 0 and found.records and not frames.whole(memoryview(found.records), 0):
+            # A broker never cuts the first batch: its length is damaged. The client would raise, for ever.
+            return self._raw(completed_fetch)
+        return super()._parse_fetched_data(completed_fetch)
+
+    def _raw(self, completed_fetch: Any) -> PartitionRecords:
+        return self.PartitionRecords(
+            completed_fetch.fetched_offset,
+            completed_fetch.topic_partition,
+            _Buffer(completed_fetch.partition_data.records),
+            isolation_level=self._isolation_level,
+            aborted_transactions=completed_fetch.partition_data.aborted_transactions,
+            metric_aggregator=completed_fetch.metric_aggregator,
+            on_drain=self._on_partition_records_drain,
+        )
+
+    def PartitionRecords(self, *arguments: Any, **options: Any) -> PartitionRecords:  # noqa: N802
+        """Give what the client asks for records; it makes one for each partition of a response."""
+        return PartitionRecords(self.most_bytes, self._end, *arguments, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Buffer:
+    _buffer: bytes
+
+
+class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """The records of one partition in one response.
+
+    Parameters
+    ----------
+    most_bytes
+        The largest size of a batch that is unpacked.
+    end
+        The offset behind the last record of the partition; negative where it is not known.
+    arguments, options
+        The client's own.
+
+    Attributes
+    ----------
+    room
+        Bytes of records that `take` gives at most, and one record more.
+    given
+        Bytes of records that it has given.
+    """
+
+    next_fetch_offset: int
+
+    def __init__(self, most_bytes: int, end: int, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.room = POLL_BYTES
+        self.given = 0
+        self._most_bytes = most_bytes
+        self._end = end
+
+    def take(self, n: int | None = None) -> list[Record]:
+        """Give the next records, at most `n`, and no more than there is room for."""
+        taken = []
+        until = self.given + self.room
+        for record in islice(self.record_iterator, n):
+            taken.append(record)
+            self.given += len(record.value) + len(record.key or b"")
+            if self.given >= until:
+                break
+        return taken
+
+    def _unpack_records(self, tp: TopicPartition, records: Any, *_: Any) -> Iterator[Record]:
+        buffer = memoryview(records._buffer)
+        place = 0
+        while place < len(buffer):
+            if place and not frames.whole(buffer, place):
+                break  # cut by the size of the fetch, or damaged: then the next response begins with it
+            frame = frames.frame_at(buffer, place)
+            self.bytes_read += len(frame)  # what much was fetched of waits for the others next time
+            try:
+                yield from self._records(tp, frame)
+            except UnreadableError as error:
+                yield from self._stepped_over(tp, buffer, place, error)
+                if not error.trusted:
+                    # It may have been the end of an aborted transaction; only the broker knows which of those
+                    # that follow are aborted, and says so with the next response.
+                    break
+            place += len(frame)
+        self.drain()
+
+    def _records(self, tp: TopicPartition, frame: memoryview) -> Iterator[Record]:
+        """Give the records of one batch, and move behind it."""
+        try:
+            if (magic := frames.magic_of(frame)) in (0, 1):
+                last = frames.offset_at(frame, 0)
+                self._check_order(last, last)
+                found = messagesets.messages_of(frame, magic, tp, self.next_fetch_offset, self._most_bytes)
+            else:
+                header = batches.header_of(frame)
+                last = header.last_offset
+                self._check_order(header.base_offset, last)
+                self.leader_epoch = header.leader_epoch
+                if self._no_messages(header, frame):
+                    self.next_fetch_offset = last + 1
+                    return
+                found = batches.records_of(header, frame, tp, self.next_fetch_offset, self._most_bytes)
+            for record in found:
+                self.records_read += 1
+                self.next_fetch_offset = record.offset + 1
+                yield record
+        except UnreadableError:
+            raise
+        except Exception as error:
+            # a case nobody thought of must cost one batch, not the partition
+            log.exception("record_batch_failed", topic=tp.topic, partition=tp.partition)
+            raise UnreadableError(f"reading it failed unexpectedly: {type(error).__name__}") from None
+        self.next_fetch_offset = last + 1
+
+    def _check_order(self, base: int, last: int) -> None:
+        if base > last or last < self.next_fetch_offset or 0 <= self._end <= last:
+            raise UnreadableError(
+                f"it says that its offsets are {base} to {last}, where {self.next_fetch_offset} is next"
+                f" and {self._end} the end"
+            )
+
+    def _no_messages(self, header: batches.Header, frame: memoryview) -> bool:
+        """Whether a batch marks the end of a transaction, or belongs to one that was aborted."""
+        if self.isolation_level == IsolationLevel.READ_COMMITTED and header.producer_id >= 0:
+            self._consume_aborted_transactions_up_to(header.last_offset)
+            if header.control and batches.aborts(header, frame):
+                self.aborted_producer_ids.discard(header.producer_id)
+            elif header.transactional and header.producer_id in self.aborted_producer_ids:
+                return True
+        return header.control
+
+    def _stepped_over(
+        self, tp: TopicPartition, buffer: memoryview, place: int, error: UnreadableError
+    ) -> Iterator[Record]:
+        """Give the record that stands for what could not be read, and move behind it."""
+        first = self.next_fetch_offset
+        time_ms, raw = NO_TIMESTAMP_MS, frames.frame_at(buffer, place)
+        if error.trusted:
+            header = batches.header_of(raw)
+            last, time_ms = header.last_offset, header.max_timestamp
+        else:
+            raw, last = frames.damaged(buffer, place, first, self._end)
+        if last < first:
+            log.warning("record_batch_has_more_than_it_says", **tp._asdict(), offset=last, message=str(error))
+            return  # each record that it counts was read
+        self.records_read += 1
+        self.next_fetch_offset = last + 1
+        damage = Damage(error.reason, str(error), last)
+        yield Record(tp.topic, tp.partition, first, None, bytes(raw), (), time_ms, damage)

@@ -1,0 +1,45 @@
+"""What a reader gives: one message as it came, or a record batch of which no message could be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.deadletter import DeadLetterReason
+
+NO_TIMESTAMP_MS = -1
+"""Kafka's own word for a time that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Why the messages of a record batch can't be read, and how far it reaches."""
+
+    reason: DeadLetterReason
+    why: str
+    last_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as it came, with its origin.
+
+    Attributes
+    ----------
+    damage
+        Where this is no message but a batch that could not be read: then `offset` is the first that is
+        missing, `value` the batch as Kafka keeps it, and there is neither a key nor a header.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int
+    damage: Damage | None = None
+
+    @property
+    def next_offset(self) -> int:
+        """Where reading goes on behind it."""
+        return (self.offset if self.damage is None else self.damage.last_offset) + 1
