@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "schemas"), str(HERE.parent / "readers")]
+sys.path[:0] = [str(HERE.parent / name) for name in ("schemas", "readers", "worker")]
 
 import made_files as made  # noqa: E402
 import numpy as np  # noqa: E402
+import rawbatches  # noqa: E402
 import wire_examples  # noqa: E402
+from kafka import TopicPartition  # noqa: E402
+from kafka.consumer.fetcher import IsolationLevel  # noqa: E402
 
 from schemas import codec  # noqa: E402
 from schemas.deadletter import DeadLetterReason  # noqa: E402
@@ -28,6 +31,7 @@ from workers.answers import observation  # noqa: E402
 from workers.errors import ReadError, RejectedSpectrum, SettingsError  # noqa: E402
 from workers.readers import read  # noqa: E402
 from workers.settings import CONFIG_VARIABLE, load_settings  # noqa: E402
+from workers.transport.reader import PartitionRecords  # noqa: E402
 
 NAMES = sorted(
     f"SPECTRAQ_{section}__{key}{suffix}".upper()
@@ -42,6 +46,18 @@ SUFFIXES = (".fits", ".fits.gz", ".npz", ".csv", ".ecsv", ".txt")
 MEMORY = Path("/dev/shm")
 SPECTRA_READ = 20
 MAX_PIXELS = 20_000
+UNPACKED_BYTES = 1 << 16
+FETCHED, END = 1000, 1100
+"""The offset that a response was asked for, and the end of its partition."""
+
+PARTITION, READ_COMMITTED = TopicPartition("t", 0), IsolationLevel.READ_COMMITTED
+
+
+class Response:
+    """What the client hands on of a response."""
+
+    def __init__(self, data: bytes) -> None:
+        self._buffer = data
 
 
 def messages(data: bytes) -> None:
@@ -110,7 +126,28 @@ def _variables(data: bytes) -> dict[str, str]:
     return {NAMES[part[0] % len(NAMES)]: part[1:].decode("latin-1") for part in parts}
 
 
-TARGETS: dict[str, Target] = {"messages": messages, "files": files, "settings": settings}
+def batches(data: bytes) -> None:
+    """A response of Kafka, as every reader takes it: records in order, or batches that are stepped over."""
+    for response in {data, rawbatches.all_mended(data)} - {b""}:
+        partition = PartitionRecords(
+            UNPACKED_BYTES, END, FETCHED, PARTITION, Response(response), isolation_level=READ_COMMITTED
+        )
+        position = FETCHED
+        for record in partition.take():
+            assert position <= record.offset < record.next_offset <= END
+            assert len(record.value) <= max(UNPACKED_BYTES, len(response))
+            assert all(name.encode() is not None for name, _ in record.headers)
+            position = record.next_offset
+        # whatever is wrong with it, the next response is another
+        assert max(position, FETCHED + 1) <= partition.next_fetch_offset <= END
+
+
+TARGETS: dict[str, Target] = {
+    "messages": messages,
+    "files": files,
+    "settings": settings,
+    "batches": batches,
+}
 
 
 def seeds(target: str) -> Iterator[bytes]:
@@ -123,8 +160,20 @@ def seeds(target: str) -> Iterator[bytes]:
         yield b'[kafka]\nbootstrap_servers = "a:1"\nsession_timeout_s = 6.0\n[topics]\npartitions = 8\n'
         yield b"".join(b"\0" + bytes([number % 256]) + b"1" for number in range(len(NAMES)))
         yield b'[worker]\nbatch_spectra = 32\ndelivery = "exactly_once"\n[redis]\nenabled = false\n'
+    elif target == "batches":
+        yield from _small_batches()
     else:
         yield from _small_files()
+
+
+def _small_batches() -> Iterator[bytes]:
+    records = [
+        rawbatches.record(i, b"key-%d" % i, bytes(40 * i), [(b"ce_id", b"1"), (b"empty", None)])
+        for i in range(4)
+    ]
+    for codec in rawbatches.CODECS:
+        first, second = (rawbatches.batch(records, codec, FETCHED + base) for base in (0, len(records)))
+        yield first + second
 
 
 def _small_files() -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from targets import TARGETS, seeds
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*-*"))
-EXAMPLES = {"messages": 3000, "files": 600, "settings": 600}
+EXAMPLES = {"messages": 3000, "files": 600, "settings": 600, "batches": 2000}
 
 
 @st.composite
