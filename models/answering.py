@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,8 @@ class Table:
         def of_candidates(name: str) -> torch.Tensor:
             return torch.stack([getattr(c, name) for c in analysis.found])[kind, rows, index]
 
-        factor = 10 ** (analysis.gridded.offset * DLOGLAM)[:, None]
+        # The library's power rounds by where in an array a number stands; its exponential does not.
+        factor = (analysis.gridded.offset * (DLOGLAM * math.log(10))).exp()[:, None]
         lag, sigma = (
             of_candidates("lag"),
             sigma_lnz(of_candidates("curvature"), analysis.kappa[:, None], REBIN),

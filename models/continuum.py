@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import torch
 
+from models.tiles import cholesky_inverse, sums
+
 
 @lru_cache(maxsize=16)
 def chebyshev(n: int, terms: int, device: torch.device) -> torch.Tensor:
@@ -51,12 +53,11 @@ class Continuum:
         """
         polynomials = chebyshev(flux.shape[1], terms, flux.device)  # (P, n)
         weighted = ivar[:, None] * polynomials  # (B, P, n)
-        gram = weighted @ polynomials.T  # (B, P, P)
+        gram = sums(weighted, polynomials.expand(len(flux), -1, -1))  # (B, P, P)
         # A spectrum of few pixels can't tell the terms apart: a tiny ridge keeps the factor finite.
         ridge = 1e-6 * gram.diagonal(dim1=1, dim2=2).mean(1) + 1e-20
-        factor = torch.linalg.cholesky(gram + ridge[:, None, None] * torch.eye(terms, device=flux.device))
-        eye = torch.eye(terms, device=flux.device).expand_as(factor)
-        weighted = combined(torch.linalg.solve_triangular(factor, eye, upper=False), weighted)
+        lower = cholesky_inverse(gram + ridge[:, None, None] * torch.eye(terms, device=flux.device))
+        weighted = combined(lower, weighted)
         amplitudes = (weighted * flux[:, None]).sum(2)
         chi2 = (ivar * flux.square()).sum(1) - amplitudes.square().sum(1)
         return cls(weighted, amplitudes, chi2)

@@ -19,6 +19,7 @@ from models.classifier import CLASSES, SUBCLASSES
 from models.grid import N_COARSE, N_PIXELS
 from models.preprocess import N_CHANNELS
 from models.restframe import FINE
+from models.tiles import in_tiles
 
 LAYOUT = "spectraq.encoder.1"
 N_EIGENSPECTRA = 16
@@ -91,12 +92,11 @@ class Encoder(nn.Module):
 
     def rest(self, latent: Latent, spectype: str) -> Tensor:
         """Rest-frame spectra if all were of one class, shape (B, FINE[spectype].length)."""
-        spectra: Tensor = latent.coefficients[:, CLASSES.index(spectype)] @ self.eigenspectra[spectype]
-        return spectra
+        return _mixed(latent.coefficients[:, CLASSES.index(spectype)], self.eigenspectra[spectype])
 
     def respond(self, latent: Latent, spectype: str) -> Tensor:
         """Observed-frame factor of the same, shape (B, N_PIXELS)."""
-        return torch.exp(latent.response[:, CLASSES.index(spectype)] @ self.response_terms)
+        return torch.exp(_mixed(latent.response[:, CLASSES.index(spectype)], self.response_terms))
 
     def observed(self, latent: Latent, spectype: str, lag: Tensor) -> Tensor:
         """Spectra at given lags, up to an amplitude; shape (B, N_PIXELS).
@@ -107,6 +107,11 @@ class Encoder(nn.Module):
             In grid pixels, shape (B,).
         """
         return FINE[spectype].observed(self.rest(latent, spectype), lag) * self.respond(latent, spectype)
+
+
+def _mixed(amplitudes: Tensor, shapes: Tensor) -> Tensor:
+    """Sums of the same n shapes for all, (B, n) and (n, L) to (B, L)."""
+    return in_tiles(torch.bmm, amplitudes[:, None], shapes.expand(len(amplitudes), -1, -1))[:, 0]
 
 
 def save(network: Encoder, path: Path) -> None:

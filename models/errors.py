@@ -106,4 +106,5 @@ class RedshiftErrors:
         ]
         numbers = torch.tensor(table, device=curvature_sigma.device)  # (B, classes, 2)
         chosen = numbers.gather(1, kind[..., None].expand(-1, -1, 2))
-        return torch.hypot(chosen[..., 0] * curvature_sigma, chosen[..., 1])
+        # The library's hypot rounds by where in an array a number stands.
+        return ((chosen[..., 0] * curvature_sigma).square() + chosen[..., 1].square()).sqrt()

@@ -10,6 +10,7 @@ from models.continuum import chebyshev
 from models.grid import N_COARSE, N_PIXELS, REBIN, rebinned
 from models.scan import CONTINUUM_TERMS
 from models.templates import Templates
+from models.tiles import dot, in_tiles, inverse
 
 RIDGE = 3e-5
 """As in `amplitudes.py`: what a short spectrum can't tell apart must not cancel."""
@@ -100,21 +101,31 @@ def fit(
     # The flux is one more column: one product gives both sides of the normal equations.
     columns = torch.cat([shapes, smooth, *expected, flux[:, None]], 1)
     design = columns[:, :-1]
-    sums = torch.bmm(design * ivar[:, None], columns.transpose(1, 2)).double()
+    sums = in_tiles(_weighted_sums, columns, ivar).double()
     normal, vector = sums[:, :, :-1], sums[:, :, -1:]
     amplitudes, covariance = _solved(normal, vector)
     k = shapes.shape[1] + CONTINUUM_TERMS
     coefficients = amplitudes if own is None else _solved(normal[:, :k, :k], vector[:, :k])[0]
-    model = torch.bmm(amplitudes[:, None], design)[:, 0]
-    sigma = (torch.bmm(covariance, design) * design).sum(1).clamp_min(0).sqrt() if with_error else None
+    model = in_tiles(torch.bmm, amplitudes[:, None], design)[:, 0]
+    sigma = in_tiles(_spread, covariance, design) if with_error else None
     chi2 = (ivar * (flux - model).square()).sum(1)
     return Fit(model, sigma, coefficients, chi2, rebinned(design) / REBIN)
+
+
+def _weighted_sums(columns: torch.Tensor, ivar: torch.Tensor) -> torch.Tensor:
+    """Sums over the pixels of ivar times each shape times each column, (B, n, n + 1)."""
+    return torch.bmm(columns[:, :-1] * ivar[:, None], columns.transpose(1, 2))
+
+
+def _spread(covariance: torch.Tensor, design: torch.Tensor) -> torch.Tensor:
+    """Return the standard deviation of a sum of shapes whose amplitudes have this covariance, (B, N_PIXELS)."""
+    return (torch.bmm(covariance, design) * design).sum(1).clamp_min(0).sqrt()
 
 
 def _solved(normal: torch.Tensor, vector: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Amplitudes (B, n) and their covariance (B, n, n) from normal equations of n shapes."""
     size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
     ridge = RIDGE * torch.eye(normal.shape[1], dtype=normal.dtype, device=normal.device)
-    inverse = torch.linalg.inv(normal / (size[:, :, None] * size[:, None]) + ridge)
-    covariance = inverse / (size[:, :, None] * size[:, None])
-    return torch.bmm(covariance, vector)[..., 0].float(), covariance.float()
+    unit = size[:, :, None] * size[:, None]
+    covariance = inverse(normal / unit + ridge) / unit
+    return dot(covariance, vector.transpose(1, 2)).float(), covariance.float()

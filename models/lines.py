@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from models.grid import DLOGLAM, LOGLAM0, N_PIXELS
+from models.tiles import dot, inverse
 
 HALF_WINDOW = 70
 """Grid pixels on either side of a group's middle: 4800 km/s."""
@@ -117,12 +118,12 @@ class _Solution:
 
 def _solve(data: torch.Tensor, weight: torch.Tensor, design: torch.Tensor) -> _Solution:
     weighted = design * weight[:, None]
-    normal = torch.bmm(weighted, design.transpose(1, 2)).double()
-    vector = torch.bmm(weighted, data[:, :, None]).double()
+    normal = dot(weighted[:, :, None], design[:, None]).double()
+    vector = dot(weighted, data[:, None]).double()
     size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
     unit = normal / (size[:, :, None] * size[:, None])
     unit = unit + RIDGE * torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
-    inverse = torch.linalg.inv(unit) / (size[:, :, None] * size[:, None])
-    amplitude = torch.bmm(inverse, vector)[..., 0]
-    variance = inverse.diagonal(dim1=1, dim2=2)
-    return _Solution(amplitude.float(), variance.float(), -(amplitude * vector[..., 0]).sum(1))
+    covariance = inverse(unit) / (size[:, :, None] * size[:, None])
+    amplitude = dot(covariance, vector[:, None])
+    variance = covariance.diagonal(dim1=1, dim2=2)
+    return _Solution(amplitude.float(), variance.float(), -dot(amplitude, vector))

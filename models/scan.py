@@ -14,6 +14,7 @@ from models.amplitudes import eliminate, gain, pairs
 from models.continuum import Continuum
 from models.eigenspectra import Basis
 from models.grid import DLOGLAM, N_PIXELS, REBIN
+from models.tiles import in_tiles
 
 CONTINUUM_TERMS = 3
 """Polynomial terms beside the eigenspectra. Quasars need them; galaxies are insensitive from 3 to 7."""
@@ -74,16 +75,30 @@ class Scan:
         gain
             Shape (B, S).
         """
-        weights = torch.fft.rfft(ivar, self.n_fft).conj()  # (B, f)
-        data = torch.fft.rfft(ivar * flux, self.n_fft).conj()  # (B, f)
-        smooth = torch.fft.rfft(continuum.weighted, self.n_fft).conj().transpose(0, 1)  # (P, B, f)
-        products = self._correlate(self._products[:, None] * weights)  # (K(K+1)/2, B, S)
-        projection = self._correlate(self._templates[:, None] * data)  # (K, B, S)
-        overlap = self._correlate(self._templates[:, None, None] * smooth)  # (K, P, B, S)
-        matrix, vector = eliminate(products, overlap, projection, continuum.amplitudes.T[:, :, None])
+        data = torch.cat([ivar[:, None], (ivar * flux)[:, None], continuum.weighted], 1)
+        sums = in_tiles(self._sums, data, dim=1)
+        n = len(self._products)
+        products, seen = sums[:n], sums[n:].unflatten(0, (self.k, -1))  # (K, 1 + P, B, S)
+        amplitudes = continuum.amplitudes.T[:, :, None]
+        matrix, vector = eliminate(products, seen[:, 1:], seen[:, 0], amplitudes)
         return gain(matrix, vector).flip(1)
 
-    def _correlate(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Back to lags; the first column is the largest lag."""
-        lags: torch.Tensor = torch.fft.irfft(spectrum, self.n_fft)
-        return lags[..., : len(self.lags)]
+    def _sums(self, data: torch.Tensor) -> torch.Tensor:
+        """Sums over the pixels at every lag, the first column being the largest lag.
+
+        Parameters
+        ----------
+        data
+            ivar, and what templates are projected on, shape (B, D, n).
+
+        Returns
+        -------
+        sums
+            Of ivar with products of templates, then of each template with the other data;
+            shape (K(K+1)/2 + K (D - 1), B, S).
+        """
+        spectra = torch.fft.rfft(data, self.n_fft).conj().transpose(0, 1)  # (D, B, f)
+        squares = self._products[:, None] * spectra[0]
+        crosses = (self._templates[:, None, None] * spectra[1:]).flatten(0, 1)
+        lags = [torch.fft.irfft(part, self.n_fft)[..., : len(self.lags)] for part in (squares, crosses)]
+        return torch.cat(lags)

@@ -22,6 +22,7 @@ from models.grid import N_COARSE, N_PIXELS, REBIN
 from models.refine import z_of
 from models.scan import Scan
 from models.supernovae import Supernovae
+from models.tiles import dot, inverse, sums
 
 COMPONENTS = 3
 DISTANT_COMPONENTS = 2
@@ -93,14 +94,14 @@ class CompanionSearch:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         types, n = len(self._stars), len(flux)
 
-        def sums(shapes: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
-            """(types, K, n), (B, D, n) to (K, D, types, B), spectrum by spectrum: rounding stays its own."""
+        def seen_in(shapes: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
+            """(types, K, n), (B, D, n) to (K, D, types, B)."""
             # The data come first: a single column takes ten times as long as a single row.
-            each = shapes.flatten(0, 1).T.expand(n, -1, -1)
-            return torch.bmm(data, each).view(n, data.shape[1], types, -1).permute(3, 1, 2, 0)
+            found = sums(data, shapes.flatten(0, 1).expand(n, -1, -1))
+            return found.view(n, data.shape[1], types, -1).permute(3, 1, 2, 0)
 
-        products = sums(self._products, ivar[:, None])[:, 0]
-        seen = sums(self._stars, torch.cat([(ivar * flux)[:, None], first.weighted], 1))
+        products = seen_in(self._products, ivar[:, None])[:, 0]
+        seen = seen_in(self._stars, torch.cat([(ivar * flux)[:, None], first.weighted], 1))
         matrix, vector = eliminate(products, seen[:, 1:], seen[:, 0], first.amplitudes.T[:, None])
         best = gain(matrix, vector).max(0)
         _, share = _gain(self._stars[best.indices], flux, ivar, first)
@@ -138,15 +139,15 @@ def _gain(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Gain of companions with the given shapes (B, K, N_COARSE), and their share of the light; (B,) each."""
     data = torch.cat([first.weighted, (ivar * flux)[:, None]], 1)
-    seen = torch.bmm(shapes, data.transpose(1, 2)).double()
+    seen = sums(shapes, data).double()
     overlap, vector = seen[..., :-1], seen[..., -1]
     vector = vector - (overlap * first.amplitudes[:, None]).sum(2)
-    gram = torch.bmm(shapes * ivar[:, None], shapes.transpose(1, 2)).double()
+    gram = sums(shapes * ivar[:, None], shapes).double()
     size = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-9).sqrt()
     matrix = (gram - (overlap[:, :, None] * overlap[:, None]).sum(3)) / (size[:, :, None] * size[:, None])
     matrix = matrix + COMPANION_RIDGE * torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
     vector = vector / size
-    amplitude = torch.linalg.solve(matrix, vector[..., None])[..., 0]
-    light = torch.bmm((amplitude / size).float()[:, None], shapes)[:, 0].abs() * (ivar > 0)
+    amplitude = dot(inverse(matrix), vector[:, None])
+    light = ((amplitude / size).float()[..., None] * shapes).sum(1).abs() * (ivar > 0)
     share = light.sum(1) / (flux.abs() * (ivar > 0)).sum(1).clamp_min(1e-9)
     return (vector * amplitude).sum(1).float(), share

@@ -30,6 +30,7 @@ from models.anomaly.verdict import Verdict
 from models.eigenspectra import Basis
 from models.refine import z_of
 from models.rows import joined, rows_of
+from models.tiles import NETWORK_ROWS, in_tiles
 
 FLAG_RATE = 0.01
 """A spectrum is flagged when fewer normal ones than this are as strange."""
@@ -73,7 +74,7 @@ class Scorer:
             scores = score(seen, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)
             planes, numbers = picture(seen, ratio), evidence(scores, seen)
             if self._detector is not None:
-                scores = _with(scores, self._detector(planes, numbers))
+                scores = _with(scores, in_tiles(self._detector, planes, numbers, tile=NETWORK_ROWS))
             counted = slice(len(part))
             yield rows_of(scores, counted), planes[counted], numbers[counted]
 

@@ -14,6 +14,7 @@ from models.analysis import Analysis
 from models.anomaly.residual import LEAST_LEVEL, MODEL_ERROR
 from models.continuum import Continuum, combined
 from models.grid import coarse
+from models.tiles import cholesky_inverse, sums
 
 SHARED_ERROR = 0.04
 """Part of the model error that the pixels of a coarse one share: it does not average out. Of 0.01 to 0.06,
@@ -74,13 +75,12 @@ class Leftover:
 def _orthonormal(design: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor) -> Continuum:
     """Make the shapes of the first fit (B, n, N_COARSE) orthonormal under the weights, to eliminate them."""
     scaled = design * ivar[:, None]
-    gram = torch.bmm(scaled, design.transpose(1, 2)).double()
+    gram = sums(scaled, design).double()
     size = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
     unit = gram / (size[:, :, None] * size[:, None])
     eye = torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
-    factor = torch.linalg.cholesky(unit + RIDGE * eye) * size[:, :, None]
-    inverse = torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False).float()
-    weighted = combined(inverse, scaled)
+    lower = cholesky_inverse(unit + RIDGE * eye) / size[:, None]
+    weighted = combined(lower.float(), scaled)
     amplitudes = (weighted * flux[:, None]).sum(2)
     chi2 = (ivar * flux.square()).sum(1) - amplitudes.square().sum(1)
     return Continuum(weighted, amplitudes, chi2.clamp_min(0))

@@ -13,6 +13,7 @@ from models.anomaly.residual import Residual, intervals, pixel_of
 from models.decide import QSO, STAR
 from models.grid import N_COARSE, REBIN
 from models.preprocess import box_mean
+from models.tiles import on_lines, sums
 
 WIDTHS = (1.3, 2.5, 5.0)
 """Standard deviations in pixels of the lines that are sought: 90 to 345 km/s."""
@@ -159,7 +160,7 @@ def _bands(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         bands = kernels.new_zeros(2, len(WIDTHS), STRETCH, STRETCH + 2 * REACH)
         for i in range(STRETCH):
             bands[:, :, i, i : i + kernels.shape[1]] = torch.stack([kernels, kernels.square()])
-        profile, square = bands.flatten(1, 2)
+        profile, square = on_lines(bands.flatten(1, 2))
         return profile, square
 
 
@@ -169,7 +170,7 @@ def _convolved(values: torch.Tensor, band: torch.Tensor) -> torch.Tensor:
     As products of stretches with a band matrix: half the time of a convolution with so few channels.
     """
     stretches = pad(values, (REACH, REACH)).unfold(1, STRETCH + 2 * REACH, STRETCH)  # (B, n, S + 2 REACH)
-    found = stretches @ band.T  # (B, n, widths * S)
+    found = sums(stretches, band.expand(len(values), -1, -1))  # (B, n, widths * S)
     split = found.view(*found.shape[:2], len(WIDTHS), STRETCH)
     return split.transpose(1, 2).flatten(2)
 

@@ -6,6 +6,7 @@ import torch
 
 from models.anomaly.residual import Residual, pixel_of
 from models.grid import N_PIXELS
+from models.tiles import dot
 
 AIRGLOW = (
     (5578.9, 100), (5891.6, 20), (6302.0, 100), (6365.5, 33), (6555.4, 40), (6865.9, 76), (7318.1, 64),
@@ -39,8 +40,8 @@ def sky_residual(residual: Residual, lines: torch.Tensor) -> torch.Tensor:
     lines
         From `airglow`.
     """
-    signal = (residual.narrow * residual.ivar) @ lines
-    sigma = (residual.ivar @ lines.square()).clamp_min(1e-9).sqrt()
+    signal = dot(residual.narrow * residual.ivar, lines)
+    sigma = dot(residual.ivar, lines.square()).clamp_min(1e-9).sqrt()
     quiet = (lines < 0.05) & (residual.ivar > 0)
     chi = (residual.narrow * residual.ivar.sqrt()).clamp(-6, 6).square()
     scatter = ((chi * quiet).sum(1) / quiet.sum(1).clamp_min(50)).sqrt().clamp_min(1.0)

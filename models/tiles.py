@@ -1,0 +1,100 @@
+"""Products of spectra that round alike whatever else is in the batch.
+
+A library chooses how it multiplies by the shapes of a product and by where its operands lie in memory, and each
+way rounds differently. So nothing is multiplied for a whole batch: a product has the shape of a tile of rows,
+filled up where there are fewer, every row has a matrix of its own in it, and all begin at a cache line. The
+other steps (element by element, sums along a row) do the same to a row whatever lies beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+TILE = 4
+"""Rows of a product. More save calls of the library, fewer save work where a batch has few rows."""
+NETWORK_ROWS = 16
+"""Rows that a network is shown together: whole tiles of every library's kernels."""
+CACHE_LINE = 64
+"""Bytes. Memory that PyTorch allocates begins at one."""
+
+
+def in_tiles(product: Callable[..., Tensor], *rows: Tensor, tile: int = TILE, dim: int = 0) -> Tensor:
+    """Return the product of all rows, made tile by tile.
+
+    Parameters
+    ----------
+    product
+        Takes `tile` rows of each of `rows`, and gives as many along dimension `dim`.
+    rows
+        Shape (B, ...) each.
+    """
+    n = len(rows[0])
+    if rows[0].device.type != "cpu":  # a GPU is filled by many rows alone
+        return product(*rows)
+    rows = tuple(on_lines(values) for values in rows)
+    done = [product(*(_tile(values, start, tile) for values in rows)) for start in range(0, n, tile)]
+    together = done[0] if len(done) == 1 else torch.cat(done, dim)
+    return together.narrow(dim, 0, n)
+
+
+def _tile(values: Tensor, start: int, tile: int) -> Tensor:
+    """Rows from `start` on, the last one repeated where there are fewer than a tile's."""
+    part = values[start : start + tile]
+    missing = tile - len(part)
+    return on_lines(torch.cat([part, part[-1:].expand(missing, *part.shape[1:])])) if missing else part
+
+
+def sums(left: Tensor, right: Tensor) -> Tensor:
+    """Sums along the last axis of products, (B, K, n) and (B, D, n) to (B, K, D)."""
+    return in_tiles(_sums, left, right)
+
+
+def _sums(left: Tensor, right: Tensor) -> Tensor:
+    return torch.bmm(left, right.transpose(1, 2))
+
+
+def on_lines(values: Tensor) -> Tensor:
+    """Lay rows out one like the other, (B, ...) as given: dense, each vector beginning at a cache line."""
+    line = CACHE_LINE // values.element_size()
+    more = -values.shape[-1] % line
+    dense = [1, values.shape[-1] + more]
+    for size in values.shape[-2:1:-1]:
+        dense.append(dense[-1] * size)
+    laid_out = list(values.stride()[:0:-1]) == dense[: values.ndim - 1] and values.stride(0) % line == 0
+    if laid_out and values.data_ptr() % CACHE_LINE == 0:
+        return values
+    return pad(values, (0, more))[..., : values.shape[-1]] if more else values.clone(memory_format=torch.contiguous_format)
+
+
+def dot(first: Tensor, second: Tensor) -> Tensor:
+    """Sums of products along the last axis, for matrices so small that a library's products do not pay."""
+    return (first * second).sum(-1)
+
+
+def inverse(matrix: Tensor) -> Tensor:
+    """Inverses of small matrices, (..., n, n) as given."""
+    n = matrix.shape[-1]
+    return torch.linalg.inv(_enlarged(matrix))[..., :n, :n]
+
+
+def cholesky_inverse(matrix: Tensor) -> Tensor:
+    """Inverses of the lower Cholesky factors of small positive definite matrices, (..., n, n) as given."""
+    n, whole = matrix.shape[-1], _enlarged(matrix)
+    eye = torch.eye(whole.shape[-1], dtype=whole.dtype, device=whole.device).expand_as(whole)
+    return torch.linalg.solve_triangular(torch.linalg.cholesky(whole), eye, upper=False)[..., :n, :n]
+
+
+def _enlarged(matrix: Tensor) -> Tensor:
+    """Add rows and columns of the unit matrix until each matrix of a stack fills whole cache lines.
+
+    The library solves one matrix after the other: none then lies differently from the others.
+    """
+    n = matrix.shape[-1]
+    more = -n % 4  # sixteen numbers of single or double precision are whole lines
+    whole = pad(matrix, (0, more, 0, more))
+    whole.diagonal(dim1=-2, dim2=-1)[..., n:] = 1
+    return whole
