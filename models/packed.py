@@ -7,6 +7,7 @@ below zero while the sums are still at hand.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -103,4 +104,16 @@ def available(device: torch.device) -> bool:
     if not all(hasattr(torch.ops.mkldnn, name) for name in USED):
         return False
     found = torch.cpu.get_capabilities()
-    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16")) and _works()
+
+
+@cache
+def _works() -> bool:
+    """Whether the library does it, too: it can be told to do without instructions that the processor has."""
+    try:
+        with torch.inference_mode():
+            convolution = PackedConvolution(RowConvolution(torch.nn.Conv1d(4, 4, 5)), 16)
+            convolution(in_rows(torch.zeros(ROWS, 4, 16, dtype=PRECISION)), "relu")
+    except RuntimeError:
+        return False
+    return True
