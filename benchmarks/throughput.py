@@ -89,12 +89,18 @@ def bodies(n: int) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def rate(stack: LocalStack, delivery: str, batch: int, messages: list[tuple[bytes, bytes]]) -> float:
+def rate(
+    stack: LocalStack,
+    delivery: str,
+    batch: int,
+    messages: list[tuple[bytes, bytes]],
+    redis_url: str | None = None,
+) -> float:
     """Spectra a second of one worker over a backlog, joining the group included."""
     name = uuid.uuid4().hex[:8]
     settings = load_settings(
         kafka={"bootstrap_servers": stack.bootstrap_servers, "group_id": name},
-        redis={"url": stack.redis_url},
+        redis={"url": redis_url or stack.redis_url},
         topics={kind: f"{name}.{kind}" for kind in KINDS},
         worker={"delivery": delivery, "batch_spectra": batch, "slot": name},
     )

@@ -121,10 +121,12 @@ class Analyst:
     ) -> list[Judged | Failure]:
         """Have the stream judge the anomalies; what comes from the cache teaches it nothing new."""
         rows = list(zip(answers, readable, cached, strict=True))
-        good = [(a, item.spectrum.survey, known) for a, item, known in rows if not isinstance(a, Failure)]
-        judged = iter(self._stream.judge([row[0] for row in good], [row[1] for row in good]))
-        fresh = [row for row in good if row[2].answer is None]
-        self._stream.learn([row[0] for row in fresh], [row[1] for row in fresh])
+        good = [(a, item, known) for a, item, known in rows if not isinstance(a, Failure)]
+        surveys = [item.spectrum.survey for _, item, _ in good]
+        records = [item.record for _, item, _ in good]
+        judged = iter(self._stream.judge([row[0] for row in good], surveys, records))
+        fresh = [(a, item.spectrum.survey) for a, item, known in good if known.answer is None]
+        self._stream.learn([a for a, _ in fresh], [survey for _, survey in fresh])
         return [a if isinstance(a, Failure) else Judged(a, next(judged)) for a in answers]
 
     def _write(self, batch: Batch, cached: list[Cached], judged: list[Judged | Failure]) -> Analysed:

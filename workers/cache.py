@@ -1,31 +1,24 @@
 """The cache of answers: what this ensemble has already answered skips the networks.
 
-An aid, never a need: every call has `redis.timeout_s`, none is repeated, three failures in a row open a
-circuit breaker, and whatever goes wrong is the same as finding nothing. Answers from here equal the networks'
-to the digit.
+An aid, never a need: whatever goes wrong is the same as finding nothing (`guardedredis.py`). Answers from
+here equal the networks' to the digit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-import structlog
-from redis import ConnectionPool, Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from models.answer import Answer
 from workers.answers import Subject
-from workers.breaker import Breaker
 from workers.entries import Latest, pack_answer, pack_latest, unpack_answer, unpack_latest
 from workers.errors import UnreachableError
+from workers.guardedredis import GuardedRedis, connect
 from workers.redis_keys import answer_key, latest_key, lookups_key
 from workers.settings import RedisSettings
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +34,19 @@ class Cache:
 
     Parameters
     ----------
-    settings
-        Where Redis is, and how long it may take.
+    redis
+        What is asked; whoever made it closes it.
     ensemble_digest, ensemble_version
         Of the ensemble in use: another one's answers are never found.
-    on_failure
-        Called whenever a call failed or was kept back by the breaker.
     """
 
-    def __init__(
-        self,
-        settings: RedisSettings,
-        ensemble_digest: str,
-        ensemble_version: str,
-        on_failure: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._settings = settings
+    def __init__(self, redis: GuardedRedis, ensemble_digest: str, ensemble_version: str) -> None:
+        self._redis = redis
         self._ensemble = ensemble_digest
         self._version = ensemble_version
-        self._on_failure = on_failure
-        self._breaker = Breaker()
-        self._key = settings.signing_key.get_secret_value().encode() if settings.signing_key else b""
-        self._redis = connect(settings)
+        key = redis.settings.signing_key
+        self._key = key.get_secret_value().encode() if key else b""
         self._uncounted = {"spectra": 0, "found": 0}
-
-    @property
-    def open(self) -> bool:
-        """Whether the cache is being left alone because it failed."""
-        return self._breaker.open
 
     def get_many(self, subjects: Sequence[Subject]) -> list[Cached]:
         """Look all of them up in one round trip; what is not found is an empty `Cached`."""
@@ -76,7 +54,7 @@ class Cache:
             return []
         keys = [answer_key(self._ensemble, s.digest, s.survey) for s in subjects]
         keys += [latest_key(s.spectrum_id) for s in subjects]
-        entries = self._call("get", lambda: self._entries(keys))
+        entries = self._redis.call("get", lambda: self._entries(keys))
         if entries is None:
             return [Cached() for _ in subjects]
         answers, latest = entries[: len(subjects)], entries[len(subjects) :]
@@ -87,11 +65,11 @@ class Cache:
 
     def _entries(self, keys: list[str]) -> list[bytes | None]:
         """Get them; what the look-ups before this one found is counted in the same round trip."""
-        pipeline = self._redis.pipeline(transaction=False)
+        pipeline = self._redis.client.pipeline(transaction=False)
         pipeline.mget(keys)
         for name, n in self._uncounted.items():
             pipeline.hincrby(lookups_key(), name, n)
-        pipeline.expire(lookups_key(), self._settings.ttl_s)
+        pipeline.expire(lookups_key(), self._redis.settings.ttl_s)
         entries, *_ = pipeline.execute(raise_on_error=False)  # a cache too full to count is of use still
         if isinstance(entries, Exception):
             raise entries
@@ -102,19 +80,15 @@ class Cache:
         """Keep them all, in one round trip."""
         if not answers:
             return
-        pipeline = self._redis.pipeline(transaction=False)
-        ttl_s = self._settings.ttl_s
+        pipeline = self._redis.client.pipeline(transaction=False)
+        ttl_s = self._redis.settings.ttl_s
         for subject, answer in answers:
             place = answer_key(self._ensemble, subject.digest, subject.survey)
             pipeline.set(place, pack_answer(answer, place, self._key), ex=ttl_s)
             latest = Latest(subject=subject, digest=self._ensemble, version=self._version)
             place = latest_key(subject.spectrum_id)
             pipeline.set(place, pack_latest(latest, place, self._key), ex=ttl_s)
-        self._call("put", lambda: pipeline.execute(raise_on_error=True))
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._redis.close()
+        self._redis.call("put", lambda: pipeline.execute(raise_on_error=True))
 
     def _cached(self, subject: Subject, entry: bytes | None, latest_entry: bytes | None) -> Cached:
         place = answer_key(self._ensemble, subject.digest, subject.survey)
@@ -126,48 +100,6 @@ class Cache:
             and (latest.subject.digest, latest.digest) == (subject.digest, self._ensemble)
         )
         return Cached(answer, duplicate)
-
-    def _call(self, what: str, call: Callable[[], Any]) -> Any:
-        """Make one call, or none while the breaker is open; None where there is no answer."""
-        if not self._settings.enabled:
-            return None
-        if not self._breaker.allows():
-            self._on_failure()
-            return None
-        try:
-            found = call()
-        except (RedisError, OSError, ValueError) as error:
-            self._breaker.failed()
-            self._on_failure()
-            log.warning("cache_failed", call=what, error=type(error).__name__, resting=self._breaker.open)
-            return None
-        self._breaker.succeeded()
-        return found
-
-
-def connect(settings: RedisSettings) -> Redis:
-    """Make a client that never waits long and never repeats a call.
-
-    Raises
-    ------
-    UnreachableError
-        Where the address can't be one of Redis.
-    """
-    try:
-        pool = ConnectionPool.from_url(
-            settings.url.get_secret_value(),
-            socket_timeout=settings.timeout_s,
-            socket_connect_timeout=settings.timeout_s,
-            retry=Retry(NoBackoff(), 0),
-        )
-        pool.connection_class(**pool.connection_kwargs)  # takes an option of the URL, or does not know it
-    except (ValueError, TypeError):
-        # the library's own message would repeat the URL, and the password in it
-        raise UnreachableError(
-            "redis.url is no address of Redis, or has an option that the client does not know;"
-            " write redis://HOST:PORT/0, rediss://... or unix:///PATH"
-        ) from None
-    return Redis(connection_pool=pool)
 
 
 def looked_up(settings: RedisSettings) -> tuple[int, int]:

@@ -94,7 +94,6 @@ class Publisher:
         # 5. The cache
         with self._metrics.stage_seconds.labels("keep").time():
             self._cache.put_many([(subject, judged.given) for subject, judged in analysed.answered])
-        self._metrics.cache_open.set(self._cache.open)
 
     def _renew(self) -> None:
         """Connect a new producer, however long Kafka is away."""

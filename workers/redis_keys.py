@@ -11,7 +11,7 @@ ENTRY_VERSION = 2
 _ANSWER = "spectraq:{version}:answer:{ensemble}:{spectrum}:{survey}"
 _LATEST = "spectraq:{version}:latest:{spectrum_id}"
 _STREAM = "spectraq:{version}:stream:{ensemble}"
-
+_BLOCK = "spectraq:{version}:block:{ensemble}:{block}"
 
 _LOOKUPS = "spectraq:{version}:lookups"
 
@@ -34,6 +34,11 @@ def latest_key(spectrum_id: str) -> str:
 def stream_key(ensemble_digest: str) -> str:
     """What all workers of an ensemble have seen of their stream: the anomalies' thresholds follow it."""
     return _STREAM.format(version=ENTRY_VERSION, ensemble=ensemble_digest)
+
+
+def block_key(ensemble_digest: str, block: str) -> str:
+    """What judged the anomalies of one block of offsets: read again, it is judged by the same."""
+    return _BLOCK.format(version=ENTRY_VERSION, ensemble=ensemble_digest, block=block)
 
 
 def lookups_key() -> str:

@@ -1,27 +1,24 @@
 """Anomaly thresholds that follow the stream: what is normal for each survey, class and S/N, kept in Redis.
 
-Workers hold none of it: each adds what it has seen and reads what all have seen, a round trip a batch each.
-With Redis gone, slow or talking nonsense the shipped reference judges, and every Anomaly says which did.
+Workers add what they have seen and read what all have seen, a round trip a batch each. What a block of
+offsets was judged by is kept in Redis, too: a spectrum that is read again after a crash is judged by the same
+numbers, so that its Anomaly has the same bytes. With Redis gone, slow or talking nonsense the shipped
+reference judges, and every Anomaly says which did.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
-
-import structlog
-from redis.exceptions import RedisError
 
 from models.anomaly.adapt import BULK_RATE, LEAST_SPECTRA, Cell, cell_names
 from models.anomaly.judge import FLAG_RATE
 from models.answer import Answer
-from workers.breaker import Breaker
-from workers.cache import connect
-from workers.redis_keys import stream_key
-from workers.settings import RedisSettings
+from workers.guardedredis import GuardedRedis
+from workers.redis_keys import block_key, stream_key
+from workers.transport.consumer import Record
 
 REMEMBERED = 4_000
 """A cell that has seen more is halved: a night's instrument is not last month's."""
@@ -32,11 +29,32 @@ if n > {REMEMBERED} then
   local depth = tonumber(redis.call('HGET', KEYS[1], ARGV[1] .. ' depth'))
   redis.call('HSET', KEYS[1], ARGV[1] .. ' n', math.floor(n / 2), ARGV[1] .. ' depth', tostring(depth / 2))
 end
+redis.call('EXPIRE', KEYS[1], ARGV[4])
 return n
 """
 """Adds to a cell, all at once: workers add to the same cells at the same time."""
 
-log = structlog.get_logger(__name__)
+BLOCK = 64
+"""Offsets of a partition that are judged by the same numbers."""
+BLOCKS_KNOWN = 1024
+"""Blocks whose numbers a worker need not ask for again."""
+READ = """
+local found = {}
+for i, name in ipairs(ARGV) do
+  if i > 1 then
+    local cell = redis.call('HGET', KEYS[2], name)
+    if not cell then
+      local seen = redis.call('HMGET', KEYS[1], name .. ' n', name .. ' depth')
+      cell = (seen[1] or '') .. ' ' .. (seen[2] or '')
+      redis.call('HSET', KEYS[2], name, cell)
+    end
+    found[i - 1] = cell
+  end
+end
+redis.call('EXPIRE', KEYS[2], ARGV[1])
+return found
+"""
+"""Gives cells as the block had them when it first asked for them."""
 
 
 class StreamReference:
@@ -44,35 +62,40 @@ class StreamReference:
 
     Parameters
     ----------
-    settings
-        Where Redis is, and how long it may take.
+    redis
+        What is asked; whoever made it closes it.
     ensemble_digest
         Of the ensemble in use: what another one's scores were is not compared with this one's.
     """
 
-    def __init__(
-        self,
-        settings: RedisSettings,
-        ensemble_digest: str,
-        enabled: bool = True,
-        on_failure: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._settings = settings
+    def __init__(self, redis: GuardedRedis, ensemble_digest: str, enabled: bool = True) -> None:
+        self._redis = redis
+        self._ensemble = ensemble_digest
         self._key = stream_key(ensemble_digest)
-        self._enabled = enabled and settings.enabled
-        self._on_failure = on_failure
-        self._breaker = Breaker()
-        self._redis = connect(settings)
-        self._learn = self._redis.register_script(LEARN)
+        self._enabled = enabled and redis.settings.enabled
+        self._blocks: OrderedDict[str, dict[str, Cell | None]] = OrderedDict()
 
-    def judge(self, answers: Sequence[Answer], surveys: Sequence[str | None]) -> list[Answer]:
+    def judge(
+        self, answers: Sequence[Answer], surveys: Sequence[str | None], records: Sequence[Record]
+    ) -> list[Answer]:
         """Return the answers with their anomalies judged by what the stream has shown.
 
         An answer of a cell that has not seen enough comes back as it is.
+
+        Parameters
+        ----------
+        records
+            Where each spectrum was read.
         """
+        if not self._enabled:
+            return list(answers)
         names = [_cells(answer, survey) for answer, survey in zip(answers, surveys, strict=True)]
-        cells = self._read(sorted({name for several in names for name in several}))
-        return [_judged(answer, several, cells) for answer, several in zip(answers, names, strict=True)]
+        blocks = [_block(record) for record in records]
+        self._look_up(blocks, names)
+        return [
+            _judged(answer, several, self._blocks.get(block, {}))
+            for answer, several, block in zip(answers, names, blocks, strict=True)
+        ]
 
     def learn(self, answers: Sequence[Answer], surveys: Sequence[str | None]) -> None:
         """Add answers, as the networks gave them, to what the stream has shown."""
@@ -81,69 +104,59 @@ class StreamReference:
             if answer.anomaly_false_positive_rate > BULK_RATE:
                 for name in _cells(answer, survey):
                     depths[name].append(-math.log(answer.anomaly_false_positive_rate))
-        if not depths:
+        if not depths or not self._enabled:
             return
+        ttl_s = self._redis.settings.ttl_s
+        runs = [([self._key], [name, len(seen), repr(sum(seen)), ttl_s]) for name, seen in depths.items()]
+        self._redis.run_script("learn", LEARN, runs)
 
-        def add() -> None:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                for name, seen in depths.items():
-                    self._learn(keys=[self._key], args=[name, len(seen), repr(sum(seen))], client=pipeline)
-                pipeline.expire(self._key, self._settings.ttl_s)
-                pipeline.execute()
+    def _look_up(self, blocks: Sequence[str], names: Sequence[Sequence[str]]) -> None:
+        """Ask for the cells of each block that are not known here yet, in one round trip."""
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for block, several in zip(blocks, names, strict=True):
+            wanted[block].update(name for name in several if name not in self._blocks.get(block, {}))
+        for block in wanted.keys() & self._blocks.keys():
+            self._blocks.move_to_end(block)
+        asked = {block: sorted(missing) for block, missing in wanted.items() if missing}
+        if not asked:
+            return
+        ttl_s = self._redis.settings.ttl_s
+        runs = [
+            ([self._key, block_key(self._ensemble, block)], [ttl_s, *missing])
+            for block, missing in asked.items()
+        ]
+        cells_of_blocks = self._redis.run_script("read", READ, runs) or ()
+        for (block, missing), cells in zip(asked.items(), cells_of_blocks, strict=False):
+            known = self._blocks.setdefault(block, {})
+            known |= {name: _parsed(cell) for name, cell in zip(missing, cells, strict=True)}
+        while len(self._blocks) > max(BLOCKS_KNOWN, len(wanted)):
+            self._blocks.popitem(last=False)
 
-        self._call("learn", add)
 
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._redis.close()
-
-    def _read(self, names: Sequence[str]) -> dict[str, Cell]:
-        if not names:
-            return {}
-        fields = [f"{name} {what}" for name in names for what in ("n", "depth")]
-        found = self._call("read", lambda: cast("list[bytes | None]", self._redis.hmget(self._key, fields)))
-        if found is None:
-            return {}
-        pairs = zip(names, found[::2], found[1::2], strict=True)
-        return {name: cell for name, n, depth in pairs if (cell := _parsed(n, depth)) is not None}
-
-    def _call(self, what: str, call: Callable[[], Any]) -> Any:
-        """Make one call, or none while the breaker is open; None where there is no answer."""
-        if not self._enabled:
-            return None
-        if not self._breaker.allows():
-            self._on_failure()
-            return None
-        try:
-            found = call()
-        except (RedisError, OSError, ValueError) as error:
-            self._breaker.failed()
-            self._on_failure()
-            log.warning("stream_reference_failed", call=what, error=type(error).__name__)
-            return None
-        self._breaker.succeeded()
-        return found
+def _block(record: Record) -> str:
+    return f"{record.topic}:{record.partition}:{record.offset // BLOCK}"
 
 
 def _cells(answer: Answer, survey: str | None) -> tuple[str, str, str]:
     return cell_names(survey, answer.spectype, answer.snr)
 
 
-def _parsed(n: bytes | None, depth: bytes | None) -> Cell | None:
+def _parsed(text: bytes) -> Cell | None:
     """Read a cell, or None where it is missing or can't be one."""
     try:
-        cell = Cell(int(n or b""), float(depth or b""))
+        n, depth = text.split()
+        cell = Cell(int(n), float(depth))
     except ValueError:
         return None
     return cell if cell.valid else None
 
 
-def _judged(answer: Answer, names: Sequence[str], cells: dict[str, Cell]) -> Answer:
+def _judged(answer: Answer, names: Sequence[str], cells: Mapping[str, Cell | None]) -> Answer:
     """Judge by the narrowest cell that has seen enough; by the answer's own reference where none has."""
-    known = [(name, cells[name]) for name in names if name in cells and cells[name].n >= LEAST_SPECTRA]
-    if not known:
+    known = ((name, cell) for name in names if (cell := cells.get(name)) and cell.n >= LEAST_SPECTRA)
+    name, cell = next(known, ("", None))
+    if cell is None:
         return answer
-    name, cell = known[0]
     rate = cell.rate(answer.anomaly_false_positive_rate)
     return replace(
         answer,

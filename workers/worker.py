@@ -20,6 +20,7 @@ from workers.analysing import Analyst
 from workers.analysis import Analysis, Pipeline
 from workers.batcher import Batcher
 from workers.cache import Cache
+from workers.guardedredis import GuardedRedis
 from workers.health import Health
 from workers.intake import Intake
 from workers.ledger import Balance, Ledger
@@ -128,12 +129,11 @@ class Worker:
         self._allowance = Allowance(settings.worker.priority_rate)
         self._watchdog = Watchdog().start()
         closing.callback(self._watchdog.stop)
-        self._cache = Cache(settings.redis, pipeline.digest, pipeline.version, metrics.cache_failures.inc)
-        closing.callback(self._cache.close)
-        self._stream = StreamReference(
-            settings.redis, pipeline.digest, settings.worker.adapt, metrics.cache_failures.inc
-        )
-        closing.callback(self._stream.close)
+        guarded = GuardedRedis(settings.redis, metrics.cache_failures.inc)
+        closing.callback(guarded.close)
+        metrics.cache_open.set_function(lambda: guarded.open)
+        self._cache = Cache(guarded, pipeline.digest, pipeline.version)
+        self._stream = StreamReference(guarded, pipeline.digest, settings.worker.adapt)
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
         self._suspects = Suspects(settings.worker, self._consumer.offsets.mark)

@@ -20,7 +20,7 @@ class Accounts:
     dead: dict[str, int]  # dead letters by reason
     missing: tuple[str, ...]  # spectra with neither results nor a dead letter
     both: tuple[str, ...]  # spectra with results and a dead letter
-    recognisable: bool  # whether each result that comes again is the one that came before
+    recognisable: bool  # whether each result that comes again has the bytes of the first
 
     def __str__(self) -> str:
         dead = ", ".join(f"{reason} {n}" for reason, n in sorted(self.dead.items())) or "none"
@@ -33,7 +33,7 @@ class Accounts:
         """Fail where the promise of a mode of delivery is broken."""
         assert not self.missing, f"{self}; missing are {self.missing[:5]}"
         assert not self.both, f"{self}; answered and dead are {self.both[:5]}"
-        assert self.recognisable, f"{self}; a duplicate does not carry the id of the first"
+        assert self.recognisable, f"{self}; a duplicate has not the bytes of the first"
         if delivery == "exactly_once":
             assert not self.twice, str(self)
 

@@ -10,6 +10,8 @@ from faults import MODES, account, ended, events
 from feed import Feed, numbered
 from foreign import KINDS
 
+from models.anomaly.adapt import LEAST_SPECTRA
+
 SPECTRA = 160
 BATCH = 16
 PLACES = [
@@ -42,6 +44,28 @@ def test_a_worker_that_dies_at_a_place_of_its_loop_loses_nothing(
     ended(second)
     # a batch that was published and those before it whose commits were on their way; three results a spectrum
     assert account(feed, SPECTRA, delivery) <= 4 * BATCH * len(KINDS)
+
+
+def test_a_double_has_the_bytes_of_the_first_while_the_thresholds_follow_the_stream(
+    feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    teaches = ("--teaches", f"teaching-{feed.name}")
+    options = {"delivery": "at_least_once", "batch_spectra": BATCH}
+    feed.publish(numbered(i) for i in range(2 * LEAST_SPECTRA))
+    for place in ("", "after_publish", ""):
+        if place:
+            feed.publish(numbered(i) for i in range(2 * LEAST_SPECTRA, SPECTRA + 2 * LEAST_SPECTRA))
+        log = tmp_path / f"{len(processes)}.log"
+        how = ("--dies-at", place) if place else ("--until-drained",)
+        worker = feed.worker(*teaches, *how, log=log, **options)
+        processes.append(worker)
+        if place:
+            assert worker.wait(60) == -9, "the worker did not get to that place"
+        else:
+            ended(worker)
+    assert account(feed, SPECTRA + 2 * LEAST_SPECTRA, "at_least_once") >= BATCH
+    followed = [m for m in feed.read("anomalies") if "adapted to" in m.fields["reference"]]
+    assert len(followed) > SPECTRA / 2, "the thresholds did not follow the stream"
 
 
 @MODES

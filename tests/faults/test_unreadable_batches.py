@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import time
 from collections import Counter
@@ -10,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import pytest
 from faults import MODES, ended
 from feed import Feed, numbered
 from rawbatches import ATTRIBUTES_AT, COUNT_AT, batch, bomb, damage, mended, record, send

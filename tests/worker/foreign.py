@@ -30,6 +30,12 @@ class Message:
     partition: int
     offset: int
     timestamp_ms: int
+    value: bytes  # as it came
+
+    @property
+    def bytes(self) -> tuple[bytes | None, bytes, tuple[tuple[str, bytes], ...]]:
+        """All that a producer decides of it: key, value and headers."""
+        return self.key, self.value, tuple(sorted(self.headers.items()))
 
 
 def schemas() -> dict[int, Any]:
@@ -85,4 +91,5 @@ def _decoded(message: Any, known: dict[int, Any]) -> Message:
         message.partition(),
         message.offset(),
         message.timestamp()[1],
+        message.value(),
     )

@@ -74,6 +74,8 @@ def answer_of(observation: Observation) -> Answer:
 class Plumbing:
     """Networks of no numbers, which take `seconds` a spectrum.
 
+    With `teaches` the stream's thresholds follow the rates of their anomalies, which the pixels decide, too.
+
     They fail where the first pixel is `FATAL_FLUX`, and end the process where it is `DEADLY_FLUX`, as a fault
     in a driver does.
     """
@@ -84,9 +86,10 @@ class Plumbing:
     version = "1"
     members = ("plumbing",)
 
-    def __init__(self, digest: str = "plumbing", seconds: float = 0.0) -> None:
+    def __init__(self, digest: str = "plumbing", seconds: float = 0.0, teaches: bool = False) -> None:
         self.digest = digest
         self.seconds = seconds
+        self.teaches = teaches
         self.analysed = 0
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
@@ -98,4 +101,6 @@ class Plumbing:
         time.sleep(self.seconds * len(observations))
         self.analysed += len(observations)
         answers = [answer_of(observation) for observation in observations]
+        if self.teaches:
+            answers = [replace(answer, anomaly_false_positive_rate=answer.z) for answer in answers]
         return [replace(answer, model=MODEL) for answer in answers] if with_model else answers

@@ -1,7 +1,7 @@
 """A worker as a process of its own, with networks of no numbers: what the faults are done to.
 
 Settings come from the environment. Options: `--until-drained`, `--seconds S` a spectrum, `--dies-at POINT`,
-`--clock-jumps`.
+`--clock-jumps`, `--teaches DIGEST`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--dies-at", choices=moments.MOMENTS)
     parser.add_argument("--clock-jumps", action="store_true")
+    parser.add_argument("--teaches", metavar="DIGEST", help="of networks that the stream learns from")
     options = parser.parse_args()
     if options.dies_at:
         moments.die_at(options.dies_at)
@@ -41,7 +42,7 @@ def main() -> None:
     metrics = Metrics()
     health = Health(metrics)
     HealthServer(health, settings.worker).start()
-    networks = Plumbing(seconds=options.seconds)
+    networks = Plumbing(options.teaches or "plumbing", options.seconds, teaches=bool(options.teaches))
     print(run(settings, networks, stop, until_drained=options.until_drained, metrics=metrics, health=health))
 
 

@@ -10,9 +10,11 @@ from plumbing import answer_of, spectrum_flux
 
 from models.observation import Observation
 from workers.answers import Subject, messages
-from workers.redis_keys import stream_key
+from workers.guardedredis import GuardedRedis
+from workers.redis_keys import block_key, stream_key
 from workers.settings import RedisSettings
-from workers.streamreference import REMEMBERED, StreamReference
+from workers.streamreference import BLOCK, BLOCKS_KNOWN, REMEMBERED, StreamReference
+from workers.transport.consumer import Record
 
 ENSEMBLE = "e" * 64
 PLAIN = answer_of(Observation(np.linspace(4000, 9000, 200), spectrum_flux(1)))
@@ -32,23 +34,38 @@ def stream_rates(k, n, seed=1):
 @pytest.fixture
 def client(stack):
     with redis.Redis.from_url(stack.redis_url) as client:
-        client.delete(stream_key(ENSEMBLE))
+        forget(client)
         yield client
-        client.delete(stream_key(ENSEMBLE))
+        forget(client)
+
+
+def forget(client):
+    for key in [stream_key(ENSEMBLE), *client.scan_iter(block_key(ENSEMBLE, "*"))]:
+        client.delete(key)
+
+
+def places(n, first=0):
+    """Where so many spectra were read: one partition, one after the other."""
+    return [Record("t", 0, first + i, None, b"", (), 0) for i in range(n)]
 
 
 @pytest.fixture
-def reference(stack, client):
-    made = StreamReference(RedisSettings(url=stack.redis_url), ENSEMBLE)
-    yield made
-    made.close()
+def guarded(stack, client):
+    guarded = GuardedRedis(RedisSettings(url=stack.redis_url))
+    yield guarded
+    guarded.close()
+
+
+@pytest.fixture
+def reference(guarded):
+    return StreamReference(guarded, ENSEMBLE)
 
 
 def test_a_stream_unlike_the_reference_is_flagged_at_the_nominal_rate(reference):
     for seed in range(10):
         reference.learn(answers(stream_rates(0.7, 100, seed)), ["desi"] * 100)
     fresh = answers(stream_rates(0.7, 4000, seed=99))
-    judged = reference.judge(fresh, ["desi"] * 4000)
+    judged = reference.judge(fresh, ["desi"] * 4000, places(4000))
     assert np.mean([a.anomaly_flagged for a in fresh]) > 0.03
     assert 0.005 <= np.mean([a.anomaly_flagged for a in judged]) <= 0.02
     assert judged[0].anomaly_reference.startswith("plumbing, adapted to 9")
@@ -65,7 +82,7 @@ def test_a_mixed_survey_is_adapted_to_after_five_hundred_spectra(reference):
         ]
 
     reference.learn(mixed(500, 1), ["desi"] * 500)
-    judged = reference.judge(mixed(4000, 2), ["desi"] * 4000)
+    judged = reference.judge(mixed(4000, 2), ["desi"] * 4000, places(4000))
     assert 0.005 <= np.mean([answer.anomaly_flagged for answer in judged]) <= 0.02
     assert judged[0].anomaly_reference.endswith(" of desi")
 
@@ -73,15 +90,16 @@ def test_a_mixed_survey_is_adapted_to_after_five_hundred_spectra(reference):
 def test_another_survey_is_judged_by_the_shipped_reference(reference):
     reference.learn(answers(stream_rates(0.7, 1000)), ["desi"] * 1000)
     fresh = answers([0.004, 0.5])
-    assert reference.judge(fresh, ["lamost", None]) == fresh
+    assert reference.judge(fresh, ["lamost", None], places(2)) == fresh
 
 
 def test_workers_add_to_one_memory_at_the_same_time(stack, client):
     def work():
-        one = StreamReference(RedisSettings(url=stack.redis_url, timeout_s=5), ENSEMBLE)
+        guarded = GuardedRedis(RedisSettings(url=stack.redis_url, timeout_s=5))
+        one = StreamReference(guarded, ENSEMBLE)
         for _ in range(20):
             one.learn(answers([0.5] * 10), ["boss"] * 10)
-        one.close()
+        guarded.close()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -91,6 +109,43 @@ def test_workers_add_to_one_memory_at_the_same_time(stack, client):
     seen = client.hgetall(stream_key(ENSEMBLE))
     assert int(seen[b"boss GALAXY S/N 3-10 n"]) == 800
     assert float(seen[b"boss GALAXY S/N 3-10 depth"]) == pytest.approx(800 * -np.log(0.5))
+
+
+def test_what_is_read_again_is_judged_by_the_same_whoever_reads_it_and_what_follows_by_what_was_learned(
+    guarded, reference, client
+):
+    for seed in range(5):
+        reference.learn(answers(stream_rates(0.7, 100, seed)), ["desi"] * 100)
+    fresh = answers([0.004, 0.03, 0.5])
+    surveys = ["desi"] * 3
+    first = reference.judge(fresh, surveys, places(3))
+    assert "adapted to 4" in first[0].anomaly_reference
+    reference.learn(answers(stream_rates(1.4, 400)), ["desi"] * 400)
+    assert StreamReference(guarded, ENSEMBLE).judge(fresh, surveys, places(3)) == first
+    rest_of_the_block = StreamReference(guarded, ENSEMBLE).judge(fresh, surveys, places(3, BLOCK - 3))
+    assert rest_of_the_block == first
+    assert reference.judge(fresh, surveys, places(3, BLOCK)) != first
+    assert all(client.ttl(key) > 0 for key in client.scan_iter(block_key(ENSEMBLE, "*")))
+
+
+def test_a_block_without_a_cell_has_none_when_it_is_read_again(guarded, reference):
+    fresh = answers([0.004, 0.5])
+    assert reference.judge(fresh, ["boss", "boss"], places(2)) == fresh
+    reference.learn(answers(stream_rates(0.7, 1000)), ["boss"] * 1000)
+    assert StreamReference(guarded, ENSEMBLE).judge(fresh, ["boss", "boss"], places(2)) == fresh
+
+
+def test_known_blocks_are_bounded_and_asked_for_once(reference, client):
+    fresh = answers([0.5] * BLOCKS_KNOWN)
+    surveys = ["sdss"] * BLOCKS_KNOWN
+    reference.judge(fresh, surveys, places(BLOCKS_KNOWN * BLOCK)[::BLOCK])
+    reference.judge(fresh[:2], surveys[:2], [*places(1), *places(1, BLOCKS_KNOWN * BLOCK)])
+    assert len(reference._blocks) == BLOCKS_KNOWN
+    client.config_resetstat()
+    reference.judge(fresh[:1], surveys[:1], places(1))  # the oldest, and used since
+    assert "cmdstat_evalsha" not in client.info("commandstats")
+    reference.judge(fresh[:1], surveys[:1], places(1, BLOCK))
+    assert client.info("commandstats")["cmdstat_evalsha"]["calls"] == 1
 
 
 def test_old_nights_are_forgotten(reference, client):
@@ -106,18 +161,18 @@ def test_nonsense_in_the_memory_changes_nothing(reference, client, n, depth):
     name = "sdss GALAXY S/N 3-10"
     client.hset(stream_key(ENSEMBLE), mapping={f"{name} n": n, f"{name} depth": depth})
     fresh = answers([0.004, 0.5])
-    assert reference.judge(fresh, ["sdss", "sdss"]) == fresh
+    assert reference.judge(fresh, ["sdss", "sdss"], places(2)) == fresh
 
 
 def test_without_redis_the_shipped_reference_judges():
     failures = []
-    settings = RedisSettings(url="redis://127.0.0.1:1/0")
-    alone = StreamReference(settings, ENSEMBLE, on_failure=lambda: failures.append(1))
+    nobody = GuardedRedis(RedisSettings(url="redis://127.0.0.1:1/0"), lambda: failures.append(1))
+    alone = StreamReference(nobody, ENSEMBLE)
     fresh = answers([0.004, 0.5])
     alone.learn(fresh, ["sdss", "sdss"])
-    assert alone.judge(fresh, ["sdss", "sdss"]) == fresh
+    assert alone.judge(fresh, ["sdss", "sdss"], places(2)) == fresh
     assert failures
-    alone.close()
+    nobody.close()
 
 
 def test_reasons_are_published_where_the_stream_flags_and_only_there():

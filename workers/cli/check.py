@@ -65,7 +65,7 @@ def _topics(settings: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
-    from workers.cache import connect
+    from workers.guardedredis import connect
 
     if not settings.redis.enabled:
         return "switched off (redis.enabled): every spectrum is analysed anew"
