@@ -2,12 +2,18 @@
 FROM python:3.11-slim-bookworm AS build
 # Tools for the build stay in this stage.
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY deploy/locks deploy/locks
+# Wheels alone, each with the hash that is written down: nothing of others runs here, and nothing was exchanged.
+RUN python -m venv /opt/spectraq \
+ && /opt/spectraq/bin/pip install --no-cache-dir --require-hashes --only-binary :all: --requirement deploy/locks/image.txt \
+ && python -m venv /opt/build \
+ && /opt/build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: --requirement deploy/locks/build.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY models models
 COPY workers workers
-RUN python -m venv /opt/spectraq \
- && /opt/spectraq/bin/pip install --no-cache-dir --constraint constraints.txt '.[web]'
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /opt/spectraq/bin/pip install --no-cache-dir --no-index --no-deps /wheels/*.whl
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home spectraq

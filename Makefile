@@ -4,8 +4,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
+LOCK   := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+          --no-header --no-annotate --constraint constraints.txt
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak fuzz lint types imports schemas check bench train clean
+.PHONY: help setup demo test soak fuzz lint types imports schemas check bench train lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +53,11 @@ check: lint types imports schemas ## all four
 
 bench: $(VENV)/.installed ## the benchmarks, as ratios within one run
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: $(VENV)/.installed ## hashes of all that the image installs, made again after a change of constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lock]'
+	@$(LOCK) --output-file deploy/locks/image.txt --extra web pyproject.toml
+	@printf '%s\n' hatchling | $(LOCK) --output-file deploy/locks/build.txt -
 
 train: $(VENV)/.installed ## mocks, eigenspectra, networks, calibration: DATA=folder OUT=folder
 	@$(BIN)/spectraq train --data $(DATA) --out $(OUT)

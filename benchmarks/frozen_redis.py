@@ -1,7 +1,8 @@
 """What a Redis that stands still, or is not there, costs the stream: ratios within one run.
 
-One worker with canned answers, as `throughput.py` has it, does the same backlog with Redis at work, away (nobody
-listens) and frozen (SIGSTOP) for the whole time. The three take turns; the median of the paired ratios counts.
+One worker with canned answers, as `throughput.py` has it, does the same backlog with Redis at work, away
+(nobody listens) and frozen (SIGSTOP) for the whole time. They take turns; the median of the paired ratios
+counts.
 """
 
 from __future__ import annotations

@@ -1,11 +1,15 @@
 """What runs the service elsewhere is checked here without a Docker engine."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from workers.local.jars import KAFKA_VERSION
+from workers.local.redis import server
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -43,12 +47,45 @@ def test_every_image_is_pinned_to_a_version(service: str) -> None:
     assert tag.removeprefix("v")[0].isdigit()
 
 
-@pytest.mark.parametrize("service", ["worker", "web"])
-def test_our_services_run_without_rights_and_read_only(service: str) -> None:
-    assert SERVICES[service]["read_only"] is True
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_runs_without_rights(service: str) -> None:
     assert SERVICES[service]["cap_drop"] == ["ALL"]
+    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("service", ["topics", "worker", "web"])
+def test_our_services_write_nowhere_and_are_nobody(service: str) -> None:
+    assert SERVICES[service]["read_only"] is True
+    assert SERVICES[service]["tmpfs"] == ["/tmp"]
     assert "USER 10001" in (ROOT / "Dockerfile").read_text()
     assert "PYTHONSAFEPATH=1" in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_port_is_open_to_other_machines(service: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[service].get("ports", ()))
+
+
+def test_nobody_can_log_in_to_grafana_and_there_is_no_administrator() -> None:
+    settings = SERVICES["grafana"]["environment"]
+    assert settings["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert settings["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert settings["GF_AUTH_BASIC_ENABLED"] == "false"
+    assert settings["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    assert settings["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert not any("PASSWORD" in name for name in settings)
+
+
+def test_kafka_is_of_one_version_in_containers_and_on_one_machine() -> None:
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+
+
+def test_the_cache_in_containers_is_of_the_version_that_one_machine_has() -> None:
+    said = subprocess.run([server(), "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"v=(\d+\.\d+)\.", said)
+    assert found is not None
+    if "Valkey" in said:  # other processors have another server
+        assert SERVICES["cache"]["image"] == f"valkey/valkey:{found[1]}-alpine"
 
 
 def test_the_settings_in_compose_are_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from schemas.text import escaped
 from workers.direct import Answered, Unanswered
+from workers.disk import whole
 from workers.errors import SpectraqError
 
 _FORMULA = re.compile(r"[=@]|[+-](?!\d+(\.\d*)?([eE][+-]?\d+)?$)")
@@ -126,14 +127,16 @@ def write(path: Path, rows: list[Row]) -> None:
     spreadsheets themselves mark text. A text that is a number, such as a negative target id, stays as it is.
     """
     kind = path.suffix.lower()
-    if kind == ".parquet":
-        _write_parquet(path, rows)
-    elif kind == ".fits":
-        _write_fits(path, table_of(rows, ascii_only=True))
-    elif kind == ".ecsv":
-        table_of(rows).write(path, format="ascii.ecsv", overwrite=True)
-    else:
-        table_of([tuple(map(_no_formula, row)) for row in rows]).write(path, format="ascii.csv", overwrite=True)
+    with whole(path) as part:
+        if kind == ".parquet":
+            _write_parquet(part, rows)
+        elif kind == ".fits":
+            _write_fits(part, table_of(rows, ascii_only=True))
+        elif kind == ".ecsv":
+            table_of(rows).write(part, format="ascii.ecsv", overwrite=True)
+        else:
+            harmless = [tuple(map(_no_formula, row)) for row in rows]
+            table_of(harmless).write(part, format="ascii.csv", overwrite=True)
 
 
 def _no_formula(value: Value) -> Value:

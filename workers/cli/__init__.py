@@ -6,6 +6,7 @@ Modules here import what is heavy (torch, kafka, astropy) inside their functions
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -31,6 +32,7 @@ from workers.cli import (
     worker,
 )
 from workers.cli.output import print_error
+from workers.disk import explained
 from workers.errors import SpectraqError
 
 app = typer.Typer(
@@ -80,7 +82,10 @@ def root(
 def main() -> None:
     """Run the command line; an error of ours is one line on stderr."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except SpectraqError as error:
         print_error(str(error))
         sys.exit(1)
@@ -90,3 +95,11 @@ def main() -> None:
         # Whoever read our output has had enough, as `spectraq watch | head` does.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        said = explained(error)
+        if said is None:
+            raise
+        # What could not be written to stdout would be tried again, and complained about, at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print_error(said)
+        sys.exit(1)

@@ -65,6 +65,7 @@ def _topics(settings: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
+    from workers import serverversion
     from workers.guardedredis import connect
 
     if not settings.redis.enabled:
@@ -72,12 +73,12 @@ def _redis(settings: Settings) -> str:
     address = masked_secret(settings.redis.url.get_secret_value())
     client = connect(settings.redis)
     try:
-        client.ping()
+        server = serverversion.ask(client)
     except Exception as error:
         raise RuntimeError(f"{address} does not answer ({error}); check redis.url") from error
     finally:
         client.close()
-    return f"answers at {address}"
+    return f"{server} answers at {address}"
 
 
 def _networks(settings: Settings) -> str:

@@ -114,7 +114,7 @@ def _simulated(n: int | None, seed: int, truth: dict[str, Simulated]) -> Iterato
 def _run(stack: LocalStack, settings: Settings, feed: Feed, tally: Tally, ends_by_itself: bool) -> None:
     worker = _start_worker(stack)
     feed.start()
-    _follow(settings, feed, tally, worker, ends_by_itself)
+    _follow(stack, settings, feed, tally, worker, ends_by_itself)
     worker.stop()
 
 
@@ -143,7 +143,9 @@ def _start_worker(stack: LocalStack) -> Child:
     return Child("worker", [_program(), "worker"], stack.folder, environment)
 
 
-def _follow(settings: Settings, feed: Feed, tally: Tally, worker: Child, ends_by_itself: bool) -> None:
+def _follow(
+    stack: LocalStack, settings: Settings, feed: Feed, tally: Tally, worker: Child, ends_by_itself: bool
+) -> None:
     """Count and show results until all that was sent is settled, or the user has seen enough."""
     from workers.demonstration.view import View
     from workers.errors import SpectraqError
@@ -162,6 +164,7 @@ def _follow(settings: Settings, feed: Feed, tally: Tally, worker: Child, ends_by
                 if anomaly:
                     view.anomaly(anomaly)
             view.update(feed.sent)
+            stack.require_running()
             worker.require_running()
             if feed.error:
                 raise feed.error

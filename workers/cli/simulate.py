@@ -76,6 +76,8 @@ def _write(path: Path, spectra: list[Spectrum]) -> None:
     import numpy as np
     from astropy.table import Table
 
+    from workers.disk import whole
+
     n = max(spectrum.n_pixels for spectrum in spectra)
     wavelength = np.empty((len(spectra), n))
     flux = np.zeros((len(spectra), n), np.float32)
@@ -93,20 +95,22 @@ def _write(path: Path, spectra: list[Spectrum]) -> None:
         "flux": flux,
         "ivar": ivar,
     }
-    if path.suffix == ".npz":
-        units = {"wavelength_unit": np.array("Angstrom"), "flux_unit": np.array(FLUX_UNIT)}
-        np.savez_compressed(path, allow_pickle=False, **units, **columns)
-    else:
+    with whole(path) as part:
+        if path.suffix == ".npz":
+            units = {"wavelength_unit": np.array("Angstrom"), "flux_unit": np.array(FLUX_UNIT)}
+            np.savez_compressed(part, allow_pickle=False, **units, **columns)
+            return
         table = Table(columns)
         table["wavelength_vac"].unit = "Angstrom"
         table["flux"].unit = FLUX_UNIT
-        table.write(path, format="fits", overwrite=True)
+        table.write(part, format="fits", overwrite=True)
 
 
 def _write_truth(path: Path, truths: list[tuple[str, Simulated]]) -> None:
+    from workers.disk import whole
     from workers.simulated import TRUTH
 
-    with path.open("w", newline="") as stream:
+    with whole(path) as part, part.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(TRUTH)
         for name, made in truths:

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workers.cli.output import stderr
+from workers.errors import StackError
 
 if TYPE_CHECKING:
     from workers.local.stack import LocalStack
 
 EXIT_NOT_FOUND = 127
+POLL_S = 0.5
+GRACE_S = 15.0
 
 
 def up(
@@ -37,13 +40,14 @@ def up(
     Example: `spectraq up -- sh -c 'spectraq publish spectra/ && spectraq worker --until-drained'`
     """
     from workers.local import jars
-    from workers.local.stack import LocalStack
+    from workers.local.stack import LocalStack, explained
     from workers.settings import load_settings
 
     folder = data or load_settings().local.data
     announce_fetch(folder)
     if fetch_only:
-        jars.fetch(folder)
+        with explained(folder):
+            jars.fetch(folder)
         return
     with terminated_as_interrupted(), LocalStack(folder, keep=keep) as stack:
         code = run(command, stack) if command else _wait(stack)
@@ -84,11 +88,33 @@ def run(command: list[str], stack: LocalStack) -> int:
         [program, *command[1:]], env={**os.environ, **stack.environment(), "PATH": path}
     )
     try:
-        code = process.wait()
+        code = _ended(process, stack)
     except KeyboardInterrupt:
         process.send_signal(signal.SIGTERM)
         code = process.wait()
     return code if code >= 0 else 128 - code
+
+
+def _ended(process: subprocess.Popen[bytes], stack: LocalStack) -> int:
+    """Wait for a command; where a server ends before it, it is told to end, too."""
+    while True:
+        try:
+            return process.wait(POLL_S)
+        except subprocess.TimeoutExpired:
+            try:
+                stack.require_running()
+            except StackError:
+                _end(process)
+                raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait(stack: LocalStack) -> int:
@@ -102,7 +128,7 @@ def _wait(stack: LocalStack) -> int:
         sys.stdout.flush()
         stderr.print("\nCtrl-C stops both.")
         while True:
-            time.sleep(0.5)
+            time.sleep(POLL_S)
             stack.require_running()
     except KeyboardInterrupt:
         return 0

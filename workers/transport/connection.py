@@ -190,6 +190,15 @@ def close_quietly(client: Any, **options: Any) -> None:
         logging.getLogger(__name__).debug("a Kafka client did not close cleanly", exc_info=True)
 
 
+def close_producer(client: Any, timeout_s: float) -> None:
+    """Close a client that publishes, whether or not it gets rid of what it holds."""
+    try:
+        client.close(timeout=timeout_s)
+    except (KafkaError, RuntimeError, OSError):
+        client._sender.force_close()  # close() gives up before it gets there when something is unsent
+        client._closed = True
+
+
 def _wait_for_port(kafka: KafkaSettings) -> None:
     """Return once any of the brokers takes a connection."""
     deadline = time.monotonic() + kafka.bootstrap_timeout_s

@@ -36,7 +36,7 @@ from workers.errors import DeliveryError
 from workers.outgoing import Outgoing
 from workers.settings import Settings
 from workers.transport.abandoned import transactional_id
-from workers.transport.connection import administrator, client_options, connect, reaching
+from workers.transport.connection import administrator, client_options, close_producer, connect, reaching
 from workers.transport.offsets import Offsets
 from workers.transport.topics import ENVELOPE_BYTES
 from workers.watchdog import Watchdog
@@ -102,7 +102,7 @@ class Producer(ABC):
     def close(self) -> None:
         """Close after the last batch; all that was published has been acknowledged already."""
         with self._deadline("closing"):
-            _close(self._client, CLOSING_S)
+            close_producer(self._client, CLOSING_S)
 
     @abstractmethod
     def _connect(self) -> Any:
@@ -315,12 +315,4 @@ def discard(client: Any) -> None:
     it would only be a duplicate of what is published again.
     """
 
-    threading.Thread(target=_close, args=(client, 0), name="closing-producer", daemon=True).start()
-
-
-def _close(client: Any, timeout_s: float) -> None:
-    try:
-        client.close(timeout=timeout_s)
-    except (KafkaError, RuntimeError, OSError):
-        client._sender.force_close()  # close() gives up before it gets there when something is unsent
-        client._closed = True
+    threading.Thread(target=close_producer, args=(client, 0), name="closing-producer", daemon=True).start()

@@ -16,11 +16,12 @@ from schemas.message import Message
 from workers.errors import DeliveryError
 from workers.priority import PRIORITY_HEADER
 from workers.settings import Settings
-from workers.transport.connection import client_options, close_quietly, reaching
+from workers.transport.connection import client_options, close_producer, reaching
 
 MAX_IN_FLIGHT = 1000
 """Messages not yet acknowledged before `send` waits for the oldest: bounds memory at a slow broker."""
 BATCH_BYTES = 1 << 20
+CLOSING_S = 1.0
 
 
 class Publisher:
@@ -40,7 +41,7 @@ class Publisher:
         self._settings = settings
         self._step_s = 1 / rate if rate else 0.0
         self._next = time.monotonic()
-        self._waiting: deque[Any] = deque()
+        self._waiting: deque[tuple[str, Any]] = deque()
         self.sent = 0
         with reaching(settings.kafka):
             self._client = KafkaProducer(
@@ -65,7 +66,7 @@ class Publisher:
             if kind is None:
                 self.flush()
         finally:
-            close_quietly(self._client, timeout=1)
+            close_producer(self._client, CLOSING_S)
 
     def publish(self, message: Message, key: str, topic: str) -> None:
         """Send a message of ours; one for the topic of urgent spectra is marked as such."""
@@ -85,9 +86,9 @@ class Publisher:
         try:
             future = self._client.send(topic, key=key, value=value, headers=list(headers))
         except KafkaError as error:
-            raise DeliveryError(f"{topic}: {type(error).__name__}: {error}") from error
-        self._waiting.append(future)
-        while len(self._waiting) > MAX_IN_FLIGHT or (self._waiting and self._waiting[0].is_done):
+            raise self._failed(topic, error) from error
+        self._waiting.append((topic, future))
+        while len(self._waiting) > MAX_IN_FLIGHT or (self._waiting and self._waiting[0][1].is_done):
             self._settle()
 
     def flush(self) -> None:
@@ -96,12 +97,18 @@ class Publisher:
             self._settle()
 
     def _settle(self) -> None:
-        future = self._waiting.popleft()
+        topic, future = self._waiting.popleft()
         try:
             future.get(timeout=self._settings.kafka.call_timeout_s)
         except KafkaError as error:
-            raise DeliveryError(
-                f"a message was not acknowledged ({type(error).__name__}: {error});"
-                f" {self.sent} before it were"
-            ) from error
+            raise self._failed(topic, error) from error
         self.sent += 1
+
+    def _failed(self, topic: str, error: KafkaError) -> DeliveryError:
+        """Say what arrived all the same, and how to go on."""
+        arrived = self.sent + sum(future.succeeded() for _, future in self._waiting)
+        return DeliveryError(
+            f"{topic}: Kafka did not take a message ({error}); {arrived} arrived, the first {self.sent} among"
+            " them. When Kafka is well again, send the same again: what comes twice is answered with the same"
+            " result_id"
+        )

@@ -9,7 +9,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "spectraq"
@@ -43,6 +43,9 @@ DROPPED_BYTES = 1 << 20
 DROPPED_S = 1.0
 """Of a refused body so much more is read and dropped: a client that still sends sees no answer."""
 READING = ("GET", "HEAD")
+WELCOME = "/welcome"
+"""Takes a token from a file of the user's own: a browser that comes from there sends the cookie from the page
+after this one on, and so is not sent on at once but by the page itself."""
 ALIVE = "/livez"
 """Answered without a token: whoever supervises the process asks here, and learns nothing else."""
 
@@ -112,7 +115,9 @@ class Guard:
     def _welcome(self, scope: Scope, query: dict[str, list[str]]) -> ASGIApp:
         """Put the token into a cookie, and out of the address, where it would be seen and shared."""
         rest = urlencode(query, doseq=True)
-        response = RedirectResponse("/" + (f"?{rest}" if rest else ""), 303)
+        response: Response = RedirectResponse("/" + (f"?{rest}" if rest else ""), 303)
+        if scope["path"] == WELCOME:
+            response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0; url=/">')
         secure = scope.get("scheme") == "https"
         response.set_cookie(COOKIE, self._token or "", httponly=True, samesite="strict", secure=secure)
         return response

@@ -7,7 +7,6 @@ import secrets
 import signal
 import socket
 import threading
-import webbrowser
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
@@ -28,6 +27,7 @@ from workers.web.judging import publisher
 from workers.web.lookup import Lookup
 from workers.web.modelling import Modelling
 from workers.web.night import Night
+from workers.web.opening import Opening
 from workers.web.reading import Reading
 from workers.web.vitals import Vitals
 
@@ -153,13 +153,16 @@ def serve(parts: Parts, listening: Listening, announce: Callable[[str], None], b
     )
     server = _Server(config, lambda: announce(address + (f"?token={token}" if token else "")))
     server.broadcast = broadcast
-    if browse:
-        threading.Timer(0.5, webbrowser.open, (address + (f"?token={token}" if token else ""),)).start()
+    opening = Opening(address, token) if browse else None
+    if opening:
+        threading.Timer(0.5, opening.show).start()
     parts.start()
     try:
         server.run(sockets=[listener])
     finally:
         listener.close()
+        if opening:
+            opening.close()
         parts.stop()
 
 
