@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,4 +157,5 @@ def test_watch_ends_after_its_timeout_and_skips_what_is_not_flagged(online: Comm
 def test_check_tries_everything(online: CommandLine) -> None:
     found = online.json("check")
     assert set(found) == {"kafka", "topics", "redis", "networks", "device"}
+    assert re.match(r"(Valkey|Redis) \d+\.\d+\.\d+ answers at ", found["redis"]["message"])
     assert all(part["ok"] for part in found.values())

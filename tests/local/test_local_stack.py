@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import socket
 import subprocess
@@ -17,8 +18,9 @@ import redis
 from workers.errors import StackError
 from workers.local.child import Child
 from workers.local.ports import free_port, wait_for
-from workers.local.redis import Redis
+from workers.local.redis import PROGRAMS, Redis, server
 from workers.local.stack import LocalStack
+from workers.serverversion import Server, ask
 from workers.settings import load_settings
 from workers.transport.topics import list_topics
 
@@ -76,7 +78,7 @@ def test_nothing_is_left_when_up_is_killed() -> None:
     assert process.stdout is not None
     assert process.stdout.readline().startswith("export SPECTRAQ_")
     children = psutil.Process(process.pid).children(recursive=True)
-    assert {"java", "redis-server"} <= {child.name() for child in children}
+    assert {"java", server().name} <= {child.name() for child in children}
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
@@ -131,6 +133,39 @@ def test_no_server_starts_where_somebody_else_listens(tmp_path: Path) -> None:
         taken.listen()
         with pytest.raises(StackError, match="which Redis had, was taken by another program"):
             server.start()
+
+
+def test_the_server_of_the_cache_is_one_that_its_authors_mend(stack: LocalStack) -> None:
+    with redis.Redis.from_url(stack.redis_url) as client:
+        asked = ask(client)
+    assert asked.mended, str(asked)
+    assert (asked.name, asked.version.split(".")[0]) == ("valkey", "8") or platform.machine() != "x86_64"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_without_a_wheel_the_machine_s_own_server_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).symlink_to(server())
+    monkeypatch.setattr("workers.local.redis.WHEELS", ())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert server() == tmp_path / name
+    cache = Redis(tmp_path)
+    cache.start()
+    with redis.Redis.from_url(cache.url) as client:
+        assert client.ping()
+    cache.stop()
+    (tmp_path / name).unlink()
+    with pytest.raises(StackError, match="pip install 'spectraq"):
+        server()
+
+
+def test_a_server_that_nobody_mends_is_warned_of() -> None:
+    assert str(Server("redis", "6.2.14")) == (
+        "Redis 6.2.14 (warning: its authors mend nothing before 7.2; take a newer one)"
+    )
+    for good in (Server("valkey", "8.1.8"), Server("redis", "10.0.0"), Server("another", "0.1")):
+        assert good.mended and "warning" not in str(good)
 
 
 def test_kept_topics_are_there_the_next_time(tmp_path: Path) -> None:

@@ -15,12 +15,15 @@ import pytest
 import structlog
 import trustme
 from feed import Feed, numbered
+from plumbing import Plumbing
 from redis import Redis
 from redis.exceptions import ConnectionError as NotThereError
 from redis.exceptions import NoPermissionError
 
 from workers.local.ports import choosing, free_port
 from workers.local.stack import LocalStack
+from workers.redis_keys import stream_key
+from workers.serverversion import ask
 
 SPECTRA = 20
 PASSWORD = "red1s-s3cret"
@@ -110,6 +113,19 @@ def test_a_cache_over_tls_with_a_password_and_the_rights_of_a_worker_serves_it(
     feed.publish(numbered(i) for i in range(SPECTRA))
     again, failures = answered(feed, guarded.url())
     assert (again.cached, failures) == (SPECTRA, [])
+
+
+def test_the_rights_of_a_worker_let_thresholds_follow_the_stream_and_let_the_server_say_who_it_is(
+    feed: Feed, guarded: Guarded
+) -> None:
+    feed.redis_url = guarded.url()
+    feed.publish(numbered(i) for i in range(SPECTRA))
+    with structlog.testing.capture_logs() as logs:
+        feed.work(Plumbing(f"teaching-{feed.name}", teaches=True))
+    assert [entry for entry in logs if entry["event"] == "cache_failed"] == []
+    with Redis.from_url(guarded.url()) as client:
+        assert client.hgetall(stream_key(f"teaching-{feed.name}"))
+        assert ask(client).name in ("redis", "valkey")
 
 
 @pytest.mark.parametrize("fault", ["password", "authority"])

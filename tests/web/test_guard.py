@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pagenight import HOSTILE, Night, Server, fetch
+from pagenight import HOSTILE, Night, Server, fetch, until
 from playwright.sync_api import Browser
 
 
@@ -49,6 +49,33 @@ def test_elsewhere_a_token_is_demanded_and_kept_in_a_cookie(guarded: Server, bro
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Strict"
     context.close()
+
+
+def test_the_browser_is_opened_without_the_token_on_its_command_line(
+    night: Night, browser: Browser, tmp_path: Path
+) -> None:
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\ncd {tmp_path}; tr "\\0" "\\n" < /proc/$$/cmdline > part; mv part seen\n')
+    program.chmod(0o700)
+    token = "t0ken-s3cret"
+    environment = night.environment | {"SPECTRAQ_WEB__TOKEN": token, "BROWSER": f"{program} %s"}
+    running = Server(night.folder, environment, "--open")
+    try:
+        until(lambda: (tmp_path / "seen").exists(), "the browser")
+        command_line = (tmp_path / "seen").read_text().split("\n")
+        assert not any(token in word for word in command_line)
+        (address,) = (word for word in command_line if word.startswith("file://"))
+        file = Path(urllib.parse.urlparse(address).path)
+        assert file.stat().st_mode & 0o777 == 0o600
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_url(f"http://127.0.0.1:{running.port}/")
+        assert page.title() == "spectraq"
+        context.close()
+    finally:
+        running.stop()
+    assert not file.exists()
 
 
 def test_another_site_and_large_bodies_may_not_write(server: Server) -> None:
