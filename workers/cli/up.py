@@ -92,6 +92,8 @@ def run(command: list[str], stack: LocalStack) -> int:
     except KeyboardInterrupt:
         process.send_signal(signal.SIGTERM)
         code = process.wait()
+    if code:
+        stack.require_running()  # where a server ended, that is why
     return code if code >= 0 else 128 - code
 
 

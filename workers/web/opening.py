@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import os
 import tempfile
 import webbrowser
 from pathlib import Path
+from urllib.parse import quote
 
 from workers.web.guard import WELCOME
 
@@ -30,7 +30,7 @@ class Opening:
         if token is not None:
             handle, name = tempfile.mkstemp(prefix="spectraq-", suffix=".html")  # nobody else may read it
             with os.fdopen(handle, "w") as file:
-                file.write(LEADS_ON.format(address=html.escape(f"{address}{WELCOME[1:]}?token={token}")))
+                file.write(LEADS_ON.format(address=f"{address}{WELCOME[1:]}?token={quote(token, safe='')}"))
             self._file = Path(name)
             self.address = self._file.as_uri()
 
