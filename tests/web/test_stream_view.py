@@ -133,6 +133,16 @@ def test_the_keyboard_alone_leads_to_a_spectrum_and_back(opened: Page) -> None:
     assert opened.is_visible("#keys")
 
 
+def test_partitions_that_nobody_reads_are_named_beside_the_lag(night: Night, opened: Page) -> None:
+    assert "nobody" not in (opened.text_content("#lag-s") or "")
+    with Stranger(night.settings(), {1}):
+        until(lambda: opened.text_content("#lag-s") == "nobody reads 1", "the partition's name")
+        assert "bad" in (opened.get_attribute("#lag-s", "class") or "")
+        title = opened.locator("#partitions > div").nth(1).get_attribute("title") or ""
+        assert title.endswith("nobody reads it")
+    until(lambda: "nobody" not in (opened.text_content("#lag-s") or ""), "its end")
+
+
 def test_new_results_come_by_themselves_and_a_killed_server_leaves_no_gap_unnamed(
     night: Night, page: Page
 ) -> None:
@@ -151,13 +161,3 @@ def test_new_results_come_by_themselves_and_a_killed_server_leaves_no_gap_unname
     assert "none is missing" in (page.text_content("#notice") or "")
     until(lambda: f"{before + 3} answered" in (page.text_content("#listed") or ""), "what came meanwhile")
     assert server.stop() == 0
-
-
-def test_partitions_that_nobody_reads_are_named_beside_the_lag(night: Night, opened: Page) -> None:
-    assert "nobody" not in (opened.text_content("#lag-s") or "")
-    with Stranger(night.settings(), {1}):
-        until(lambda: opened.text_content("#lag-s") == "nobody reads 1", "the partition's name")
-        assert "bad" in (opened.get_attribute("#lag-s", "class") or "")
-        title = opened.locator("#partitions > div").nth(1).get_attribute("title") or ""
-        assert title.endswith("nobody reads it")
-    until(lambda: "nobody" not in (opened.text_content("#lag-s") or ""), "its end")
