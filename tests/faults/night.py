@@ -66,6 +66,7 @@ class Night:
         self._stopped: set[int] = set()
         self._running: dict[int, subprocess.Popen[str]] = {}
         self._unfed: list[str] = []
+        self._enough = threading.Event()
         self._over = threading.Event()
         self._lock = threading.RLock()
         self._feeding: threading.Thread | None = None
@@ -96,6 +97,10 @@ class Night:
         self._feeding = threading.Thread(target=self._feed, args=(rate, spectra, change), daemon=True)
         self._feeding.start()
 
+    def end_feed(self) -> None:
+        """Publish no more than what has been published by now."""
+        self._enough.set()
+
     def _feed(self, rate: float, spectra: int, change: Callable[[int], Spectrum]) -> None:
         options: dict[str, Any] = {"acks": "all", "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
         # the partitioner of our own producers: a result is on the partition that its spectrum was on
@@ -107,6 +112,9 @@ class Night:
         for i in range(spectra):
             if self._over.wait(max(begun + i / rate - time.monotonic(), 0)):
                 return
+            if self._enough.is_set():
+                self.published = i
+                break
             self._produce(producer, topic, change(i))
         if left := producer.flush(FEEDING_S):
             self._unfed.append(f"{left} were not acknowledged")

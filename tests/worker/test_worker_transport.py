@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from feed import Feed, numbered
-from kafka import KafkaProducer, TopicPartition
-from kafka.errors import NoOffsetForPartitionError
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaConnectionError, NoOffsetForPartitionError
 from kafka.structs import ConsumerGroupMetadata
 
 from workers.errors import DeliveryError, UnreachableError
@@ -70,6 +70,23 @@ def after(records: list[Record]) -> Offsets:
 
 def results(feed: Feed, records: list[Record]) -> list[Outgoing]:
     return [Outgoing(feed.settings().topics.redshifts, r.key, r.value) for r in records]
+
+
+def test_a_broker_that_is_lost_while_a_worker_subscribes_ends_no_worker(
+    feed: Feed, watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refused(self: KafkaConsumer, topic: str) -> None:
+        asked.append(topic)
+        raise KafkaConnectionError("111 ECONNREFUSED")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KafkaConsumer, "partitions_for_topic", refused)
+        consumer = Consumer(feed.settings(), Epoch(), watchdog)
+    assert asked == [feed.settings().topics.spectra]
+    join(consumer)
+    consumer.close()
 
 
 def test_a_rewind_reads_again_what_was_read_and_not_committed(feed: Feed, consumer: Consumer) -> None:

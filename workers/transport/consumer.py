@@ -8,11 +8,19 @@ owned partitions to their committed offsets, and nothing that was read in an old
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from kafka import TopicPartition
-from kafka.errors import FencedInstanceIdError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.errors import (
+    FencedInstanceIdError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from workers.errors import SlotTakenError
@@ -227,8 +235,9 @@ class Consumer:
     def _subscribe(self) -> None:
         self._client.subscribe(list(self._topics), listener=Listener(self._epoch))
         for topic in self._topics:
-            # joining before the client knows the topic means joining again as soon as it does
-            self._client.partitions_for_topic(topic)
+            # joining before the client knows the topic means joining again as soon as it does, and no more
+            with suppress(KafkaConnectionError, KafkaTimeoutError):
+                self._client.partitions_for_topic(topic)
 
     def _go_on_after(self, asked: dict[TopicPartition, int]) -> None:
         try:
