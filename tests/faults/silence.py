@@ -49,6 +49,6 @@ class Silence(threading.Thread):
     def longest_s(self) -> float:
         """Return the longest time that any partition had no result since this was asked the last time."""
         now = time.monotonic()
-        longest_s = max(self._longest_s, *(now - last for last in self._last.values()))
+        longest_s = max([self._longest_s, *(now - last for last in list(self._last.values()))])
         self._longest_s = 0.0
         return longest_s
