@@ -14,7 +14,7 @@ class ZWarn(IntFlag):
     the same name mean the same thing.
     """
 
-    SMALL_DELTA_CHI2 = 1 << 0  # another redshift fits nearly as well as the best
+    SMALL_DELTA_CHI2 = 1 << 0  # another redshift fits nearly as well as the best, or any does
     CLASS_UNCERTAIN = 1 << 1  # no class is clearly more probable than the next
     Z_FIT_LIMIT = 1 << 2  # the best chi2 lies at the edge of the redshifts that were searched
     FEW_GOOD_PIXELS = 1 << 3  # too few pixels, or too short a range, to see more than one feature

@@ -15,6 +15,7 @@ from astropy.table import Table
 from workers.errors import ReadError
 from workers.readers import fitstable, limits
 from workers.readers.columns import FLUX, Columns, name_and_unit
+from workers.readers.keywords import value
 from workers.readers.source import Source
 
 MEMORY_BYTES = 64 << 20
@@ -51,7 +52,7 @@ def _fits(source: Source) -> Columns:
             arrays = {name: partial(_column, hdu, names[name]) for name in names}
             return Columns(_Lazy(arrays), units, meta)
     images = {hdu.name.lower(): hdu for hdu in source.hdus if hdu.is_image and hdu.shape}
-    units = {name: hdu.header.get("BUNIT") for name, hdu in images.items()}
+    units = {name: value(hdu.header, "BUNIT") for name, hdu in images.items()}
     return Columns(_Lazy({name: partial(_image, hdu) for name, hdu in images.items()}), units, primary)
 
 

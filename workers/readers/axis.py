@@ -11,6 +11,7 @@ from workers.errors import ReadError
 from workers.readers import columns as names
 from workers.readers.byrow import ByRow
 from workers.readers.join import Grid
+from workers.readers.keywords import needed
 from workers.readers.rows import Assumed, Note
 from workers.readers.units import angstrom, unit_of
 
@@ -57,7 +58,7 @@ class SpectralAxis:
 
     def _angstrom(self, row: int, n: int) -> NDArray[np.float64]:
         if self._name is None:
-            start, step = (float(self._columns.meta[key]) for key in ("coeff0", "coeff1"))
+            start, step = (needed(self._columns.meta, key) for key in ("coeff0", "coeff1"))
             return np.asarray(10.0 ** (start + step * np.arange(n, dtype=np.float64)))
         values = self._arrays.pixels(self._name, row, n)
         if self._name in names.LOGLAM:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers import fitstable
+from workers.readers import fitstable, keywords
 from workers.readers.fitstable import pixels
 from workers.readers.join import Grid
 from workers.readers.rows import Assumed, Format, Note, Rows, unique_ids
@@ -72,9 +72,9 @@ class Coadd:
             flux_unit=FLUX_UNIT,
             survey="desi",
             target_id=self._targets[row],
-            ra=self._number(row, "target_ra"),
-            dec=self._number(row, "target_dec"),
-            mjd=self._number(row, "mean_mjd", "mjd"),
+            ra=self._number(row, keywords.RIGHT_ASCENSION, "target_ra"),
+            dec=self._number(row, keywords.DECLINATION, "target_dec"),
+            mjd=self._number(row, keywords.DAYS, "mean_mjd", "mjd"),
             source_file=self._source.name,
             source_row=row,
         )
@@ -99,10 +99,10 @@ class Coadd:
             ivar[np.asarray(self._source.hdus[f"{arm}_MASK"].section[row]) != 0] = 0
         return ivar
 
-    def _number(self, row: int, *names: str) -> float | None:
+    def _number(self, row: int, limits: tuple[float, float], *names: str) -> float | None:
         for name in names:
             if name in self._columns:
-                return float(self._fibermap[self._columns[name]][row])
+                return keywords.number(self._fibermap[self._columns[name]][row], limits)
         return None
 
 

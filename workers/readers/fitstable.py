@@ -8,6 +8,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import ArrayLike, NDArray
 
+from workers.readers.keywords import value
 from workers.readers.source import Source
 
 
@@ -28,8 +29,8 @@ def shapes(hdu: Any) -> dict[str, tuple[int, ...]]:
 
 
 def header(hdu: Any) -> dict[str, Any]:
-    """Give a header's values by lower-case keyword."""
-    return {key.lower(): value for key, value in hdu.header.items() if key}
+    """Give a header's values by lower-case keyword; None where one can't be read."""
+    return {key.lower(): value(hdu.header, key) for key in hdu.header if key}
 
 
 def pixels(values: ArrayLike) -> NDArray[np.float32]:

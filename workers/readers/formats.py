@@ -9,7 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from workers.errors import ReadError
-from workers.readers import desi, foreign, lamost, sdss, table
+from workers.readers import desi, foreign, lamost, sdss, structure, table
 from workers.readers.rows import Assumed, Format, Item, Medium, Note, Rows
 from workers.readers.source import Source, opened, quiet
 
@@ -58,14 +58,27 @@ def read(
     said = note or (lambda sentence: log.warning("assumed", file=file, what=sentence))
     try:
         with opened(path) as source:
-            with quiet():
-                wanted = FORMATS[format] if format else recognised(source, known_only)
-                rows = wanted.rows(source, assumed, said)
-            yield from items(rows, file)
+            yield from _items(source, format, assumed, said, known_only)
     except ReadError as error:
         yield ReadError(str(error), file=file)
     except Exception as error:
         yield ReadError(_unforeseen(error), file=file)
+
+
+def _items(
+    source: Source, format: str | None, assumed: Assumed, note: Note, known_only: bool
+) -> Iterator[Item]:
+    try:
+        with quiet():
+            wanted = FORMATS[format] if format else recognised(source, known_only)
+            rows = wanted.rows(source, assumed, note)
+            length = len(rows)
+    except ReadError:
+        raise
+    except Exception as error:
+        raise ReadError(_unforeseen(error, source)) from error
+    for row in range(length):
+        yield item(rows, source, row)
 
 
 def recognised(source: Source, known_only: bool = False) -> Format:
@@ -82,13 +95,9 @@ def recognised(source: Source, known_only: bool = False) -> Format:
     raise ReadError(f"no format is known that looks like this file; {foreign.how_to_read_more()}")
 
 
-def items(rows: Rows, file: str) -> Iterator[Item]:
-    """Yield the spectra of an open file, each when it is asked for, or the error in its place."""
-    for row in range(len(rows)):
-        yield _row(rows, file, row)
-
-
-def _row(rows: Rows, file: str, row: int) -> Item:
+def item(rows: Rows, source: Source, row: int) -> Item:
+    """Return one spectrum of an open file, or the error in its place."""
+    file = source.name
     try:
         with quiet():
             return rows.spectrum(row)
@@ -99,10 +108,12 @@ def _row(rows: Rows, file: str, row: int) -> Item:
         where = ".".join(map(str, first["loc"]))
         return ReadError(f"{where}: {first['msg']}" if where else first["msg"], file=file, row=row)
     except Exception as error:
-        return ReadError(_unforeseen(error), file=file, row=row)
+        return ReadError(_unforeseen(error, source), file=file, row=row)
 
 
-def _unforeseen(error: Exception) -> str:
+def _unforeseen(error: Exception, source: Source | None = None) -> str:
     """Damaged files fail in as many ways as there are bytes; each must cost one line, not the night."""
+    if source and source.kind == "fits" and (keyword := structure.fault(source.plain)):
+        return f"the FITS file can't be read: {keyword}"
     why = " ".join(str(error).split())[:200]
     return f"the file is damaged or of an unknown variant ({type(error).__name__}: {why})"

@@ -15,7 +15,7 @@ import numpy as np
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers import fitstable
+from workers.readers import fitstable, keywords
 from workers.readers.fitstable import pixels
 from workers.readers.join import Grid, log_grid
 from workers.readers.rows import Assumed, Format, Note, Rows
@@ -40,7 +40,7 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
         return NewLayout(source, table)
     if _is_old(source):
         return OldLayout(source)
-    raise ReadError("neither a primary image with COEFF0 and COEFF1, nor a table with flux and wavelength")
+    raise ReadError("neither a primary image of flux and ivar, nor a table with flux and wavelength")
 
 
 FORMAT = Format("lamost", "LAMOST low-resolution spectra, old and new layout", recognises, rows)
@@ -61,8 +61,8 @@ class OldLayout:
         return Spectrum(
             flux=pixels(image[_FLUX]),
             ivar=pixels(image[_IVAR]),
-            loglam0=header["COEFF0"],
-            dloglam=header["COEFF1"],
+            loglam0=keywords.needed(header, "COEFF0"),
+            dloglam=keywords.needed(header, "COEFF1"),
             **_identity(self._source, row),
         )
 
@@ -106,11 +106,11 @@ def _identity(source: Source, row: int) -> dict[str, Any]:
     header = source.hdus[0].header
     return {
         "spectrum_id": _name(header) or source.stem,
-        "medium": "vacuum" if header.get("VACUUM", True) else "air",
+        "medium": "air" if keywords.denied(keywords.value(header, "VACUUM")) else "vacuum",
         "survey": "lamost",
-        "target_id": header.get("DESIG"),
-        "ra": header.get("RA"),
-        "dec": header.get("DEC"),
+        "target_id": keywords.text(keywords.value(header, "DESIG")),
+        "ra": keywords.number(keywords.value(header, "RA"), keywords.RIGHT_ASCENSION),
+        "dec": keywords.number(keywords.value(header, "DEC"), keywords.DECLINATION),
         "mjd": _mjd(header),
         "source_file": source.name,
         "source_row": row,
@@ -119,37 +119,37 @@ def _identity(source: Source, row: int) -> dict[str, Any]:
 
 def _name(header: Any) -> str | None:
     """The observation's number, else (DR1) the name under which its file was released."""
-    if header.get("OBSID"):
-        return str(header["OBSID"])
-    parts = [header.get(key) for key in ("LMJD", "PLANID", "SPID", "FIBERID")]
-    if None in parts:
+    observation = keywords.value(header, "OBSID")
+    if observation and keywords.text(observation):
+        return keywords.text(observation)
+    day, plan = (keywords.text(keywords.value(header, key)) for key in ("LMJD", "PLANID"))
+    # Some files of the first releases have these numbers as text.
+    spectrograph, fiber = (keywords.whole(keywords.value(header, key)) for key in ("SPID", "FIBERID"))
+    if day is None or plan is None or spectrograph is None or fiber is None:
         return None
-    day, plan, spectrograph, fiber = parts
-    return f"spec-{day}-{plan}_sp{spectrograph:02d}-{fiber:03d}"
+    return keywords.text(f"spec-{day}-{plan}_sp{spectrograph:02d}-{fiber:03d}")
 
 
 def _mjd(header: Any) -> float | None:
     """The middle of the exposures; the header's MJD is a whole number, and of the wrong night in DR1."""
     try:
-        return (datetime.fromisoformat(header["DATE-OBS"]) - _MJD_ZERO) / timedelta(days=1)
-    except (KeyError, ValueError, TypeError):
-        return float(header["MJD"]) if "MJD" in header else None
+        return (datetime.fromisoformat(keywords.value(header, "DATE-OBS")) - _MJD_ZERO) / timedelta(days=1)
+    except (ValueError, TypeError):  # a time zone is a TypeError, too
+        return keywords.number(keywords.value(header, "MJD"), keywords.DAYS)
 
 
 def _is_lamost(source: Source) -> bool:
     if source.hdus is None:
         return False
     header = source.hdus[0].header
-    return any("LAMOST" in str(header.get(key, "")) for key in ("TELESCOP", "ORIGIN", "DESIG"))
+    return any("LAMOST" in str(keywords.value(header, key)) for key in ("TELESCOP", "ORIGIN", "DESIG"))
 
 
 def _is_old(source: Source) -> bool:
     if source.hdus is None:
         return False
-    image = source.hdus[0]
-    return (
-        len(image.shape or ()) == 2 and image.shape[0] > _IVAR and {"COEFF0", "COEFF1"} <= set(image.header)
-    )
+    shape = source.hdus[0].shape or ()
+    return len(shape) == 2 and shape[0] > _IVAR
 
 
 def _table(source: Source) -> Any:

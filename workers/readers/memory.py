@@ -13,7 +13,7 @@ from workers.errors import ReadError
 from workers.readers import foreign, table
 from workers.readers.arrays import columns_of_table
 from workers.readers.columns import Columns
-from workers.readers.formats import items
+from workers.readers.formats import item
 from workers.readers.rows import Assumed, Item, Note, Rows
 from workers.readers.source import Source, quiet
 
@@ -43,7 +43,8 @@ def read_memory(given: Any, name: str, assumed: Assumed, note: Note) -> Iterator
     except ReadError as error:
         yield ReadError(str(error), file=name)
         return
-    yield from items(rows, name)
+    for row in range(len(rows)):
+        yield item(rows, source, row)
 
 
 def _rows(given: Any, source: Source, assumed: Assumed, note: Note) -> Rows:

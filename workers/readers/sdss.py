@@ -19,7 +19,7 @@ import numpy as np
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers import fitstable
+from workers.readers import fitstable, keywords
 from workers.readers.fitstable import pixels
 from workers.readers.join import Grid, log_grid
 from workers.readers.rows import Assumed, Format, Note, Rows, unique_ids
@@ -72,26 +72,29 @@ class SpecFile:
         return Spectrum(
             spectrum_id=_name(plate, mjd, fiber) if fiber is not None else self._source.stem,
             **_placed(np.asarray(data[columns["loglam"]], np.float64), pixels(data[columns["flux"]]), ivar),
-            medium="vacuum" if header.get("VACUUM", True) else "air",
+            medium="air" if keywords.denied(keywords.value(header, "VACUUM")) else "vacuum",
             flux_unit=FLUX_UNIT,
             survey=_survey(plate),
-            ra=header.get("PLUG_RA"),
-            dec=header.get("PLUG_DEC"),
+            ra=keywords.number(keywords.value(header, "PLUG_RA"), keywords.RIGHT_ASCENSION),
+            dec=keywords.number(keywords.value(header, "PLUG_DEC"), keywords.DECLINATION),
             mjd=mjd,
             source_file=self._source.name,
             source_row=row,
         )
 
-    def _identity(self, header: Any) -> tuple[int | None, int | None, int | None]:
+    def _identity(self, header: Any) -> tuple[int | None, float | None, int | None]:
         """Plate, MJD and fibre: of the primary header, else of the row that was copied from spAll."""
-        if "PLATEID" in header and "FIBERID" in header:
-            return header["PLATEID"], header.get("MJD"), header["FIBERID"]
+        plate, fiber = (keywords.whole(keywords.value(header, key)) for key in ("PLATEID", "FIBERID"))
+        mjd = keywords.number(keywords.value(header, "MJD"), keywords.DAYS)
+        if plate is not None and fiber is not None:
+            return plate, mjd, fiber
         for hdu in fitstable.tables(self._source):
             columns = fitstable.columns(hdu)
             if {"plate", "mjd", "fiberid"} <= columns.keys() and len(hdu.data):
-                plate, mjd, fiber = (int(hdu.data[columns[name]][0]) for name in ("plate", "mjd", "fiberid"))
-                return plate, mjd, fiber
-        return None, header.get("MJD"), None
+                first = {name: hdu.data[columns[name]][0] for name in ("plate", "mjd", "fiberid")}
+                day = keywords.number(first["mjd"], keywords.DAYS)
+                return keywords.whole(first["plate"]), day, keywords.whole(first["fiberid"])
+        return None, mjd, None
 
 
 class SpecTable:
@@ -101,10 +104,11 @@ class SpecTable:
         self._source = source
         self._table = table
         self._columns = fitstable.columns(table)
-        self._plate, self._mjd, self._fiber = (
-            np.asarray(table.data[self._columns[name]]) for name in ("plate", "mjd", "fiberid")
-        )
-        self._ids = unique_ids([_name(*key) for key in zip(self._plate, self._mjd, self._fiber, strict=True)])
+        plates, days, fibers = (table.data[self._columns[name]] for name in ("plate", "mjd", "fiberid"))
+        self._plate = [keywords.whole(plate) for plate in plates]
+        self._mjd = [keywords.number(day, keywords.DAYS) for day in days]
+        fiber = [keywords.whole(number) for number in fibers]
+        self._ids = unique_ids([_name(*key) for key in zip(self._plate, self._mjd, fiber, strict=True)])
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -117,10 +121,10 @@ class SpecTable:
             spectrum_id=self._ids[row],
             **self._where(row, flux, ivar),
             flux_unit=FLUX_UNIT,
-            survey=_survey(int(self._plate[row])),
-            ra=self._number(row, "plug_ra", "ra"),
-            dec=self._number(row, "plug_dec", "dec"),
-            mjd=float(self._mjd[row]),
+            survey=_survey(self._plate[row]),
+            ra=self._number(row, keywords.RIGHT_ASCENSION, "plug_ra", "ra"),
+            dec=self._number(row, keywords.DECLINATION, "plug_dec", "dec"),
+            mjd=self._mjd[row],
             source_file=self._source.name,
             source_row=row,
         )
@@ -128,16 +132,16 @@ class SpecTable:
     def _where(self, row: int, flux: Any, ivar: Any) -> dict[str, Any]:
         if "loglam" in self._columns:
             return _placed(np.asarray(self._vector("loglam", row), np.float64), flux, ivar)
-        header = self._table.header
-        return {"loglam0": header["COEFF0"], "dloglam": header["COEFF1"], "flux": flux, "ivar": ivar}
+        start, step = (keywords.needed(self._table.header, key) for key in ("COEFF0", "COEFF1"))
+        return {"loglam0": start, "dloglam": step, "flux": flux, "ivar": ivar}
 
     def _vector(self, name: str, row: int) -> Any:
         return self._table.data[self._columns[name]][row]
 
-    def _number(self, row: int, *names: str) -> float | None:
+    def _number(self, row: int, limits: tuple[float, float], *names: str) -> float | None:
         for name in names:
             if name in self._columns:
-                return float(self._table.data[self._columns[name]][row])
+                return keywords.number(self._table.data[self._columns[name]][row], limits)
         return None
 
 
@@ -170,8 +174,8 @@ def _many_table(source: Source) -> Any:
     return None
 
 
-def _name(plate: int | None, mjd: int | None, fiber: int | None) -> str:
-    return f"{plate or 0:04d}-{mjd or 0}-{fiber or 0:04d}"
+def _name(plate: int | None, mjd: float | None, fiber: int | None) -> str:
+    return f"{plate or 0:04d}-{int(mjd or 0)}-{fiber or 0:04d}"
 
 
 def _survey(plate: int | None) -> str:

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from schemas.text import escaped
 from workers.errors import ReadError
-from workers.readers import limits
+from workers.readers import limits, structure
+from workers.readers.keywords import text, value
 
 GZIP = b"\x1f\x8b"
 FITS_SUFFIXES = (".fits", ".fit", ".fts")
 HEAD_BYTES = 4096
-STEM = 180
-"""Characters of a file's name at most that name its spectra: an identity has 200, and a row may follow."""
 
 Kind = Literal["fits", "npz", "ecsv", "text", "binary"]
 
@@ -58,7 +58,7 @@ class Source:
         name = base = Path(self.name).name
         for suffix in (".gz", *FITS_SUFFIXES, ".npz", ".ecsv", ".csv", ".txt", ".dat"):
             name = name.removesuffix(suffix)
-        return (name or base)[:STEM]
+        return text(name or base) or "spectrum"
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def opened(name: Path | str) -> Iterator[Source]:
         try:
             plain = _unpacked(path, folder)
             kind = _kind(path, plain)
-            hdus = _hdus(plain, stack) if kind == "fits" else None
+            hdus = _explained_hdus(plain, stack) if kind == "fits" else None
         except EOFError as error:
             raise ReadError(f"the file is truncated: {error}; fetch it again") from error
         except (gzip.BadGzipFile, zlib.error) as error:
@@ -88,8 +88,11 @@ def opened(name: Path | str) -> Iterator[Source]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back astropy's warnings: surveys' headers bend the standard in ways that do no harm here."""
-    with warnings.catch_warnings():
+    """Hold back warnings of what does no harm here: headers that bend the standard, and numbers without bounds.
+
+    What overflows is infinite, and such a pixel is not used.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", AstropyWarning)
         yield
 
@@ -121,21 +124,31 @@ def _kind(path: Path, plain: Path) -> Kind:
     return "binary" if b"\0" in head else "text"
 
 
+def _explained_hdus(plain: Path, stack: ExitStack) -> Any:
+    """Read all headers, or name the keyword that keeps them from being read."""
+    try:
+        return _hdus(plain, stack)
+    except Exception as error:
+        if why := structure.fault(plain):
+            raise ReadError(f"the FITS file can't be read: {why}") from error
+        raise
+
+
 def _hdus(plain: Path, stack: ExitStack) -> Any:
     """Read all headers; a file that ends too early is refused whole, whatever could be saved of it."""
     # Opened here, as astropy leaves a file open whose first header makes no sense to it.
     file = stack.enter_context(plain.open("rb"))
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AstropyWarning)
         hdus = stack.enter_context(fits.open(file, mode="readonly", memmap=True))
         limits.check_extensions(hdus, plain.stat().st_size)  # astropy reads headers as they are asked for
-    complaints = [str(warning.message) for warning in said]
+    complaints = [str(warning.message) for warning in caught]
     size = plain.stat().st_size
     place = hdus[-1].fileinfo()
-    damaged = any("truncated" in text or "validating header" in text for text in complaints)
+    damaged = any("truncated" in said or "validating header" in said for said in complaints)
     if damaged or size < place["datLoc"] + place["datSpan"]:
         raise ReadError(f"the FITS file is truncated or damaged after {size} bytes; fetch it again")
-    if any(hdu.is_image and hdu.header.get("BZERO") for hdu in hdus):
+    if any(hdu.is_image and value(hdu.header, "BZERO") for hdu in hdus):
         # Scaled images can't be memory-mapped; without, single rows of images are read all the same.
         file.seek(0)
         return stack.enter_context(fits.open(file, mode="readonly", memmap=False))

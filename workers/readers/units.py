@@ -39,7 +39,7 @@ def unit_of(text: Any) -> Any:
     if text is None or isinstance(text, u.UnitBase):
         return None if isinstance(text, u.UnrecognizedUnit) else text
     written = str(text).strip()
-    if not written:
+    if not written or not isinstance(text, str | bytes):
         return None
     for pattern, name in _SPELLINGS:
         written = re.sub(pattern, name, written)

@@ -1,0 +1,77 @@
+"""What headers and tables say beside the pixels, read leniently: it may be of any type, damaged, or not there.
+
+Only where the pixels lie is needed (`needed`); all else is optional, and what can't be understood is unknown.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from astropy.io.fits.card import Undefined
+from astropy.io.fits.verify import VerifyError
+
+from schemas.text import escaped
+from workers.errors import ReadError
+
+MAX_TEXT = 180
+"""Characters of a text that are kept: identities have room for 200, a row's number included."""
+RIGHT_ASCENSION = (0.0, 360.0)
+DECLINATION = (-90.0, 90.0)
+DAYS = (0.0, 1e6)
+"""Modified Julian dates that a spectrum may have."""
+
+
+def value(header: Any, name: str) -> Any:
+    """Return what a header says under a keyword; None where it says nothing, or nothing that can be read."""
+    try:
+        said = header[name]
+    except (KeyError, VerifyError, ValueError):
+        return None
+    return None if isinstance(said, Undefined) else said
+
+
+def number(said: Any, limits: tuple[float, float] = (-math.inf, math.inf)) -> float | None:
+    """Return a finite number within limits, as a number or as text; surveys write -999 for unknown ones."""
+    if said is None or isinstance(said, bool):
+        return None
+    try:
+        found = float(said)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) and limits[0] <= found <= limits[1] else None
+
+
+def whole(said: Any) -> int | None:
+    """Return a whole number, written as a number or as text; None for all else."""
+    found = number(said)
+    return int(found) if found is not None and found.is_integer() else None
+
+
+def text(said: Any) -> str | None:
+    """Return a value as text that can be shown, escaped where it can't; None where it says nothing."""
+    if said is None:
+        return None
+    written = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return escaped(written.strip().strip("\0"))[:MAX_TEXT] or None
+
+
+def denied(said: Any) -> bool:
+    """Whether a keyword that is true where nothing is said was set to false."""
+    return str(said).strip().lower() in ("false", "f", "0")
+
+
+def needed(header: Any, name: str) -> float:
+    """Return a number that the pixels can't be placed without.
+
+    Raises
+    ------
+    ReadError
+        Naming the keyword, where it is missing or no number.
+    """
+    found = number(value(header, name))
+    if found is None:
+        said = text(value(header, name))
+        why = "is missing or can't be read" if said is None else f"is {said!r}, and no number"
+        raise ReadError(f"the keyword {name.upper()} {why}: nothing else says where the pixels lie")
+    return found

@@ -1,0 +1,82 @@
+"""Why a FITS file can't be read: the keyword of its structure that is missing or of the wrong type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+from workers.readers.keywords import value
+from workers.readers.limits import EXTENSIONS
+
+BLOCK = 2880
+_BITPIX = (8, 16, 32, 64, -32, -64)
+_FORM = re.compile(r"\d*[LXBIJKAEDCMPQ].*|[AIFED]\d+(\.\d+)?")
+
+
+def _is_count(said: Any) -> bool:
+    return isinstance(said, int) and not isinstance(said, bool) and 0 <= said < 2**47
+
+
+def _is_number(said: Any) -> bool:
+    return isinstance(said, int | float) and not isinstance(said, bool)
+
+
+def fault(path: Path) -> str | None:
+    """Find the first keyword that keeps a FITS file from being read; None where none does.
+
+    Parameters
+    ----------
+    path
+        Of a file that could not be read: this is slow, and never part of reading.
+    """
+    for number, header in _headers(path):
+        for name, right, what in _expected(header):
+            if not right(value(header, name)):
+                said = value(header, name)
+                has = "is missing or can't be read" if said is None else f"is {said!r}"
+                return f"HDU {number}: the keyword {name} {has}, where {what} is needed"
+    return None
+
+
+def _headers(path: Path) -> Iterator[tuple[int, Any]]:
+    with path.open("rb") as file:
+        for number in range(EXTENSIONS):
+            try:
+                header = fits.Header.fromfile(file, endcard=False)
+            except (EOFError, OSError, ValueError):
+                return
+            yield number, header
+            # Past the data: what comes before was in order, or the caller has stopped.
+            axes = [value(header, f"NAXIS{axis + 1}") for axis in range(value(header, "NAXIS"))]
+            size = abs(value(header, "BITPIX")) // 8 if axes else 0
+            for axis in axes:
+                size *= axis
+            size = (value(header, "GCOUNT") or 1) * (size + (value(header, "PCOUNT") or 0) * bool(axes))
+            file.seek(-(-size // BLOCK) * BLOCK, 1)
+
+
+def _expected(header: Any) -> Iterator[tuple[str, Callable[[Any], bool], str]]:
+    """Yield the keywords of a header's structure in order, what each must be, and that in words."""
+    yield "BITPIX", lambda said: said in _BITPIX and not isinstance(said, bool), "one of 8, 16, 32, 64, -32, -64"
+    yield "NAXIS", lambda said: _is_count(said) and said < 1000, "a number of axes"
+    for axis in range(value(header, "NAXIS")):
+        yield f"NAXIS{axis + 1}", _is_count, "a number of elements"
+    if "XTENSION" in header:
+        yield "PCOUNT", _is_count, "a number of bytes"
+        yield "GCOUNT", _is_count, "a number of groups"
+    if "XTENSION" in header and value(header, "XTENSION") in ("BINTABLE", "TABLE"):
+        yield "TFIELDS", lambda said: _is_count(said) and said < 1000, "a number of columns"
+        for column in range(value(header, "TFIELDS")):
+            yield f"TFORM{column + 1}", _is_form, "the format of a column"
+            yield f"TTYPE{column + 1}", lambda said: isinstance(said, str), "the name of a column"
+    for name in header:
+        if re.fullmatch(r"BSCALE|BZERO|TSCAL\d+|TZERO\d+", name):
+            yield name, _is_number, "a number"
+
+
+def _is_form(said: Any) -> bool:
+    return isinstance(said, str) and _FORM.fullmatch(said.strip()) is not None
