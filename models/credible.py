@@ -1,4 +1,4 @@
-"""Which numbers can be a spectrum's: whatever finite values come, the rest of the way meets none beyond these."""
+"""Which numbers can be a spectrum's: whatever comes, the rest of the way meets none beyond these."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ OUTLIER = 1e6
 """A pixel of so many times the typical |flux| holds no flux. The brightest pixel of 780 real spectra has 1200
 times it, and no detector reaches further than 1e5 from its noise to its limit."""
 IVAR_LIMITS = (1e-30, 1e12)
-"""Inverse variance of a used pixel, in units of the typical flux: S/N 1e-15 to 1e6. Between them every sum over
-the grid fits into single precision."""
+"""Inverse variance of a used pixel, in units of the typical flux: S/N 1e-15 to 1e6. Between them every sum
+over the grid fits into single precision."""
 SAME_LEVEL = 10.0
 """Rough medians of different pixels that differ by more are not to be trusted."""
 

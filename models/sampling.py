@@ -113,11 +113,11 @@ class Rebinned:
         """Find where the grid's edges lie; ascending wavelength in vacuum angstrom, shape (n,)."""
         edges = pixel_edges(wavelength)
         # On a grid of known step, counting finds places several times faster than searching does.
-        # The outer edge of a pixel far from its neighbour may lie below zero: that is below the grid, too.
+        # The outer edge of a pixel far from its neighbour may lie below zero: it is below the grid, as 1 is.
         reached = np.ceil(grid_position(edges.clip(1.0)) + 0.5).clip(0, EDGES.size).astype(np.int64)
         before = np.bincount(reached, minlength=EDGES.size + 1)[: EDGES.size].cumsum()
         index = np.clip(before - 1, 0, wavelength.size - 1)
-        # Pixels may lie closer than their edges can be told apart: of what has no width, nothing is left over.
+        # Pixels may lie closer than their edges can be told apart: what has no width leaves nothing over.
         width = edges[index + 1] - edges[index]
         part = np.clip((EDGES - edges[index]) / np.where(width > 0, width, np.inf), 0, 1)
         inside = (EDGES[:-1] >= edges[0]) & (EDGES[1:] <= edges[-1])

@@ -12,8 +12,8 @@ UNCERTAIN_CLASS_NATS = 2.2
 UNCERTAIN_Z_NATS = 2.0
 """A redshift that leads by less is in doubt: of such answers to hard mocks, two in three are wrong."""
 WIDE_SIGMA = 3.0
-"""Where so many standard deviations reach a redshift that counts as different, the minimum holds more than one:
-of a spectrum without a feature anything fits."""
+"""Where so many standard deviations reach a redshift that counts as different, the minimum holds more than
+one: whatever is said of a spectrum without a feature fits."""
 OVERRULED_NATS = 2.0
 OVERRULED_GAP_NATS = 4.0
 """Where the networks prefer a redshift that fits worse by this much, and it leads by little, one in two is

@@ -1,4 +1,4 @@
-"""Whatever finite numbers come: an answer that is finite, with a warning where nothing can be known, or a reason."""
+"""Whatever finite numbers come: a finite answer, with a warning where nothing can be known, or a reason."""
 
 import dataclasses
 import json
@@ -109,7 +109,8 @@ REFUSED = {
     "as far as float64 goes": "bad_wavelength",
 }
 """The reason of those that hold no spectrum; all others are answered."""
-DOUBTFUL = [name for name in CASES if name.startswith(("zero", "a constant", "a negative", "1e30", "the limit"))]
+FLAT = ("zero", "a constant", "a negative", "1e30", "the limit")
+DOUBTFUL = [name for name in CASES if name.startswith(FLAT)]
 DOUBTFUL += ["ivar of 1e-30", "units of 1e-38", "cgs units, the ivar of others", "a hundred pixels"]
 """Nothing can be known of these."""
 
@@ -183,9 +184,7 @@ def finite(value: object) -> bool:
 
 
 @pytest.fixture(scope="module")
-def known(
-    pipeline: Pipeline, neighbour: Observation, answered_alone: Answer
-) -> dict[str, Answer | str]:
+def known(pipeline: Pipeline, neighbour: Observation, answered_alone: Answer) -> dict[str, Answer | str]:
     """What becomes of every case."""
     return dict(zip(CASES, outcomes(pipeline, list(CASES.values()), neighbour, answered_alone), strict=True))
 

@@ -91,11 +91,12 @@ def test_extreme_numbers_in_files_are_answered_or_refused_in_one_line(
         fits.Column("error", "D", array=np.full(N, 1e-200)),
     ]
     (tmp_path / "sure.fits").write_bytes(written(fits.BinTableHDU.from_columns(columns)))
-    (tmp_path / "far.csv").write_text("\n".join(["wavelength [nm],flux", *(f"{2000 + i},1.0" for i in range(N))]))
-    found = {
-        name: next(iter(analyze(read(tmp_path / name, note=lambda _: None), Analysis(networks, 8), 8, 10_000)))
-        for name in ("spike.csv", "sure.fits", "far.csv")
-    }
+    far = [f"{2000 + i},1.0" for i in range(N)]
+    (tmp_path / "far.csv").write_text("\n".join(["wavelength [nm],flux", *far]))
+    found = {}
+    for name in ("spike.csv", "sure.fits", "far.csv"):
+        items = read(tmp_path / name, note=lambda _: None)
+        (found[name],) = analyze(items, Analysis(networks, 8), 8, 10_000)
     assert isinstance(found["spike.csv"], Answered)
     assert json.dumps(found["spike.csv"].as_json(), allow_nan=False)
     for name in ("sure.fits", "far.csv"):

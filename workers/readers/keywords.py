@@ -1,4 +1,4 @@
-"""What headers and tables say beside the pixels, read leniently: it may be of any type, damaged, or not there.
+"""What headers and tables say beside the pixels, read leniently: of any type, damaged, or not there.
 
 Only where the pixels lie is needed (`needed`); all else is optional, and what can't be understood is unknown.
 """

@@ -148,7 +148,7 @@ def _is_lamost(source: Source) -> bool:
 def _is_old(source: Source) -> bool:
     if source.hdus is None:
         return False
-    shape = source.hdus[0].shape or ()
+    shape: tuple[int, ...] = source.hdus[0].shape or ()
     return len(shape) == 2 and shape[0] > _IVAR
 
 

@@ -88,7 +88,7 @@ def opened(name: Path | str) -> Iterator[Source]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back warnings of what does no harm here: headers that bend the standard, and numbers without bounds.
+    """Hold back warnings of what does no harm here: headers that bend the standard, numbers without bounds.
 
     What overflows is infinite, and such a pixel is not used.
     """
