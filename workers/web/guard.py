@@ -37,6 +37,7 @@ HEADERS = {
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BODY_BYTES = 16 << 10
 MAX_HEADERS = 100
+MAX_HEAD_BYTES = 16 << 10
 BODY_S = 5.0
 """A body has come whole within this, or is not waited for."""
 DROPPED_BYTES = 1 << 20
@@ -124,8 +125,13 @@ class Guard:
 
 
 def _malformed(scope: Scope, headers: Headers) -> ASGIApp | None:
-    if len(scope["headers"]) > MAX_HEADERS:
-        return PlainTextResponse(f"at most {MAX_HEADERS} headers are taken\n", 431)
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_HEAD_BYTES:
+        return PlainTextResponse(f"an address has at most {MAX_HEAD_BYTES} bytes\n", 414)
+    size = sum(len(name) + len(value) for name, value in scope["headers"])
+    if len(scope["headers"]) > MAX_HEADERS or size > MAX_HEAD_BYTES:
+        return PlainTextResponse(
+            f"at most {MAX_HEADERS} headers of {MAX_HEAD_BYTES} bytes together are taken\n", 431
+        )
     announced = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
     if "transfer-encoding" in headers and "content-length" in headers:
         # two ends that differ on where it stops would let a second request hide in it (RFC 9112, 6.3)
