@@ -43,7 +43,7 @@ _ADVICE = {
     DeadLetterReason.EMPTY: "There are no pixels: look at the extraction that made it.",
     DeadLetterReason.LENGTH_MISMATCH: "Every array needs one value a pixel: look at the producer.",
     DeadLetterReason.BAD_WAVELENGTH: "Give wavelengths once: finite, positive, ascending, in angstrom.",
-    DeadLetterReason.NO_GOOD_PIXELS: "Too few pixels are finite, unmasked and at 3600 to 10400 angstrom.",
+    DeadLetterReason.NO_GOOD_PIXELS: "Too few pixels are finite, unmasked and at 3600 to 10400 Å.",
     DeadLetterReason.CRASHES: "This is a fault of spectraq or of its machine: report it with the bytes.",
     DeadLetterReason.UNREADABLE_BATCH: "Look at the producer and the broker's disk, and send it again.",
     DeadLetterReason.BATCH_TOO_LARGE: "Raise kafka.max_batch_bytes, or send smaller batches.",
