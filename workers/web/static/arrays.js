@@ -36,10 +36,10 @@ export function resampled(wavelength, grid, values) {
 // uPlot breaks a curve at null alone.
 export const gapped = (values, hidden) => Array.from(values, (value, i) => (Number.isFinite(value) && !hidden?.[i] ? value : null));
 
-export function percentile(values, share) {
-  if (!values.length) return 0;
+export function percentiles(values, ...shares) {
+  if (!values.length) return shares.map(() => 0);
   const sorted = Float64Array.from(values).sort();
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.round(share * (sorted.length - 1))))];
+  return shares.map((share) => sorted[Math.round(share * (sorted.length - 1))]);
 }
 
 // Runs of set flags as [first, last] indices.

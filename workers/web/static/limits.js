@@ -1,28 +1,32 @@
 // How high a plot reaches: as far as the spectrum goes, not as far as single wild pixels do; these are marked at the edge.
 
-import { percentile } from "./arrays.js";
+import { percentiles } from "./arrays.js";
 import { colour } from "./dom.js";
 
 const MARK = 5; // half the width of a mark, px
-const LINES = 5; // lines may be so many times as high as the bulk reaches
 
-// From the 2nd to the 98th percentile and half as far again on either side: all of Gaussian noise lies within.
-export function fences(values) {
-  const [low, high] = [percentile(values, 0.02), percentile(values, 0.98)];
+// Least and greatest, and where bulk ends: half as far beyond the 2nd and 98th percentile as these lie apart. All of
+// Gaussian noise lies within.
+function bulk(values) {
+  const [least, low, high, greatest] = percentiles(values, 0, 0.02, 0.98, 1);
   const room = 0.5 * (high - low) || 0.5 * Math.abs(high) || 1;
-  return [low - room, high + room];
+  return { least, below: low - room, above: high + room, greatest, reach: 5 * (high - low + 2 * room) };
 }
 
 // Limits of a small plot of means: a line may be one of its points, so height alone can tell it from a spike.
 export function smallLimits(means) {
-  const [below, above] = fences(means);
-  return [Math.max(percentile(means, 0), below), Math.min(percentile(means, 1), above + LINES * (above - below))];
+  const { least, below, above, greatest, reach } = bulk(means);
+  return [Math.max(least, below), Math.min(greatest, above + reach)];
 }
 
 // Lines are several pixels wide and spikes are not: the median of five neighbours keeps the ones alone.
 function steady(values) {
   const out = Float64Array.from(values);
-  for (let i = 2; i < values.length - 2; i++) out[i] = values.slice(i - 2, i + 3).sort()[2];
+  for (let i = 2; i < values.length - 2; i++) {
+    const [a, b, c, d, e] = [values[i - 2], values[i - 1], values[i], values[i + 1], values[i + 2]];
+    const [f, g] = [Math.max(Math.min(a, b), Math.min(c, d)), Math.min(Math.max(a, b), Math.max(c, d))];
+    out[i] = Math.max(Math.min(f, g), Math.min(e, Math.max(f, g)));
+  }
   return out;
 }
 
@@ -30,11 +34,14 @@ function steady(values) {
 // is never negative, so below zero there are no lines, but noise alone.
 export function fluxLimits(flux, model) {
   if (!flux.length) return [0, 1];
-  const [below, above] = fences(flux);
-  const lines = Math.min(percentile(steady(flux), 0.999), above + LINES * (above - below));
-  let high = Math.min(percentile(flux, 1), Math.max(above, lines));
-  let low = Math.max(percentile(flux, 0), below);
-  if (model.length) [low, high] = [Math.min(low, percentile(model, 0.01)), Math.max(high, percentile(model, 1))];
+  const { least, below, above, greatest, reach } = bulk(flux);
+  const [lines] = percentiles(steady(flux), 0.999);
+  let high = Math.min(greatest, Math.max(above, Math.min(lines, above + reach)));
+  let low = Math.max(least, below);
+  if (model.length) {
+    const [under, over] = percentiles(model, 0.01, 1);
+    [low, high] = [Math.min(low, under), Math.max(high, over)];
+  }
   low = Math.min(low, 0.05 * high);
   const room = (high - low || 1) * 0.06;
   return [low - room, high + 1.6 * room];
@@ -42,8 +49,8 @@ export function fluxLimits(flux, model) {
 
 // Limits of the residual, even about zero; noise of its own has 5 sigma.
 export function residualLimits(values) {
-  const sizes = values.map(Math.abs);
-  const reach = Math.max(5, Math.min(1.1 * percentile(sizes, 1), 2 * percentile(sizes, 0.98)));
+  const [most, greatest] = percentiles(values.map(Math.abs), 0.98, 1);
+  const reach = Math.max(5, Math.min(1.1 * greatest, 2 * most));
   return [-reach, reach];
 }
 
