@@ -14,6 +14,8 @@ from onscreen import PLACED, faults
 from pagenight import ANSWERED, HOSTILE, Server, until
 from playwright.sync_api import Browser, Page, Route
 
+from workers.cli.oddity import rarity
+
 PHONE, TABLET, DESK = (390, 844), (768, 1024), (1440, 960)
 Opening = Callable[..., Page]
 
@@ -171,6 +173,7 @@ def test_an_oddity_has_one_number_in_card_list_view_and_words(window: Opening, s
     ]
     show(page, server, f"?id={row['spectrum_id']}")
     places.append(page.inner_text("#odd"))
+    assert f"{number}: {rarity(row['rate'])}." in places[-1]  # as the terminal says it
     for text in places:
         assert set(re.findall(r"score -?[\d.]+\d", text)) == {number}
         assert not re.search(r"\d ?(σ|sigma)", text)

@@ -19,7 +19,7 @@ export function smallLimits(means) {
   return [Math.max(least, below), Math.min(greatest, above + reach)];
 }
 
-// Lines are several pixels wide and spikes are not: the median of five neighbours keeps the ones alone.
+// Lines are several pixels wide and spikes are not: the median of five neighbours keeps lines alone.
 function steady(values) {
   const out = Float64Array.from(values);
   for (let i = 2; i < values.length - 2; i++) {
