@@ -171,8 +171,8 @@ def _small_batches() -> Iterator[bytes]:
         rawbatches.record(i, b"key-%d" % i, bytes(40 * i), [(b"ce_id", b"1"), (b"empty", None)])
         for i in range(4)
     ]
-    for codec in rawbatches.CODECS:
-        first, second = (rawbatches.batch(records, codec, FETCHED + base) for base in (0, len(records)))
+    for name in rawbatches.CODECS:
+        first, second = (rawbatches.batch(records, name, FETCHED + base) for base in (0, len(records)))
         yield first + second
 
 

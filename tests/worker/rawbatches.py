@@ -56,10 +56,9 @@ def record(delta: int, key: bytes | None, value: bytes | None, headers: Pairs = 
     return varint(len(body)) + body
 
 
-def batch_of(packed: bytes, records: int, attributes: int = 0, base: int = 0, deltas: int | None = None) -> bytes:
+def batch_of(packed: bytes, records: int, attributes: int = 0, base: int = 0) -> bytes:
     """A batch around records that are packed already."""
-    last = (records if deltas is None else deltas) - 1
-    rest = struct.pack(">hiqqqhii", attributes, last, TIME_MS, TIME_MS, -1, -1, -1, records) + packed
+    rest = struct.pack(">hiqqqhii", attributes, records - 1, TIME_MS, TIME_MS, -1, -1, -1, records) + packed
     head = struct.pack(">ib", 0, 2) + struct.pack(">I", crc32c(rest))
     return struct.pack(">qi", base, len(head) + len(rest)) + head + rest
 
@@ -93,10 +92,10 @@ def bomb(codec: str, unpacked_bytes: int) -> bytes:
     record_begins = varint(len(behind) + unpacked_bytes + 1) + behind
     pieces = itertools.chain([record_begins], _zeros(unpacked_bytes), [varint(0)])
     if codec == "gzip":
-        packer = zlib.compressobj(9, wbits=31)
+        packer = zlib.compressobj(1, wbits=31)
         packed = b"".join([*map(packer.compress, pieces), packer.flush()])
     elif codec == "zstd":
-        zstd = zstandard.ZstdCompressor(level=19).compressobj()
+        zstd = zstandard.ZstdCompressor().compressobj()
         packed = b"".join([*map(zstd.compress, pieces), zstd.flush()])
     elif codec == "lz4":
         lz4f = lz4.frame.LZ4FrameCompressor()
