@@ -32,9 +32,9 @@ test: $(VENV)/.installed ## every test
 soak: $(VENV)/.installed ## long faults and times, on a machine with nothing else to do
 	@$(BIN)/python -m pytest -m soak -s $(ARGS)
 
-fuzz: $(VENV)/.installed ## a coverage-guided fuzzer on messages, files and settings; TIME=600 seconds each, Linux only
+fuzz: $(VENV)/.installed ## a coverage-guided fuzzer on messages, files, settings and record batches; TIME=600 seconds each, Linux only
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
-	@for target in messages files settings; do $(BIN)/python tests/fuzz/fuzz.py $$target --seconds $(or $(TIME),60) || exit 1; done
+	@for target in messages files settings batches; do $(BIN)/python tests/fuzz/fuzz.py $$target --seconds $(or $(TIME),60) || exit 1; done
 
 lint: $(VENV)/.installed ## ruff, formatting included
 	@$(BIN)/ruff check .

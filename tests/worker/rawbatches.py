@@ -26,7 +26,7 @@ CODECS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     "none": (0, bytes),
     "gzip": (1, gzip.compress),
     "snappy": (2, snappy.compress),
-    "lz4": (3, lz4.frame.compress),
+    "lz4": (3, lambda records: lz4.frame.compress(records, block_linked=False)),
     "zstd": (4, zstandard.ZstdCompressor().compress),
 }
 TIME_MS = 1_700_000_000_000
@@ -98,7 +98,7 @@ def bomb(codec: str, unpacked_bytes: int) -> bytes:
         zstd = zstandard.ZstdCompressor().compressobj()
         packed = b"".join([*map(zstd.compress, pieces), zstd.flush()])
     elif codec == "lz4":
-        lz4f = lz4.frame.LZ4FrameCompressor()
+        lz4f = lz4.frame.LZ4FrameCompressor(block_linked=False)
         packed = b"".join([lz4f.begin(), *map(lz4f.compress, pieces), lz4f.flush()])
     else:
         packed = snappy.compress(b"".join(pieces))
@@ -119,7 +119,7 @@ def send(bootstrap_servers: str, topic: str, made: Iterable[bytes], partition: i
     with socket.create_connection((host, int(port)), 30) as connection:
         for batch_bytes in made:
             name = topic.encode()
-            body = struct.pack(">hhih", 0, 3, 1, -1)  # Produce 3, no client id
+            body = struct.pack(">hhih", 0, 7, 1, -1)  # Produce 7, no client id
             body += struct.pack(">hhi", -1, -1, 30_000)  # no transaction, all replicas
             body += struct.pack(">ih", 1, len(name)) + name
             body += struct.pack(">iii", 1, partition, len(batch_bytes)) + batch_bytes

@@ -31,12 +31,11 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
     Example: `spectraq dlq list`
     """
     from workers.letters import every_letter
-    from workers.settings import load_settings
 
     counts: Counter[str] = Counter()
     advice: dict[str, str] = {}
     letters = []
-    for found in every_letter(load_settings(config)):  # without their bytes: there may be more than memory
+    for found in every_letter(_settings(config)):  # without their bytes: there may be more than memory
         counts[str(found.letter.reason)] += 1
         advice[str(found.letter.reason)] = found.letter.advice
         letters.append((found.letter.timestamp_ms, _summary(found)))
@@ -64,9 +63,7 @@ def show(place: Place, config: Config = None, as_json: AsJson = False) -> None:
 
     Example: `spectraq dlq show 0:12`
     """
-    from workers.settings import load_settings
-
-    found = _at(load_settings(config), place)
+    found = _at(_settings(config), place)
     letter = found.letter
     if as_json:
         print_json(letter.to_json_dict())
@@ -109,13 +106,12 @@ def replay(
     Example: `spectraq dlq replay --reason unknown_schema --since 12h --dry-run`
     """
     from workers import replays
-    from workers.settings import load_settings
 
     if place is None and reason is None and since is None:
         raise typer.BadParameter("give PARTITION:OFFSET of one letter, or --reason, or --since")
     if place is not None and (reason is not None or since is not None):
         raise typer.BadParameter("give PARTITION:OFFSET alone, or --reason and --since")
-    settings = load_settings(config)
+    settings = _settings(config)
     letters = [_at(settings, place)] if place else _chosen(settings, reason, since)
     tries = replays.plan(settings, letters, again)
     if not dry_run:
@@ -141,6 +137,15 @@ def replay(
         else ""
     )
     stderr.print(f"{verb} {len(to_send)} to {settings.topics.spectra}{rest}", highlight=False)
+
+
+def _settings(config: Path | None) -> Settings:
+    from workers import log
+    from workers.settings import load_settings
+
+    settings = load_settings(config)
+    log.configure(settings.log)  # what is stepped over is said on stderr, and not among the letters
+    return settings
 
 
 def _at(settings: Settings, place: str) -> Letter:

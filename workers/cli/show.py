@@ -32,12 +32,14 @@ def show(
 
     Example: `spectraq show 3655-55240-0026`
     """
+    from workers import log
     from workers.answers import messages
     from workers.cache import latest_answer
     from workers.errors import SpectraqError
     from workers.settings import load_settings
 
     settings = load_settings(config)
+    log.configure(settings.log)
     found = latest_answer(settings.redis, spectrum_id)
     if found is None:
         raise SpectraqError(
