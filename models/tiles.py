@@ -67,7 +67,11 @@ def on_lines(values: Tensor) -> Tensor:
     laid_out = list(values.stride()[:0:-1]) == dense[: values.ndim - 1] and values.stride(0) % line == 0
     if laid_out and values.data_ptr() % CACHE_LINE == 0:
         return values
-    return pad(values, (0, more))[..., : values.shape[-1]] if more else values.clone(memory_format=torch.contiguous_format)
+    return (
+        pad(values, (0, more))[..., : values.shape[-1]]
+        if more
+        else values.clone(memory_format=torch.contiguous_format)
+    )
 
 
 def dot(first: Tensor, second: Tensor) -> Tensor:
