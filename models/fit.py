@@ -118,7 +118,7 @@ def _weighted_sums(columns: torch.Tensor, ivar: torch.Tensor) -> torch.Tensor:
 
 
 def _spread(covariance: torch.Tensor, design: torch.Tensor) -> torch.Tensor:
-    """Return the standard deviation of a sum of shapes whose amplitudes have this covariance, (B, N_PIXELS)."""
+    """Return a deviation of sums of shapes whose amplitudes have this covariance; (B, N_PIXELS)."""
     return (torch.bmm(covariance, design) * design).sum(1).clamp_min(0).sqrt()
 
 

@@ -78,7 +78,7 @@ class Scan:
         data = torch.cat([ivar[:, None], (ivar * flux)[:, None], continuum.weighted], 1)
         sums = in_tiles(self._sums, data, dim=1)
         n = len(self._products)
-        products, seen = sums[:n], sums[n:].unflatten(0, (self.k, -1))  # (K, 1 + P, B, S)
+        products, seen = sums[:n], sums[n:].view(self.k, -1, *sums.shape[1:])  # (K, 1 + P, B, S)
         amplitudes = continuum.amplitudes.T[:, :, None]
         matrix, vector = eliminate(products, seen[:, 1:], seen[:, 0], amplitudes)
         return gain(matrix, vector).flip(1)

@@ -1,9 +1,9 @@
 """Products of spectra that round alike whatever else is in the batch.
 
-A library chooses how it multiplies by the shapes of a product and by where its operands lie in memory, and each
-way rounds differently. So nothing is multiplied for a whole batch: a product has the shape of a tile of rows,
-filled up where there are fewer, every row has a matrix of its own in it, and all begin at a cache line. The
-other steps (element by element, sums along a row) do the same to a row whatever lies beside it.
+A library chooses how it multiplies by the shapes of a product and by where its operands lie in memory, and
+each way rounds differently. So nothing is multiplied for a whole batch: a product has the shape of a tile of
+rows, filled up where there are fewer, every row has a matrix of its own in it, and all begin at a cache line.
+The other steps (element by element, sums along a row) do the same to a row whatever lies beside it.
 """
 
 from __future__ import annotations
@@ -82,14 +82,16 @@ def dot(first: Tensor, second: Tensor) -> Tensor:
 def inverse(matrix: Tensor) -> Tensor:
     """Inverses of small matrices, (..., n, n) as given."""
     n = matrix.shape[-1]
-    return torch.linalg.inv(_enlarged(matrix))[..., :n, :n]
+    found: Tensor = torch.linalg.inv(_enlarged(matrix))
+    return found[..., :n, :n]
 
 
 def cholesky_inverse(matrix: Tensor) -> Tensor:
     """Inverses of the lower Cholesky factors of small positive definite matrices, (..., n, n) as given."""
     n, whole = matrix.shape[-1], _enlarged(matrix)
     eye = torch.eye(whole.shape[-1], dtype=whole.dtype, device=whole.device).expand_as(whole)
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(whole), eye, upper=False)[..., :n, :n]
+    found: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(whole), eye, upper=False)
+    return found[..., :n, :n]
 
 
 def _enlarged(matrix: Tensor) -> Tensor:

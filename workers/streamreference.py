@@ -18,7 +18,7 @@ from models.anomaly.judge import FLAG_RATE
 from models.answer import Answer
 from workers.guardedredis import GuardedRedis
 from workers.redis_keys import block_key, stream_key
-from workers.transport.consumer import Record
+from workers.transport.record import Record
 
 REMEMBERED = 4_000
 """A cell that has seen more is halved: a night's instrument is not last month's."""
