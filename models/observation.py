@@ -96,6 +96,5 @@ def too_little_seen(usable: int) -> UnusableSpectrum:
     low, high = SEEN_ANGSTROM
     return UnusableSpectrum(
         "no_good_pixels",
-        f"{usable} usable pixels between {low:.0f} and {high:.0f} Å; "
-        f"at least {MIN_GOOD_PIXELS} are needed",
+        f"{usable} usable pixels between {low:.0f} and {high:.0f} Å; at least {MIN_GOOD_PIXELS} are needed",
     )

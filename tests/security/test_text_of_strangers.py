@@ -35,7 +35,7 @@ from workers.letters import Letter
 from workers.metrics import Metrics
 from workers.readers import read
 from workers.settings import LogSettings
-from workers.transport.consumer import Record
+from workers.transport.record import Record
 from workers.web.broadcast import as_json
 from workers.web.entry import Entry, Row
 from workers.web.night import Night

@@ -20,7 +20,7 @@ from workers.guardedredis import GuardedRedis
 from workers.redis_keys import answer_key, latest_key, lookups_key
 from workers.settings import RedisSettings
 from workers.streamreference import StreamReference
-from workers.transport.consumer import Record
+from workers.transport.record import Record
 
 SUBJECT = Subject("sdss-1", "d" * 64, "sdss")
 

@@ -14,7 +14,7 @@ from workers.guardedredis import GuardedRedis
 from workers.redis_keys import block_key, stream_key
 from workers.settings import RedisSettings
 from workers.streamreference import BLOCK, BLOCKS_KNOWN, REMEMBERED, StreamReference
-from workers.transport.consumer import Record
+from workers.transport.record import Record
 
 ENSEMBLE = "e" * 64
 PLAIN = answer_of(Observation(np.linspace(4000, 9000, 200), spectrum_flux(1)))
