@@ -82,6 +82,7 @@ class DeadLetter(Message):
     headers: Annotated[tuple[tuple[str, Bytes], ...], BeforeValidator(_pairs)] = ()
     spectraq_version: str
     last_offset: int | None = None  # of a batch that could not be read
+    cut: bool = False  # whether key, value or headers are not whole
 
     @property
     def advice(self) -> str:

@@ -68,6 +68,7 @@ def cut_to_size(letter: DeadLetter, value_bytes: int) -> DeadLetter:
     origin = f"{letter.topic}, partition {letter.partition}, offset {letter.offset}"
     return letter.model_copy(
         update={
+            "cut": True,
             "message": f"{letter.message}; kept here are {' and '.join(cuts)}, the whole is in {origin}",
             "value": letter.value[:value_bytes],
             "headers": headers,

@@ -20,9 +20,6 @@ from workers.transport.record import Record
 REPLAY_HEADER = "spectraq-replay-of"
 """Says of a replayed message which one it repeats: topic:partition:offset."""
 
-CUT = "; kept here are "
-"""Stands in the message of a letter that was too large to be kept whole."""
-
 
 class Try(NamedTuple):
     """A letter, and why it is not sent again; an empty string where it is."""
@@ -59,7 +56,7 @@ def plan(settings: Settings, letters: Iterable[Letter], again: bool = False) -> 
         why = ""
         if letter.letter.last_offset is not None:
             why = "it is a record batch that could not be read, not a message: send its spectra again"
-        elif CUT in letter.letter.message:
+        elif letter.letter.cut:
             why = "it was too large to be kept whole: send the original"
         elif letter.origin in sent:
             why = "it was sent again before"
