@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from threebrokers import ThreeBrokers
 
 from workers.local.stack import LocalStack
 
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = 20
 RATE = 25
 SESSION_S = 6.0
 SETTLE_S = (8.0, 11.0)
