@@ -1,4 +1,4 @@
-"""How far answers on one kind of processor are from those on another: what this one can do of others, compared.
+"""How far answers on one kind of processor are from those on another, as far as this one can do as others.
 
     python benchmarks/processors.py --data DATA
 
