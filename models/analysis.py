@@ -1,8 +1,8 @@
 """One batch from gridded spectra to numbers: networks, scans, decision, refined redshift, best fit.
 
 Every step runs on blocks of rows. Networks take blocks of a fixed size, the last one filled up by repeating
-a row; the other steps treat rows one by one, in blocks of a multiple of LEAST_ROWS. So a spectrum meets the
-same kernels whatever else is in the batch, and its answer does not depend on the batch.
+a row; the other steps treat rows one by one, and multiply in tiles of a fixed size (`tiles.py`). So a
+spectrum meets the same kernels whatever else is in the batch, and its answer does not depend on the batch.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from models.rows import joined, rows_of
 from models.scan import CONTINUUM_TERMS
 from models.search import ScannedClass, Stars
 from models.templates import Templates
+from models.tiles import TILE
 
 FINE_RADIUS = 4
 """Exact gains are taken this many grid pixels around the coarse minimum: one coarse pixel."""
@@ -41,8 +42,6 @@ MARGIN = 2
 
 SMALL_ROWS_A_BLOCK = 128
 """Rows worked on together where a row is a few numbers."""
-LEAST_ROWS = 4
-"""Blocks are filled up to multiples of this many rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Analysis:
 
 
 def in_blocks(
-    rows: torch.Tensor, block: int, least: int = LEAST_ROWS
+    rows: torch.Tensor, block: int, least: int = TILE
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor | slice]]:
     """Yield rows in blocks: those that count, and those filled up to a whole number of `least` rows.
 

@@ -1,8 +1,10 @@
 """An answer does not depend on the batch it came in: by construction, and at every place of a block."""
 
 import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -224,3 +226,12 @@ def test_a_row_of_a_product_is_the_same_at_every_place(
         for many, one in zip(among, chosen, strict=True):
             many[place] = one
         assert torch.equal(product(*among)[place], alone)
+
+
+def test_every_sentence_on_the_same_bytes_has_the_test_that_the_page_names() -> None:
+    root = Path(__file__).parents[2]
+    section = (root / "docs" / "wire.md").read_text().split("### The same bytes")[1].split("\n## ")[0]
+    named = re.findall(r"^\| .+ \| `(test_\w+)` \|$", section, re.MULTILINE)
+    assert len(named) == 5
+    code = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert not [name for name in named if f"def {name}(" not in code]
