@@ -19,7 +19,7 @@ from models.classifier import CLASSES, SUBCLASSES
 from models.grid import N_COARSE, N_PIXELS
 from models.preprocess import N_CHANNELS
 from models.restframe import FINE
-from models.tiles import in_tiles
+from models.tiles import in_tiles, on_lines
 
 LAYOUT = "spectraq.encoder.1"
 N_EIGENSPECTRA = 16
@@ -111,7 +111,8 @@ class Encoder(nn.Module):
 
 def _mixed(amplitudes: Tensor, shapes: Tensor) -> Tensor:
     """Sums of the same n shapes for all, (B, n) and (n, L) to (B, L)."""
-    return in_tiles(torch.bmm, amplitudes[:, None], shapes.expand(len(amplitudes), -1, -1))[:, 0]
+    shared = on_lines(shapes).expand(len(amplitudes), -1, -1)
+    return in_tiles(torch.bmm, amplitudes[:, None], shared)[:, 0]
 
 
 def save(network: Encoder, path: Path) -> None:
