@@ -25,7 +25,8 @@ CAUSES = {
     errno.EIO: "the disk fails; write elsewhere",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
-SAID_WITHOUT_A_NUMBER = ("no space left", "not enough space")
+SAID_WITHOUT_A_NUMBER = ("no space left", "not enough space", " requested and ")
+"""By libraries that give no errno: the second is astropy's, the third numpy's."""
 LEAST_BYTES = 1 << 20
 """A disk with less than this is full for a server that writes logs in pieces."""
 
@@ -58,9 +59,10 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        if error.filename is None or Path(os.fsdecode(error.filename)).name == part.name:
-            error.filename = str(path)
-        raise
+        number = errno.ENOSPC if _says_full(str(error)) else error.errno
+        if number is None or error.filename not in (None, str(part)):
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -98,7 +98,7 @@ def run(command: list[str], stack: LocalStack) -> int:
 
 
 def _ended(process: subprocess.Popen[bytes], stack: LocalStack) -> int:
-    """Wait for a command; where a server ends before it, it is told to end, too."""
+    """Wait for a command; where a server ends first, it may find out by itself before it is told to end."""
     while True:
         try:
             return process.wait(POLL_S)
@@ -111,12 +111,13 @@ def _ended(process: subprocess.Popen[bytes], stack: LocalStack) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    for end in (process.terminate, process.kill):
+        try:
+            process.wait(GRACE_S)
+            return
+        except subprocess.TimeoutExpired:
+            end()
+    process.wait()
 
 
 def _wait(stack: LocalStack) -> int:
