@@ -78,8 +78,10 @@ class Cache:
 
     def put_many(self, answers: Sequence[tuple[Subject, Answer]]) -> None:
         """Keep them all, in one round trip."""
-        if not answers:
-            return
+        if answers:
+            self._redis.call("put", lambda: self._put(answers))
+
+    def _put(self, answers: Sequence[tuple[Subject, Answer]]) -> None:
         pipeline = self._redis.client.pipeline(transaction=False)
         ttl_s = self._redis.settings.ttl_s
         for subject, answer in answers:
@@ -88,7 +90,7 @@ class Cache:
             latest = Latest(subject=subject, digest=self._ensemble, version=self._version)
             place = latest_key(subject.spectrum_id)
             pipeline.set(place, pack_latest(latest, place, self._key), ex=ttl_s)
-        self._redis.call("put", lambda: pipeline.execute(raise_on_error=True))
+        pipeline.execute(raise_on_error=True)
 
     def _cached(self, subject: Subject, entry: bytes | None, latest_entry: bytes | None) -> Cached:
         place = answer_key(self._ensemble, subject.digest, subject.survey)
