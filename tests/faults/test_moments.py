@@ -49,6 +49,7 @@ def test_a_worker_that_dies_at_a_place_of_its_loop_loses_nothing(
 def test_a_double_has_the_bytes_of_the_first_while_the_thresholds_follow_the_stream(
     feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
+    feed.redis_options = {"timeout_s": 10}  # a busy machine's Redis answers, too
     teaches = ("--teaches", f"teaching-{feed.name}")
     options = {"delivery": "at_least_once", "batch_spectra": BATCH}
     feed.publish(numbered(i) for i in range(2 * LEAST_SPECTRA))

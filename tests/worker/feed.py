@@ -42,6 +42,7 @@ class Feed:
         self.name = uuid.uuid4().hex[:8]
         self.topics: dict[str, Any] = {"replication": replication}
         self.kafka_options: dict[str, Any] = {}
+        self.redis_options: dict[str, Any] = {}
         ensure_topics(self.settings())
 
     def sections(self, **worker: Any) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class Feed:
                 "bootstrap_timeout_s": 3.0,
             }
             | self.kafka_options,
-            "redis": {"url": self.redis_url},
+            "redis": {"url": self.redis_url} | self.redis_options,
             "topics": {name: f"{self.name}.{name}" for name in names} | self.topics,
             "worker": {"slot": f"{self.name}-0", **worker},
         }
