@@ -18,6 +18,8 @@ MAX_TEXT = 180
 """Characters of a text that are kept: identities have room for 200, a row's number included."""
 RIGHT_ASCENSION = (0.0, 360.0)
 DECLINATION = (-90.0, 90.0)
+LARGEST = 2.0**53
+"""Up to here every whole number is a float."""
 DAYS = (0.0, 1e6)
 """Modified Julian dates that a spectrum may have."""
 
@@ -44,7 +46,7 @@ def number(said: Any, limits: tuple[float, float] = (-math.inf, math.inf)) -> fl
 
 def whole(said: Any) -> int | None:
     """Return a whole number, written as a number or as text; None for all else."""
-    found = number(said)
+    found = number(said, (-LARGEST, LARGEST))
     return int(found) if found is not None and found.is_integer() else None
 
 

@@ -76,7 +76,8 @@ def opened(name: Path | str) -> Iterator[Source]:
         try:
             plain = _unpacked(path, folder)
             kind = _kind(path, plain)
-            hdus = _explained_hdus(plain, stack) if kind == "fits" else None
+            with quiet():
+                hdus = _explained_hdus(plain, stack) if kind == "fits" else None
         except EOFError as error:
             raise ReadError(f"the file is truncated: {error}; fetch it again") from error
         except (gzip.BadGzipFile, zlib.error) as error:

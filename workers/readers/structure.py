@@ -72,10 +72,14 @@ def _expected(header: Any) -> Iterator[tuple[str, Callable[[Any], bool], str]]:
         yield "TFIELDS", lambda said: _is_count(said) and said < 1000, "a number of columns"
         for column in range(value(header, "TFIELDS")):
             yield f"TFORM{column + 1}", _is_form, "the format of a column"
-            yield f"TTYPE{column + 1}", lambda said: isinstance(said, str), "the name of a column"
+            yield f"TTYPE{column + 1}", _is_name, "the name of a column"
     for name in header:
         if re.fullmatch(r"BSCALE|BZERO|TSCAL\d+|TZERO\d+", name):
             yield name, _is_number, "a number"
+
+
+def _is_name(said: Any) -> bool:
+    return isinstance(said, str) and bool(said.strip())
 
 
 def _is_form(said: Any) -> bool:
