@@ -10,6 +10,7 @@ from typing import IO, Any
 from astropy.io import fits
 
 from workers.errors import ReadError
+from workers.readers.keywords import value
 
 UNPACKED_TIMES = 100
 UNPACKED_BYTES = 256 << 20
@@ -17,6 +18,9 @@ UNPACKED_BYTES = 256 << 20
 
 EXTENSIONS = 1000
 """A FITS file may have so many; those of surveys have at most some dozens."""
+
+COLUMNS = 999
+"""A FITS table has at most so many, by the standard."""
 
 CHUNK = 1 << 20
 
@@ -62,7 +66,7 @@ def check_extensions(hdus: Iterable[Any], file_bytes: int) -> None:
     Raises
     ------
     ReadError
-        Where there are more, or they grow too much.
+        Where there are more, a table has more columns than can be, or images grow too much.
     """
     images = 0
     for number, hdu in enumerate(hdus):
@@ -70,6 +74,9 @@ def check_extensions(hdus: Iterable[Any], file_bytes: int) -> None:
             raise ReadError(
                 f"the FITS file has more than {EXTENSIONS} extensions; split it if they are spectra"
             )
+        columns = value(hdu.header, "TFIELDS") if "TFIELDS" in hdu.header else 0
+        if type(columns) is not int or not 0 <= columns <= COLUMNS:  # each would be looked for
+            raise ReadError(f"HDU {number}: the keyword TFIELDS is {columns!r}; FITS allows 0 to {COLUMNS}")
         if isinstance(hdu, fits.CompImageHDU):
             images += math.prod(hdu.shape) * abs(hdu.header["BITPIX"]) // 8
             check_growth(file_bytes, images)

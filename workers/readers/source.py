@@ -127,6 +127,7 @@ def _kind(path: Path, plain: Path) -> Kind:
 
 def _explained_hdus(plain: Path, stack: ExitStack) -> Any:
     """Read all headers, or name the keyword that keeps them from being read."""
+    structure.check_axes(plain)
     try:
         return _hdus(plain, stack)
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 from astropy.io import fits
 
+from workers.errors import ReadError
 from workers.readers.keywords import value
-from workers.readers.limits import EXTENSIONS
+from workers.readers.limits import COLUMNS, EXTENSIONS
 
 BLOCK = 2880
+AXES = 999
+"""An array has at most so many, by the standard."""
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _FORM = re.compile(r"\d*[LXBIJKAEDCMPQ].*|[AIFED]\d+(\.\d+)?")
 
@@ -42,6 +46,20 @@ def fault(path: Path) -> str | None:
     return None
 
 
+def check_axes(path: Path) -> None:
+    """Refuse a FITS file with more axes than can be: each would be looked for.
+
+    Raises
+    ------
+    ReadError
+        Naming the extension and the number.
+    """
+    for number, header in _headers(path):
+        axes = value(header, "NAXIS")
+        if isinstance(axes, int) and axes > AXES:
+            raise ReadError(f"HDU {number}: the keyword NAXIS is {axes}; FITS allows 0 to {AXES}")
+
+
 def _headers(path: Path) -> Iterator[tuple[int, Any]]:
     with path.open("rb") as file:
         for number in range(EXTENSIONS):
@@ -50,26 +68,33 @@ def _headers(path: Path) -> Iterator[tuple[int, Any]]:
             except (EOFError, OSError, ValueError):
                 return
             yield number, header
-            # Past the data: what comes before was in order, or the caller has stopped.
-            axes = [value(header, f"NAXIS{axis + 1}") for axis in range(value(header, "NAXIS"))]
-            size = abs(value(header, "BITPIX")) // 8 if axes else 0
-            for axis in axes:
-                size *= axis
-            size = (value(header, "GCOUNT") or 1) * (size + (value(header, "PCOUNT") or 0) * bool(axes))
-            file.seek(-(-size // BLOCK) * BLOCK, 1)
+            try:
+                file.seek(_data_bytes(header), 1)
+            except (TypeError, ValueError, OverflowError, OSError):
+                return
+
+
+def _data_bytes(header: Any) -> int:
+    """How many bytes lie between a header and the next."""
+    axes = [value(header, f"NAXIS{axis + 1}") for axis in range(value(header, "NAXIS"))]
+    if not axes:
+        return 0
+    groups, heap = value(header, "GCOUNT"), value(header, "PCOUNT") or 0
+    size = abs(value(header, "BITPIX")) // 8 * (1 if groups is None else groups) * (heap + math.prod(axes))
+    return -(-size // BLOCK) * BLOCK
 
 
 def _expected(header: Any) -> Iterator[tuple[str, Callable[[Any], bool], str]]:
     """Yield the keywords of a header's structure in order, what each must be, and that in words."""
     yield "BITPIX", lambda said: said in _BITPIX, "one of 8, 16, 32, 64, -32, -64"
-    yield "NAXIS", lambda said: _is_count(said) and said < 1000, "a number of axes"
+    yield "NAXIS", lambda said: _is_count(said) and said <= AXES, "a number of axes"
     for axis in range(value(header, "NAXIS")):
         yield f"NAXIS{axis + 1}", _is_count, "a number of elements"
     if "XTENSION" in header:
         yield "PCOUNT", _is_count, "a number of bytes"
         yield "GCOUNT", _is_count, "a number of groups"
     if "XTENSION" in header and value(header, "XTENSION") in ("BINTABLE", "TABLE"):
-        yield "TFIELDS", lambda said: _is_count(said) and said < 1000, "a number of columns"
+        yield "TFIELDS", lambda said: _is_count(said) and said <= COLUMNS, "a number of columns"
         for column in range(value(header, "TFIELDS")):
             yield f"TFORM{column + 1}", _is_form, "the format of a column"
             yield f"TTYPE{column + 1}", _is_name, "the name of a column"
