@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Callable
 from functools import cache
@@ -218,13 +219,16 @@ def test_no_keyword_of_a_real_file_beside_its_pixels_is_needed(survey: str, shar
 
 
 @pytest.mark.parametrize("keyword", ["COEFF0", "COEFF1"])
-@pytest.mark.parametrize("value", ["'unknown'", "T", "NaN", "= = '", None])
-@pytest.mark.parametrize("kind", ["lamost_old", "header_grid", "sdss_table"])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("lamost_old", None),
+        *itertools.product(["lamost_old", "header_grid", "sdss_table"], ["'unknown'", "T", "NaN", "= = '"]),
+    ],
+)
 def test_a_keyword_that_places_the_pixels_is_named_where_it_is_no_number(
     tmp_path: Path, kind: str, keyword: str, value: str | None
 ) -> None:
-    if value is None and kind != "lamost_old":
-        pytest.skip("a table without it is no table of this kind")
     whole, places = made_file(kind)
     card = next(place for place in places if place.keyword == keyword)
     path = tmp_path / "file.fits"
@@ -240,7 +244,7 @@ def test_a_keyword_that_places_the_pixels_is_named_where_it_is_no_number(
 def test_a_keyword_that_fits_is_made_of_is_named_where_it_is_wrong(
     tmp_path: Path, keyword: str, value: str
 ) -> None:
-    whole, places = made_file("header_grid")
+    whole, places = made_file("images" if keyword == "BITPIX" else "header_grid")
     card = [place for place in places if place.keyword == keyword][-1]
     path = tmp_path / "file.fits"
     path.write_bytes(changed(whole, card, value))

@@ -38,6 +38,8 @@ def fault(path: Path) -> str | None:
         Of a file that could not be read: this is slow, and never part of reading.
     """
     for number, header in _headers(path):
+        if number > 0 and not _is_name(value(header, "XTENSION")):
+            return f"HDU {number}: the keyword XTENSION is missing or can't be read"
         for name, right, what in _expected(header):
             if not right(value(header, name)):
                 said = value(header, name)
