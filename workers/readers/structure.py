@@ -82,7 +82,7 @@ def _data_bytes(header: Any) -> int:
     if not axes:
         return 0
     groups, heap = value(header, "GCOUNT"), value(header, "PCOUNT") or 0
-    size = abs(value(header, "BITPIX")) // 8 * (1 if groups is None else groups) * (heap + math.prod(axes))
+    size: int = abs(value(header, "BITPIX")) // 8 * (1 if groups is None else groups) * (heap + math.prod(axes))
     return -(-size // BLOCK) * BLOCK
 
 
