@@ -239,7 +239,13 @@ def test_a_keyword_that_places_the_pixels_is_named_where_it_is_no_number(
 
 @pytest.mark.parametrize(
     ("keyword", "value"),
-    [("NAXIS1", "'wide'"), ("TFORM1", "12345"), ("TFORM2", "'some text'"), ("BITPIX", "7"), ("TFIELDS", "T")],
+    [
+        ("NAXIS1", "'wide'"),
+        ("TFORM1", "12345"),
+        ("TFORM2", "'some text'"),
+        ("BITPIX", "12345"),
+        ("TFIELDS", "T"),
+    ],
 )
 def test_a_keyword_that_fits_is_made_of_is_named_where_it_is_wrong(
     tmp_path: Path, keyword: str, value: str
@@ -248,7 +254,7 @@ def test_a_keyword_that_fits_is_made_of_is_named_where_it_is_wrong(
     card = [place for place in places if place.keyword == keyword][-1]
     path = tmp_path / "file.fits"
     path.write_bytes(changed(whole, card, value))
-    assert keyword in str(made.error(path))
+    assert keyword in str(made.error(path, known_only=True))
 
 
 def test_numbers_that_are_written_as_text_are_numbers(tmp_path: Path) -> None:

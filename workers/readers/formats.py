@@ -113,7 +113,10 @@ def item(rows: Rows, source: Source, row: int) -> Item:
 
 def _unforeseen(error: Exception, source: Source | None = None) -> str:
     """Damaged files fail in as many ways as there are bytes; each must cost one line, not the night."""
-    if source and source.kind == "fits" and (keyword := structure.fault(source.plain)):
-        return f"the FITS file can't be read: {keyword}"
+    if source and source.kind == "fits":
+        with quiet():
+            keyword = structure.fault(source.plain)
+        if keyword:
+            return f"the FITS file can't be read: {keyword}"
     why = " ".join(str(error).split())[:200]
     return f"the file is damaged or of an unknown variant ({type(error).__name__}: {why})"

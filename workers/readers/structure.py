@@ -17,6 +17,7 @@ from workers.readers.limits import COLUMNS, EXTENSIONS
 BLOCK = 2880
 AXES = 999
 """An array has at most so many, by the standard."""
+KINDS = ("IMAGE", "BINTABLE", "TABLE")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _FORM = re.compile(r"\d*[LXBIJKAEDCMPQ].*|[AIFED]\d+(\.\d+)?")
 
@@ -38,8 +39,8 @@ def fault(path: Path) -> str | None:
         Of a file that could not be read: this is slow, and never part of reading.
     """
     for number, header in _headers(path):
-        if number > 0 and not _is_name(value(header, "XTENSION")):
-            return f"HDU {number}: the keyword XTENSION is missing or can't be read"
+        if number > 0 and value(header, "XTENSION") not in KINDS:
+            return f"HDU {number}: the keyword XTENSION is none of {', '.join(KINDS)}"
         for name, right, what in _expected(header):
             if not right(value(header, name)):
                 said = value(header, name)
@@ -82,7 +83,9 @@ def _data_bytes(header: Any) -> int:
     if not axes:
         return 0
     groups, heap = value(header, "GCOUNT"), value(header, "PCOUNT") or 0
-    size: int = abs(value(header, "BITPIX")) // 8 * (1 if groups is None else groups) * (heap + math.prod(axes))
+    size: int = (
+        abs(value(header, "BITPIX")) // 8 * (1 if groups is None else groups) * (heap + math.prod(axes))
+    )
     return -(-size // BLOCK) * BLOCK
 
 
@@ -92,6 +95,8 @@ def _expected(header: Any) -> Iterator[tuple[str, Callable[[Any], bool], str]]:
     yield "NAXIS", lambda said: _is_count(said) and said <= AXES, "a number of axes"
     for axis in range(value(header, "NAXIS")):
         yield f"NAXIS{axis + 1}", _is_count, "a number of elements"
+    if "EXTNAME" in header:
+        yield "EXTNAME", lambda said: said is not None, "a name"
     if "XTENSION" in header:
         yield "PCOUNT", _is_count, "a number of bytes"
         yield "GCOUNT", _is_count, "a number of groups"
