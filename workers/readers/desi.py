@@ -51,9 +51,11 @@ class Coadd:
         self._columns = fitstable.columns(source.hdus["FIBERMAP"])
         self._check()
         self._grid = Grid(np.concatenate([self._wavelength(arm) for arm in self._arms]))
-        self._targets = [str(target) for target in self._fibermap["TARGETID"]]
-        exposures = self._fibermap["EXPID"].tolist() if "expid" in self._columns else None
-        self._ids = unique_ids(self._targets, exposures)
+        rows = range(len(self._fibermap))
+        self._targets = [self._target(row) for row in rows]
+        names = [self._targets[row] or f"{source.stem}-{row}" for row in rows]
+        exposures = self._fibermap[self._columns["expid"]].tolist() if "expid" in self._columns else None
+        self._ids = unique_ids(names, exposures)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -78,6 +80,10 @@ class Coadd:
             source_file=self._source.name,
             source_row=row,
         )
+
+    def _target(self, row: int) -> str | None:
+        name = self._columns.get("targetid")
+        return None if name is None else keywords.text(self._fibermap[name][row])
 
     def _check(self) -> None:
         n = len(self._fibermap)
