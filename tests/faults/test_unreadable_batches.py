@@ -19,7 +19,8 @@ from workers.local.stack import LocalStack
 from workers.replays import plan
 from workers.transport.follower import Follower
 from workers.web.lookup import Lookup
-from workers.web.pixels import Place
+from workers.web.onespectrum import spectrum_named
+from workers.web.pixels import Name, Place
 
 RECORDS = 3
 
@@ -103,6 +104,10 @@ def test_a_batch_that_cannot_be_read_is_one_dead_letter_and_all_others_are_answe
     every_reader_goes_on(feed, bad, first)
 
 
+def whatever_it_is(body: bytes, headers: object, key: bytes | None) -> bytes:
+    return body
+
+
 def every_reader_goes_on(feed: Feed, bad: list[int], first: int) -> None:
     """Ask all that read topics: a follower, the page's look-up, the dead letters and their replay."""
     settings = feed.settings()
@@ -114,9 +119,11 @@ def every_reader_goes_on(feed: Feed, bad: list[int], first: int) -> None:
     assert seen == {f"spectrum-{i}" for i in [*range(first), 10_000, 10_001]}
     lookup = Lookup(settings)
     now = time.time() + 60
-    assert lookup.at(Place(topic, 0, bad[0], now)) is None
-    assert lookup.at(Place(topic, 0, bad[0] + RECORDS, now)) is not None
-    assert lookup.by_key(topic, f"spectrum-{first - 1}", now, before_s=1e9) is not None
+    last = numbered(first - 1)
+    name = Name(last.spectrum_id, last.digest)
+    assert lookup.at(Place(topic, 0, bad[0], now), whatever_it_is) is None
+    assert lookup.at(Place(topic, 0, bad[0] + RECORDS, now), whatever_it_is) is not None
+    assert lookup.search([topic], name, now, spectrum_named(name), before_s=1e9) is not None
     lookup.close()
     letters = list(every_letter(settings))
     assert len(letters) == len(bad)

@@ -9,6 +9,7 @@ import gzip
 import itertools
 import socket
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -29,7 +30,8 @@ CODECS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     "lz4": (3, lambda records: lz4.frame.compress(records, block_linked=False)),
     "zstd": (4, zstandard.ZstdCompressor().compress),
 }
-TIME_MS = 1_700_000_000_000
+TIME_MS = int(time.time() * 1000)
+"""Of every record: Kafka deletes what is older than its topic's retention, whenever it came."""
 Pairs = Iterable[tuple[bytes, bytes | None]]
 
 
