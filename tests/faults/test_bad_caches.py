@@ -64,7 +64,7 @@ def test_a_cache_that_answers_garbage_costs_no_answer(
 def test_a_cache_that_is_full_costs_no_answer(own_stack: LocalStack, policy: str, tmp_path: Path) -> None:
     with Redis.from_url(own_stack.redis_url) as client:
         client.config_set("maxmemory-policy", policy)
-        client.config_set("maxmemory", str(client.info("memory")["used_memory"] + (64 << 10)))
+        client.config_set("maxmemory", str(client.info("memory")["used_memory"] + (320 << 10)))
         feed = Feed(own_stack.bootstrap_servers, own_stack.redis_url)
         with Night(feed, tmp_path, workers=1, delivery="exactly_once", batch_spectra=16) as night:
             night.feed_at(RATE, SPECTRA)
