@@ -15,7 +15,9 @@ from workers.local.stack import LocalStack
 
 KILLS = 20
 RATE = 25
-SESSION_S = 6.0
+LONGEST_S = 25.0
+"""Beside the worker's session (6 s), Kafka needs its own to notice the broker (4 s), and a publication that was on
+its way there ends only with the time that one call may take (5 s), once or twice."""
 SETTLE_S = (8.0, 11.0)
 """Between a broker's start and the next kill: it has caught up by then, and two of three replicas remain."""
 
@@ -54,4 +56,4 @@ def test_a_broker_and_a_worker_killed_together_twenty_times_leave_no_partition_t
     print(f"{delivery}: longest silence after each kill {[round(s, 1) for s in longest_s[1:]]}")
     found.check(delivery)
     assert found.dead == {}
-    assert max(longest_s[1:]) < SESSION_S + 5
+    assert max(longest_s[1:]) < LONGEST_S
