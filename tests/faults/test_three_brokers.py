@@ -16,8 +16,8 @@ from workers.local.stack import LocalStack
 KILLS = 20
 RATE = 25
 LONGEST_S = 25.0
-"""Beside the worker's session (6 s), Kafka needs its own to notice the broker (4 s), and a publication that was on
-its way there ends only with the time that one call may take (5 s), once or twice."""
+"""Beside the session of the worker (6 s), Kafka needs its own to notice the broker (4 s), and a publication
+on its way there ends only with the time that a call may take (5 s), once or twice."""
 SETTLE_S = (8.0, 11.0)
 """Between a broker's start and the next kill: it has caught up by then, and two of three replicas remain."""
 
