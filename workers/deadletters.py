@@ -7,7 +7,7 @@ import importlib.metadata
 import structlog
 
 from schemas.deadletter import DeadLetter, DeadLetterReason
-from workers.transport.record import Record
+from workers.transport.record import Record, headers_in_words
 from workers.transport.topics import ENVELOPE_BYTES
 
 VERSION = importlib.metadata.version("spectraq")
@@ -60,7 +60,7 @@ def cut_to_size(letter: DeadLetter, value_bytes: int) -> DeadLetter:
     if len(letter.value) > value_bytes:
         cuts.append(f"the first {value_bytes} of {len(letter.value)} bytes")
     if len(headers) < len(letter.headers):
-        cuts.append(f"{len(headers)} of {len(letter.headers)} headers")
+        cuts.append(f"{len(headers)} of {headers_in_words(letter.headers)}")
     if letter.key is not None and len(letter.key) > KEY_BYTES:
         cuts.append(f"the first {KEY_BYTES} of {len(letter.key)} bytes of the key")
     if not cuts:

@@ -14,7 +14,7 @@ from workers.bodies import spectrum_of
 from workers.deadletters import HEADERS, dead_letter
 from workers.errors import RejectedSpectrum
 from workers.settings import Settings
-from workers.transport.record import Record
+from workers.transport.record import Record, headers_in_words
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,8 @@ class Intake:
         try:
             if len(record.headers) > HEADERS:
                 raise codec.DecodeError(
-                    DeadLetterReason.TOO_LARGE, f"{len(record.headers)} headers; at most {HEADERS} are taken"
+                    DeadLetterReason.TOO_LARGE,
+                    f"{headers_in_words(record.headers)}; at most {HEADERS} are taken",
                 )
             spectrum = spectrum_of(
                 record.value,

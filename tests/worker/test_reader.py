@@ -15,9 +15,8 @@ from kafka.consumer.fetcher import IsolationLevel
 from kafka.record.legacy_records import LegacyRecordBatchBuilder
 from rawbatches import COUNT_AT, HEADER, batch, mended, record, varint
 
-from workers.transport.batches import MOST_HEADERS
 from workers.transport.reader import PartitionRecords
-from workers.transport.record import Record
+from workers.transport.record import MOST_HEADERS, Record
 
 ROOT = Path(__file__).parents[2]
 END = 1000

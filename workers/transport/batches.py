@@ -17,7 +17,7 @@ from kafka import TopicPartition
 from kafka.record.util import decode_varint
 
 from schemas.deadletter import DeadLetterReason
-from workers.transport.record import NO_TIMESTAMP_MS, Record
+from workers.transport.record import MOST_HEADERS, NO_TIMESTAMP_MS, Record
 from workers.transport.unpacking import TooMuchError, UnpackError, unpack
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
@@ -26,9 +26,6 @@ CODEC, LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 0x07, 0x08, 0x10, 0x20
 
 MOST_RECORDS = 1_000_000
 """Of one batch: walking through more takes longer than a worker may be away from its group."""
-
-MOST_HEADERS = 1000
-"""Of one record; what follows is stepped over, so that empty headers don't become gigabytes of objects."""
 
 LONGEST_TIME_MS = 1 << 63
 

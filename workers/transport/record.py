@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.deadletter import DeadLetterReason
 
 NO_TIMESTAMP_MS = -1
 """Kafka's own word for a time that is not known."""
+
+MOST_HEADERS = 1000
+"""Of one record; what follows is stepped over, so that empty headers don't become gigabytes of objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,8 @@ class Record:
     def next_offset(self) -> int:
         """Where reading goes on behind it."""
         return (self.offset if self.damage is None else self.damage.last_offset) + 1
+
+
+def headers_in_words(headers: Sequence[object]) -> str:
+    """Return how many headers a record has, as far as it was read: "3 headers", "1000 headers or more"."""
+    return f"{len(headers)} headers{' or more' if len(headers) >= MOST_HEADERS else ''}"
