@@ -109,6 +109,14 @@ def test_an_offset_out_of_order_is_not_believed(base: int) -> None:
     assert spans(taken) == [(10, 12)] and reader.next_fetch_offset == 13
 
 
+@pytest.mark.parametrize("end", range(7))
+def test_what_was_added_since_kafka_looked_for_the_end_is_read(end: int) -> None:
+    taken = read(keys(3) + keys(2, base=3), end=end)
+    assert [(r.offset, r.damage) for r in taken] == [(i, None) for i in range(5)]
+    half = read(keys(3) + keys(2, base=3), start=2, end=end)
+    assert [(r.offset, r.damage) for r in half] == [(i, None) for i in range(2, 5)]
+
+
 def test_the_end_of_an_aborted_transaction_that_cannot_be_read_costs_no_committed_message() -> None:
     def of_a_transaction(made: bytes, control: bool = False) -> bytes:
         changed = bytearray(made)

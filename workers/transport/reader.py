@@ -81,7 +81,7 @@ class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
     """
 
     most_bytes: int
-    _end = -1  # of the partition that is being parsed; no record lies behind it
+    _end = -1  # of the partition that is being parsed, a moment before its records were read
     _given = 0  # bytes of the records of this poll
 
     def fetched_records(self, max_records: int | None = None, update_offsets: bool = True) -> Any:
@@ -134,7 +134,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     most_bytes
         The largest size of a batch that is unpacked.
     end
-        The offset behind the last record of the partition; negative where it is not known.
+        The offset behind the last record of the partition, a moment before these were read; negative where it
+        is not known.
     arguments, options
         The client's own.
 
@@ -214,7 +215,9 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         self.next_fetch_offset = last + 1
 
     def _check_order(self, base: int, last: int) -> None:
-        if base > last or last < self.next_fetch_offset or 0 <= self._end <= last:
+        # Kafka asks for the end first and reads then: what was added in between follows without a gap.
+        beyond = 0 <= self._end <= last and base > self.next_fetch_offset
+        if base > last or last < self.next_fetch_offset or beyond:
             raise UnreadableError(
                 f"it says that its offsets are {base} to {last}, where {self.next_fetch_offset} is next"
                 f" and {self._end} the end"
