@@ -134,12 +134,16 @@ def batches(data: bytes) -> None:
         )
         position = FETCHED
         for record in partition.take():
-            assert position <= record.offset < record.next_offset <= END
+            assert position <= record.offset < record.next_offset
+            # what was added while Kafka answered lies behind the end: there nothing is missing or stepped over
+            assert record.next_offset <= END or (record.offset, record.damage) == (position, None)
             assert len(record.value) <= max(UNPACKED_BYTES, len(response))
             assert all(name.encode() is not None for name, _ in record.headers)
             position = record.next_offset
         # whatever is wrong with it, the next response is another
-        assert max(position, FETCHED + 1) <= partition.next_fetch_offset <= END
+        assert max(position, FETCHED + 1) <= partition.next_fetch_offset
+        if response is data:  # with checksums that are right anything may be said of how many there are
+            assert partition.next_fetch_offset <= END
 
 
 TARGETS: dict[str, Target] = {

@@ -260,13 +260,13 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         try:
             if (magic := frames.magic_of(frame)) in (0, 1):
                 last = frames.offset_at(frame, 0)
-                self._check_order(last, last)
+                self._check_order(last, last, 1)
                 self._check_seal()
                 found = messagesets.messages_of(frame, magic, tp, self.next_fetch_offset, self._most_bytes)
             else:
                 header = batches.header_of(frame)
                 last = header.last_offset
-                self._check_order(header.base_offset, last)
+                self._check_order(header.base_offset, last, header.records)
                 self.leader_epoch = header.leader_epoch
                 if self._no_messages(header, frame):
                     self.next_fetch_offset = last + 1
@@ -285,9 +285,10 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             raise UnreadableError(f"reading it failed unexpectedly: {type(error).__name__}") from None
         self.next_fetch_offset = last + 1
 
-    def _check_order(self, base: int, last: int) -> None:
+    def _check_order(self, base: int, last: int, records: int) -> None:
         # Kafka asks for the end first and reads then: what was added in between follows without a gap.
-        beyond = 0 <= self._end <= last and base > self.next_fetch_offset
+        gap = base > self.next_fetch_offset or last - base != records - 1
+        beyond = 0 <= self._end <= last and gap
         if base > last or last < self.next_fetch_offset or beyond:
             raise UnreadableError(
                 f"it says that its offsets are {base} to {last}, where {self.next_fetch_offset} is next"
@@ -317,6 +318,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         if error.trusted:
             header = batches.header_of(raw)
             last, time_ms = header.last_offset, header.max_timestamp
+            if 0 <= self._end <= last:
+                last = max(self._end - 1, first)  # what it says is not believed beyond the end
         else:
             raw, last = frames.damaged(buffer, place, first, self._end)
         if last < first:
