@@ -135,7 +135,7 @@ def batches(data: bytes) -> None:
         position = FETCHED
         for record in partition.take():
             assert position <= record.offset < record.next_offset
-            # what was added while Kafka answered lies behind the end: nothing is missing or stepped over there
+            # what was added while Kafka answered lies behind the end: there no offset is missing
             assert record.next_offset <= END or (record.offset, record.damage) == (position, None)
             assert len(record.value) <= max(UNPACKED_BYTES, len(response))
             assert all(name.encode() is not None for name, _ in record.headers)
