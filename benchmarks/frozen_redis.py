@@ -7,31 +7,22 @@ counts.
 
 from __future__ import annotations
 
-import argparse
-import logging
 import statistics
 
-from throughput import bodies, rate
+from throughput import asked, rate
 
-from workers import log
 from workers.local.stack import LocalStack
-from workers.settings import LogSettings, load_settings
+from workers.settings import load_settings
 
 NOBODY = "redis://127.0.0.1:1/0"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spectra", type=int, default=6000)
-    parser.add_argument("--rounds", type=int, default=3)
-    wanted = parser.parse_args()
-    log.configure(LogSettings(level="error"))
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    messages = bodies(wanted.spectra)
+    rounds, messages = asked(__doc__, 6000)
     with LocalStack(load_settings().local.data) as stack:
         to_healthy: list[float] = []
         to_away: list[float] = []
-        for _ in range(wanted.rounds):
+        for _ in range(rounds):
             healthy = rate(stack, "at_least_once", 64, messages)
             away = rate(stack, "at_least_once", 64, messages, NOBODY)
             stack.redis.child.freeze()
@@ -44,7 +35,7 @@ def main() -> None:
             print(f"healthy {healthy:.0f}/s, away {away:.0f}/s, frozen {frozen:.0f}/s")
     print(
         f"frozen / healthy = {statistics.median(to_healthy):.2f},"
-        f" frozen / away = {statistics.median(to_away):.2f} (median of {wanted.rounds})"
+        f" frozen / away = {statistics.median(to_away):.2f} (median of {rounds})"
     )
 
 

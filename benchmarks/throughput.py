@@ -117,18 +117,23 @@ def rate(
     return len(messages) / seconds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spectra", type=int, default=2000)
+def asked(what: str | None, spectra: int) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """Rounds and messages that the command line asks for; from here on logs are quiet."""
+    parser = argparse.ArgumentParser(description=what)
+    parser.add_argument("--spectra", type=int, default=spectra)
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()
     log.configure(LogSettings(level="error"))
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    messages = bodies(wanted.spectra)
+    return wanted.rounds, bodies(wanted.spectra)
+
+
+def main() -> None:
+    rounds, messages = asked(__doc__, 2000)
     with LocalStack(load_settings().local.data) as stack:
         for batch in (64, 256):
             rates: dict[str, list[float]] = {mode: [] for mode in MODES}
-            for _ in range(wanted.rounds):
+            for _ in range(rounds):
                 for mode in MODES:
                     rates[mode].append(rate(stack, mode, batch, messages))
             medians = [statistics.median(rates[mode]) for mode in MODES]
