@@ -79,6 +79,14 @@ def test_a_count_that_lies_costs_no_record_of_the_next_batch(count: int, missing
     assert [r.offset for r in taken if r.damage is None][-2:] == [3, 4]
 
 
+@pytest.mark.parametrize("end", [1, 2, 4, END])
+def test_a_batch_that_holds_more_than_it_says_costs_no_record_of_the_next_one(end: int) -> None:
+    made = keys(3)
+    made = made[:23] + struct.pack(">i", 1) + made[27:COUNT_AT] + struct.pack(">i", 2) + made[COUNT_AT + 4 :]
+    taken = read(mended(made) + keys(2, 2), end=end)
+    assert [(r.offset, r.damage) for r in taken] == [(i, None) for i in range(4)]
+
+
 def test_behind_a_batch_of_a_damaged_length_the_next_one_is_read() -> None:
     made = keys(3)
     for length in (1 << 30, -5, 0, 20, len(made) + 40):

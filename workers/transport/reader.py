@@ -243,7 +243,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         if error.trusted:
             header = batches.header_of(raw)
             last, time_ms = header.last_offset, header.max_timestamp
-            if 0 <= self._end <= last:
+            if first <= last and 0 <= self._end <= last:
                 last = max(self._end - 1, first)  # what it says is not believed beyond the end
         else:
             raw, last = frames.damaged(buffer, place, first, self._end)
