@@ -7,9 +7,19 @@ import os
 import subprocess
 
 from pagenight import HOSTILE, SPECTRAQ, Night, Server, until
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 SPECTRUM = "simulated-9-000007"
+VERDICT = {
+    "author": "Vera",
+    "comment": "",
+    "machine_spectype": "QSO",
+    "machine_z": 1.2,
+    "quality": 4,
+    "spectype": "QSO",
+    "time_ms": 1_700_000_000_000,
+    "z": 1.25,
+}
 
 
 def test_a_verdict_is_published_shown_and_watched(page: Page, night: Night, server: Server) -> None:
@@ -52,8 +62,31 @@ def test_a_verdict_is_published_shown_and_watched(page: Page, night: Night, serv
     assert again.stop() == 0
 
 
+def test_what_the_server_reads_after_it_answered_is_shown_when_it_has_read_it(
+    page: Page, night: Night, server: Server
+) -> None:
+    asked = 0
+
+    def early(route: Route) -> None:
+        nonlocal asked
+        answer = route.fetch()
+        body = answer.json()
+        if asked == 0:
+            route.fulfill(status=404, json={"error": "unknown here", "reading": True})
+        elif asked == 1:
+            route.fulfill(json=body | {"verdicts": [], "judged": -1})
+        else:
+            route.fulfill(json=body | {"verdicts": [VERDICT]})
+        asked += 1
+
+    page.route(lambda url: "/api/spectrum?" in url and SPECTRUM in url, early)
+    page.goto(f"{server.address}?id={SPECTRUM}")
+    until(lambda: "Vera" in _said(page), "the verdict that was read later")
+    assert page.locator("#mark form").count() == 1
+
+
 def _said(page: Page) -> str:
-    return page.text_content("#mark ul") or ""
+    return " ".join(page.locator("#mark ul").all_text_contents())
 
 
 def test_what_is_no_verdict_is_refused(server: Server) -> None:

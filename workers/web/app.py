@@ -116,13 +116,15 @@ def _stream_routes(app: FastAPI, page: Page, broadcast: Broadcast) -> None:
 def _spectrum_routes(app: FastAPI, page: Page) -> None:
     @app.get("/api/spectrum")
     def spectrum(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
+        reading, judged = bool(page.night.trouble), page.night.judged  # before what may change them
         name = page.name(spectrum_id, digest)
         entry, found = page.night.entry(name), page.finder.spectrum(name)
         if entry is None and found is None:
-            return _missing(f"{spectrum_id}: unknown here; the page keeps the last {page.night.keep} results")
+            error = f"{spectrum_id}: unknown here; the page keeps the last {page.night.keep} results"
+            return _json({"error": error, "reading": reading}, 404)
         verdicts = [verdict.to_json_dict() for verdict in page.night.verdicts(name)]
-        body = {**name._asdict(), "pixels": None, "verdicts": verdicts, **_known(entry)}
-        body["judged"] = page.judge is not None
+        body = {**name._asdict(), "pixels": None, "verdicts": verdicts, "judged": judged, **_known(entry)}
+        body |= {"judging": page.judge is not None, "reading": reading}
         return _json(body | ({"pixels": pixels_json(found)} if found is not None else {}))
 
     @app.get("/api/model")

@@ -42,7 +42,7 @@ export async function get(path, parameters = {}) {
   const query = new URLSearchParams(parameters);
   const answer = await fetch(`/api/${path}?${query}`);
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.error ?? `the page's server answered ${answer.status}`);
+  if (!answer.ok) throw Object.assign(new Error(body.error ?? `the page's server answered ${answer.status}`), { reading: !!body.reading });
   return body;
 }
 

@@ -7,7 +7,6 @@ import { link, order, redraw, showFrame, startStream } from "./stream.js";
 import { showVerdicts, updateVerdicts } from "./verdicts.js";
 
 let view = null;
-let heard = null; // the last frame
 
 const KEYS = [
   ["n, b", "next, previous spectrum"], ["s, S", "smooth more, less"], ["d", "denoised model on, off"], ["m", "model on, off"], ["e", "error on, off"],
@@ -31,7 +30,11 @@ function route() {
     return;
   }
   view ??= new SpectrumView($("#spectrum"), { next: () => step(1), previous: () => step(-1), back: () => visit("/"), opened });
-  view.open({ id, digest: query.get("digest") ?? "" }, query).catch((error) => notice(error.message));
+  const name = { id, digest: query.get("digest") ?? "" };
+  view.open(name, query).catch((error) => {
+    if (view.which === name) view.early = error.reading;
+    notice(error.message);
+  });
   notice("");
 }
 
@@ -44,18 +47,21 @@ async function opened(name, found) {
 
 // A spectrum that stands open hears of new verdicts, and of itself if the server was still reading when it was asked for.
 function framed(frame) {
-  const before = heard;
-  heard = frame;
   showFrame(frame);
-  if ($("#spectrum").hidden || !before) return;
+  if ($("#spectrum").hidden) return;
   const name = view.which;
-  if (before.trouble && !frame.trouble && !view.pixels) {
+  if (view.early && !frame.trouble) {
     forget(name);
     route();
-  } else if (frame.judged !== before.judged) {
+  } else if (view.found && view.found.judged !== frame.judged) {
     forget(name);
-    fetched("spectrum", name).then((found) => view.which === name && updateVerdicts($("#mark"), found), () => null);
+    fetched("spectrum", name).then((found) => view.which === name && judged(found), () => null);
   }
+}
+
+function judged(found) {
+  view.found.judged = found.judged;
+  updateVerdicts($("#mark"), found);
 }
 
 function visit(address) {

@@ -43,7 +43,8 @@ export class SpectrumView {
     const { id } = name;
     this.which = name;
     this.state = stateOf(id, query);
-    this.model = this.answer = this.pixels = null;
+    this.model = this.answer = this.pixels = this.found = null;
+    this.early = false; // whether it was answered before the server had read everything
     say("#sid", id);
     document.title = `${id} · spectraq`;
     const found = await fetched("spectrum", name);
@@ -64,6 +65,7 @@ export class SpectrumView {
     const { pixels, results, row } = found;
     this.answer = results;
     this.found = found;
+    this.early = found.reading && !pixels;
     this.best = possible(results.redshift?.z ?? row?.z);
     this.state.z ??= this.best;
     if (pixels) {

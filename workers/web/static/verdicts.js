@@ -8,9 +8,9 @@ const QUALITY = ["0 nothing to be said", "1 a guess", "2 possible", "3 probable"
 export function showVerdicts(box, { id }, found, shownZ, changed) {
   const list = make("ul", { "aria-label": "Verdicts" }, ...found.verdicts.map(line));
   const panel = make("figure", { class: "panel" }, make("figcaption", {}, "Verdicts ", make("small", {}, "what people say")));
-  if (found.judged && found.row) panel.append(form(id, found, shownZ, list, changed));
+  if (found.judging && found.row) panel.append(form(id, found, shownZ, list, changed));
   panel.append(list);
-  box.replaceChildren(...(found.judged || found.verdicts.length ? [panel] : []));
+  box.replaceChildren(...(found.judging || found.verdicts.length ? [panel] : []));
 }
 
 // What has come since, without touching the form that somebody may be filling.
