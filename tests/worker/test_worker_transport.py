@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from feed import Feed, numbered
@@ -191,36 +190,6 @@ def test_a_stale_generation_commits_nothing_now_and_nothing_with_the_next_transa
     producer.close()
     committed = consumer.offsets.committed(sorted(consumer.assignment))
     assert {partition: at.offset for partition, at in committed.items()} == after(kept)
-
-
-@pytest.mark.parametrize("asked", [True, False], ids=["after_the_commit", "before_the_commit"])
-def test_a_commit_without_an_answer_is_made_once_more_where_kafka_decided_it_and_else_not_at_all(
-    asked: bool, feed: Feed, consumer: Consumer, watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    feed.publish(numbered(i) for i in range(20))
-    join(consumer)
-    records = read(consumer, 20)
-    producer = ExactlyOnce(feed.settings(delivery="exactly_once"), watchdog)
-    transaction, wait, repeated = producer._client._transaction_manager, producer._wait, []
-
-    def unanswered(result: Any, what: str) -> None:
-        if what == "committing the transaction":
-            if asked:
-                wait(result, what)
-            raise DeliveryError("no answer")
-        wait(result, what)
-        repeated.append(what)
-
-    monkeypatch.setattr(producer, "_wait", unanswered)
-    if not asked:
-        monkeypatch.setattr(transaction, "begin_commit", lambda: None)
-    with pytest.raises(DeliveryError, match="no answer"):
-        producer.publish(results(feed, records), after(records), consumer.membership)
-    producer.renew()
-    assert ("committing the offsets again" in repeated) == asked
-    committed = consumer.offsets.committed(sorted(consumer.assignment))
-    assert {partition: at.offset for partition, at in committed.items()} == (after(records) if asked else {})
-    producer.close()
 
 
 def test_a_new_worker_in_a_slot_ends_the_transaction_of_the_dead_one(feed: Feed, watchdog: Watchdog) -> None:

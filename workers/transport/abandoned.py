@@ -1,9 +1,9 @@
-"""Transactions that a dead worker left open, ended by whoever inherits its partitions.
+"""Transactions of a dead worker, ended by whoever inherits its partitions.
 
-Until such a transaction ends, the offsets of its partitions are not known and readers of the results wait.
-The worker itself ends it when it starts again in the same slot; the broker does after
-`kafka.transaction_timeout_s` and up to ten seconds more. Where the slot stays empty, another member of the
-group need not wait so long.
+Until a transaction ends, the offsets of its partitions are not known and readers of the results wait. The
+worker itself ends it when it starts again in the same slot. The broker does after
+`kafka.transaction_timeout_s` and up to ten seconds more, unless it decided how it ends and forgot to tell.
+Where the slot stays empty, another member of the group need not wait so long.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import time
 from typing import Any
 
 import structlog
-from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from workers.errors import UnreachableError
+from workers.errors import DeliveryError, UnreachableError
 from workers.settings import Settings
-from workers.transport.connection import administrator, client_options, close_quietly, connect
+from workers.transport.connection import administrator
+from workers.transport.endings import NEVER, end_again, heir, last_ending
 
 EVERY_S = 1.0
 
@@ -31,7 +31,7 @@ def transactional_id(settings: Settings, slot: str) -> str:
 
 
 class AbandonedTransactions:
-    """Looks, beside the loop, for open transactions of slots that are no longer in the group."""
+    """Looks, beside the loop, for last transactions of slots that are no longer in the group."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -52,12 +52,12 @@ class AbandonedTransactions:
             for name in abandoned(self._settings):
                 _end(self._settings, name)
                 log.info("abandoned_transaction_ended", transactional_id=name)
-        except (KafkaError, UnreachableError) as error:
+        except (KafkaError, UnreachableError, DeliveryError) as error:
             log.info("abandoned_transactions_wait", error=str(error))  # the broker's own timeout remains
 
 
 def abandoned(settings: Settings) -> list[str]:
-    """List the open transactions of this group's slots that have no member in the group.
+    """List the slots of this group that have a last transaction to be ended and no member in the group.
 
     Raises
     ------
@@ -65,22 +65,19 @@ def abandoned(settings: Settings) -> list[str]:
         Where the broker does not answer or does not permit it.
     """
     with administrator(settings.kafka) as client:
-        listed: dict[int, list[Any]] = client.list_transactions(state_filters=["Ongoing"])
+        listed: dict[int, list[Any]] = client.list_transactions()
         prefix = transactional_id(settings, "")
-        names = {entry.transactional_id for entries in listed.values() for entry in entries}
-        open_names = {name for name in names if name.startswith(prefix)}
-        if not open_names:
+        used = {t.transactional_id for entries in listed.values() for t in entries if t.state not in NEVER}
+        ours = {name for name in used if name.startswith(prefix)}
+        if not ours:
             return []
         group = client.describe_groups([settings.kafka.group_id])[settings.kafka.group_id]
     alive = {transactional_id(settings, str(member["group_instance_id"])) for member in group["members"]}
-    return sorted(open_names - alive)
+    return sorted(ours - alive)
 
 
 def _end(settings: Settings, name: str) -> None:
-    call_ms = int(settings.kafka.call_timeout_s * 1000)
-    options = client_options(settings.kafka, "heir") | {"max_block_ms": call_ms, "retry_backoff_ms": 10}
-    client = connect(KafkaProducer, settings.kafka, options | {"transactional_id": name})
-    try:
-        client.init_transactions()
-    finally:
-        close_quietly(client, timeout=1)
+    if (ending := last_ending(settings, name)) is not None:
+        end_again(settings, name, ending)
+    with heir(settings, name):
+        """Its last transaction is none now, so nobody does this again."""

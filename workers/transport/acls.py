@@ -21,6 +21,7 @@ from kafka.admin import (
 
 from workers.settings import Settings
 from workers.transport.abandoned import transactional_id
+from workers.transport.topics import written_topics
 
 LITERAL, PREFIXED = ACLResourcePatternType.LITERAL, ACLResourcePatternType.PREFIXED
 READ, WRITE, DESCRIBE = ACLOperation.READ, ACLOperation.WRITE, ACLOperation.DESCRIBE
@@ -67,11 +68,10 @@ def _topic(operation: ACLOperation, name: str, why: str) -> Right:
 
 def _worker(settings: Settings) -> list[Right]:
     topics, group = settings.topics, settings.kafka.group_id
-    written = (topics.classifications, topics.redshifts, topics.anomalies, topics.models, topics.dead_letters)
     transactions = transactional_id(settings, "")
     return [
         *(_topic(READ, name, "read spectra") for name in (topics.spectra, topics.priority) if name),
-        *(_topic(WRITE, name, "publish what became of them") for name in written),
+        *(_topic(WRITE, name, "publish what became of them") for name in written_topics(settings)),
         Right(READ, ResourceType.GROUP, group, LITERAL, "join the group and commit"),
         Right(WRITE, ResourceType.TRANSACTIONAL_ID, transactions, PREFIXED, "publish exactly once"),
     ]
@@ -83,9 +83,7 @@ def _publisher(settings: Settings) -> list[Right]:
 
 
 def _viewer(settings: Settings) -> list[Right]:
-    topics = settings.topics
-    read = (topics.classifications, topics.redshifts, topics.anomalies, topics.models, topics.dead_letters)
-    return [_topic(READ, name, "follow what becomes of spectra") for name in read]
+    return [_topic(READ, name, "follow what becomes of spectra") for name in written_topics(settings)]
 
 
 def _web(settings: Settings) -> list[Right]:

@@ -16,50 +16,30 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.admin import TransactionState
-from kafka.errors import (
-    CommitFailedError,
-    FencedInstanceIdError,
-    IllegalGenerationError,
-    KafkaError,
-    TransactionalIdNotFoundError,
-    UnknownMemberIdError,
-)
+from kafka import KafkaProducer, OffsetAndMetadata
+from kafka.errors import KafkaError
 from kafka.structs import ConsumerGroupMetadata
 
 from workers.errors import DeliveryError
 from workers.outgoing import Outgoing
 from workers.settings import Settings
 from workers.transport.abandoned import transactional_id
-from workers.transport.connection import administrator, client_options, close_producer, connect, reaching
+from workers.transport.connection import client_options, close_producer, connect, reaching
+from workers.transport.endings import RETRY_BACKOFF_MS, Ending, end_again, last_ending, wait
 from workers.transport.offsets import Offsets
 from workers.transport.topics import ENVELOPE_BYTES
 from workers.watchdog import Watchdog
 
 BATCH_BYTES = 1 << 20
 LINGER_MS = 5
-RETRY_BACKOFF_MS = 10
-"""A transaction often waits for the last one's markers; at the client's 100 ms that dominates."""
-
-FENCED = (CommitFailedError, FencedInstanceIdError, IllegalGenerationError, UnknownMemberIdError)
 
 CLOSING_S = 2.0
 WATCHDOG_MARGIN_S = 2.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Offsets that were to be committed, and as whom."""
-
-    entries: dict[TopicPartition, OffsetAndMetadata]
-    membership: ConsumerGroupMetadata
 
 
 class Producer(ABC):
@@ -176,15 +156,13 @@ class ExactlyOnce(Producer):
        had decided to commit.
 
     Kafka answers a commit when it is decided, and tells the partitions after that. A broker that is killed
-    between forgets those that are not replicated: readers of them wait, and so does whoever asks for the
-    committed offsets. What ends that is the next transaction of the same name there, and so `renew` makes
-    one: the offsets of the last commit once more.
+    between forgets those that are not replicated, and so every client that takes the name first ends the last
+    transaction once more (`endings.py`).
     """
 
     def __init__(self, settings: Settings, watchdog: Watchdog) -> None:
         self._name = transactional_id(settings, settings.worker.slot)
-        self._last: Commit | None = None
-        self._to_repeat: Commit | None = None
+        self._ending: Ending | None = None
         super().__init__(settings, watchdog)
 
     @property
@@ -211,69 +189,17 @@ class ExactlyOnce(Producer):
             # 4. Offsets
             self._wait(transaction.send_offsets_to_transaction(entries, membership), "adding the offsets")
             # 5. Commit
-            self._last = Commit(entries, membership)
             self._wait(transaction.begin_commit(), "committing the transaction")
         except (KafkaError, ValueError) as error:
             raise DeliveryError(f"the transaction failed: {error}") from error
 
-    def renew(self) -> None:
-        """Throw the client away and connect anew; what was committed last is committed once more.
-
-        Raises
-        ------
-        UnreachableError, DeliveryError
-            Where that fails; try again later.
-        """
-        if self._last is not None:
-            self._to_repeat, self._last = (self._last if self._committed() else None), None
-        super().renew()
-        if self._to_repeat is not None:
-            self._repeat(self._to_repeat)
-            self._to_repeat = None
-
-    def _committed(self) -> bool:
-        """Whether the last transaction of our name was decided to be committed.
-
-        To be asked before the next client takes the name: after that nobody knows.
-        """
-        kafka = self._settings.kafka
-        try:
-            with (
-                self._deadline("asking for the transaction", 2 * kafka.bootstrap_timeout_s),
-                administrator(kafka) as client,
-            ):
-                state = client.describe_transactions([self._name])[self._name].state
-        except TransactionalIdNotFoundError:
-            return False  # forgotten after days without a transaction
-        except KafkaError as error:
-            raise DeliveryError(f"what became of the transaction is not known: {error}") from error
-        return state in (TransactionState.PREPARE_COMMIT, TransactionState.COMPLETE_COMMIT)
-
-    def _repeat(self, commit: Commit) -> None:
-        """Commit offsets that are committed already, and with them whatever partitions were not told."""
-        transaction = self._client._transaction_manager
-        try:
-            self._client.begin_transaction()
-            added = transaction.send_offsets_to_transaction(commit.entries, commit.membership)
-            self._wait(added, "adding the offsets again")
-            self._wait(transaction.begin_commit(), "committing the offsets again")
-        except FENCED as error:
-            log.warning("offsets_not_repeated", error=str(error))  # they are another member's now
-            super().renew()
-        except (KafkaError, ValueError) as error:
-            raise DeliveryError(f"the offsets were not committed again: {error}") from error
-        else:
-            log.info("offsets_repeated", partitions=len(commit.entries))
-
     def _wait(self, result: Any, what: str) -> None:
-        """Wait, but not for ever, as the client's own calls do where the connection is refused."""
         with self._deadline(what):
-            self._client._sender.wakeup()
-            if not result.wait(timeout_ms=self._call_s * 1000):
-                raise DeliveryError(f"{what} did not return within {self._call_s:.0f} s")
+            wait(self._client, result, what, self._call_s)
 
     def _connect(self) -> Any:
         kafka = self._settings.kafka
+        self._end_last()
         # one name a slot: a restarted worker aborts at once what its dead predecessor left open
         transactional = {
             "transactional_id": self._name,
@@ -291,6 +217,22 @@ class ExactlyOnce(Producer):
             discard(client)
             raise
         return client
+
+    def _end_last(self) -> None:
+        """End the last transaction of our name once more."""
+        kafka = self._settings.kafka
+        with self._deadline("asking for the last transaction", 2 * kafka.bootstrap_timeout_s):
+            # kept until it is done: after the next client of the name nobody knows
+            self._ending = self._ending or last_ending(self._settings, self._name)
+        if self._ending is None:
+            return
+        within_s = 2 * kafka.bootstrap_timeout_s + 4 * self._call_s
+        try:
+            with self._deadline("ending the last transaction again", within_s):
+                end_again(self._settings, self._name, self._ending)
+        except KafkaError as error:
+            raise DeliveryError(f"the last transaction was not ended again: {error}") from error
+        self._ending = None
 
 
 def producer(settings: Settings, watchdog: Watchdog) -> Producer:

@@ -40,6 +40,12 @@ def topic_names(settings: Settings) -> tuple[str, ...]:
     )
 
 
+def written_topics(settings: Settings) -> tuple[str, ...]:
+    """Give the names of the topics that workers publish to."""
+    topics = settings.topics
+    return (topics.classifications, topics.redshifts, topics.anomalies, topics.models, topics.dead_letters)
+
+
 def list_topics(settings: Settings) -> list[Topic]:
     """Read our topics from the broker, in the order of `topic_names`; a missing one has 0 partitions.
 

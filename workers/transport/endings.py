@@ -1,0 +1,153 @@
+"""Ends of transactions that a broker forgot to write, written once more.
+
+Kafka answers a commit or an abort when it is decided, and tells the partitions after that. Of those that have
+no leader at that moment and no replica it forgets to tell: readers of them wait, and so does whoever asks for
+the committed offsets. What ends that is the end of the next transaction of the same name there. So whoever
+takes a name over asks first how the last transaction of that name ended, and then ends an empty one the same
+way on every partition that a worker publishes to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import TransactionState
+from kafka.errors import KafkaError, TransactionalIdNotFoundError
+from kafka.structs import ConsumerGroupMetadata
+
+from workers.errors import DeliveryError
+from workers.settings import Settings
+from workers.transport.connection import administrator, client_options, close_producer, connect
+from workers.transport.topics import written_topics
+
+COMMITTED = (TransactionState.PREPARE_COMMIT, TransactionState.COMPLETE_COMMIT)
+NEVER = (TransactionState.EMPTY, TransactionState.DEAD)
+LOOK_S = 0.005
+ASK_S = 0.1
+CLOSING_S = 1.0
+RETRY_BACKOFF_MS = 10
+"""A transaction often waits for the last one's markers; at the client's 100 ms that dominates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the last transaction of a name ended, or will when its successor begins.
+
+    Attributes
+    ----------
+    committed
+        Whether Kafka decided to commit it; what it did not decide, it aborts.
+    partitions
+        Those that it may have published to.
+    """
+
+    committed: bool
+    partitions: tuple[TopicPartition, ...]
+
+
+def last_ending(settings: Settings, name: str) -> Ending | None:
+    """Return how the last transaction of a name ended; None where there was none.
+
+    To be asked before the next client takes the name: after that nobody knows.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer.
+    DeliveryError
+        Where it does not say.
+    """
+    with administrator(settings.kafka) as client:
+        state = _state(client, name, settings.kafka.call_timeout_s)
+        if state in NEVER:
+            return None
+        topics = client.describe_topics(list(written_topics(settings)))
+    partitions = [
+        TopicPartition(topic["name"], partition["partition_index"])
+        for topic in topics
+        for partition in topic["partitions"]
+    ]
+    return Ending(state in COMMITTED, tuple(partitions))
+
+
+def _state(client: KafkaAdminClient, name: str, within_s: float) -> TransactionState:
+    """Ask for the state of a name; a broker that has just started makes up its mind who knows it."""
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            state: TransactionState = client.describe_transactions([name])[name].state
+            return state
+        except TransactionalIdNotFoundError:
+            return TransactionState.EMPTY  # never used, or forgotten after days without a transaction
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() > deadline:
+                raise DeliveryError(f"what became of the transaction is not known: {error}") from error
+        time.sleep(ASK_S)
+
+
+@contextmanager
+def heir(settings: Settings, name: str) -> Iterator[KafkaProducer]:
+    """Give a client that has taken a name over: what was open under it is aborted.
+
+    Raises
+    ------
+    UnreachableError, KafkaError
+        Where the broker does not answer or refuses.
+    """
+    options = client_options(settings.kafka, "heir") | {
+        "transactional_id": name,
+        "max_block_ms": int(settings.kafka.call_timeout_s * 1000),
+        "retry_backoff_ms": RETRY_BACKOFF_MS,
+    }
+    client = connect(KafkaProducer, settings.kafka, options)
+    try:
+        client.init_transactions()
+        yield client
+    finally:
+        close_producer(client, CLOSING_S)
+
+
+def end_again(settings: Settings, name: str, ending: Ending) -> None:
+    """Take a name over, and write an ending to all of its partitions and to the group's offsets once more.
+
+    Where it stands already, nothing changes. After it the name belongs to nobody who is alive.
+
+    Raises
+    ------
+    UnreachableError, KafkaError, DeliveryError
+        Where the broker does not do it; try again.
+    """
+    within_s = settings.kafka.call_timeout_s
+    with heir(settings, name) as client:
+        transaction = client._transaction_manager
+        client.begin_transaction()
+        for partition in ending.partitions:
+            transaction.maybe_add_partition_to_transaction(partition)
+        group = ConsumerGroupMetadata(group_id=settings.kafka.group_id)
+        offsets = transaction.send_offsets_to_transaction({}, group)
+        wait(client, offsets, "adding the offsets to an ending", within_s)
+        deadline = time.monotonic() + within_s
+        while transaction.has_partitions_to_add() and not transaction.has_error():
+            if time.monotonic() > deadline:
+                raise DeliveryError(f"adding partitions to an ending did not return within {within_s:.0f} s")
+            time.sleep(LOOK_S)
+        end = transaction.begin_commit if ending.committed else transaction.begin_abort
+        wait(client, end(), "ending a transaction again", within_s)
+
+
+def wait(producer: KafkaProducer, result: Any, what: str, within_s: float) -> None:
+    """Wait for a step of a transaction; the client's own calls wait for ever where the connection is refused.
+
+    Raises
+    ------
+    DeliveryError
+        Where it did not return in time.
+    """
+    producer._sender.wakeup()
+    if not result.wait(timeout_ms=within_s * 1000):
+        raise DeliveryError(f"{what} did not return within {within_s:.0f} s")
