@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults import MODES, metric, wait_for
+from faults import LONG, metric, wait_for
 from feed import Feed
 from night import Night
 from wire import WiredKafka
@@ -50,7 +50,7 @@ def feed(wired: WiredKafka, stack: LocalStack) -> WiredFeed:
     return made
 
 
-@pytest.mark.parametrize("delivery", [pytest.param("at_least_once", marks=pytest.mark.soak), "exactly_once"])
+@LONG
 def test_a_wire_that_is_cut_slow_and_silent_loses_nothing(
     feed: WiredFeed, wired: WiredKafka, delivery: str, tmp_path: Path
 ) -> None:
@@ -74,7 +74,7 @@ def test_a_wire_that_is_cut_slow_and_silent_loses_nothing(
     assert found.once + found.twice == SPECTRA
 
 
-@MODES
+@LONG
 def test_a_disk_that_is_full_loses_nothing(own_stack: LocalStack, delivery: str, tmp_path: Path) -> None:
     feed = Feed(own_stack.bootstrap_servers, own_stack.redis_url)
     with Night(feed, tmp_path, workers=1, seed=6, delivery=delivery, batch_spectra=16) as night:

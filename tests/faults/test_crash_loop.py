@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import MODES, events
+from faults import LONG, events
 from feed import Feed, numbered
 from night import Night
 from plumbing import Plumbing
@@ -27,7 +27,7 @@ def deadly(number: int) -> Spectrum:
     return spectrum.model_copy(update={"flux": flux})
 
 
-@MODES
+@LONG
 def test_a_spectrum_that_ends_the_process_each_time_is_a_dead_letter_and_the_others_are_answered(
     feed: Feed, delivery: str, tmp_path: Path
 ) -> None:

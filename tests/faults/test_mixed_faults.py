@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults import MODES
+from faults import LONG, MODES
 from feed import Feed
 from kafka.admin import NewPartitions
 from night import Night
@@ -39,7 +39,7 @@ def test_kills_standstills_and_scaling_lose_nothing(feed: Feed, delivery: str, t
     assert found.dead == {}
 
 
-@MODES
+@LONG
 def test_a_broker_killed_and_frozen_loses_nothing(
     own_stack: LocalStack, delivery: str, tmp_path: Path
 ) -> None:
@@ -57,7 +57,7 @@ def test_a_broker_killed_and_frozen_loses_nothing(
     assert found.dead == {}
 
 
-@MODES
+@LONG
 def test_a_broker_stopped_and_started_loses_nothing(
     own_stack: LocalStack, delivery: str, tmp_path: Path
 ) -> None:

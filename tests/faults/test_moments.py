@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from faults import MODES, account, ended, events
+from faults import LONG, account, ended, events
 from feed import Feed, numbered
 from foreign import KINDS
 
@@ -69,7 +69,7 @@ def test_a_double_has_the_bytes_of_the_first_while_the_thresholds_follow_the_str
     assert len(followed) > SPECTRA / 2, "the thresholds did not follow the stream"
 
 
-@MODES
+@LONG
 def test_a_clock_that_jumps_loses_nothing_and_ends_no_worker(
     feed: Feed, delivery: str, processes: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:

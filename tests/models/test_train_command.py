@@ -19,7 +19,7 @@ def train(*options):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_steps_make_mocks_a_network_and_its_card_and_no_epoch_twice(shared_data, tmp_path):
     plan = ("--data", shared_data, "--out", tmp_path, "--mocks", 5000, "--exposures", 5000, "--epochs", 1)
     plan = (*plan, "--classifiers", 1, "--reconstruction-epochs", 1)
@@ -42,7 +42,7 @@ def test_the_steps_make_mocks_a_network_and_its_card_and_no_epoch_twice(shared_d
     assert again.stderr == ""
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_detector_is_taught_by_the_networks_that_are_there_and_only_once(shared_data, tmp_path):
     for path in shipped.FOLDER.iterdir():
         if path.stem not in ("detector", "normal"):

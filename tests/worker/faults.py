@@ -15,6 +15,10 @@ import pytest
 from foreign import KINDS, Message
 
 MODES = pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+LONG = pytest.mark.parametrize(
+    "delivery", [pytest.param("at_least_once", marks=pytest.mark.soak), "exactly_once"]
+)
+"""Both modes, for what takes half a minute; the mode that fails in more ways is tried each time."""
 
 
 def events(log: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import MODES, account, ended, events, joined, metric, wait_for
+from faults import LONG, MODES, account, ended, events, joined, metric, wait_for
 from feed import Feed, numbered
 
 from workers.outgoing import Outgoing
@@ -28,7 +28,7 @@ SLOWLY = 0.02  # on a busy machine too, the three kills come before the end of t
 BATCH = 16
 
 
-@MODES
+@LONG
 def test_three_kills_in_the_middle_of_the_stream_lose_nothing(
     feed: Feed, delivery: str, processes: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:

@@ -31,12 +31,12 @@ def spectraq(*arguments: str, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
-def test_every_labelled_spectrum_gets_the_same_three_answers_from_the_stream_as_from_its_file(
-    feed: Any, shared_data: Path
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.soak), 4])
+def test_labelled_spectra_get_the_same_three_answers_from_the_stream_as_from_their_files(
+    feed: Any, shared_data: Path, every: int
 ) -> None:
     with (shared_data / "spectra" / "INDEX.csv").open() as stream:
-        files = list(dict.fromkeys(row["file"] for row in csv.DictReader(stream)))
+        files = list(dict.fromkeys(row["file"] for row in csv.DictReader(stream)))[::every]
     paths = [str(shared_data / "spectra" / name) for name in files]
     # Files know no stream: what a stream has shown must not judge here.
     environment = {**feed.environment(), "SPECTRAQ_WORKER__ADAPT": "false"}
@@ -45,11 +45,12 @@ def test_every_labelled_spectrum_gets_the_same_three_answers_from_the_stream_as_
     for line in spectraq("analyze", "--json", *paths, environment=environment).splitlines():
         result = json.loads(line)
         directly[result["spectrum_id"]] = result
-    assert len(directly) == 372
+    n = len(directly)
+    assert n >= len(files)
 
     spectraq("publish", *paths, environment=environment)
     ledger = json.loads(spectraq("worker", "--until-drained", "--json", environment=environment))
-    assert (ledger["read"], ledger["published"], ledger["dead_lettered"]) == (372, 372, 0)
+    assert (ledger["read"], ledger["published"], ledger["dead_lettered"]) == (n, n, 0)
 
     differing = []
     for kind, topic in KINDS.items():
