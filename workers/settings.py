@@ -143,7 +143,9 @@ class WorkerSettings(_Section):
     )
     publish_models: bool = Field(False, description="publish ModelSpectrum too")
     max_tries: int = Field(
-        3, ge=1, description="a spectrum that ends the process this often, tried alone, is a dead letter"
+        3,
+        ge=1,
+        description="a spectrum or batch that ends the process this often, tried alone, is a dead letter",
     )
     grace_s: float = Field(20.0, gt=0, description="time to finish what is in hand after SIGTERM")
     analysis_timeout_s: float = Field(

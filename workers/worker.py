@@ -136,7 +136,10 @@ class Worker:
         self._stream = StreamReference(guarded, pipeline.digest, settings.worker.adapt)
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
+        self._consumer.seals.close()
         self._suspects = Suspects(settings.worker, self._consumer.offsets.mark)
+        self._suspect_waits = False  # a batch that is to be unpacked with nothing else in hand
+        self._one_in_hand = False  # what is in hand was to be tried alone
         self._stalls = StallWatch(self._consumer, settings, metrics)
         watch = GroupWatch(settings)
         closing.callback(watch.stop)
@@ -195,7 +198,7 @@ class Worker:
         1. Start over where the epoch has moved: drop what is in hand, go back to the committed offsets.
         2. Poll; what came in while the epoch moved is dropped, too.
         3. Read the records: each is a spectrum, or a dead letter with its reason. Where earlier workers got
-           no further, one by one.
+           no further, one by one; before the first of a partition is unpacked, write that it is.
         4. Hand a batch over when one is due and the networks have room.
         5. Settle the batches that are published or dropped, and commit.
         6. Stop fetching while enough is in hand, and go on after.
@@ -217,16 +220,19 @@ class Worker:
             self._ledger.read(len(records))
             self._add(self._suspects.sort(records))
             self._stalls.progress()
+        self._open()
         if len(self._suspects) and not self._in_hand and not len(self._batcher):
             self._go_on_alone()
         # 4. Hand over
-        self._hand_over(at_once=len(self._suspects) > 0)
+        alone = len(self._suspects) > 0 or self._suspect_waits or self._one_in_hand
+        self._hand_over(at_once=alone)
         # 5. Settle
         self._settle()
+        if not self._in_hand and not len(self._batcher):
+            self._one_in_hand = False
         if self._idle():
             self._commit_positions()
         # 6. Hold
-        alone = len(self._suspects) > 0
         on_hold = self._batcher.full or alone
         self._consumer.hold(on_hold, urgent_too=alone or not self._allowance.open)
         self._metrics.on_hold.set(on_hold)
@@ -259,9 +265,25 @@ class Worker:
         else:
             self._ledger.give_back(len(records))
 
+    def _open(self) -> None:
+        """Let what was fetched be unpacked: of suspects one batch, once nothing else is in hand."""
+        packed = self._consumer.seals.waiting()
+        suspected = self._suspects.begin_on(packed)
+        self._consumer.seals.lift(self._suspects.together, self._mine)
+        self._suspect_waits = bool(suspected)
+        if not suspected or not self._idle() or self._epoch.value != self._mine:
+            return
+        opening = self._suspects.open(suspected[0], packed[suspected[0]])
+        if opening is not None:
+            records = self._consumer.seals.unpack(opening.partition, opening.unread)
+            self._ledger.read(len(records))
+            self._suspects.sort(records)
+            self._suspect_waits = bool(records)  # a marker of transactions gives none, and is behind us
+
     def _go_on_alone(self) -> None:
         """Do the next suspect with nothing else in hand, or give it up after too many tries."""
         found = self._suspects.next()
+        self._one_in_hand = isinstance(found, Alone)  # until it is settled nothing else is read
         if not isinstance(found, Alone):
             self._add(found)
         elif self._epoch.value != self._mine:

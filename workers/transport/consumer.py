@@ -31,6 +31,7 @@ from workers.transport.offsets import Committed, GroupOffsets
 from workers.transport.overtaken import Overtaken
 from workers.transport.reader import reader
 from workers.transport.record import Record
+from workers.transport.seals import Seals
 from workers.transport.subscription import Assignor, Listener, options
 from workers.watchdog import Watchdog
 
@@ -65,6 +66,8 @@ class Consumer:
     ----------
     offsets
         How far the group has come.
+    seals
+        Which of the batches that were fetched are unpacked.
     """
 
     def __init__(self, settings: Settings, epoch: Epoch, watchdog: Watchdog) -> None:
@@ -80,6 +83,7 @@ class Consumer:
         self._was_silent = False
         self.trouble = ""  # why the last poll failed
         self._overtaken = Overtaken(self._client)
+        self.seals = Seals(self._client, epoch)
         self.offsets = GroupOffsets(self._client, settings, epoch, self._deadline)
         with self._deadline("subscribing"):
             self._subscribe()
