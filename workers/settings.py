@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from workers.errors import SettingsError
 from workers.secretfiles import SecretFiles, variables
+from workers.transport.attempts import MOST_TRIES
 
 ENV_PREFIX = "SPECTRAQ_"
 CONFIG_VARIABLE = "SPECTRAQ_CONFIG"
@@ -145,6 +146,7 @@ class WorkerSettings(_Section):
     max_tries: int = Field(
         3,
         ge=1,
+        le=MOST_TRIES,
         description="a spectrum or batch that ends the process this often, tried alone, is a dead letter",
     )
     grace_s: float = Field(20.0, gt=0, description="time to finish what is in hand after SIGTERM")

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kafka import TopicPartition
+from pydantic import ValidationError
 
 from schemas.deadletter import DeadLetterReason
-from workers.settings import WorkerSettings
+from workers.settings import Settings, WorkerSettings
 from workers.suspects import Alone, Suspects
-from workers.transport.attempts import SUSPECT_STARTS, Attempts
+from workers.transport.attempts import MOST_TRIES, SUSPECT_STARTS, Attempts, new_name
 from workers.transport.offsets import CommittedAt
 from workers.transport.record import Damage, Record
 
+OFFSET_METADATA_MAX_BYTES = 4096
+"""Kafka's default of `offset.metadata.max.bytes`."""
+
 PARTITION = TopicPartition("spectra", 0)
-SETTINGS = WorkerSettings(batch_spectra=4, max_tries=3)
+SETTINGS = Settings(worker=WorkerSettings(batch_spectra=4, max_tries=3))
+MAX_TRIES = SETTINGS.worker.max_tries
 
 
 class Memory:
@@ -71,12 +76,13 @@ def test_results_that_kafka_refuses_again_and_again_condemn_no_spectrum(others: 
     patient = memory.process()
     for _ in range(50):
         memory.begun(patient)
-    assert memory.at.attempts.starts + memory.at.attempts.alone == others + 1
+    at = memory.at.attempts
+    assert len(at.together | at.unpacking | at.alone) == others + 1
 
 
 def test_a_spectrum_that_ends_one_process_after_the_other_is_given_up_after_so_many_tries_alone() -> None:
     memory = Memory()
-    for _ in range(2 + SETTINGS.max_tries):
+    for _ in range(2 + MAX_TRIES):
         memory.begun(memory.process())
     last = memory.process()
     last.begin({PARTITION: memory.at})
@@ -85,24 +91,25 @@ def test_a_spectrum_that_ends_one_process_after_the_other_is_given_up_after_so_m
     assert last.next() == Alone(record(10), None)
 
 
-def test_what_another_worker_began_meanwhile_counts() -> None:
+def test_what_other_workers_began_meanwhile_counts_and_what_this_one_began_does_not() -> None:
     memory = Memory()
-    mine, other = memory.process(), memory.process()
-    memory.begun(mine)
-    memory.begun(other)
-    assert memory.at.attempts.starts == 2
+    mine = memory.process()
+    for others in range(1, SUSPECT_STARTS + 1):
+        memory.begun(mine)
+        memory.begun(memory.process())
+        assert len(memory.at.attempts.together) == min(others + 1, SUSPECT_STARTS)
     mine.begin({PARTITION: memory.at})
     assert mine.sort([record(10)]) == []
 
 
 def test_a_batch_that_ends_one_process_after_the_other_while_it_is_unpacked_is_stepped_over() -> None:
     memory = Memory()
-    for _ in range(SUSPECT_STARTS + SETTINGS.max_tries):
+    for _ in range(SUSPECT_STARTS + MAX_TRIES):
         assert not memory.begun_unpacking(memory.process())
     assert memory.begun_unpacking(memory.process())
 
 
-@pytest.mark.parametrize("others", range(SUSPECT_STARTS + SETTINGS.max_tries))
+@pytest.mark.parametrize("others", range(SUSPECT_STARTS + MAX_TRIES))
 def test_unpacking_a_batch_again_and_again_while_nothing_dies_steps_over_nothing(others: int) -> None:
     memory = Memory()
     for _ in range(others):
@@ -121,31 +128,45 @@ def test_a_kafka_that_takes_some_marks_and_refuses_others_condemns_nothing() -> 
         memory.begun(memory.process())
 
     def mark(partition: TopicPartition, offset: int, attempts: Attempts) -> bool:
-        return attempts.alone == 0 and memory.mark(partition, offset, attempts)
+        return not attempts.alone and memory.mark(partition, offset, attempts)
 
     patient = Suspects(SETTINGS, mark)
     for _ in range(50):
         memory.begun(patient)
-    assert memory.at.attempts == Attempts(SUSPECT_STARTS, 0, 1)
+    at = memory.at.attempts
+    assert (len(at.together), len(at.unpacking), len(at.alone)) == (SUSPECT_STARTS, 1, 0)
 
 
 def test_a_batch_that_was_unpacked_is_not_to_blame_for_what_ended_before() -> None:
     memory = Memory()
-    for _ in range(SUSPECT_STARTS + SETTINGS.max_tries - 1):
+    for _ in range(SUSPECT_STARTS + MAX_TRIES - 1):
         memory.begun_unpacking(memory.process())
     memory.begun(memory.process())
-    assert memory.at.attempts.unpacks == 0
+    assert not memory.at.attempts.unpacking
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "starts=2 alone=1", "starts=2 alone=1 unpacks=0 later=x", "a b=c"]
+    "text", [None, "", "starts=2 alone=1", "starts=2 alone=1 unpacks=0", "a b=c", "alone=x,,-1", "alone="]
 )
-def test_what_an_older_or_a_newer_worker_or_a_stranger_wrote_beside_an_offset_can_be_read(
+def test_what_an_older_worker_or_a_stranger_wrote_beside_an_offset_counts_as_nothing(
     text: str | None,
 ) -> None:
-    wanted = Attempts(2, 1) if text and text.startswith("starts") else Attempts()
-    assert Attempts.parse(text) == wanted
-    assert Attempts.parse(str(Attempts(3, 2, 1))) == Attempts(3, 2, 1)
+    assert Attempts.parse(text) == Attempts()
+
+
+def test_what_a_worker_writes_beside_an_offset_is_read_again_by_one_that_is_newer_too() -> None:
+    written = Attempts(frozenset({"abcdefgh", "bcdefghi"}), frozenset(), frozenset({"abcdefgh"}))
+    assert str(written) == "together=abcdefgh,bcdefghi alone=abcdefgh"
+    assert Attempts.parse(f"later=x {written}") == written
+    assert Attempts.parse(str(Attempts())) == Attempts()
+
+
+def test_as_many_tries_as_can_be_set_fit_beside_an_offset() -> None:
+    names = frozenset(new_name() for _ in range(MOST_TRIES))
+    assert len(names) == MOST_TRIES
+    assert len(str(Attempts(names, names, names))) < OFFSET_METADATA_MAX_BYTES
+    with pytest.raises(ValidationError):
+        WorkerSettings(max_tries=MOST_TRIES + 1)
 
 
 # -- the whole life of a group, in which processes die wherever chance has it ------------------------------
@@ -153,6 +174,10 @@ def test_what_an_older_or_a_newer_worker_or_a_stranger_wrote_beside_an_offset_ca
 PARTITIONS = [TopicPartition("spectra", number) for number in range(3)]
 BATCHES = 12
 SIZES = (1, 2, 3, 4, 7)
+TURNS = 3000
+
+Attempt = tuple[str, TopicPartition, int]
+"""What was tried alone: "batch" or "record", and where."""
 
 
 class Died(Exception):
@@ -163,6 +188,10 @@ class Moved(Exception):
     """The epoch moved, and nothing died."""
 
 
+class Lost(Exception):
+    """The group gave up a process that lives, and its partitions go to others."""
+
+
 @dataclass
 class Group:
     """A stream, some of which is deadly, and what a group of workers makes of it.
@@ -170,28 +199,28 @@ class Group:
     Attributes
     ----------
     unlucky
-        How often chance may strike between a mark and what it was written for; more often in a row, and
-        nobody could tell it from guilt.
-    kills
-        How often it may kill a process at other places.
-    murders
+        How often chance may cut off a process from what it tries alone: kill it, or take the partition away
+        before it could take its mark back.
+    kills, moves
+        How often it may kill a process, or move the epoch, at other places.
+    deaths
         Processes that deadly batches and records ended.
-    peaceful
-        Whether nothing else goes wrong.
     """
 
     chance: random.Random
     deadly_batches: int
     deadly_records: int
-    unlucky: int = SETTINGS.max_tries - 1
+    unlucky: int
     kills: int = 25
-    murders: int = 0
-    peaceful: bool = False
+    moves: int = 50
+    deaths: int = 0
     batches: dict[TopicPartition, list[range]] = field(default_factory=dict)
-    guilty: set[tuple[int, int]] = field(default_factory=set)  # partition and offset, of batches their first
+    guilty: set[tuple[TopicPartition, int]] = field(default_factory=set)  # of batches the first offset
     committed: dict[TopicPartition, CommittedAt] = field(default_factory=dict)
-    answered: Counter[tuple[int, int]] = field(default_factory=Counter)
-    condemned: list[tuple[int, int]] = field(default_factory=list)
+    answered: Counter[tuple[TopicPartition, int]] = field(default_factory=Counter)
+    condemned: list[tuple[Attempt, int]] = field(default_factory=list)  # with the next offset
+    tried: set[Attempt] = field(default_factory=set)  # alone by the process that is at work, and not settled
+    cut_off: Counter[Attempt] = field(default_factory=Counter)  # processes in the midst of it
 
     def __post_init__(self) -> None:
         for partition in PARTITIONS:
@@ -203,50 +232,62 @@ class Group:
         places = [(partition, batch) for partition in PARTITIONS for batch in self.batches[partition]]
         picked = self.chance.sample(places, self.deadly_batches + self.deadly_records)
         self.deadly_ranges = [(p, batch) for p, batch in picked[: self.deadly_batches]]
-        self.guilty = {(p.partition, batch.start) for p, batch in self.deadly_ranges}
-        self.guilty |= {(p.partition, self.chance.choice(b)) for p, b in picked[self.deadly_batches :]}
+        self.guilty = {(p, batch.start) for p, batch in self.deadly_ranges}
+        self.guilty |= {(p, self.chance.choice(b)) for p, b in picked[self.deadly_batches :]}
 
     def mark(self, partition: TopicPartition, offset: int, attempts: Attempts) -> bool:
         """Write, unless Kafka is in the way; it may write all the same, and not say so."""
-        if not self.peaceful and self.chance.random() < 0.05:
-            if self.unlucky and self.chance.random() < 0.5:
-                self.unlucky -= 1
-                self.committed[partition] = CommittedAt(offset, attempts)
-            return False
-        self.committed[partition] = CommittedAt(offset, attempts)
-        return True
+        refused = self.moves > 0 and self.chance.random() < 0.05
+        self.moves -= refused
+        if not refused or self.chance.random() < 0.5:
+            self.committed[partition] = CommittedAt(offset, attempts)
+        return not refused
 
     def commit(self, records: Sequence[Record]) -> None:
         """Publish and commit at once."""
         for record in records:
-            self.committed[TopicPartition(record.topic, record.partition)] = CommittedAt(
-                record.next_offset, Attempts()
-            )
+            partition = TopicPartition(record.topic, record.partition)
+            self.committed[partition] = CommittedAt(record.next_offset, Attempts())
+        self.tried.clear()
 
     def strike(self) -> None:
         """Kill the process, or move the epoch, now and then."""
-        if self.peaceful:
-            return
+        assert not self.tried
         if self.kills and self.chance.random() < 0.04:
             self.kills -= 1
             raise Died
-        if self.chance.random() < 0.04:
+        if self.moves and self.chance.random() < 0.04:
+            self.moves -= 1
             raise Moved
 
     def strike_between(self) -> None:
-        """Kill the process where it could be mistaken for guilt."""
-        if not self.peaceful and self.unlucky and self.chance.random() < 0.05:
+        """Cut the process off from what it tries alone, now and then."""
+        if self.unlucky and self.chance.random() < 0.08:
             self.unlucky -= 1
-            raise Died
+            raise self.chance.choice((Died, Lost))
 
     def murder(self) -> None:
         """End the process for a reason that comes again."""
-        self.murders += 1
+        self.deaths += 1
         raise Died
+
+    def given_up(self) -> None:
+        """The process that is at work is cut off from what it tries alone, whatever the reason."""
+        self.cut_off.update(self.tried)
+        self.tried.clear()
 
     def next_batch(self, partition: TopicPartition, position: int) -> range | None:
         """The batch that holds the offset, or comes next."""
         return next((batch for batch in self.batches[partition] if batch.stop > position), None)
+
+    def position(self, partition: TopicPartition) -> int:
+        """Where a process begins."""
+        return self.committed[partition].offset if partition in self.committed else 0
+
+    @property
+    def done(self) -> bool:
+        """Whether everything is committed."""
+        return all(self.next_batch(p, self.position(p)) is None for p in PARTITIONS)
 
     def unpack(self, partition: TopicPartition, position: int) -> list[Record]:
         """The records of the next batch."""
@@ -258,13 +299,14 @@ class Group:
 
     def analyse(self, records: Sequence[Record]) -> None:
         """Answer records, if none of them is deadly."""
-        if any((r.partition, r.offset) in self.guilty and r.damage is None for r in records):
+        places = [(TopicPartition(r.topic, r.partition), r) for r in records]
+        if any((p, r.offset) in self.guilty and r.damage is None for p, r in places):
             self.murder()
-        for record in records:
-            if record.damage is None:
-                self.answered[record.partition, record.offset] += 1
+        for partition, found in places:
+            if found.damage is None:
+                self.answered[partition, found.offset] += 1
             else:
-                self.condemned.append((record.partition, record.offset))
+                self.condemned.append((("batch", partition, found.offset), found.next_offset))
         self.commit(records)
 
 
@@ -274,25 +316,28 @@ def record_of(partition: TopicPartition, offset: int, last: int | None = None) -
     return Record(partition.topic, partition.partition, offset, None, b"", (), 0, damage)
 
 
-def live(group: Group, suspects: Suspects) -> None:
+def unless_moved(written: bool) -> None:
+    """Begin again where a mark was refused."""
+    if not written:
+        raise Moved
+
+
+def live(group: Group, suspects: Suspects, owned: Sequence[TopicPartition]) -> None:
     """Do as the worker's loop does, until all is done, the epoch moves, or the process dies."""
     suspects.clear()
-    suspects.begin(dict(group.committed))
-    positions = {p: group.committed[p].offset if p in group.committed else 0 for p in PARTITIONS}
+    unless_moved(suspects.begin({p: at for p, at in group.committed.items() if p in owned}))
+    positions = {p: group.position(p) for p in owned}
 
     def waiting() -> dict[TopicPartition, int]:
         return {p: at for p, at in positions.items() if group.next_batch(p, at) is not None}
 
-    def unless_moved(written: bool) -> None:
-        if not written:
-            raise Moved
-
     while waiting() or len(suspects):
         packed = {p: at for p, at in waiting().items() if group.chance.random() < 0.7}
         in_hand: list[Record] = []
-        for partition in set(packed) & suspects.together:
-            in_hand += (records := group.unpack(partition, packed[partition]))
-            positions[partition] = records[-1].next_offset
+        for partition in packed:
+            if partition in suspects.together:
+                in_hand += (records := group.unpack(partition, packed[partition]))
+                positions[partition] = records[-1].next_offset
         group.strike()
         if in_hand:
             group.analyse(suspects.sort(in_hand))
@@ -300,79 +345,115 @@ def live(group: Group, suspects: Suspects) -> None:
             continue
         suspected = suspects.begin_on(packed)
         unless_moved(all(p in suspects.together or p in suspected for p in packed))
-        if suspected and not len(suspects):
-            open_one(group, suspects, positions, suspected[0], unless_moved)
+        if suspected:
+            open_next(group, suspects, positions, suspected[0])
         while len(suspects):
-            go_on_alone(group, suspects, unless_moved)
+            go_on_alone(group, suspects)
             group.strike()
 
 
-def open_one(
-    group: Group,
-    suspects: Suspects,
-    positions: dict[TopicPartition, int],
-    partition: TopicPartition,
-    unless_moved: Callable[[bool], None],
+def open_next(
+    group: Group, suspects: Suspects, positions: dict[TopicPartition, int], partition: TopicPartition
 ) -> None:
     """Unpack the next batch of a suspected partition."""
-    opening = suspects.open(partition, positions[partition])
-    unless_moved(opening is not None)
-    assert opening is not None
+    at = positions[partition]
+    batch = group.next_batch(partition, at)
+    assert batch is not None
+    first = max(batch.start, at)
+    group.tried = {("batch", partition, first)}
+    opening = suspects.open(partition, at)
+    if opening is None:
+        unless_moved(partition in suspects.together)
+        group.tried.clear()  # it is suspected no longer
+        return
     if opening.unread:
-        batch = group.next_batch(partition, positions[partition])
-        assert batch is not None
-        records = [record_of(partition, max(batch.start, positions[partition]), batch[-1])]
+        records = [record_of(partition, first, batch[-1])]
     else:
         group.strike_between()
-        records = group.unpack(partition, positions[partition])
+        records = group.unpack(partition, at)
+        group.strike_between()
     assert suspects.sort(records) == []
     positions[partition] = records[-1].next_offset
 
 
-def go_on_alone(group: Group, suspects: Suspects, unless_moved: Callable[[bool], None]) -> None:
+def go_on_alone(group: Group, suspects: Suspects) -> None:
     """Do the next record that is suspected."""
-    found = suspects.next()
-    if not isinstance(found, Alone):
-        unless_moved(bool(found))
-        group.analyse(found)
-    elif found.tries is None:
-        group.condemned.append((found.record.partition, found.record.offset))
-        group.commit([found.record])
-    else:
+    before = set(group.tried)
+    first = next(iter(suspects._waiting))
+    attempt = ("record", TopicPartition(first.topic, first.partition), first.offset)
+    group.tried.add(attempt)  # a mark that is refused may be there all the same
+    following = suspects.next()
+    if not isinstance(following, Alone):
+        group.tried = group.tried if not following else before
+        unless_moved(bool(following))
+        assert not before, "what others are done with is still tried alone"
+        group.analyse(following)
+    elif following.tries is None:
+        group.tried = before
         group.strike_between()
-        group.analyse([found.record])
+        group.condemned.append((attempt, following.record.next_offset))
+        group.commit([following.record])
+    else:
+        group.tried = {attempt}
+        group.strike_between()
+        group.analyse([following.record])
 
 
-@settings(max_examples=200, deadline=None)
+def live_on(group: Group, processes: int) -> None:
+    """Have processes live, one after the other, until the stream is done; partitions change hands between."""
+    alive = [Suspects(SETTINGS, group.mark) for _ in range(processes)]
+    for _ in range(TURNS):
+        if group.done:
+            return
+        turn = group.chance.randrange(processes)
+        owned = group.chance.sample(PARTITIONS, group.chance.randint(1, len(PARTITIONS)))
+        try:
+            live(group, alive[turn], owned)
+        except Died:
+            group.given_up()
+            alive[turn] = Suspects(SETTINGS, group.mark)
+        except Lost:
+            group.given_up()
+        except Moved:
+            # before it lets go of a partition it takes its marks back, unless Kafka refuses that, too
+            if alive[turn].begin({p: at for p, at in group.committed.items() if p in owned}):
+                group.tried.clear()
+            group.given_up()
+    raise AssertionError("the stream does not end")
+
+
+MANY = 50
+
+
+@settings(max_examples=300, deadline=None)
 @given(
     seed=st.integers(0, 1 << 32),
     deadly_batches=st.integers(0, 3),
     deadly_records=st.integers(0, 3),
-    processes=st.integers(1, 3),
+    processes=st.integers(1, 5),
+    unlucky=st.sampled_from((0, MAX_TRIES - 1, MANY)),
     peaceful=st.booleans(),
 )
-@example(seed=0, deadly_batches=1, deadly_records=0, processes=1, peaceful=True)
-def test_wherever_processes_die_only_what_is_deadly_is_given_up_and_all_else_is_answered_once(
-    seed: int, deadly_batches: int, deadly_records: int, processes: int, peaceful: bool
+@example(seed=0, deadly_batches=1, deadly_records=0, processes=1, unlucky=0, peaceful=True)
+@example(seed=7674, deadly_batches=0, deadly_records=2, processes=3, unlucky=0, peaceful=False)
+def test_only_what_is_deadly_or_was_alone_in_hand_at_so_many_ends_is_given_up_and_all_else_is_answered_once(
+    seed: int, deadly_batches: int, deadly_records: int, processes: int, unlucky: int, peaceful: bool
 ) -> None:
-    chance = random.Random(seed)
-    group = Group(chance, deadly_batches, deadly_records, peaceful=peaceful)
-    alive = [Suspects(SETTINGS, group.mark) for _ in range(processes)]
-    for _ in range(1000):
-        turn = chance.randrange(processes)  # partitions change hands whenever the epoch moves
-        try:
-            live(group, alive[turn])
-            break
-        except Died:
-            alive[turn] = Suspects(SETTINGS, group.mark)
-        except Moved:
-            pass
-    else:
-        raise AssertionError("the stream does not end")
-    assert set(group.condemned) == group.guilty and len(group.condemned) == len(group.guilty)
-    silent = {(p.partition, offset) for p, batch in group.deadly_ranges for offset in batch} | group.guilty
-    wanted = {(p.partition, o) for p in PARTITIONS for batch in group.batches[p] for o in batch} - silent
-    assert group.answered == dict.fromkeys(wanted, 1)
-    if peaceful and len(group.guilty) == 1:
+    disturbances = {"kills": 0, "moves": 0} if peaceful else {}
+    group = Group(random.Random(seed), deadly_batches, deadly_records, unlucky, **disturbances)
+    live_on(group, processes)
+    check(group)
+    if peaceful and not unlucky:
         # a commit takes the mark away, so the first death may leave none
-        assert group.murders <= 1 + SUSPECT_STARTS + SETTINGS.max_tries
+        assert group.deaths <= len(group.guilty) * (1 + SUSPECT_STARTS + MAX_TRIES)
+
+
+def check(group: Group) -> None:
+    """Each record has one fate, and the innocent are only given up where chance looked like guilt."""
+    fates = Counter(group.answered)
+    for (kind, partition, offset), following in group.condemned:
+        assert group.cut_off[kind, partition, offset] >= MAX_TRIES
+        fates.update((partition, o) for o in range(offset, following))
+    assert fates == {(p, o): 1 for p in PARTITIONS for batch in group.batches[p] for o in batch}
+    silent = {(p, o) for p, batch in group.deadly_ranges for o in batch} | group.guilty
+    assert not silent & group.answered.keys()

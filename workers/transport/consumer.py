@@ -101,7 +101,8 @@ class Consumer:
         return bool(self.membership.state == MemberState.STABLE)
 
     @property
-    def _joining(self) -> bool:
+    def joining(self) -> bool:
+        """Whether the client has begun to join the group and has no answer so far."""
         coordinator = self._client._coordinator
         begun = coordinator._join_task
         # one that came to nothing is left lying where no join is needed any more
@@ -174,7 +175,7 @@ class Consumer:
         join the group it is not asked: it answers such a question only after the join, and a join that ends
         while we wait for something else is thrown away by the client and begun anew, for ever.
         """
-        if self._joining:
+        if self.joining:
             return None
         partitions = sorted(self.assignment)
         try:
