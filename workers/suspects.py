@@ -29,7 +29,7 @@ from workers.transport.record import Record
 BATCHES_IN_HAND = 4
 """What a worker may have had in hand when it died, in batches: so many records are done one by one."""
 
-KEPT = 1 / 3
+REBALANCE_WAITS = 1 / 3
 """Of the time that a member may go without a poll, this much a rebalance waits for what is tried alone."""
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ class Suspects:
     def __init__(self, settings: Settings, mark: Callable[[TopicPartition, int, Attempts], bool]) -> None:
         self._max_tries = settings.worker.max_tries
         self._reach = BATCHES_IN_HAND * settings.worker.batch_spectra
-        self._keep_s = KEPT * settings.kafka.max_poll_interval_s
+        self._keep_s = REBALANCE_WAITS * settings.kafka.max_poll_interval_s
         self._mark = mark
         self._process = new_name()
         self._committed: Committed = {}  # with what others left there
