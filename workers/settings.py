@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from workers.errors import SettingsError
 from workers.secretfiles import SecretFiles, variables
+from workers.transport.attempts import MOST_TRIES
 
 ENV_PREFIX = "SPECTRAQ_"
 CONFIG_VARIABLE = "SPECTRAQ_CONFIG"
@@ -143,7 +144,10 @@ class WorkerSettings(_Section):
     )
     publish_models: bool = Field(False, description="publish ModelSpectrum too")
     max_tries: int = Field(
-        3, ge=1, description="a spectrum that ends the process this often, tried alone, is a dead letter"
+        3,
+        ge=1,
+        le=MOST_TRIES,
+        description="a spectrum or batch that ends the process this often, tried alone, is a dead letter",
     )
     grace_s: float = Field(20.0, gt=0, description="time to finish what is in hand after SIGTERM")
     analysis_timeout_s: float = Field(

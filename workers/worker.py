@@ -136,7 +136,9 @@ class Worker:
         self._stream = StreamReference(guarded, pipeline.digest, settings.worker.adapt)
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
-        self._suspects = Suspects(settings.worker, self._consumer.offsets.mark)
+        self._consumer.seals.close()
+        self._suspects = Suspects(settings, self._consumer.offsets.mark)
+        self._suspect_waits = False  # a batch that is to be unpacked with nothing else in hand
         self._stalls = StallWatch(self._consumer, settings, metrics)
         watch = GroupWatch(settings)
         closing.callback(watch.stop)
@@ -195,7 +197,7 @@ class Worker:
         1. Start over where the epoch has moved: drop what is in hand, go back to the committed offsets.
         2. Poll; what came in while the epoch moved is dropped, too.
         3. Read the records: each is a spectrum, or a dead letter with its reason. Where earlier workers got
-           no further, one by one.
+           no further, one by one; before the first of a partition is unpacked, write that it is.
         4. Hand a batch over when one is due and the networks have room.
         5. Settle the batches that are published or dropped, and commit.
         6. Stop fetching while enough is in hand, and go on after.
@@ -205,11 +207,11 @@ class Worker:
         # 1. Start over
         if self._epoch.value != self._mine and not self._start_over():
             self._consumer.hold(True)
-            self._consumer.poll(IDLE_POLL_S)  # stays in the group; what it returns is read again
+            self._poll(IDLE_POLL_S)  # stays in the group; what it returns is read again
             self._look()
             return
         # 2. Poll
-        records = self._consumer.poll(self._patience_s())
+        records = self._poll(self._patience_s())
         if self._epoch.value != self._mine:
             return
         # 3. Read
@@ -217,16 +219,19 @@ class Worker:
             self._ledger.read(len(records))
             self._add(self._suspects.sort(records))
             self._stalls.progress()
-        if len(self._suspects) and not self._in_hand and not len(self._batcher):
+        self._open()
+        if len(self._suspects) and self._nothing_read and not self._consumer.joining:
             self._go_on_alone()
         # 4. Hand over
-        self._hand_over(at_once=len(self._suspects) > 0)
+        alone = len(self._suspects) > 0 or self._suspect_waits or self._suspects.trying
+        self._hand_over(at_once=alone)
         # 5. Settle
         self._settle()
+        if self._nothing_read and self._epoch.value == self._mine:
+            self._suspects.settled()
         if self._idle():
             self._commit_positions()
         # 6. Hold
-        alone = len(self._suspects) > 0
         on_hold = self._batcher.full or alone
         self._consumer.hold(on_hold, urgent_too=alone or not self._allowance.open)
         self._metrics.on_hold.set(on_hold)
@@ -245,9 +250,17 @@ class Worker:
         if committed is None:
             return False
         self._known = {partition: at.offset for partition, at in committed.items()}
-        self._suspects.begin(committed)
+        if not self._suspects.begin(committed):
+            return False
         self._mine = epoch
         return True
+
+    def _poll(self, patience_s: float) -> list[Record]:
+        """Read what has come, once what is tried alone is settled."""
+        if self._suspects.keeps_others_waiting:  # a poll would join
+            time.sleep(BUSY_POLL_S)
+            return []
+        return self._consumer.poll(patience_s)
 
     def _add(self, records: list[Record]) -> None:
         if records and self._epoch.value == self._mine:
@@ -258,6 +271,21 @@ class Worker:
             self._allowance.take(len(urgent))
         else:
             self._ledger.give_back(len(records))
+
+    def _open(self) -> None:
+        """Let what was fetched be unpacked: of suspects one batch, once nothing else is in hand."""
+        packed = self._consumer.seals.waiting()
+        suspected = self._suspects.begin_on(packed)
+        self._consumer.seals.lift(self._suspects.together, self._mine)
+        self._suspect_waits = bool(suspected)
+        if not suspected or not self._idle() or self._epoch.value != self._mine or self._consumer.joining:
+            return
+        opening = self._suspects.open(suspected[0], packed[suspected[0]])
+        if opening is not None:
+            records = self._consumer.seals.unpack(opening.partition, opening.unread)
+            self._ledger.read(len(records))
+            self._suspects.sort(records)
+            self._suspect_waits = bool(records)  # a marker of transactions gives none, and is behind us
 
     def _go_on_alone(self) -> None:
         """Do the next suspect with nothing else in hand, or give it up after too many tries."""
@@ -331,9 +359,11 @@ class Worker:
                 self._ledger.give_back(self._batcher.clear())
             self._hand_over(at_once=True)
             self._consumer.hold(True)
-            self._consumer.poll(BUSY_POLL_S)
+            self._poll(BUSY_POLL_S)
             self._settle()
             self._raise_failures()
+        if self._suspects.trying and not self._in_hand and (committed := self._consumer.rewind()) is not None:
+            self._suspects.begin(committed)  # takes back what could not be settled
         self._ledger.give_back(self._batcher.clear() + self._suspects.clear() + sum(self._in_hand.values()))
         log.info("stopped", **self.balance().as_dict())
 
@@ -345,7 +375,11 @@ class Worker:
         self._progress.tell(self._consumer)
 
     def _idle(self) -> bool:
-        return not (self._in_hand or len(self._batcher) or len(self._suspects))
+        return self._nothing_read and not len(self._suspects)
+
+    @property
+    def _nothing_read(self) -> bool:
+        return not (self._in_hand or len(self._batcher))
 
     def _patience_s(self) -> float:
         """How long to wait for records: not beyond the moment when a batch is due."""

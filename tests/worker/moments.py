@@ -13,6 +13,7 @@ from typing import Any
 
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
+from workers.transport import batches
 from workers.transport.offsets import GroupOffsets
 from workers.transport.producer import ExactlyOnce, Producer
 from workers.transport.subscription import Listener
@@ -56,6 +57,19 @@ def die_at(moment: str) -> None:
         return found
 
     setattr(owner, name, deadly)
+
+
+def die_unpacking(marker: bytes) -> None:
+    """Have this process end, as by a fault of a codec, when it unpacks a batch that has a marker in it."""
+    unpack = batches.unpack
+
+    def deadly(codec: int, packed: memoryview, most_bytes: int) -> bytes:
+        found = unpack(codec, packed, most_bytes)
+        if marker in found:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    batches.unpack = deadly
 
 
 def let_the_clock_jump() -> None:

@@ -1,7 +1,7 @@
 """A worker as a process of its own, with networks of no numbers: what the faults are done to.
 
 Settings come from the environment. Options: `--until-drained`, `--seconds S` a spectrum, `--dies-at POINT`,
-`--clock-jumps`, `--teaches DIGEST`.
+`--dies-unpacking TEXT`, `--clock-jumps`, `--teaches DIGEST`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ def main() -> None:
     parser.add_argument("--until-drained", action="store_true")
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--dies-at", choices=moments.MOMENTS)
+    parser.add_argument("--dies-unpacking", metavar="TEXT", help="a batch that holds it")
     parser.add_argument("--clock-jumps", action="store_true")
     parser.add_argument("--teaches", metavar="DIGEST", help="of networks that the stream learns from")
     options = parser.parse_args()
     if options.dies_at:
         moments.die_at(options.dies_at)
+    if options.dies_unpacking:
+        moments.die_unpacking(options.dies_unpacking.encode())
     if options.clock_jumps:
         moments.let_the_clock_jump()
     settings = load_settings()

@@ -207,3 +207,44 @@ def test_all_that_reads_a_topic_reads_with_this_reader() -> None:
         if re.search(r"KafkaConsumer\(|connect\(\s*KafkaConsumer", path.read_text())
     ]
     assert makers == ["workers/transport/reader.py"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_one_batch_at_a_time_is_unpacked_where_that_is_asked_for(codec: str) -> None:
+    part = partition(keys(3, 0, codec) + keys(5, 3, codec) + keys(1, 8, codec))
+    part.one_batch = True
+    taken = [([r.offset for r in part.take(n)], part.more) for n in (1, 3, 5)]
+    assert taken == [([0, 1, 2], True), ([3, 4, 5, 6, 7], True), ([8], False)]
+
+
+def test_the_rest_of_a_batch_that_was_read_in_part_is_one_batch_too() -> None:
+    part = partition(keys(5) + keys(2, 5))
+    assert len(part.take(5)) == 5
+    part.one_batch = True
+    assert [r.offset for r in part.take()] == [5, 6]
+    assert not part.more
+
+
+def test_of_an_empty_response_or_a_batch_that_is_cut_there_is_nothing_to_unpack() -> None:
+    assert not partition(b"").more
+    part = partition(keys(3) + keys(5, 3)[:-1])
+    part.one_batch = True
+    assert part.more and len(part.take()) == 3 and not part.more
+
+
+def test_a_batch_that_is_not_to_be_unpacked_is_stepped_over_by_its_header() -> None:
+    made = keys(4, 3, "zstd")
+    part = partition(keys(3) + made + keys(2, 7), start=0)
+    part.one_batch = True
+    part.take()
+    part.unread = True
+    (stepped_over,) = part.take()
+    part.unread = False
+    assert stepped_over.damage is not None
+    assert (stepped_over.damage.reason, stepped_over.offset, stepped_over.damage.last_offset) == (
+        "crashes",
+        3,
+        6,
+    )
+    assert stepped_over.value == made
+    assert [r.offset for r in part.take()] == [7, 8]

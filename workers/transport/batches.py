@@ -52,6 +52,12 @@ class TooLargeError(UnreadableError):
     reason = DeadLetterReason.BATCH_TOO_LARGE
 
 
+class CrashesError(UnreadableError):
+    """Each time that a batch was unpacked with nothing else in hand, the process ended."""
+
+    reason = DeadLetterReason.CRASHES
+
+
 class Header(NamedTuple):
     """The header of a batch of format 2."""
 

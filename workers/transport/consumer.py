@@ -31,6 +31,7 @@ from workers.transport.offsets import Committed, GroupOffsets
 from workers.transport.overtaken import Overtaken
 from workers.transport.reader import reader
 from workers.transport.record import Record
+from workers.transport.seals import Seals
 from workers.transport.subscription import Assignor, Listener, options
 from workers.watchdog import Watchdog
 
@@ -65,6 +66,8 @@ class Consumer:
     ----------
     offsets
         How far the group has come.
+    seals
+        Which of the batches that were fetched are unpacked.
     """
 
     def __init__(self, settings: Settings, epoch: Epoch, watchdog: Watchdog) -> None:
@@ -80,6 +83,7 @@ class Consumer:
         self._was_silent = False
         self.trouble = ""  # why the last poll failed
         self._overtaken = Overtaken(self._client)
+        self.seals = Seals(self._client, epoch)
         self.offsets = GroupOffsets(self._client, settings, epoch, self._deadline)
         with self._deadline("subscribing"):
             self._subscribe()
@@ -97,7 +101,8 @@ class Consumer:
         return bool(self.membership.state == MemberState.STABLE)
 
     @property
-    def _joining(self) -> bool:
+    def joining(self) -> bool:
+        """Whether the client has begun to join the group and has no answer so far."""
         coordinator = self._client._coordinator
         begun = coordinator._join_task
         # one that came to nothing is left lying where no join is needed any more
@@ -170,7 +175,7 @@ class Consumer:
         join the group it is not asked: it answers such a question only after the join, and a join that ends
         while we wait for something else is thrown away by the client and begun anew, for ever.
         """
-        if self._joining:
+        if self.joining:
             return None
         partitions = sorted(self.assignment)
         try:

@@ -9,9 +9,10 @@ and the position moves behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from kafka.consumer.fetcher import Fetcher, IsolationLevel
 
 from workers.settings import KafkaSettings
 from workers.transport import batches, frames, messagesets
-from workers.transport.batches import UnreadableError
+from workers.transport.batches import CrashesError, UnreadableError
 from workers.transport.connection import connect
 from workers.transport.record import NO_TIMESTAMP_MS, Damage, Record
 
@@ -49,6 +50,7 @@ def reader(kafka: KafkaSettings, options: dict[str, Any]) -> KafkaConsumer:
     # it has no option for this; made anew, a fetcher would not be the one that other parts of it know
     client._fetcher.__class__ = BoundedFetcher
     client._fetcher.most_bytes = max(kafka.max_batch_bytes, kafka.max_message_bytes)
+    client._fetcher.packed = {}
     return client
 
 
@@ -78,18 +80,66 @@ class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
     ----------
     most_bytes
         The largest size of a batch that is unpacked.
+    sealed
+        Whether batches of a partition wait until `unpack` asks for them; None where none do.
     """
 
     most_bytes: int
+    packed: dict[TopicPartition, PartitionRecords]  # that waits until it is asked for
+    sealed: Callable[[TopicPartition], bool] | None = None
     _end = -1  # of the partition that is being parsed, a moment before its records were read
     _given = 0  # bytes of the records of this poll
+    _knocked: TopicPartition | None = None  # a partition that was found sealed in this poll
 
     def fetched_records(self, max_records: int | None = None, update_offsets: bool = True) -> Any:
         """Give what was fetched, up to a number of records and of bytes."""
         self._given = 0
-        return super().fetched_records(max_records, update_offsets)
+        self._knocked = None
+        found, partial = super().fetched_records(max_records, update_offsets)
+        if not found and self._knocked is not None:
+            found = {self._knocked: []}  # ends the poll, which would wait for records else
+        return found, partial
+
+    def waiting(self) -> Iterator[tuple[TopicPartition, int]]:
+        """Give the sealed partitions of which a batch is here, with the next offset of each."""
+        for tp, part in list(self.packed.items()):
+            if self.sealed is not None and self.sealed(tp) and self._is_next(part):
+                yield tp, part.next_fetch_offset
+            else:
+                del self.packed[tp]
+
+    def unpack(self, tp: TopicPartition, unread: bool) -> list[Record]:
+        """Give the records of the batch that waits, or step over it unread."""
+        part = self.packed.pop(tp)
+        part.one_batch, part.unread = True, unread
+        drained: Any = defaultdict(list)
+        self._given = 0
+        with suppress(KeyError):  # revoked at this moment
+            self._subscriptions.resume(tp)
+        self._take(drained, part, self.config["max_poll_records"], True)
+        part.one_batch, part.unread = False, False
+        if not part:
+            self._paused_partition_records.pop(tp, None)  # else nothing is fetched until it is taken up again
+        found: list[Record] = drained[tp]
+        return found
+
+    def _is_next(self, part: PartitionRecords) -> bool:
+        """Whether these records are what the position of their partition asks for."""
+        state = self._subscriptions.assignment.get(part.topic_partition)
+        position = None if state is None else state.position
+        return bool(part) and position is not None and position.offset == part.next_fetch_offset
 
     def _append(self, drained: Any, part: Any, max_records: int, update_offsets: bool) -> int:
+        tp = part.topic_partition
+        if self.sealed is None or not self.sealed(tp) or not part.more or not self._is_next(part):
+            return self._take(drained, part, max_records, update_offsets)
+        self.packed[tp] = part
+        self._knocked = tp
+        with suppress(KeyError):  # revoked at this moment
+            self._subscriptions.pause(tp)  # the client puts it aside, and goes on with the others
+        return 0
+
+    def _take(self, drained: Any, part: Any, max_records: int, update_offsets: bool) -> int:
         part.room = POLL_BYTES - self._given
         before = part.given
         taken: int = super()._append(drained, part, max_records, update_offsets)
@@ -145,29 +195,46 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         Bytes of records that `take` gives at most, and one record more.
     given
         Bytes of records that it has given.
+    one_batch
+        Whether `take` ends where a batch does, and nowhere else.
+    unread
+        Whether the next batch is stepped over.
+    more
+        Whether there is something to unpack; a response may be empty, and used up before it is drained.
     """
 
     next_fetch_offset: int
 
     def __init__(self, most_bytes: int, end: int, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        _, tp, records, *_ = arguments
+        self.record_iterator = self._unpack_records(tp, records)  # begins at the right offset by itself
         self.room = POLL_BYTES
         self.given = 0
+        self.one_batch = False
+        self.unread = False
+        self.more = len(records._buffer) > 0
         self._most_bytes = most_bytes
         self._end = end
 
     def take(self, n: int | None = None) -> list[Record]:
-        """Give the next records, at most `n`, and no more than there is room for."""
+        """Give the next records, at most `n`, and no more than there is room for; or all of one batch."""
         taken = []
         until = self.given + self.room
-        for record in islice(self.record_iterator, n):
+        begin = self.next_fetch_offset
+        for record in self.record_iterator:
+            if record is None:
+                if self.one_batch and self.next_fetch_offset > begin:
+                    break
+                continue
             taken.append(record)
             self.given += len(record.value) + len(record.key or b"")
-            if self.given >= until:
+            if not self.one_batch and (self.given >= until or len(taken) == n):
                 break
         return taken
 
-    def _unpack_records(self, tp: TopicPartition, records: Any, *_: Any) -> Iterator[Record]:
+    def _unpack_records(self, tp: TopicPartition, records: Any, *_: Any) -> Iterator[Record | None]:
+        """Give the records of all batches, and None behind each batch."""
         buffer = memoryview(records._buffer)
         place = 0
         while place < len(buffer):
@@ -184,6 +251,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                     # that follow are aborted, and says so with the next response.
                     break
             place += len(frame)
+            self.more = frames.whole(buffer, place)
+            yield None
         self.drain()
 
     def _records(self, tp: TopicPartition, frame: memoryview) -> Iterator[Record]:
@@ -192,6 +261,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             if (magic := frames.magic_of(frame)) in (0, 1):
                 last = frames.offset_at(frame, 0)
                 self._check_order(last, last, 1)
+                self._check_seal()
                 found = messagesets.messages_of(frame, magic, tp, self.next_fetch_offset, self._most_bytes)
             else:
                 header = batches.header_of(frame)
@@ -201,6 +271,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 if self._no_messages(header, frame):
                     self.next_fetch_offset = last + 1
                     return
+                self._check_seal(trusted=True)
                 found = batches.records_of(header, frame, tp, self.next_fetch_offset, self._most_bytes)
             for record in found:
                 self.records_read += 1
@@ -223,6 +294,10 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 f"it says that its offsets are {base} to {last}, where {self.next_fetch_offset} is next"
                 f" and {self._end} the end"
             )
+
+    def _check_seal(self, trusted: bool = False) -> None:
+        if self.unread:
+            raise CrashesError("each time that a worker unpacked it alone, its process ended", trusted)
 
     def _no_messages(self, header: batches.Header, frame: memoryview) -> bool:
         """Whether a batch marks the end of a transaction, or belongs to one that was aborted."""
