@@ -1,0 +1,79 @@
+"""SDSS I and II: `spSpec` files, one image of five rows, up to Data Release 7.
+
+Data model: https://classic.sdss.org/dr7/dm/flatFiles/spSpec.html
+
+Rows: flux, flux without continuum, error, mask, sky. Pixel i, counted from 0, lies at 10**(COEFF0 + COEFF1 i)
+angstrom in vacuum. An error of zero is a pixel that must not be used. BUNIT lacks the square of cm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from schemas.spectrum import Spectrum
+from workers.errors import ReadError
+from workers.readers import fitstable, keywords, sky
+from workers.readers.fitstable import pixels
+from workers.readers.raw import drop_blanks, ivar_of
+from workers.readers.rows import Assumed, Format, Note, Rows
+from workers.readers.source import Source
+from workers.readers.units import FLUX_UNIT
+
+_FLUX, _ERROR = 0, 2
+FIRST_BOSS_PLATE = 3510
+
+
+def recognises(source: Source) -> bool:
+    """Whether the primary image is a spSpec's, of SDSS's telescope."""
+    if source.hdus is None:
+        return False
+    header = source.hdus[0].header
+    shape: tuple[int, ...] = source.hdus[0].shape or ()
+    plate = keywords.whole(keywords.value(header, "PLATEID"))
+    fiber = keywords.whole(keywords.value(header, "FIBERID"))
+    placed = {"COEFF0", "COEFF1"} <= set(header)
+    return len(shape) == 2 and shape[0] in (3, 4, 5) and plate is not None and fiber is not None and placed
+
+
+def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
+    """Open a spSpec file."""
+    if not recognises(source):
+        raise ReadError("a spSpec file has an image of five rows, PLATEID, FIBERID, COEFF0 and COEFF1")
+    return SpSpec(source)
+
+
+FORMAT = Format("spspec", "SDSS I and II spSpec files", recognises, rows)
+
+
+class SpSpec:
+    """One spectrum, in the rows of the primary image."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return 1
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Read it."""
+        image, header = self._source.hdus[0].section, fitstable.header(self._source.hdus[0])
+        flux, error = (np.array(image[line], np.float64) for line in (_FLUX, _ERROR))
+        ivar = ivar_of(error, -2)
+        drop_blanks(flux, ivar)
+        plate, fiber = keywords.whole(header["plateid"]) or 0, keywords.whole(header["fiberid"]) or 0
+        day: Any = keywords.number(header.get("mjd"), keywords.DAYS)
+        return Spectrum(
+            spectrum_id=f"{plate:04d}-{int(day or 0)}-{fiber:04d}",
+            flux=pixels(flux),
+            ivar=pixels(ivar),
+            loglam0=keywords.needed(self._source.hdus[0].header, "COEFF0"),
+            dloglam=keywords.needed(self._source.hdus[0].header, "COEFF1"),
+            medium="air" if keywords.denied(header.get("vacuum")) else "vacuum",
+            flux_unit=FLUX_UNIT,
+            survey="sdss" if plate < FIRST_BOSS_PLATE else "boss",
+            source_file=self._source.name,
+            source_row=row,
+            **sky.position(header),
+        )
