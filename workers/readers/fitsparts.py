@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
 
 from workers.readers import fitstable
 from workers.readers.columns import FLUX, Columns
@@ -71,7 +72,7 @@ def parts(source: Source) -> list[Part]:
     primary = fitstable.header(source.hdus[0]) if source.hdus else {}
     found = []
     for number, hdu in enumerate(source.hdus or ()):
-        if hdu not in fitstable.tables(source) or not hdu.header.get("NAXIS2"):
+        if not isinstance(hdu, fits.BinTableHDU) or not hdu.header.get("NAXIS2"):
             continue
         names = fitstable.columns(hdu)
         if not set(names) & set(FLUX):

@@ -48,6 +48,8 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
         found = SpectrumList.read(str(source.plain))
     except Exception as error:
         # its loaders raise whatever they stumble over
+        if source.hdus is not None:
+            raise unread.why_not(source) from error
         why = " ".join(str(error).split())[:200]
         raise ReadError(f"specutils can't read it ({type(error).__name__}: {why})") from error
     if source.hdus is not None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.errors import ReadError
-from workers.readers import fitstable, headeraxis, multispec, sky
+from workers.readers import fitstable, headeraxis, images, multispec, sky
 from workers.readers.columns import LOGLAM, WAVELENGTH
+from workers.readers.imagerows import rows_of
 from workers.readers.keywords import number, text
 from workers.readers.rows import Note
 from workers.readers.source import Source
@@ -78,6 +79,27 @@ def _of_objects(spectra: list[Any]) -> list[Any]:
         s for s, head in zip(spectra, headers, strict=True) if str(head.get("EXTNAME", "")).endswith(" VR")
     ]
     return both or spectra  # of 6dFGS: both arms in one, where it is there
+
+
+def why_not(source: Source) -> ReadError:
+    """Return why a FITS file is of no known format, as far as its images say it."""
+    flux = images.flux_image(source)
+    if flux is not None:
+        try:
+            rows_of(source, flux, images.header_of(source, flux), lambda sentence: None)
+        except ReadError as error:
+            return error
+    held = [f"{hdu.name or 'unnamed'} {_what(hdu)}" for hdu in source.hdus[:8]]
+    return ReadError(
+        "no known format, here or in specutils, looks like this FITS file; tables need columns called"
+        f" wavelength, flux, and error or ivar. It holds: {'; '.join(held)}"
+    )
+
+
+def _what(hdu: Any) -> str:
+    if hasattr(hdu, "columns"):
+        return f"(columns {', '.join(list(fitstable.columns(hdu))[:6])})"
+    return f"(image {hdu.shape})" if hdu.shape else "(empty)"
 
 
 def whose(source: Source, spectrum: Any) -> dict[str, Any]:
