@@ -19,6 +19,7 @@ NOISE = (
     (("variance", "var", "stat", *names.VARIANCE), -1),
 )
 """Names of images of noise, and the power that makes ivar of them."""
+PARTS = 20
 SAME_SIZE = 2.0
 """Noise of an extension without a name goes with the scatter of flux within this factor."""
 
@@ -95,22 +96,37 @@ def _unnamed(source: Source, flux: Any, found: Beside, note: Note) -> None:
                 found.wavelength, found.is_log = hdu, held[-1] < 4.6
         elif set(np.unique(held[:: max(1, held.size // 500)])) <= {0.0, 1.0}:
             continue  # a mask of unknown sense: the noise says the same
-        elif found.noise is None and (power := _noise_power(values, held)):
+        elif found.noise is not None:
+            note("further extensions without names, of the shape of flux, are left out")
+        elif power := _noise_power(values, held):
             found.noise, found.power = hdu, power
             word = {1: "inverse variance", -2: "error", -1: "variance"}[power]
             note(f"extension {number} has no name: taken as {word} of flux, with whose scatter it goes")
+        else:
+            note(f"extension {number} has no name and goes with no scatter of flux: not used")
 
 
 def _noise_power(flux: NDArray[np.float64], held: NDArray[np.float64]) -> int | None:
-    """What a nameless array is, by the scatter of flux from pixel to pixel; None where it goes with none."""
+    """What a nameless array is, by the scatter of flux from pixel to pixel; None where it goes with none.
+
+    Each part of the spectrum has a say: where noise is about 1 its square and its inverse are, too, and only
+    its course tells them apart.
+    """
     used = (held > 0) & np.isfinite(flux)
-    pairs = used[1:] & used[:-1]
-    if (held < 0).any() or pairs.sum() < 50:
+    if (held < 0).any() or used.sum() < 10 * PARTS:
         return None
-    scatter = float(np.median(np.abs(np.diff(flux)[pairs]))) / 0.954
-    typical = float(np.median(held[used]))
-    if scatter <= 0:
+    steps = np.abs(np.diff(flux))
+    both = used[1:] & used[:-1]
+    scatter, typical = [], []
+    for part in np.array_split(np.flatnonzero(both), PARTS):
+        if part.size and (middle := float(np.median(steps[part]))) > 0:
+            scatter.append(np.log(middle / 0.954))
+            typical.append(np.log(float(np.median(held[part]))))
+    if len(scatter) < PARTS // 2:
         return None
-    off = {power: abs(np.log(typical ** (-power / 2.0) / scatter)) for power in (-2, 1, -1)}
-    best = min(off, key=lambda power: off[power])
-    return best if off[best] < np.log(SAME_SIZE) else None
+    off = {
+        power: float(np.median(np.abs(np.array(typical) * (power / -2.0) - np.array(scatter))))
+        for power in (-2, 1, -1)
+    }
+    best, second = sorted(off, key=lambda power: off[power])[:2]
+    return best if off[best] < np.log(SAME_SIZE) and off[second] > 1.3 * off[best] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -43,7 +44,7 @@ OVERLAP = 0.6
 """Arms share less than this of the shorter one's range."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """A table with spectra: its name, its arrays by lower-case name, and its header over the primary one."""
 
@@ -70,7 +71,7 @@ class Lazy(Mapping[str, Any]):
 def parts(source: Source) -> list[Part]:
     """Return the tables with flux and where its pixels lie, in the file's order; empty ones are none."""
     primary = fitstable.header(source.hdus[0]) if source.hdus else {}
-    found = []
+    found, numbers = [], []
     for number, hdu in enumerate(source.hdus or ()):
         if not isinstance(hdu, fits.BinTableHDU) or not hdu.header.get("NAXIS2"):
             continue
@@ -85,6 +86,10 @@ def parts(source: Source) -> list[Part]:
         columns = Columns(Lazy(hdu, names), units, primary | fitstable.header(hdu) | _atmosphere(hdu, names))
         if columns.says_where():
             found.append(Part(hdu.name or f"HDU{number}", columns))
+            numbers.append(number)
+    count = Counter(part.name for part in found)
+    for part, number in zip(found, numbers, strict=True):
+        part.name = f"{part.name}-{number}" if count[part.name] > 1 else part.name
     return found
 
 

@@ -58,6 +58,22 @@ FORMAT = Format(
 )
 
 
+def _of_flux(flux: str) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """What the noise of a column of flux is called after it, and the power that makes ivar of it."""
+    words = {
+        1: ("ivar", "invvar"),
+        -2: ("err", "error", "sig", "sigma", "std", "unc", "e"),
+        -1: ("var", "variance"),
+    }
+    return tuple(
+        (
+            tuple(name for w in said for name in (f"{flux}_{w}", f"{w}_{flux}", f"{flux}{w}", f"{w}{flux}")),
+            power,
+        )
+        for power, said in words.items()
+    )
+
+
 class FitsSpectra:
     """The spectra of a file's tables."""
 
@@ -185,7 +201,7 @@ class PartRows:
             )
 
     def _noise_column(self) -> tuple[str, int] | None:
-        for choices, power in _POWERS:
+        for choices, power in (*_of_flux(self._arrays.flux), *_POWERS):
             name = self._columns.first(choices)
             if name is not None:
                 return name, power

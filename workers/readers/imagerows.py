@@ -49,6 +49,9 @@ def rows_of(source: Source, flux: Any, header: Mapping[str, Any], note: Note) ->
     labels = _labels(header, shape[0])
     if len(shape) == 2 and labels and any(_FLUX.search(label) for label in labels.values()):
         return _of_labels(labels, stem, note)
+    if len(shape) == 2 and lines in (3, 4) and _is_fibre_survey(header):
+        note("rows taken as flux, variance, sky, as 2dFGRS and 6dFGS have them")
+        return [Row((0,), (1,), -1, {"spectrum_id": stem})]
     if len(shape) == 3 and shape[0] <= 8:
         return _of_bands(labels, shape, stem, note)
     if len(shape) == 2 and _rows_are_spectra(header, lines):
@@ -62,6 +65,19 @@ def rows_of(source: Source, flux: Any, header: Mapping[str, Any], note: Note) ->
         f"an image of the shape {shape}: nothing in the file says which of its rows are spectra of objects"
         " (a picture, a long slit or a cube is no spectrum); extract them first"
     )
+
+
+def _is_fibre_survey(header: Mapping[str, Any]) -> bool:
+    """Whether it is an image of one fibre as the surveys of 2dF and 6dF were published."""
+    said = " ".join(
+        str(header.get(key) or "").upper() for key in ("instrume", "telescop", "origin", "survey")
+    )
+    one = str(header.get("image") or "").strip().upper() == "SPECTRUM" or "SPECTRUM" in str(
+        header.get("extname") or header.get("obsmode") or ""
+    )
+    sixdf = re.fullmatch(r"SPECTRUM (V|R|VR)", str(header.get("extname") or "")) or "z_helio" in header
+    telescope = any(word in said for word in ("AAO", "2DF", "AAT"))
+    return bool(sixdf) or "6DF" in said or "UKST" in said or (telescope and one)
 
 
 def _rows_are_spectra(header: Mapping[str, Any], lines: int) -> bool:

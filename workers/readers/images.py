@@ -122,7 +122,8 @@ def flux_image(source: Source) -> Any:
         return None
     if images[0] is source.hdus[0]:
         return images[0]
-    named = next((hdu for name in SCIENCE for hdu in images if hdu.name.upper() == name), None)
+    both = next((hdu for hdu in images if hdu.name.upper() == "SPECTRUM VR"), None)  # 6dFGS: both arms in one
+    named = both or next((hdu for name in SCIENCE for hdu in images if hdu.name.upper() == name), None)
     return named or (images[0] if len(images) == 1 else None)
 
 

@@ -31,6 +31,10 @@ SAFE_FLUX = (1e-10, 1e15)
 """Typical flux whose ivar float32 holds with room to spare."""
 
 
+UNEVEN, FEWEST_STEPS = 0.5, 50
+"""Typical difference of neighbouring steps' logarithms: 0.01 for a grid, above 1 for random places."""
+
+
 @dataclass(slots=True)
 class Raw:
     """One spectrum as it is in a file.
@@ -71,6 +75,7 @@ def finished(raw: Raw, source: Source, row: int, note: Note) -> Spectrum:
     drop_blanks(raw.flux, raw.ivar)
     grid = Grid(raw.wavelength)
     check_light(grid.wavelength)
+    check_steps(grid.wavelength)
     factor, flux_unit = _factor(raw, note)
     flux, ivar = grid.combine(
         pixels(raw.flux * factor), None if raw.ivar is None else pixels(raw.ivar / factor**2)
@@ -111,6 +116,24 @@ def check_light(wavelength: NDArray[np.float64]) -> None:
         raise ReadError(
             f"wavelengths run from {low:g} to {high:g} angstrom, which is no optical light;"
             " if their unit is another, give --wavelength-unit"
+        )
+
+
+def check_steps(wavelength: NDArray[np.float64]) -> None:
+    """Refuse an ascending axis whose steps are of no grid, nor of a few laid over each other.
+
+    Raises
+    ------
+    ReadError
+        Where neighbouring steps differ as those of random places do.
+    """
+    steps = np.log(np.diff(wavelength))
+    if steps.size < FEWEST_STEPS:
+        return
+    uneven = min(float(np.median(np.abs(steps[lag:] - steps[:-lag]))) for lag in (1, 2, 3))
+    if uneven > UNEVEN:
+        raise ReadError(
+            "the wavelengths lie at random, as lines of a catalogue do, and not as pixels of a spectrum"
         )
 
 

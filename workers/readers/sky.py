@@ -18,7 +18,13 @@ def position(header: Mapping[str, Any]) -> dict[str, float | None]:
     """
     equinox = number(header.get("equinox", header.get("epoch")))
     known = equinox in (None, 0.0, 2000.0)
-    names = (("raobj", "decobj"), ("plug_ra", "plug_dec"), ("ra", "dec"), ("ra_targ", "dec_targ"))
+    names = (
+        ("raobj", "decobj"),
+        ("plug_ra", "plug_dec"),
+        ("ra", "dec"),
+        ("targ_ra", "targ_dec"),
+        ("obsra", "obsdec"),
+    )
     pair = next((pair for pair in names if set(pair) <= set(header)), names[2])
     if "plateid" in header and pair == names[2]:
         known = False  # of SDSS: where the telescope pointed
