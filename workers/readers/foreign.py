@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers import fitstable, unread
+from workers.readers import fitstable, images, unread
 from workers.readers.columns import Columns
 from workers.readers.fitstable import pixels
 from workers.readers.join import Grid
@@ -49,6 +49,8 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     except Exception as error:
         # its loaders raise whatever they stumble over
         if source.hdus is not None:
+            if images.is_left_to_specutils(source):
+                return images.rows(source, assumed, note)
             raise unread.why_not(source) from error
         why = " ".join(str(error).split())[:200]
         raise ReadError(f"specutils can't read it ({type(error).__name__}: {why})") from error

@@ -7,6 +7,7 @@ cube and pictures of the sky are refused.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,11 @@ SCIENCE = ("FLUX", "SCI", "DATA", "SPECTRUM", "SPEC", "SCIENCE", "COADD", "INTEN
 def recognises(source: Source) -> bool:
     """Whether there is an image of flux with an axis of wavelengths, or one beside it."""
     flux = flux_image(source)
-    if flux is None or not (_has_axis(source, flux) or _has_wavelengths(source, flux)):
+    if (
+        flux is None
+        or is_left_to_specutils(source)
+        or not (_has_axis(source, flux) or _has_wavelengths(source, flux))
+    ):
         return False
     try:
         return bool(rows_of(source, flux, header_of(source, flux), lambda sentence: None))
@@ -139,6 +144,13 @@ def _has_axis(source: Source, flux: Any) -> bool:
 
 def _has_wavelengths(source: Source, flux: Any) -> bool:
     return beside(source, flux, lambda sentence: None).wavelength is not None
+
+
+def is_left_to_specutils(source: Source) -> bool:
+    """Whether specutils has a loader for the very survey, which knows what its nameless extensions are."""
+    header = fitstable.header(source.hdus[0])
+    theirs = "ozdes" in str(header.get("referenc", "")).lower() or "GALAH" in str(header.get("origin", ""))
+    return theirs and importlib.util.find_spec("specutils") is not None
 
 
 def _pixels(hdu: Any, place: tuple[int, ...]) -> NDArray[np.float64]:

@@ -10,6 +10,17 @@ from workers.readers.keywords import DAYS, DECLINATION, RIGHT_ASCENSION, number,
 
 _PARTS = re.compile(r"\s*([+-]?)(\d+)[:\s](\d+)[:\s](\d+(?:\.\d*)?)\s*")
 
+_POINTING = ("ra", "dec")
+_PAIRS = (
+    ("raobj", "decobj"),
+    ("plug_ra", "plug_dec"),
+    _POINTING,
+    ("targ_ra", "targ_dec"),
+    ("ra_targ", "dec_targ"),
+    ("obsra", "obsdec"),
+)
+"""Keywords of a target's position; the first pair that is there counts."""
+
 
 def position(header: Mapping[str, Any]) -> dict[str, float | None]:
     """Return ra, dec (degrees, ICRS) and mjd as fields of a Spectrum, from lower-case keywords.
@@ -18,15 +29,8 @@ def position(header: Mapping[str, Any]) -> dict[str, float | None]:
     """
     equinox = number(header.get("equinox", header.get("epoch")))
     known = equinox in (None, 0.0, 2000.0)
-    names = (
-        ("raobj", "decobj"),
-        ("plug_ra", "plug_dec"),
-        ("ra", "dec"),
-        ("targ_ra", "targ_dec"),
-        ("obsra", "obsdec"),
-    )
-    pair = next((pair for pair in names if set(pair) <= set(header)), names[2])
-    if "plateid" in header and pair == names[2]:
+    pair = next((pair for pair in _PAIRS if set(pair) <= set(header)), _POINTING)
+    if "plateid" in header and pair == _POINTING:
         known = False  # of SDSS: where the telescope pointed
     day = next((number(header[key], DAYS) for key in ("mjd", "mjd-obs", "mjd_obs") if key in header), None)
     return {
