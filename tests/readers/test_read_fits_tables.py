@@ -238,3 +238,31 @@ def test_an_sdss_v_spectrum_is_called_by_field_mjd_and_catalogue(tmp_path: Path)
     spectrum = one(tmp_path / "spec.fits", coadd, spall)
     assert (spectrum.spectrum_id, spectrum.ra, spectrum.dec) == ("15000-59146-4375924064", 10.5, -3.5)
     assert (spectrum.survey, spectrum.mjd) == ("boss", 59146)
+
+
+def test_a_table_of_loglam_that_is_none_of_sdss_keeps_its_own_noise_and_quality(tmp_path: Path) -> None:
+    hdu = part(wave=None, loglam=made.LOGLAM, mask=MARKED)
+    spectrum = one(tmp_path / "f.fits", hdu)
+    np.testing.assert_array_equal(spectrum.ivar > 0, GOOD & (MARKED == 0))
+    assert spectrum.survey is None
+
+
+def test_lines_of_a_catalogue_are_no_spectrum(tmp_path: Path) -> None:
+    places = np.random.default_rng(5).uniform(4000, 9000, made.N)
+    assert "at random" in str(made.spectra_errors(file(tmp_path / "f.fits", part(wave=places)))[0])
+
+
+def test_pixels_in_any_order_are_a_spectrum(tmp_path: Path) -> None:
+    order = np.random.default_rng(6).permutation(made.N)
+    hdu = part(wave=WAVE[order], flux=FLUX[order], error=ERROR[order])
+    np.testing.assert_array_equal(one(tmp_path / "f.fits", hdu).flux, FLUX)
+
+
+def test_noise_named_after_its_flux_goes_with_it(tmp_path: Path) -> None:
+    hdu = part(error=ERROR * 9, flux=None, spec=FLUX, spec_err=ERROR)
+    np.testing.assert_allclose(one(tmp_path / "f.fits", hdu).ivar, IVAR, rtol=1e-5)
+
+
+def test_tables_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    found = made.spectra(file(tmp_path / "f.fits", part("EXTRACT1D"), part("EXTRACT1D")))
+    assert [s.spectrum_id for s in found] == ["f-EXTRACT1D-1", "f-EXTRACT1D-2"]

@@ -230,3 +230,31 @@ def test_sexagesimal_positions_are_read_and_those_of_another_equinox_are_not(tmp
         image(tmp_path / "b.fits", RA="10:00:00.0", DEC="-00:30:00", EQUINOX=1950.0, **AXIS)
     )
     assert (old.ra, old.dec) == (None, None)
+
+
+def test_an_axis_of_another_image_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    other = fits.ImageHDU(np.ones((9, 50), "f4"))
+    other.header.update(AXIS)
+    (error,) = made.spectra_errors(image(tmp_path / "i.fits", FLUX, other))
+    assert "nothing in the file gives wavelengths" in str(error)
+
+
+def test_rows_of_one_object_are_told_by_their_labels(tmp_path: Path) -> None:
+    labels = ("Spectrum", "Error", "Spectrum_nocalib", "Error_nocalib", "Sky")
+    rows = np.array([FLUX, ERROR, FLUX * 9, ERROR * 9, FLUX * 0 + 5])
+    cards = {f"ROW{n + 1}": label for n, label in enumerate(labels)}
+    (spectrum,) = made.spectra(image(tmp_path / "i.fits", rows, **AXIS, **cards))
+    np.testing.assert_array_equal(spectrum.flux, FLUX)
+    assert spectrum.ivar is not None
+    np.testing.assert_allclose(spectrum.ivar, IVAR, rtol=1e-5)
+
+
+def test_both_arms_of_6dfgs_are_taken_where_they_are_in_one(tmp_path: Path) -> None:
+    arms = []
+    for name, factor in (("SPECTRUM V", 2), ("SPECTRUM R", 3), ("SPECTRUM VR", 1)):
+        hdu = fits.ImageHDU(np.array([FLUX * factor, ERROR**2, FLUX * 0, LINEAR], "f4"), name=name)
+        hdu.header.update(AXIS)
+        arms.append(hdu)
+    fits.HDUList([fits.PrimaryHDU(), *arms]).writeto(tmp_path / "6df.fits")
+    (spectrum,) = made.spectra(tmp_path / "6df.fits")
+    np.testing.assert_array_equal(spectrum.flux, FLUX)

@@ -84,6 +84,8 @@ class Foreign:
         measured = np.array(given.flux.value, np.float64)
         drop_blanks(measured, ivar)
         grid = Grid(wavelength)
+        if self._source.hdus is not None:
+            unread.check_no_count(wavelength)
         check_light(grid.wavelength)
         flux, weight = grid.combine(
             pixels(measured * factor), None if ivar is None else pixels(ivar / factor**2)

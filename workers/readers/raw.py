@@ -114,7 +114,7 @@ def check_light(wavelength: NDArray[np.float64]) -> None:
     low, high = wavelength[0], wavelength[-1]
     if high < OPTICAL_ANGSTROM[0] or low > OPTICAL_ANGSTROM[1]:
         raise ReadError(
-            f"wavelengths run from {low:g} to {high:g} angstrom, which is no optical light;"
+            f"wavelengths run from {low:g} to {high:g} Å, which is no optical light;"
             " if their unit is another, give --wavelength-unit"
         )
 

@@ -33,6 +33,10 @@ STEP = 1e-4
 FIRST_BOSS_PLATE = 3510
 """Plates from here on were observed with the BOSS spectrographs, those before with SDSS's first ones."""
 
+_OWN = ("and_mask", "or_mask", "wdisp")
+"""Columns of SDSS's own tables, any of which tells them from other people's."""
+MOST_COLUMNS = 30
+"""A table of pixels has at most so many."""
 _EXPOSURE = re.compile(r"[BR][12]?-\d+|MJD_EXP_")
 
 
@@ -179,14 +183,30 @@ def _placed(loglam: Any, flux: Any, ivar: Any) -> dict[str, Any]:
 
 def _spectrum_table(source: Source) -> Any:
     """Find the table with a pixel a row: of several the coadd, before its exposures."""
-    found = []
-    for hdu in fitstable.tables(source):
-        shapes = fitstable.shapes(hdu)
-        if shapes.get("flux") == () and shapes.get("loglam") == ():
-            found.append(hdu)
-    exposures = all(_EXPOSURE.match(hdu.name.upper()) for hdu in found[1:])
-    coadded = [hdu for hdu in found if hdu.name.upper() == "COADD" or "and_mask" in fitstable.columns(hdu)]
-    return found[0] if found and (exposures or coadded == found[:1]) else None
+    found = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(hdu)), None)
+    if found is None:
+        return None
+    if not (_has(found, *_OWN) or "PLATEID" in source.hdus[0].header):
+        return None  # somebody's own table, with noise and quality by names of its own
+    others = [hdu for hdu in fitstable.tables(source) if hdu is not found]
+    coadds = [hdu for hdu in others if _has(hdu, "and_mask") and _has(hdu, "loglam")]
+    if not coadds and (_has(found, "and_mask") or found.name.upper() == "COADD"):
+        return found
+    several = any(_is_by_pixel(hdu) and not _EXPOSURE.match(hdu.name.upper()) for hdu in others)
+    return None if coadds or several else found
+
+
+def _is_by_pixel(hdu: Any) -> bool:
+    shapes = fitstable.shapes(hdu)
+    return shapes.get("flux") == () and shapes.get("loglam") == ()
+
+
+def _has(hdu: Any, *names: str) -> bool:
+    """Whether a table has any of these columns, by its header alone; catalogues, of hundreds, are none."""
+    header = hdu.header
+    count = keywords.whole(keywords.value(header, "TFIELDS")) or 0
+    there = (keywords.value(header, f"TTYPE{number + 1}") for number in range(count))
+    return count <= MOST_COLUMNS and any(str(name).strip().lower() in names for name in there)
 
 
 def _many_table(source: Source) -> Any:

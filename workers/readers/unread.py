@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from workers.errors import ReadError
 from workers.readers import fitstable, headeraxis, images, multispec, sky
 from workers.readers.columns import LOGLAM, WAVELENGTH
@@ -36,6 +39,13 @@ def check_axis(source: Source) -> None:
         if names & {*WAVELENGTH, *LOGLAM} or any(word in name for name in names for word in _WORDS):
             return
     raise ReadError(headeraxis.NO_AXIS)
+
+
+def check_no_count(wavelength: NDArray[np.float64]) -> None:
+    """Refuse an axis that is the numbers of the pixels: of this image, whatever others of the file say."""
+    counted = wavelength[0] + np.arange(wavelength.size, dtype=np.float64)
+    if wavelength[0] in (0.0, 1.0) and np.allclose(wavelength, counted, rtol=1e-12, atol=1e-9):
+        raise ReadError(headeraxis.NO_AXIS)
 
 
 def _spectral_axis(header: Mapping[str, Any]) -> bool:
