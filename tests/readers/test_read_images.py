@@ -258,3 +258,27 @@ def test_both_arms_of_6dfgs_are_taken_where_they_are_in_one(tmp_path: Path) -> N
     fits.HDUList([fits.PrimaryHDU(), *arms]).writeto(tmp_path / "6df.fits")
     (spectrum,) = made.spectra(tmp_path / "6df.fits")
     np.testing.assert_array_equal(spectrum.flux, FLUX)
+
+
+def test_a_logarithmic_axis_is_known_by_its_size_where_its_flag_is_lost(tmp_path: Path) -> None:
+    cards = {"CRVAL1": 3.6, "CD1_1": 1e-4, "WAT1_001": "wtype=linear label=Wavelength units=angstroms"}
+    (spectrum,) = made.spectra(image(tmp_path / "i.fits", **cards))
+    assert spectrum.vacuum_wavelength()[0] == pytest.approx(10**3.6)
+
+
+def test_a_place_of_the_axis_that_is_no_number_is_an_error(tmp_path: Path) -> None:
+    path = image(tmp_path / "i.fits", **AXIS, CRPIX1="middle")
+    assert "CRPIX1" in str(made.spectra_errors(path)[0])
+
+
+@pytest.mark.parametrize("lost", ["PLATEID", "FIBERID", "MJD", "VACUUM", "BUNIT"])
+def test_an_spspec_file_that_lost_a_keyword_lies_where_it_did(tmp_path: Path, lost: str) -> None:
+    cards = {
+        "COEFF0": 3.5786, "COEFF1": 1e-4, "PLATEID": 266, "MJD": 51602, "FIBERID": 107, "VACUUM": True,
+        "BUNIT": "1.0E-17 erg/cm/s/Ang", "TELESCOP": "SDSS 2.5-M",
+    }  # fmt: skip
+    rows = np.array([FLUX, FLUX * 0, ERROR, FLUX * 0, FLUX])
+    kept = {key: value for key, value in cards.items() if key != lost}
+    (spectrum,) = made.spectra(image(tmp_path / "spSpec.fit", rows, **kept))
+    assert (spectrum.loglam0, spectrum.dloglam) == (3.5786, 1e-4)
+    np.testing.assert_array_equal(spectrum.flux, FLUX)

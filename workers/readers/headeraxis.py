@@ -54,6 +54,8 @@ def wavelengths(header: Mapping[str, Any], n: int, assumed: Assumed, note: Note)
     if start is not None and step is not None:
         return np.asarray(10.0 ** (start + step * index))
     start, step, reference = number(header["crval1"]), _step(header), number(header.get("crpix1"))
+    if reference is None and header.get("crpix1") is not None:
+        raise ReadError(f"the keyword CRPIX1 is {header['crpix1']!r}, and no number: the axis has no place")
     assert start is not None
     assert step is not None
     offset = (index + 1.0 - (1.0 if reference is None else reference)) * step
@@ -117,8 +119,10 @@ def _is_log10(header: Mapping[str, Any], start: float, step: float) -> bool:
     named = "LOG" in _ctype(header) or "log" in (written_unit(header) or "").lower()
     if flagged and start > LOG_START[1] * 2:
         raise ReadError(f"DC-FLAG is 1, and CRVAL1 is {start:g}, which is no log10 of a wavelength")
-    unsaid = number(header.get("dc-flag")) is None and written_unit(header) is None
-    return flagged or (small and (named or unsaid))
+    # 3 to 4.6 angstrom are no light, whatever the header forgot to say; micrometres they may be.
+    unit = unit_of(written_unit(header))
+    linear = number(header.get("dc-flag")) == 0 or unit not in (None, unit_of("angstrom"))
+    return flagged or (small and (named or not linear))
 
 
 def _in_angstrom(

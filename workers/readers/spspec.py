@@ -22,6 +22,7 @@ from workers.readers.source import Source
 from workers.readers.units import FLUX_UNIT
 
 _FLUX, _ERROR = 0, 2
+ROWS = 5
 FIRST_BOSS_PLATE = 3510
 
 
@@ -34,7 +35,9 @@ def recognises(source: Source) -> bool:
     plate = keywords.whole(keywords.value(header, "PLATEID"))
     fiber = keywords.whole(keywords.value(header, "FIBERID"))
     placed = {"COEFF0", "COEFF1"} <= set(header)
-    return len(shape) == 2 and shape[0] in (3, 4, 5) and plate is not None and fiber is not None and placed
+    theirs = (plate is not None and fiber is not None) or "SDSS" in str(keywords.value(header, "TELESCOP"))
+    fibres = any(hdu.name.upper() == "PLUGMAP" for hdu in source.hdus)
+    return len(shape) == 2 and shape[0] == ROWS and theirs and placed and not fibres
 
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
@@ -62,17 +65,19 @@ class SpSpec:
         flux, error = (np.array(image[line], np.float64) for line in (_FLUX, _ERROR))
         ivar = ivar_of(error, -2)
         drop_blanks(flux, ivar)
-        plate, fiber = keywords.whole(header["plateid"]) or 0, keywords.whole(header["fiberid"]) or 0
+        plate, fiber = keywords.whole(header.get("plateid")), keywords.whole(header.get("fiberid"))
         day: Any = keywords.number(header.get("mjd"), keywords.DAYS)
         return Spectrum(
-            spectrum_id=f"{plate:04d}-{int(day or 0)}-{fiber:04d}",
+            spectrum_id=self._source.stem
+            if plate is None or fiber is None
+            else f"{plate:04d}-{int(day or 0)}-{fiber:04d}",
             flux=pixels(flux),
             ivar=pixels(ivar),
             loglam0=keywords.needed(self._source.hdus[0].header, "COEFF0"),
             dloglam=keywords.needed(self._source.hdus[0].header, "COEFF1"),
             medium="air" if keywords.denied(header.get("vacuum")) else "vacuum",
             flux_unit=FLUX_UNIT,
-            survey="sdss" if plate < FIRST_BOSS_PLATE else "boss",
+            survey="boss" if plate is not None and plate >= FIRST_BOSS_PLATE else "sdss",
             source_file=self._source.name,
             source_row=row,
             **sky.position(header),
