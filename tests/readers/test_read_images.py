@@ -271,11 +271,11 @@ def test_a_place_of_the_axis_that_is_no_number_is_an_error(tmp_path: Path) -> No
     assert "CRPIX1" in str(made.spectra_errors(path)[0])
 
 
-@pytest.mark.parametrize("lost", ["PLATEID", "FIBERID", "MJD", "VACUUM", "BUNIT"])
+@pytest.mark.parametrize("lost", ["PLATEID", "FIBERID", "MJD", "VACUUM", "BUNIT", "COEFF0", "COEFF1"])
 def test_an_spspec_file_that_lost_a_keyword_lies_where_it_did(tmp_path: Path, lost: str) -> None:
     cards = {
         "COEFF0": 3.5786, "COEFF1": 1e-4, "PLATEID": 266, "MJD": 51602, "FIBERID": 107, "VACUUM": True,
-        "BUNIT": "1.0E-17 erg/cm/s/Ang", "TELESCOP": "SDSS 2.5-M",
+        "BUNIT": "1.0E-17 erg/cm/s/Ang", "TELESCOP": "SDSS 2.5-M", "CRVAL1": 3.5786, "CD1_1": 1e-4,
     }  # fmt: skip
     rows = np.array([FLUX, FLUX * 0, ERROR, FLUX * 0, FLUX])
     kept = {key: value for key, value in cards.items() if key != lost}

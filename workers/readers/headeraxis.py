@@ -56,6 +56,8 @@ def wavelengths(header: Mapping[str, Any], n: int, assumed: Assumed, note: Note)
     start, step, reference = number(header["crval1"]), _step(header), number(header.get("crpix1"))
     if reference is None and header.get("crpix1") is not None:
         raise ReadError(f"the keyword CRPIX1 is {header['crpix1']!r}, and no number: the axis has no place")
+    if reference is None:
+        note("the header has no CRPIX1: CRVAL1 taken as of the first pixel")
     assert start is not None
     assert step is not None
     offset = (index + 1.0 - (1.0 if reference is None else reference)) * step

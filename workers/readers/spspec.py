@@ -23,6 +23,8 @@ from workers.readers.units import FLUX_UNIT
 
 _FLUX, _ERROR = 0, 2
 ROWS = 5
+LOGLAM = (3.0, 4.6)
+"""Where a spectrum of SDSS may begin, as log10 of the wavelength."""
 FIRST_BOSS_PLATE = 3510
 
 
@@ -34,7 +36,7 @@ def recognises(source: Source) -> bool:
     shape: tuple[int, ...] = source.hdus[0].shape or ()
     plate = keywords.whole(keywords.value(header, "PLATEID"))
     fiber = keywords.whole(keywords.value(header, "FIBERID"))
-    placed = {"COEFF0", "COEFF1"} <= set(header)
+    placed = None not in _grid(fitstable.header(source.hdus[0]))
     theirs = (plate is not None and fiber is not None) or "SDSS" in str(keywords.value(header, "TELESCOP"))
     fibres = any(hdu.name.upper() == "PLUGMAP" for hdu in source.hdus)
     return len(shape) == 2 and shape[0] == ROWS and theirs and placed and not fibres
@@ -50,6 +52,14 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
 FORMAT = Format("spspec", "SDSS I and II spSpec files", recognises, rows)
 
 
+def _grid(header: dict[str, Any]) -> tuple[float | None, float | None]:
+    """log10 of pixel 0's wavelength and the step: COEFF0 and COEFF1, else the same again as FITS' axis."""
+    given = (keywords.number(header.get("coeff0")), keywords.number(header.get("coeff1")))
+    axis = (keywords.number(header.get("crval1")), keywords.number(header.get("cd1_1")))
+    start, step = (own if own is not None else other for own, other in zip(given, axis, strict=True))
+    return (start, step) if start is not None and LOGLAM[0] < start < LOGLAM[1] else (None, step)
+
+
 class SpSpec:
     """One spectrum, in the rows of the primary image."""
 
@@ -62,6 +72,7 @@ class SpSpec:
     def spectrum(self, row: int) -> Spectrum:
         """Read it."""
         image, header = self._source.hdus[0].section, fitstable.header(self._source.hdus[0])
+        start, step = _grid(header)
         flux, error = (np.array(image[line], np.float64) for line in (_FLUX, _ERROR))
         ivar = ivar_of(error, -2)
         drop_blanks(flux, ivar)
@@ -73,8 +84,8 @@ class SpSpec:
             else f"{plate:04d}-{int(day or 0)}-{fiber:04d}",
             flux=pixels(flux),
             ivar=pixels(ivar),
-            loglam0=keywords.needed(self._source.hdus[0].header, "COEFF0"),
-            dloglam=keywords.needed(self._source.hdus[0].header, "COEFF1"),
+            loglam0=start,
+            dloglam=step,
             medium="air" if keywords.denied(header.get("vacuum")) else "vacuum",
             flux_unit=FLUX_UNIT,
             survey="boss" if plate is not None and plate >= FIRST_BOSS_PLATE else "sdss",
