@@ -97,7 +97,7 @@ def test_a_missing_file_is_an_error_in_its_place(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_an_error_that_names_those_there_are(tmp_path: Path) -> None:
-    assert "sdss, table, specutils" in str(made.error(tmp_path / "any.fits", format="hdf5"))
+    assert "table, image, specutils" in str(made.error(tmp_path / "any.fits", format="hdf5"))
 
 
 def test_a_fits_file_without_spectra_says_what_could_be_done(tmp_path: Path) -> None:

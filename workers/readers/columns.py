@@ -21,6 +21,16 @@ FLUX = (
     "intensity",
     "fnu",
     "f_nu",
+    *(
+        "opt_flam",
+        "opt_counts",
+        "box_flam",
+        "flux_reduced",
+        "flux_cal",
+        "flux_calibrated",
+        "signal",
+        "fluxval",
+    ),
 )
 FLUX_PER_FREQUENCY = ("fnu", "f_nu")
 LOGLAM = (
@@ -37,15 +47,39 @@ WAVELENGTH = (
     "wavelength", "wave", "lambda", "lam", "wavelengths", "wl", "wavelength_vac", "wave_vac", "lambda_vac",
     "wavelength_vacuum", "vacuum_wavelength", "wavelength_air", "wave_air", "lambda_air", "air_wavelength",
     "spectral_axis",
+    "waves", "wlen", "wave_obs", "opt_wave", "box_wave",
 )  # fmt: skip
-IVAR = ("ivar", "invvar", "inverse_variance", "flux_ivar", "ivar_flux", "inv_var")
+IVAR = (
+    "ivar",
+    "invvar",
+    "inverse_variance",
+    "flux_ivar",
+    "ivar_flux",
+    "inv_var",
+    "opt_flam_ivar",
+    "opt_counts_ivar",
+)
 ERROR = (
     "error", "err", "flux_error", "flux_err", "fluxerr", "e_flux", "eflux", "err_flux", "error_flux", "sigma",
     "flux_sigma", "uncertainty", "flux_uncertainty", "std", "flux_std", "noise", "errors", "flux_unc", "unc",
+    "stdev", "sig", "sigma_flux", "flux_stdev", "fluxerror", "ferr", "eflam", "flam_err", "err_flam", "df",
+    "dflux", "opt_flam_sig", "err_reduced", "flux_reduced_err", "uncert", "ferror", "noise_flux",
 )  # fmt: skip
-VARIANCE = ("variance", "var", "flux_var", "flux_variance")
+VARIANCE = ("variance", "var", "flux_var", "flux_variance", "fluxvariance", "fluxvar")
 MASK = ("mask", "flux_mask")
-IDENTITY = ("spectrum_id", "targetid", "target_id", "obsid", "specobjid", "objid", "object_id", "id", "name")
+IDENTITY = (
+    "spectrum_id",
+    "targetid",
+    "target_id",
+    "obsid",
+    "specobjid",
+    "objid",
+    "object_id",
+    "id",
+    "name",
+    "sdss_id",
+    "catalogid",
+)
 RA = ("ra", "target_ra", "plug_ra", "raj2000", "ra_deg")
 DEC = ("dec", "target_dec", "plug_dec", "dej2000", "dec_deg", "decl")
 MJD = ("mjd", "mean_mjd", "mjd_obs", "mjd-obs")
@@ -100,7 +134,7 @@ class Columns:
         for key in _MEDIUM_KEYS:
             if key in self.meta:
                 return _medium(key, self.meta[key])
-        axis = str(self.meta.get("ctype1", "")).strip().upper()[:4]
+        axis = str(self.meta.get("ctype1", "")).strip().upper().split("-")[0]
         return {"WAVE": "vacuum", "AWAV": "air"}.get(axis)
 
     def wavelength_unit(self) -> Any:

@@ -1,4 +1,4 @@
-"""DESI: `coadd` files (one spectrum a target) and `spectra` files (one a target and exposure).
+"""DESI: `coadd` files (one spectrum a target), `spectra` files (one a target and exposure), `cframe`s.
 
 Data model: https://desidatamodel.readthedocs.io, "coadd-SURVEY-PROGRAM-PIXNUM.fits".
 
@@ -21,19 +21,19 @@ from workers.readers.fitstable import pixels
 from workers.readers.join import Grid
 from workers.readers.rows import Assumed, Format, Note, Rows, unique_ids
 from workers.readers.source import Source
-from workers.readers.units import FLUX_UNIT
+from workers.readers.units import FLUX_UNIT, flux_factor, unit_of
 
-_WAVELENGTH = re.compile(r"([A-Z0-9]+)_WAVELENGTH")
+_WAVELENGTH = re.compile(r"((?:[A-Z0-9]+_)?)WAVELENGTH")
 
 
 def recognises(source: Source) -> bool:
     """Whether there is a fibermap and at least one arm."""
-    return source.hdus is not None and "FIBERMAP" in source.hdus and bool(_arms(source))
+    return source.hdus is not None and _fibermap(source) is not None and bool(_arms(source))
 
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     """Open a coadd or spectra file."""
-    if source.hdus is None or "FIBERMAP" not in source.hdus or not _arms(source):
+    if source.hdus is None or _fibermap(source) is None or not _arms(source):
         raise ReadError("a DESI file has the HDUs FIBERMAP, B_WAVELENGTH, B_FLUX, B_IVAR and so on")
     return Coadd(source)
 
@@ -47,10 +47,11 @@ class Coadd:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._arms = _arms(source)
-        self._fibermap = source.hdus["FIBERMAP"].data
-        self._columns = fitstable.columns(source.hdus["FIBERMAP"])
+        self._fibermap = _fibermap(source).data
+        self._columns = fitstable.columns(_fibermap(source))
         self._check()
         self._grid = Grid(np.concatenate([self._wavelength(arm) for arm in self._arms]))
+        self._unit = _unit(source.hdus[f"{self._arms[0]}FLUX"])
         rows = range(len(self._fibermap))
         self._targets = [self._target(row) for row in rows]
         names = [self._targets[row] or f"{source.stem}-{row}" for row in rows]
@@ -63,7 +64,7 @@ class Coadd:
     def spectrum(self, row: int) -> Spectrum:
         """Read one fibre."""
         flux, ivar = self._grid.combine(
-            np.concatenate([pixels(self._source.hdus[f"{arm}_FLUX"].section[row]) for arm in self._arms]),
+            np.concatenate([pixels(self._source.hdus[f"{arm}FLUX"].section[row]) for arm in self._arms]),
             np.concatenate([self._ivar(arm, row) for arm in self._arms]),
         )
         return Spectrum(
@@ -71,7 +72,7 @@ class Coadd:
             flux=flux,
             ivar=ivar,
             wavelength=self._grid.wavelength,
-            flux_unit=FLUX_UNIT,
+            flux_unit=self._unit,
             survey="desi",
             target_id=self._targets[row],
             ra=self._number(row, keywords.RIGHT_ASCENSION, "target_ra"),
@@ -89,20 +90,20 @@ class Coadd:
         n = len(self._fibermap)
         for arm in self._arms:
             for part in ("FLUX", "IVAR"):
-                name = f"{arm}_{part}"
+                name = f"{arm}{part}"
                 if name not in self._source.hdus:
                     raise ReadError(f"the HDU {name} is missing")
                 shape = self._source.hdus[name].shape
-                if shape != (n, self._source.hdus[f"{arm}_WAVELENGTH"].shape[0]):
+                if shape != (n, self._source.hdus[f"{arm}WAVELENGTH"].shape[0]):
                     raise ReadError(f"{name} has the shape {shape}, and the fibermap has {n} rows")
 
     def _wavelength(self, arm: str) -> NDArray[np.float64]:
-        return np.array(self._source.hdus[f"{arm}_WAVELENGTH"].data, dtype=np.float64)
+        return np.array(self._source.hdus[f"{arm}WAVELENGTH"].data, dtype=np.float64)
 
     def _ivar(self, arm: str, row: int) -> NDArray[np.float32]:
-        ivar = pixels(self._source.hdus[f"{arm}_IVAR"].section[row])
-        if f"{arm}_MASK" in self._source.hdus:
-            ivar[np.asarray(self._source.hdus[f"{arm}_MASK"].section[row]) != 0] = 0
+        ivar = pixels(self._source.hdus[f"{arm}IVAR"].section[row])
+        if f"{arm}MASK" in self._source.hdus:
+            ivar[np.asarray(self._source.hdus[f"{arm}MASK"].section[row]) != 0] = 0
         return ivar
 
     def _number(self, row: int, limits: tuple[float, float], *names: str) -> float | None:
@@ -114,4 +115,15 @@ class Coadd:
 
 def _arms(source: Source) -> list[str]:
     names: list[Any] = [_WAVELENGTH.fullmatch(hdu.name) for hdu in source.hdus]
-    return [match[1] for match in names if match and f"{match[1]}_FLUX" in source.hdus]
+    return [match[1] for match in names if match and f"{match[1]}FLUX" in source.hdus]
+
+
+def _fibermap(source: Source) -> Any:
+    """The table of fibres; None where there is none."""
+    return next((source.hdus[name] for name in ("FIBERMAP", "COADD_FIBERMAP") if name in source.hdus), None)
+
+
+def _unit(flux: Any) -> str:
+    """Calibrated flux, unless the image says that it is counts, as frames before calibration do."""
+    unit = unit_of(keywords.value(flux.header, "BUNIT"))
+    return FLUX_UNIT if unit is None else flux_factor(unit, np.ones(1))[1] or FLUX_UNIT

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import ArrayLike, NDArray
 
+from workers.errors import ReadError
 from workers.readers.keywords import value
 from workers.readers.source import Source
 
@@ -34,6 +35,15 @@ def header(hdu: Any) -> dict[str, Any]:
 
 
 def pixels(values: ArrayLike) -> NDArray[np.float32]:
-    """Copy pixels out of a memory-mapped file, in this machine's byte order, shape (n,)."""
+    """Copy pixels out of a memory-mapped file, in this machine's byte order, shape (n,).
+
+    Raises
+    ------
+    ReadError
+        Where they are no numbers.
+    """
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and such a pixel is not used
-        return np.array(values, dtype=np.float32).ravel()
+        try:
+            return np.array(values, dtype=np.float32).ravel()
+        except (ValueError, TypeError) as error:
+            raise ReadError("a column or image that should hold pixels does not hold numbers") from error

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
-from workers.readers import fitstable
+from workers.readers import fitstable, images, unread
 from workers.readers.columns import Columns
 from workers.readers.fitstable import pixels
 from workers.readers.join import Grid
+from workers.readers.raw import check_light, drop_blanks
 from workers.readers.rows import Assumed, Format, Note, Rows
 from workers.readers.source import Source
 from workers.readers.units import angstrom, flux_factor
@@ -41,12 +42,20 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
         raise ReadError('specutils is not installed; pip install "spectraq[specutils]"')
     from specutils import SpectrumList
 
+    if source.hdus is not None:
+        unread.check_axis(source)
     try:
         found = SpectrumList.read(str(source.plain))
     except Exception as error:
         # its loaders raise whatever they stumble over
+        if source.hdus is not None:
+            if images.is_left_to_specutils(source):
+                return images.rows(source, assumed, note)
+            raise unread.why_not(source) from error
         why = " ".join(str(error).split())[:200]
         raise ReadError(f"specutils can't read it ({type(error).__name__}: {why})") from error
+    if source.hdus is not None:
+        found = unread.kept(list(found), note)
     return Foreign(source, single(found), assumed, note)
 
 
@@ -72,13 +81,19 @@ class Foreign:
         wavelength = angstrom(np.asarray(given.spectral_axis.value, np.float64), given.spectral_axis.unit)
         factor, flux_unit = flux_factor(given.flux.unit, wavelength)
         ivar = _ivar(given)
+        measured = np.array(given.flux.value, np.float64)
+        drop_blanks(measured, ivar)
         grid = Grid(wavelength)
+        if self._source.hdus is not None:
+            unread.check_no_count(wavelength)
+        check_light(grid.wavelength)
         flux, weight = grid.combine(
-            pixels(given.flux.value * factor), None if ivar is None else pixels(ivar / factor**2)
+            pixels(measured * factor), None if ivar is None else pixels(ivar / factor**2)
         )
         stem = self._source.stem
         return Spectrum(
             spectrum_id=stem if len(self) == 1 else f"{stem}-{row}",
+            **(unread.whose(self._source, given) if self._source.hdus is not None else {}),
             flux=flux,
             ivar=weight,
             wavelength=grid.wavelength,
@@ -100,10 +115,19 @@ def single(spectrum: Any) -> list[Any]:
     """Return the spectra of a block on one axis, or of a list of blocks."""
     if isinstance(spectrum, list):
         return [part for block in spectrum for part in single(block)]
-    return (
-        [spectrum]
-        if spectrum.flux.ndim == 1
-        else [spectrum[row] for row in np.ndindex(spectrum.flux.shape[:-1])]
+    if spectrum.flux.ndim == 1:
+        return [spectrum]
+    return [_row(spectrum, row) for row in np.ndindex(spectrum.flux.shape[:-1])]
+
+
+def _row(block: Any, row: tuple[int, ...]) -> Any:
+    """One spectrum of a block on one axis, or on one axis each."""
+    noise, mask, axis = block.uncertainty, block.mask, block.spectral_axis
+    return type(block)(
+        flux=block.flux[row],
+        spectral_axis=axis if axis.ndim == 1 else axis[row],
+        uncertainty=None if noise is None else type(noise)(noise.array[row], unit=noise.unit),
+        mask=None if mask is None else np.asarray(mask)[row],
     )
 
 

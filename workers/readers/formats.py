@@ -9,14 +9,25 @@ import structlog
 from pydantic import ValidationError
 
 from workers.errors import ReadError
-from workers.readers import desi, foreign, lamost, sdss, structure, table
+from workers.readers import desi, fitsspectra, foreign, images, lamost, sdss, spspec, structure, table, weave
 from workers.readers.rows import Assumed, Format, Item, Medium, Note, Rows
 from workers.readers.source import Source, opened, quiet
 
 log = structlog.get_logger(__name__)
 
 FORMATS: dict[str, Format] = {
-    format.name: format for format in (desi.FORMAT, lamost.FORMAT, sdss.FORMAT, table.FORMAT, foreign.FORMAT)
+    format.name: format
+    for format in (
+        desi.FORMAT,
+        lamost.FORMAT,
+        spspec.FORMAT,
+        sdss.FORMAT,
+        weave.FORMAT,
+        fitsspectra.FORMAT,
+        table.FORMAT,
+        images.FORMAT,
+        foreign.FORMAT,
+    )
 }
 """By name, in the order in which a file is tried."""
 

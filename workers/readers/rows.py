@@ -89,3 +89,15 @@ def unique_ids(names: Sequence[str], further: Sequence[str] | None = None) -> li
             f"{name}-{tail}" if count[name] > 1 else name for name, tail in zip(found, tails, strict=True)
         ]
     return found
+
+
+def once(note: Note) -> Note:
+    """Say the same of a file's rows only once."""
+    said: set[str] = set()
+
+    def say(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            note(sentence)
+
+    return say

@@ -13,6 +13,7 @@ their ivar says, and some are set for whole fibres, so they are not taken over.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ STEP = 1e-4
 
 FIRST_BOSS_PLATE = 3510
 """Plates from here on were observed with the BOSS spectrographs, those before with SDSS's first ones."""
+
+_OWN = ("and_mask", "or_mask", "wdisp")
+"""Columns of SDSS's own tables, any of which tells them from other people's."""
+MOST_COLUMNS = 30
+"""A table of pixels has at most so many."""
+_EXPOSURE = re.compile(r"[BR][12]?-\d+|MJD_EXP_")
 
 
 def recognises(source: Source) -> bool:
@@ -70,17 +77,36 @@ class SpecFile:
         ivar = pixels(data[columns["ivar"]]) if "ivar" in columns else None
         plate, mjd, fiber = self._identity(header)
         return Spectrum(
-            spectrum_id=_name(plate, mjd, fiber) if fiber is not None else self._source.stem,
+            spectrum_id=_name(plate, mjd, fiber) if fiber is not None else self._field() or self._source.stem,
             **_placed(np.asarray(data[columns["loglam"]], np.float64), pixels(data[columns["flux"]]), ivar),
             medium="air" if keywords.denied(keywords.value(header, "VACUUM")) else "vacuum",
             flux_unit=FLUX_UNIT,
             survey=_survey(plate),
-            ra=keywords.number(keywords.value(header, "PLUG_RA"), keywords.RIGHT_ASCENSION),
-            dec=keywords.number(keywords.value(header, "PLUG_DEC"), keywords.DECLINATION),
-            mjd=mjd,
+            ra=keywords.number(self._of(header, "PLUG_RA", "plug_ra", "fiber_ra"), keywords.RIGHT_ASCENSION),
+            dec=keywords.number(self._of(header, "PLUG_DEC", "plug_dec", "fiber_dec"), keywords.DECLINATION),
+            mjd=mjd if mjd is not None else keywords.number(self._catalogue("mjd"), keywords.DAYS),
             source_file=self._source.name,
             source_row=row,
         )
+
+    def _of(self, header: Any, keyword: str, *columns: str) -> Any:
+        """What the header says, else the row that was copied from spAll."""
+        said = keywords.value(header, keyword)
+        return said if said is not None else self._catalogue(*columns)
+
+    def _catalogue(self, *names: str) -> Any:
+        """The first of these columns in the row that was copied from spAll."""
+        for hdu in fitstable.tables(self._source):
+            columns = fitstable.columns(hdu)
+            if hdu is not self._table and "mjd" in columns and len(hdu.data):
+                return next((hdu.data[columns[name]][0] for name in names if name in columns), None)
+        return None
+
+    def _field(self) -> str | None:
+        """SDSS-V's name of a spectrum, FIELD-MJD-CATALOGID; None where it is none of SDSS-V's."""
+        parts = [keywords.whole(self._catalogue(name)) for name in ("field", "mjd")]
+        target = keywords.text(self._catalogue("catalogid"))
+        return None if target is None or None in parts else f"{parts[0]}-{parts[1]}-{target}"
 
     def _identity(self, header: Any) -> tuple[int | None, float | None, int | None]:
         """Plate, MJD and fibre: of the primary header, else of the row that was copied from spAll."""
@@ -156,12 +182,31 @@ def _placed(loglam: Any, flux: Any, ivar: Any) -> dict[str, Any]:
 
 
 def _spectrum_table(source: Source) -> Any:
-    """Find the table with a pixel a row."""
-    for hdu in fitstable.tables(source):
-        shapes = fitstable.shapes(hdu)
-        if shapes.get("flux") == () and shapes.get("loglam") == ():
-            return hdu
-    return None
+    """Find the table with a pixel a row: of several the coadd, before its exposures."""
+    found = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(hdu)), None)
+    if found is None:
+        return None
+    if not (_has(found, *_OWN) or "PLATEID" in source.hdus[0].header):
+        return None  # somebody's own table, with noise and quality by names of its own
+    others = [hdu for hdu in fitstable.tables(source) if hdu is not found]
+    coadds = [hdu for hdu in others if _has(hdu, "and_mask") and _has(hdu, "loglam")]
+    if not coadds and (_has(found, "and_mask") or found.name.upper() == "COADD"):
+        return found
+    several = any(_is_by_pixel(hdu) and not _EXPOSURE.match(hdu.name.upper()) for hdu in others)
+    return None if coadds or several else found
+
+
+def _is_by_pixel(hdu: Any) -> bool:
+    shapes = fitstable.shapes(hdu)
+    return shapes.get("flux") == () and shapes.get("loglam") == ()
+
+
+def _has(hdu: Any, *names: str) -> bool:
+    """Whether a table has any of these columns, by its header alone; catalogues, of hundreds, are none."""
+    header = hdu.header
+    count = keywords.whole(keywords.value(header, "TFIELDS")) or 0
+    there = (keywords.value(header, f"TTYPE{number + 1}") for number in range(count))
+    return count <= MOST_COLUMNS and any(str(name).strip().lower() in names for name in there)
 
 
 def _many_table(source: Source) -> Any:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from schemas.spectrum import Spectrum
 from workers.errors import ReadError
 from workers.readers import columns as names
+from workers.readers import fitsspectra
 from workers.readers.arrays import columns_of
 from workers.readers.axis import SpectralAxis
 from workers.readers.byrow import ByRow, need_wavelength
@@ -40,6 +41,8 @@ def recognises(source: Source) -> bool:
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     """Open a file of named arrays."""
+    if fitsspectra.recognises(source):
+        return fitsspectra.rows(source, assumed, note)
     return Table(source, columns_of(source), assumed, _once(note))
 
 

@@ -24,6 +24,9 @@ _SPELLINGS = (
     (r"(?i)\bnanometers?\b|\bNM\b", "nm"),
     (r"(?i)\bergs\b", "erg"),
     (r"(?i)\bsec\b", "s"),
+    (r"(?i)\bcounts?\b", "ct"),
+    (r"\b(?:ADU|Adu|DN)\b", "adu"),
+    (r"(?i)\belectrons\b", "electron"),
     (r"(?i)^\s*1e([+-]?\d+)", r"10**\1 "),
 )
 

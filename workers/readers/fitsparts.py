@@ -1,0 +1,155 @@
+"""The tables of a FITS file that hold spectra: which are objects, which arms of one, which neither."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from workers.readers import fitstable
+from workers.readers.columns import FLUX, Columns
+from workers.readers.rows import Note
+from workers.readers.source import Source
+
+_BY_PRODUCT = re.compile(
+    r"SKY|BACKGROUND|STANDARD|RESPONSE|SENSFUNC|SENSITIVITY|MODEL|TEMPLATE|TELLURIC|\bARC\b|\bFLAT\b|CONTINUUM|CALIB"
+)
+_ARMS = (
+    "B",
+    "R",
+    "Z",
+    "U",
+    "G",
+    "I",
+    "BLUE",
+    "RED",
+    "GREEN",
+    "UVB",
+    "VIS",
+    "NIR",
+    "UV",
+    "IR",
+    "ARM1",
+    "ARM2",
+    "ARM3",
+)
+OVERLAP = 0.6
+"""Arms share less than this of the shorter one's range."""
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """A table with spectra: its name, its arrays by lower-case name, and its header over the primary one."""
+
+    name: str
+    columns: Columns
+
+
+class Lazy(Mapping[str, Any]):
+    """A table's columns by lower-case name, each touched only when it is asked for."""
+
+    def __init__(self, hdu: Any, names: Mapping[str, str]) -> None:
+        self._read = {name: partial(_column, hdu, own) for name, own in names.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+
+def parts(source: Source) -> list[Part]:
+    """Return the tables with flux and where its pixels lie, in the file's order; empty ones are none."""
+    primary = fitstable.header(source.hdus[0]) if source.hdus else {}
+    found, numbers = [], []
+    for number, hdu in enumerate(source.hdus or ()):
+        if not isinstance(hdu, fits.BinTableHDU) or not hdu.header.get("NAXIS2"):
+            continue
+        names = fitstable.columns(hdu)
+        if not set(names) & set(FLUX):
+            continue
+        units = {name: hdu.columns[own].unit for name, own in names.items()}
+        if {"lambda", "fluxvariance"} <= set(names):  # Subaru's PFS, whose tables name no units
+            units = {"lambda": "nm", "flux": "nJy", "fluxvariance": "nJy2"} | {
+                k: u for k, u in units.items() if u
+            }
+        columns = Columns(Lazy(hdu, names), units, primary | fitstable.header(hdu) | _atmosphere(hdu, names))
+        if columns.says_where():
+            found.append(Part(hdu.name or f"HDU{number}", columns))
+            numbers.append(number)
+    count = Counter(part.name for part in found)
+    for part, number in zip(found, numbers, strict=True):
+        part.name = f"{part.name}-{number}" if count[part.name] > 1 else part.name
+    return found
+
+
+def chosen(found: list[Part], note: Note) -> list[Part]:
+    """Return the parts that are objects' science spectra, and say which are left out."""
+    kept = [part for part in found if not _BY_PRODUCT.search(part.name.upper())] or found
+    coadded = [part for part in kept if re.match(r"CO-?ADD", part.name.upper())]
+    exposures = [part for part in kept if re.search(r"\d{5,}", part.name)]
+    if coadded and exposures:
+        kept = [part for part in kept if part not in exposures]
+    left = [part.name for part in found if part not in kept]
+    if left:
+        note(f"left out as no spectra of objects of their own: {', '.join(left[:8])}")
+    return kept
+
+
+def joined(kept: list[Part]) -> list[list[Part]]:
+    """Return the parts, those together that are arms of one observation by name and range."""
+    groups: dict[tuple[str, ...], list[tuple[str, Part]]] = {}
+    for number, part in enumerate(kept):
+        words = [word for word in re.split(r"[_\-\s/.]+", part.name.upper()) if word]
+        arms = [word for word in words if word in _ARMS]
+        key = tuple(word for word in words if word not in arms) if len(arms) == 1 else (f"#{number}",)
+        groups.setdefault(key, []).append((arms[0] if len(arms) == 1 else "", part))
+    result = []
+    for group in groups.values():
+        members = [part for _, part in group]
+        if len(members) > 1 and len({arm for arm, _ in group}) == len(group) and _are_apart(members):
+            result.append(members)
+        else:
+            result.extend([member] for member in members)
+    return result
+
+
+def _are_apart(members: list[Part]) -> bool:
+    ranges = sorted(_range(part) for part in members)
+    for (low, high), (next_low, next_high) in pairwise(ranges):
+        shorter = min(high - low, next_high - next_low)
+        if not shorter > 0 or (min(high, next_high) - next_low) / shorter > OVERLAP:
+            return False
+    return True
+
+
+def _range(part: Part) -> tuple[float, float]:
+    """Both ends of the first row's axis, in the file's unit."""
+    name = part.columns.wavelength
+    if name is None:
+        return 0.0, 0.0
+    values = np.array(part.columns.arrays[name], np.float64)
+    values = values[values > 0]
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+
+
+def _column(hdu: Any, name: str) -> Any:
+    return hdu.data[name]
+
+
+def _atmosphere(hdu: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    """What ESO's descriptors say: wavelengths measured in the atmosphere are in air."""
+    for number, own in enumerate(hdu.columns.names, 1):
+        if own.lower() in ("wave", "wavelength") and "obs.atmos" in str(hdu.header.get(f"TUCD{number}", "")):
+            return {"medium": "air"}
+    return {}

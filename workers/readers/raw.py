@@ -1,0 +1,192 @@
+"""One spectrum as a file holds it, and what every file's pixels go through before they are a Spectrum.
+
+Runs of exact zeros and placeholders stand where nothing was measured; wavelengths must be those of light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.spectrum import Spectrum
+from workers.errors import ReadError
+from workers.readers.fitstable import pixels
+from workers.readers.join import Grid
+from workers.readers.keywords import text
+from workers.readers.rows import Note
+from workers.readers.source import Source
+from workers.readers.units import FLUX_UNIT, flux_factor, unit_of
+
+OPTICAL_ANGSTROM = (1_000.0, 30_000.0)
+"""A spectrum of which no pixel lies in here is none that can be judged."""
+PLACEHOLDERS = (-99.0, -999.0, -9999.0, -99999.0)
+HUGE = 1e29
+"""Beyond, a number stands for nothing: 1e30 and the largest of float32 are in use."""
+ZERO_RUN = 5
+"""So many exact zeros in a row were never measured; noise makes none."""
+SAFE_FLUX = (1e-10, 1e15)
+"""Typical flux whose ivar float32 holds with room to spare."""
+
+
+UNEVEN, FEWEST_STEPS = 0.5, 50
+"""Typical difference of neighbouring steps' logarithms: 0.01 for a grid, above 1 for random places."""
+
+
+@dataclass(slots=True)
+class Raw:
+    """One spectrum as it is in a file.
+
+    Parameters
+    ----------
+    wavelength
+        Of each pixel, angstrom, shape (n,), in any order.
+    flux
+        Shape (n,), in `unit`.
+    ivar
+        Inverse variance in unit**-2, shape (n,); None where the file holds no noise.
+    unit
+        Of flux, as the file writes it; None where it does not say it.
+    medium
+        "vacuum" or "air".
+    fields
+        Identity and position, as fields of a Spectrum.
+    """
+
+    wavelength: NDArray[np.float64]
+    flux: NDArray[np.float64]
+    ivar: NDArray[np.float64] | None
+    unit: Any
+    medium: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def finished(raw: Raw, source: Source, row: int, note: Note) -> Spectrum:
+    """Make a Spectrum of what a file holds.
+
+    Raises
+    ------
+    ReadError
+        Where no wavelength is one of light, or lengths differ.
+    """
+    check_lengths(raw)
+    drop_blanks(raw.flux, raw.ivar)
+    grid = Grid(raw.wavelength)
+    check_light(grid.wavelength)
+    check_steps(grid.wavelength)
+    factor, flux_unit = _factor(raw, note)
+    flux, ivar = grid.combine(
+        pixels(raw.flux * factor), None if raw.ivar is None else pixels(raw.ivar / factor**2)
+    )
+    return Spectrum(
+        flux=flux,
+        ivar=ivar,
+        wavelength=grid.wavelength,
+        medium=raw.medium,
+        flux_unit=flux_unit,
+        source_file=source.name,
+        source_row=row,
+        **raw.fields,
+    )
+
+
+def check_lengths(raw: Raw) -> None:
+    """Refuse a spectrum without pixels, or with more of one thing than of another."""
+    if not raw.flux.size:
+        raise ReadError("the spectrum has no pixels")
+    for name, array in (("wavelengths", raw.wavelength), ("pixels of noise", raw.ivar)):
+        if array is not None and array.size != raw.flux.size:
+            raise ReadError(f"flux has {raw.flux.size} pixels and there are {array.size} {name}")
+
+
+def check_light(wavelength: NDArray[np.float64]) -> None:
+    """Refuse an ascending axis of which no pixel is optical light.
+
+    Raises
+    ------
+    ReadError
+        Naming both ends.
+    """
+    if not wavelength.size:
+        raise ReadError("no wavelength is finite and positive")
+    low, high = wavelength[0], wavelength[-1]
+    if high < OPTICAL_ANGSTROM[0] or low > OPTICAL_ANGSTROM[1]:
+        raise ReadError(
+            f"wavelengths run from {low:g} to {high:g} Å, which is no optical light;"
+            " if their unit is another, give --wavelength-unit"
+        )
+
+
+def check_steps(wavelength: NDArray[np.float64]) -> None:
+    """Refuse an ascending axis whose steps are of no grid, nor of a few laid over each other.
+
+    Raises
+    ------
+    ReadError
+        Where neighbouring steps differ as those of random places do.
+    """
+    steps = np.log(np.diff(wavelength))
+    if steps.size < FEWEST_STEPS:
+        return
+    uneven = min(float(np.median(np.abs(steps[lag:] - steps[:-lag]))) for lag in (1, 2, 3))
+    if uneven > UNEVEN:
+        raise ReadError(
+            "the wavelengths lie at random, as lines of a catalogue do, and not as pixels of a spectrum"
+        )
+
+
+def drop_blanks(flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
+    """Take what stands for no measurement out of use, in place: placeholders, and runs of exact zeros."""
+    blank = _runs(flux == 0, ZERO_RUN)
+    for placeholder in PLACEHOLDERS:
+        blank |= _runs(flux == placeholder, 2)
+    with np.errstate(invalid="ignore"):
+        blank |= np.abs(flux) > HUGE
+    flux[blank] = np.nan
+    if ivar is not None:
+        ivar[blank] = 0.0
+
+
+def ivar_of(values: NDArray[np.float64], power: int) -> NDArray[np.float64]:
+    """Return ivar from noise: power 1 for ivar itself, -2 for errors, -1 for variances; zero where none."""
+    with np.errstate(invalid="ignore"):
+        good = np.isfinite(values) & (values > 0) & (values < HUGE**2)
+    return np.where(good, np.where(good, values, 1.0) ** power, 0.0)
+
+
+def _runs(same: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
+    """Where a condition holds for at least so many pixels in a row."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
+    kept = np.zeros_like(same)
+    for start, stop in edges.reshape(-1, 2):
+        kept[start:stop] = stop - start >= shortest
+    return kept
+
+
+def _factor(raw: Raw, note: Note) -> tuple[Any, str]:
+    unit = unit_of(raw.unit)
+    written = text(raw.unit)
+    if unit is None and written:
+        note(f"flux has the unit {written}, which is not understood: used as it is, not converted")
+        return _power_of_ten(raw.flux, note), written
+    factor, flux_unit = flux_factor(unit, raw.wavelength)
+    if flux_unit == "":
+        note("flux has no unit in the file: taken as per wavelength, not per frequency")
+        return _power_of_ten(raw.flux, note), ""
+    if flux_unit != FLUX_UNIT:
+        note(f"{flux_unit} is no unit of flux per wavelength: used as it is, not converted")
+        return _power_of_ten(raw.flux, note), flux_unit
+    return factor, flux_unit
+
+
+def _power_of_ten(flux: NDArray[np.float64], note: Note) -> float:
+    """What brings flux that can't be converted to where float32 holds its ivar."""
+    size = np.abs(flux[np.isfinite(flux) & (flux != 0)])
+    typical = float(np.median(size)) if size.size else 1.0
+    if SAFE_FLUX[0] < typical < SAFE_FLUX[1]:
+        return 1.0
+    power = -round(float(np.log10(typical)))
+    note(f"flux without a unit is of the order 1e{-power}: multiplied with 1e{power}")
+    return float(10.0**power)
