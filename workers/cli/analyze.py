@@ -14,6 +14,7 @@ import typer
 from workers.cli.files import Air, Files, Format, WavelengthUnit, spectra
 from workers.cli.output import json_line, print_error, progress, stderr
 from workers.cli.resultlines import heading, line
+from workers.cli.writing import Overwrite, check_new
 
 if TYPE_CHECKING:
     from schemas.spectrum import Spectrum
@@ -36,6 +37,7 @@ def analyze(
     output: Annotated[
         Path | None, typer.Option(help="Write a table too: .csv, .ecsv, .parquet or .fits.")
     ] = None,
+    overwrite: Overwrite = False,
     format: Format = None,
     air: Air = False,
     wavelength_unit: WavelengthUnit = None,
@@ -67,6 +69,7 @@ def analyze(
 
     if output is not None:
         _check_output(output)
+        check_new("--output", output, overwrite, files)
     items = spectra(files, format, air, wavelength_unit)
     asked = members.split(",") if members else None
     options = {
