@@ -16,6 +16,8 @@ FLUX = (
     "flambda",
     "flux_density",
     "fluxes",
+    "flux_lambda",
+    "flx",
     "spectrum",
     "spec",
     "intensity",
@@ -35,12 +37,14 @@ LOGLAM = (
 )
 WAVELENGTH = (
     "wavelength", "wave", "lambda", "lam", "wavelengths", "wl", "wavelength_vac", "wave_vac", "lambda_vac",
+    "waveobs", "obs_wavelength", "wavelength_obs", "observed_wavelength", "lambda_obs", "lamb", "wvl",
     "wavelength_vacuum", "vacuum_wavelength", "wavelength_air", "wave_air", "lambda_air", "air_wavelength",
     "spectral_axis",
 )  # fmt: skip
 IVAR = ("ivar", "invvar", "inverse_variance", "flux_ivar", "ivar_flux", "inv_var")
 ERROR = (
     "error", "err", "flux_error", "flux_err", "fluxerr", "e_flux", "eflux", "err_flux", "error_flux", "sigma",
+    "sig", "flux_sig", "sigflux", "sd", "stddev", "rms", "flux_rms", "1sigma", "err_flam", "e_f", "flux_er",
     "flux_sigma", "uncertainty", "flux_uncertainty", "std", "flux_std", "noise", "errors", "flux_unc", "unc",
 )  # fmt: skip
 VARIANCE = ("variance", "var", "flux_var", "flux_variance")

@@ -20,9 +20,11 @@ from schemas.text import escaped
 from workers.errors import ReadError
 from workers.readers import limits, structure
 from workers.readers.keywords import text, value
+from workers.readers.textlines import byte_order_mark
 
 GZIP = b"\x1f\x8b"
 FITS_SUFFIXES = (".fits", ".fit", ".fts")
+TEXT_SUFFIXES = (".tsv", ".txt", ".dat", ".ascii", ".asc")
 HEAD_BYTES = 4096
 
 Kind = Literal["fits", "npz", "ecsv", "text", "binary"]
@@ -56,7 +58,7 @@ class Source:
     def stem(self) -> str:
         """The file's name without its suffixes, as far as they name a format, and of bounded length."""
         name = base = Path(self.name).name
-        for suffix in (".gz", *FITS_SUFFIXES, ".npz", ".ecsv", ".csv", ".txt", ".dat"):
+        for suffix in (".gz", *FITS_SUFFIXES, ".npz", ".ecsv", ".csv", *TEXT_SUFFIXES):
             name = name.removesuffix(suffix)
         return text(name or base) or "spectrum"
 
@@ -122,7 +124,7 @@ def _kind(path: Path, plain: Path) -> Kind:
         return "npz"
     if head.startswith(b"# %ECSV"):
         return "ecsv"
-    return "binary" if b"\0" in head else "text"
+    return "binary" if b"\0" in head and byte_order_mark(head) is None else "text"
 
 
 def _explained_hdus(plain: Path, stack: ExitStack) -> Any:

@@ -20,9 +20,11 @@ from workers.readers.byrow import ByRow, need_wavelength
 from workers.readers.columns import Columns
 from workers.readers.fitstable import pixels
 from workers.readers.identity import Identity
+from workers.readers.longtable import by_object
 from workers.readers.rows import Assumed, Format, Note, Rows
 from workers.readers.source import Source
 from workers.readers.units import FLUX_UNIT, flux_factor
+from workers.readers.unused import say_unused
 
 SAFE_FLUX = (1e-10, 1e15)
 """Typical flux whose ivar float32 holds with room to spare."""
@@ -40,7 +42,10 @@ def recognises(source: Source) -> bool:
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     """Open a file of named arrays."""
-    return Table(source, columns_of(source), assumed, _once(note))
+    note = _once(note)
+    columns = by_object(columns_of(source, note))
+    say_unused(columns, note)
+    return Table(source, columns, assumed, note)
 
 
 FORMAT = Format("table", "plain tables: FITS, NPZ, ECSV, CSV", recognises, rows)
