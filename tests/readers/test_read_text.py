@@ -159,7 +159,7 @@ def test_a_column_that_numbers_the_pixels_tells_no_objects_apart(tmp_path: Path)
         ("wavelength;flux\n" + "4000,5;1.5\n4001.5;2,5\n" * 9, "comma and with a point"),
         (TITLES + body() + "4500,1\n", "line 302 has 2 columns"),
         ('{"wavelength": [4000, 4001],\n"flux": [1, 2]}\n', "no table of numbers"),
-        ("<html>\n<body>no spectrum</body>\n</html>\n", "no table of numbers"),
+        ("<html>\n<body>no spectrum</body>\n</html>\n", "a page of HTML"),
         ("x" * (1 << 20) + "\n", "no table has such"),
     ],
 )  # fmt: skip

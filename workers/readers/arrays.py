@@ -12,9 +12,11 @@ from astropy.table import Table
 
 from workers.errors import ReadError
 from workers.readers import fitstable, limits
-from workers.readers.columns import FLUX, Columns, name_and_unit
+from workers.readers.columns import FLUX, Columns
+from workers.readers.exchange import read_parquet, read_votable
 from workers.readers.keywords import value
 from workers.readers.source import Source
+from workers.readers.textlayout import title
 from workers.readers.texttable import read_text
 
 MEMORY_BYTES = 64 << 20
@@ -39,9 +41,13 @@ def columns_of(source: Source, note: Callable[[str], None] = _unsaid) -> Columns
         return Columns(_Npz(source), meta=_npz_meta(source))
     if source.kind == "ecsv":
         return columns_of_table(Table.read(source.plain, format="ascii.ecsv"))
+    if source.kind == "parquet":
+        return read_parquet(source)
+    if source.kind == "votable":
+        return columns_of_table(read_votable(source))
     if source.kind == "text":
         return read_text(source, note)
-    raise ReadError("this is no FITS, NPZ, ECSV or text file")
+    raise ReadError("this is no FITS, NPZ, ECSV, Parquet, VOTable or text file")
 
 
 def _fits(source: Source) -> Columns:
@@ -135,7 +141,7 @@ def columns_of_table(table: Any) -> Columns:
     arrays: dict[str, Any] = {}
     units: dict[str, Any] = {}
     for column in table.itercols():
-        name, unit = name_and_unit(column.info.name)
+        name, unit = title(column.info.name)
         arrays[name] = _filled(column)
         units[name] = column.unit or unit
     meta = {str(key).lower(): value for key, value in table.meta.items()}

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from workers.errors import ReadError
-from workers.readers.source import FITS_SUFFIXES
+from workers.readers.source import FITS_SUFFIXES, PACKED_SUFFIXES
 
 PLAIN_SUFFIXES = (*FITS_SUFFIXES, ".ecsv", ".csv", ".npz")
-SUFFIXES = (*PLAIN_SUFFIXES, *(f"{suffix}.gz" for suffix in PLAIN_SUFFIXES))
+SUFFIXES = (
+    *PLAIN_SUFFIXES,
+    *(f"{suffix}{packed}" for suffix in PLAIN_SUFFIXES for packed in PACKED_SUFFIXES),
+)
 """What is taken for spectra in a folder; a file that is named itself may be called anything."""
 
 
@@ -31,9 +34,10 @@ def find(names: Iterable[str | Path]) -> Iterator[str | ReadError]:
     for name in names:
         text, path = str(name), Path(name)
         if path.is_dir():
-            ends = ", ".join(PLAIN_SUFFIXES)
+            ends, packed = ", ".join(PLAIN_SUFFIXES), ", ".join(PACKED_SUFFIXES)
             inside = (str(file) for file in sorted(path.rglob("*")) if _is_spectra(file, path))
-            yield from _or_error(inside, text, f"no spectra in this folder; they end in {ends} or .gz")
+            error = f"no spectra in this folder; they end in {ends}, or in these and {packed}"
+            yield from _or_error(inside, text, error)
         elif path.exists():
             yield text
         elif glob.has_magic(text):

@@ -32,7 +32,7 @@ SAFE_FLUX = (1e-10, 1e15)
 
 def recognises(source: Source) -> bool:
     """Whether it is a file of named arrays, one of them flux."""
-    if source.kind in ("npz", "ecsv", "text"):
+    if source.kind in ("npz", "ecsv", "parquet", "votable", "text"):
         return True  # nothing else is one of these, and the error says which column is missing
     if source.kind != "fits":
         return False
