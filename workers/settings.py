@@ -96,6 +96,11 @@ class KafkaSettings(_Section):
                 "only host:port, with commas between; user and password are kafka.sasl_username and"
                 " kafka.sasl_password"
             )
+        for server in filter(None, map(str.strip, servers.split(","))):
+            host, colon, port = server.rpartition(":")
+            if not (host and colon and port.isdecimal() and 0 < int(port) < 1 << 16):
+                example = f"{server.partition(':')[0] or 'localhost'}:9092"
+                raise ValueError(f"{server!r} names no port; write host:port, such as {example}")
         return servers
 
 

@@ -19,6 +19,7 @@ from workers.errors import ReadError
 from workers.readers import limits, packing, structure
 from workers.readers.keywords import text, value
 from workers.readers.kinds import archive_kind, foreign_kind, is_votable
+from workers.readers.pipes import at_rest
 from workers.readers.textlines import byte_order_mark
 
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
@@ -76,7 +77,7 @@ def opened(name: Path | str) -> Iterator[Source]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spectraq-")))
         try:
-            plain = _unpacked(path, folder)
+            plain = _unpacked(at_rest(path, folder), folder)
             kind = _kind(path, plain)
             with quiet():
                 hdus = _explained_hdus(plain, stack) if kind == "fits" else None

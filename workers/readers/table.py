@@ -20,7 +20,7 @@ from workers.readers.byrow import ByRow, need_wavelength
 from workers.readers.columns import Columns
 from workers.readers.fitstable import pixels
 from workers.readers.identity import Identity
-from workers.readers.longtable import by_object
+from workers.readers.objects import by_object
 from workers.readers.rows import Assumed, Format, Note, Rows
 from workers.readers.source import Source
 from workers.readers.units import FLUX_UNIT, flux_factor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workers.readers import columns as names
 from workers.readers.columns import Columns
-from workers.readers.longtable import NAMES
+from workers.readers.objects import NAMES
 from workers.readers.rows import Note
 
 NOISE = frozenset((*names.IVAR, *names.ERROR, *names.VARIANCE))
