@@ -154,6 +154,9 @@ def test_a_column_that_numbers_the_pixels_tells_no_objects_apart(tmp_path: Path)
     ("content", "said"),
     [
         ("58000.1 17.2 0.1\n58003.2 17.5 0.1\n58900.2 18.5 0.1\n" * 40, "have no titles"),
+        ("".join(f"{i} {i % 7}.5\n" for i in range(1, 4000)), "have no titles"),
+        ("wavelength (parrots),flux\n" + body(columns=2), "'parrots', is not understood"),
+        ("wavelength (nm),flux (mJy),error (K)\n" + NANOMETRES, "does not go with"),
         ("velocity flux\n" + body(" ", columns=2), "no wavelength"),
         ("# velocity flux\n" + body(" ", columns=2), "no wavelength"),
         ("wavelength;flux\n" + "4000,5;1.5\n4001.5;2,5\n" * 9, "comma and with a point"),
@@ -165,3 +168,16 @@ def test_a_column_that_numbers_the_pixels_tells_no_objects_apart(tmp_path: Path)
 )  # fmt: skip
 def test_what_is_no_spectrum_is_refused_in_words(tmp_path: Path, content: str, said: str) -> None:
     assert said in str(made.error(written(tmp_path, content)))
+
+
+def test_noise_is_in_the_unit_that_its_own_title_says(tmp_path: Path) -> None:
+    rows = "".join(f"{w},{f},{1000 * float(e):.1f}\n" for w, f, e in ROWS)
+    spectrum, _ = one(written(tmp_path, "wavelength (Angstrom),flux (Jy),error (mJy)\n" + rows))
+    assert spectrum.ivar is not None
+    np.testing.assert_allclose(spectrum.flux * np.sqrt(spectrum.ivar), FLUX / ERROR, rtol=1e-4)
+
+
+def test_a_unit_of_flux_that_is_not_understood_is_named(tmp_path: Path) -> None:
+    _, notes = one(written(tmp_path, "wavelength,flux (parrots),error\n" + body()))
+    assert any("'parrots', is not understood" in note for note in notes)
+    assert not any("flux has no unit" in note for note in notes)

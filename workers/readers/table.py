@@ -22,6 +22,7 @@ from workers.readers.fitstable import pixels
 from workers.readers.identity import Identity
 from workers.readers.objects import by_object
 from workers.readers.rows import Assumed, Format, Note, Rows
+from workers.readers.saidunits import check_wavelength_unit, noise_factor, not_understood
 from workers.readers.source import Source
 from workers.readers.units import FLUX_UNIT, flux_factor
 from workers.readers.unused import say_unused
@@ -60,6 +61,7 @@ class Table:
         self._note = note
         self._arrays = ByRow(columns)
         need_wavelength(columns)
+        check_wavelength_unit(columns, assumed.wavelength_unit)
         self._axis = SpectralAxis(self._arrays, assumed, note)
         self._identity = Identity(source, self._arrays)
 
@@ -96,7 +98,8 @@ class Table:
             if name is not None:
                 values = self._arrays.pixels(name, row, n)
                 good = np.isfinite(values) & (values > 0)
-                return np.where(good, np.where(good, values, 1.0) ** power, 0.0)
+                ivar = np.where(good, np.where(good, values, 1.0) ** power, 0.0)
+                return np.asarray(ivar * noise_factor(self._columns, name, power))
         return None
 
     def _drop_masked(self, row: int, flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
@@ -116,7 +119,13 @@ class Table:
             raise ReadError(f"the column {self._arrays.flux} has no unit; give it one in the file, like Jy")
         factor, flux_unit = flux_factor(unit, wavelength)
         if flux_unit == "":
-            self._note("flux has no unit in the file: taken as per wavelength, not per frequency")
+            written = not_understood(self._columns, self._arrays.flux)
+            said = (
+                f"the unit of flux, {written!r}, is not understood"
+                if written
+                else "flux has no unit in the file"
+            )
+            self._note(f"{said}: taken as per wavelength, not per frequency")
             return self._power_of_ten(flux), ""
         if flux_unit != FLUX_UNIT:
             self._note(f"{flux_unit} is no unit of flux per wavelength: used as it is, not converted")

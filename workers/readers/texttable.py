@@ -23,6 +23,8 @@ from workers.readers.textlines import cells, encoding_of, is_comment, is_nothing
 LINES_AT_ONCE = 50_000
 EVEN = 20.0
 """Steps of a spectrum's wavelengths differ by less than this factor, but for a tenth at either end."""
+WIDEST = 100.0
+"""The longest wavelength of a spectrum is less than so many times the shortest; a count of pixels is more."""
 LIKE_NOISE = 30.0
 """An error is as large as flux scatters from pixel to pixel, within this factor."""
 TEXT = frozenset(names.IDENTITY)
@@ -140,8 +142,11 @@ def _assumed(
 
 
 def _rises_evenly(wavelength: NDArray[np.float64]) -> bool:
-    steps = np.diff(wavelength[np.isfinite(wavelength)])
+    where = wavelength[np.isfinite(wavelength)]
+    steps = np.diff(where)
     if not steps.size or not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    if not 0 < where.max() < WIDEST * where.min():
         return False
     low, high = np.percentile(np.abs(steps), [10, 90])
     return bool(high < EVEN * low)
