@@ -99,8 +99,10 @@ class KafkaSettings(_Section):
         for server in filter(None, map(str.strip, servers.split(","))):
             host, colon, port = server.rpartition(":")
             if not (host and colon and port.isdecimal() and 0 < int(port) < 1 << 16):
-                example = f"{server.partition(':')[0] or 'localhost'}:9092"
-                raise ValueError(f"{server!r} names no port; write host:port, such as {example}")
+                name = server.partition(":")[0]  # what stands behind it may be a secret
+                raise ValueError(
+                    f"{name!r} names no port; write host:port, such as {name or 'localhost'}:9092"
+                )
         return servers
 
 
