@@ -181,3 +181,28 @@ def test_a_unit_of_flux_that_is_not_understood_is_named(tmp_path: Path) -> None:
     _, notes = one(written(tmp_path, "wavelength,flux (parrots),error\n" + body()))
     assert any("'parrots', is not understood" in note for note in notes)
     assert not any("flux has no unit" in note for note in notes)
+
+
+def sorted_rows(rng: np.random.Generator, low: float, high: float) -> str:
+    """A light curve, or a catalogue in the order of its first column."""
+    first = np.sort(rng.uniform(low, high, 200))
+    return "".join(f"{x:.3f} {y:.2f} 0.05\n" for x, y in zip(first, rng.normal(18, 1, 200), strict=True))
+
+
+NO_SPECTRA: dict[str, Callable[[np.random.Generator], str]] = {
+    "days of a light curve": lambda rng: sorted_rows(rng, 58000, 60000),
+    "days less a constant": lambda rng: "# HJD-2450000 mag err\n" + sorted_rows(rng, 7000, 9000),
+    "positions": lambda rng: "ra dec z\n" + sorted_rows(rng, 0, 360),
+    "positions without titles": lambda rng: sorted_rows(rng, 0, 360),
+    "a count of pixels": lambda rng: "".join(f"{i} {rng.random():.3f}\n" for i in range(1, 4000)),
+    "a histogram": lambda rng: "bin,count\n" + "".join(f"{10 * i},{rng.integers(50)}\n" for i in range(400)),
+    "a log": lambda rng: "".join(f"2026-01-02 12:00:00 took {rng.random():.3f} s\n" for _ in range(200)),
+    "prose": lambda rng: "".join(" ".join(rng.choice(["a", "z", "3.2", "NA"], 5)) + "\n" for _ in range(200)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_SPECTRA)
+@pytest.mark.parametrize("seed", range(5))
+def test_tables_that_are_no_spectra_are_never_taken_for_one(tmp_path: Path, name: str, seed: int) -> None:
+    items = list(read(written(tmp_path, NO_SPECTRA[name](np.random.default_rng(seed))), note=lambda _: None))
+    assert items and not any(isinstance(item, Spectrum) for item in items)
