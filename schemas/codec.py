@@ -40,6 +40,18 @@ SMALL_BYTES = 64 << 10
 LINE = 1000
 """Characters of the sentence that says what is wrong with a message."""
 
+BOM = b"\xef\xbb\xbf"
+"""What some writers begin JSON with, though its standard says not to."""
+
+OTHER_KINDS = (
+    (b"Obj\x01", "an Avro container file, which holds many records: send each as framed Avro, by itself"),
+    (b"\x1f\x8b", "packed by gzip: send it unpacked, and have Kafka compress it"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd: send it unpacked, and have Kafka compress it"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"<", "XML or HTML"),
+)
+"""How bodies of other kinds begin."""
+
 MAGIC = 0
 FRAME = struct.Struct(">bI")
 
@@ -120,7 +132,7 @@ def decode(
         raise DecodeError(DeadLetterReason.TOO_LARGE, f"{len(body)} bytes; at most {max_bytes} are taken")
     if not body:
         raise DecodeError(DeadLetterReason.EMPTY, "the message has no body")
-    is_json = content_type(headers) == "application/json" or body[:1] == b"{"
+    is_json = content_type(headers) == "application/json" or _starts_object(body)
     kind, version = (Spectrum, None) if is_json else _kind(body)
     if expect is not None and kind is not expect:
         raise DecodeError(DeadLetterReason.WRONG_SHAPE, f"{kind.__name__} in place of {expect.__name__}")
@@ -141,9 +153,17 @@ def explain(error: ValidationError, kind: type[Message]) -> tuple[DeadLetterReas
     return reason, f"{where}: {first['msg']}"
 
 
+def _starts_object(body: bytes) -> bool:
+    """Whether a body is an object of JSON, with white space or a byte order mark before it or none."""
+    return body[:64].removeprefix(BOM).lstrip()[:1] == b"{"
+
+
 def _kind(body: bytes) -> tuple[type[Message], Written]:
     """Read the frame: what was written, and by which schema."""
     if body[0] != MAGIC:
+        for beginning, what in OTHER_KINDS:
+            if body.startswith(beginning):
+                raise DecodeError(DeadLetterReason.UNDECODABLE, f"neither framed Avro nor JSON: {what}")
         raise DecodeError(
             DeadLetterReason.UNDECODABLE,
             f"neither framed Avro nor JSON: the first byte is 0x{body[0]:02x}, not 0x00 or a brace",
@@ -153,7 +173,7 @@ def _kind(body: bytes) -> tuple[type[Message], Written]:
     number = FRAME.unpack_from(body)[1]
     found = written_with(number)
     if found is None:
-        raise DecodeError(DeadLetterReason.UNKNOWN_SCHEMA, f"no schema has the number {number}")
+        raise DecodeError(DeadLetterReason.UNKNOWN_SCHEMA, f"no schema of spectraq has the number {number}")
     return MESSAGES[found.schema.record], found
 
 
@@ -183,7 +203,7 @@ def _avro(body: bytes, written: Written) -> dict[str, Any]:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        values = from_json(body)
+        values = from_json(body.removeprefix(BOM))
     except ValueError as error:
         raise DecodeError(DeadLetterReason.UNDECODABLE, f"no JSON: {error}") from None
     if not isinstance(values, dict):

@@ -37,7 +37,8 @@ class DeadLetterReason(StrEnum):
 _ADVICE = {
     DeadLetterReason.UNDECODABLE: "Send framed Avro, JSON or FITS; something else writes to this topic.",
     DeadLetterReason.TRUNCATED: "The end is missing: look at the producer's size limits, then send it again.",
-    DeadLetterReason.UNKNOWN_SCHEMA: "Upgrade the workers if the producer is newer, then replay.",
+    DeadLetterReason.UNKNOWN_SCHEMA: "A Schema Registry gives numbers of its own: frame with spectraq.id of"
+    " the schema's file. If the producer is newer, upgrade the workers and replay.",
     DeadLetterReason.WRONG_SHAPE: "Compare it with the Spectrum schema; the letter names the field.",
     DeadLetterReason.TOO_LARGE: "Rebin it, or raise kafka.max_message_bytes or worker.max_pixels and replay.",
     DeadLetterReason.EMPTY: "There are no pixels: look at the extraction that made it.",

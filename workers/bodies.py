@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,9 @@ FITS_TYPES = ("application/fits", "image/fits")
 
 FITS_BEGINS = b"SIMPLE  ="
 
+STEM = f"unnamed-{uuid.uuid4().hex}"
+"""What a spectrum is called that is named after its file: no file of anybody's says the same."""
+
 
 def spectrum_of(
     body: bytes,
@@ -35,7 +39,7 @@ def spectrum_of(
     Parameters
     ----------
     body, headers, key
-        Of the message. The key names the spectrum of a FITS file, which has no name of its own.
+        Of the message. The key names the spectrum of a FITS file; without one it is the name in the file.
     max_bytes, max_pixels
         What is larger is refused.
 
@@ -55,17 +59,27 @@ def spectrum_of(
     if spectrum.n_pixels > max_pixels:
         said = f"{spectrum.n_pixels} pixels; at most {max_pixels} are taken"
         raise codec.DecodeError(DeadLetterReason.TOO_LARGE, said)
-    named = {"spectrum_id": (key or b"").decode(errors="replace"), "source_file": None, "source_row": None}
+    named = {"spectrum_id": _name(spectrum, key), "source_file": None, "source_row": None}
     try:
         return Spectrum.model_validate(spectrum.model_dump() | named)
     except ValidationError as error:
         raise codec.DecodeError(*codec.explain(error, Spectrum)) from None
 
 
+def _name(spectrum: Spectrum, key: bytes | None) -> str:
+    if key:
+        return key.decode(errors="replace")
+    if spectrum.spectrum_id == STEM:
+        raise codec.DecodeError(
+            DeadLetterReason.WRONG_SHAPE, "nothing names the spectrum in this FITS file: send it with a key"
+        )
+    return spectrum.spectrum_id
+
+
 def _only_one(body: bytes) -> Spectrum:
     """The spectrum of a file that holds just one: of several, nobody could say which is meant."""
     with tempfile.TemporaryDirectory(prefix="spectraq-") as folder:
-        path = Path(folder) / "message.fits"
+        path = Path(folder) / f"{STEM}.fits"
         path.write_bytes(body)
         some = islice(read(path, note=lambda _: None, known_only=True), 2)
         first, second = next(some, None), next(some, None)

@@ -24,17 +24,22 @@ LIBRARIES = ("kafka", "redis", "urllib3", "asyncio", "torch")
 torch counts at the end what was in its caches."""
 
 
-def configure(settings: LogSettings, **context: str) -> None:
+def configure(settings: LogSettings, *, remarks: bool = False, **context: str) -> None:
     """Set up logging for this process.
 
     Parameters
     ----------
     settings
         The level and the format in force.
+    remarks
+        Of a command that a person runs on files: events are remarks like all others on stderr, unless the
+        settings name a format.
     context
         Fields of every event, e.g. the worker's slot.
     """
     people = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
+    as_remarks = remarks and settings.format == "auto"
+    renderers = [_safe, _remark] if as_remarks else _renderers(people)
     shared = _shared(context)
     structlog.configure(
         processors=[
@@ -50,7 +55,7 @@ def configure(settings: LogSettings, **context: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(people)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     if settings.level != "debug":
@@ -76,6 +81,14 @@ def _renderers(people: bool) -> list[Processor]:
     if people:
         return [_safe, structlog.dev.ConsoleRenderer(exception_formatter=_plain_traceback)]
     return [structlog.processors.format_exc_info, _safe, structlog.processors.JSONRenderer()]
+
+
+def _remark(logger: Any, method: str, event: EventDict) -> str:
+    """Write an event as the command line writes its own remarks."""
+    aside = ("event", "level", "timestamp", "exc_info", "stack_info")
+    more = ", ".join(f"{name} {value}" for name, value in event.items() if name not in aside)
+    kind = "error" if event.get("level") in ("error", "critical") else "note"
+    return f"spectraq: {kind}: {str(event.get('event', '')).replace('_', ' ')}{f' ({more})' if more else ''}"
 
 
 def _safe(logger: Any, method: str, event: EventDict) -> EventDict:

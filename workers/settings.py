@@ -97,6 +97,13 @@ class KafkaSettings(_Section):
                 "only host:port, with commas between; user and password are kafka.sasl_username and"
                 " kafka.sasl_password"
             )
+        for server in filter(None, map(str.strip, servers.split(","))):
+            host, colon, port = server.rpartition(":")
+            if not (host and colon and port.isdecimal() and 0 < int(port) < 1 << 16):
+                name = server.partition(":")[0]  # what stands behind it may be a secret
+                raise ValueError(
+                    f"{name!r} names no port; write host:port, such as {name or 'localhost'}:9092"
+                )
         return servers
 
 

@@ -86,7 +86,6 @@ _WITHOUT_ANSWER: dict[str, Callable[[Unanswered], Value]] = {
     "file": lambda u: u.file,
     "row": lambda u: u.row,
     "spectrum_id": lambda u: u.spectrum_id,
-    "anomaly_flagged": lambda u: False,  # FITS has no missing logicals
     "error": lambda u: u.error,
 }
 
@@ -121,7 +120,7 @@ def write(path: Path, rows: list[Row]) -> None:
     """Write rows as the file's suffix says; a file of that name is replaced.
 
     CSV has names only; ECSV, FITS and Parquet have units and descriptions too (Parquet: in each field's
-    metadata). What is missing is empty in CSV and ECSV, null in Parquet, NaN, TNULL or blank in FITS.
+    metadata). What is missing is empty in CSV and ECSV, null in Parquet, NaN, TNULL, 0 or blank in FITS.
 
     In CSV alone, text that a spreadsheet would run as a formula has an apostrophe before it, which is how
     spreadsheets themselves mark text. A text that is a number, such as a negative target id, stays as it is.
@@ -144,7 +143,7 @@ def _no_formula(value: Value) -> Value:
 
 
 def table_of(rows: list[Row], ascii_only: bool = False) -> Any:
-    """Return rows as an astropy table; `ascii_only` replaces what FITS can't hold in text."""
+    """Return rows as an astropy table; `ascii_only` escapes what FITS can't hold in text."""
     from astropy.table import MaskedColumn, Table
 
     table = Table()
@@ -153,7 +152,7 @@ def table_of(rows: list[Row], ascii_only: bool = False) -> Any:
         missing = [value is None for value in values]
         filled = [column.kind() if value is None else column.kind(value) for value in values]
         if ascii_only and column.kind is str:
-            filled = [str(value).encode("ascii", "replace").decode() for value in filled]
+            filled = [str(value).encode("ascii", "backslashreplace").decode() for value in filled]
         table[column.name] = MaskedColumn(
             np.array(filled, dtype=column.kind),
             mask=missing,
@@ -167,6 +166,7 @@ def _write_fits(path: Path, table: Any) -> None:
     """FITS: text is ASCII, descriptions are the comments of TTYPE, as its readers show them."""
     from astropy.io import fits
 
+    unknown = {name: table[name].mask for name in table.colnames if table[name].dtype.kind == "b"}
     for name in table.colnames:
         table[name].description = None  # else astropy adds them as a block of YAML
         if table[name].dtype.kind == "f":
@@ -176,6 +176,12 @@ def _write_fits(path: Path, table: Any) -> None:
     for number, column in enumerate(COLUMNS, start=1):
         hdu.header.comments[f"TTYPE{number}"] = column.description
     hdu.writeto(path, overwrite=True)
+    with fits.open(path, mode="update", memmap=False) as written:
+        raw = written[1].data.view(np.ndarray)
+        for name, mask in unknown.items():
+            raw[name][mask] = (
+                0  # neither T nor F: FITS's logical that is not known, which astropy can't write
+            )
 
 
 def _write_parquet(path: Path, rows: list[Row]) -> None:

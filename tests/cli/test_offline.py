@@ -87,7 +87,7 @@ def test_a_wrong_setting_is_named(offline: CommandLine, variable: str, value: st
 
 def test_simulated_spectra_have_a_known_truth_and_are_read_without_assumptions(offline: CommandLine) -> None:
     for name in ("mocks.fits", "mocks.npz"):
-        offline("simulate", "12", "--seed", "5", "--output", name, "--truth", "truth.csv")
+        offline("simulate", "12", "--seed", "5", "--output", name, "--truth", "truth.csv", "--overwrite")
         notes: list[str] = []
         found = list(readers.read(offline.folder / name, note=notes.append))
         assert not [item for item in found if isinstance(item, Exception)]

@@ -181,7 +181,7 @@ def test_a_file_that_does_not_fit_is_one_line_and_leaves_what_was_there(
     folder = small_disk(1)
     file = folder / f"mocks.{suffix}"
     file.write_text("of before")
-    line = only_line(spectraq("simulate", "40", "--output", file))
+    line = only_line(spectraq("simulate", "40", "--overwrite", "--output", file))
     assert str(file) in line and "full" in line
     assert [path.name for path in folder.iterdir()] == [file.name]
     assert file.read_text() == "of before"

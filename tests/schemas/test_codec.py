@@ -170,6 +170,31 @@ def test_json_that_is_no_spectrum_is_refused_with_its_reason(reason: DeadLetterR
     assert refused(body, max_pixels=1000)[0] is reason
 
 
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\n  ", b"\r\n\t", b"\xef\xbb\xbf\n"])
+@pytest.mark.parametrize("headers", [(), JSON], ids=["by content", "by header"])
+def test_json_may_have_white_space_or_a_byte_order_mark_before_it(before: bytes, headers: Any) -> None:
+    assert codec.decode(before + as_json(), headers) == codec.decode(as_json())
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"Obj\x01\x04\x14avro.codec", "an Avro container file"),
+        (b"\x1f\x8b\x08" + bytes(20), "gzip"),
+        (b"\x28\xb5\x2f\xfd" + bytes(20), "zstd"),
+        (b"<VOTABLE/>", "XML"),
+    ],
+)
+def test_bodies_of_other_kinds_are_named_for_what_they_are(body: bytes, said: str) -> None:
+    reason, message = refused(body)
+    assert reason is DeadLetterReason.UNDECODABLE and said in message
+
+
+def test_the_number_of_a_schema_registry_is_named_and_what_to_do_about_it() -> None:
+    reason, message = refused(struct.pack(">bI", 0, 57) + FRAME[5:])
+    assert "57" in message and "Schema Registry" in reason.advice and "spectraq.id" in reason.advice
+
+
 def test_json_of_another_kind_than_an_object_is_refused() -> None:
     assert refused(b"[1, 2]", JSON) == (DeadLetterReason.WRONG_SHAPE, "JSON, but no object: list")
     assert refused(b"", JSON)[0] is DeadLetterReason.EMPTY

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib.metadata import version
 from typing import Annotated
 
@@ -81,6 +82,8 @@ def root(
 
 def main() -> None:
     """Run the command line; an error of ours is one line on stderr."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries, for those who write code; PYTHONWARNINGS shows them
     try:
         try:
             app()

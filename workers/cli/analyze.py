@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from workers.cli.files import Air, Files, Format, WavelengthUnit, spectra
+from workers.cli.files import Air, Files, Format, WavelengthUnit, print_formats, spectra
 from workers.cli.output import json_line, print_error, progress, stderr
 from workers.cli.resultlines import heading, line
+from workers.cli.writing import WRONG_USE, Overwrite, check_new
 
 if TYPE_CHECKING:
     from schemas.spectrum import Spectrum
@@ -36,6 +37,7 @@ def analyze(
     output: Annotated[
         Path | None, typer.Option(help="Write a table too: .csv, .ecsv, .parquet or .fits.")
     ] = None,
+    overwrite: Overwrite = False,
     format: Format = None,
     air: Air = False,
     wavelength_unit: WavelengthUnit = None,
@@ -54,6 +56,12 @@ def analyze(
     open_page: Annotated[
         bool, typer.Option("--open", help="Then show them in the browser, until Ctrl-C.")
     ] = False,
+    formats: Annotated[
+        bool,
+        typer.Option(
+            "--formats", is_eager=True, callback=print_formats, help="List the formats that are read."
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
 ) -> None:
     """Classify spectra in files, measure their redshifts and flag the odd ones.
@@ -67,6 +75,7 @@ def analyze(
 
     if output is not None:
         _check_output(output)
+        check_new("--output", output, overwrite, files)
     items = spectra(files, format, air, wavelength_unit)
     asked = members.split(",") if members else None
     options = {
@@ -78,7 +87,7 @@ def analyze(
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     settings = load_settings(config, worker=given)
-    log.configure(settings.log)
+    log.configure(settings.log, remarks=True)
     worker = settings.worker
     page = _Opened(settings) if open_page else None
     if page:
@@ -198,7 +207,8 @@ def _check_output(path: Path) -> None:
     try:
         tables.check(path)
     except SpectraqError as error:
-        raise typer.BadParameter(str(error), param_hint="--output") from error
+        print_error(f"--output {error}")
+        raise typer.Exit(WRONG_USE) from error
 
 
 def _analysis(worker: WorkerSettings) -> Analysis:

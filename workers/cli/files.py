@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from workers.cli.output import print_error, print_note
+from workers.cli.output import print_error, print_note, print_table
 
 if TYPE_CHECKING:
     from schemas.spectrum import Spectrum
@@ -20,7 +20,7 @@ Files: TypeAlias = Annotated[
 ]
 Format: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="sdss, desi, lamost, table or specutils; by default each file's content decides."),
+    typer.Option(help="A name that --formats lists; by default each file's content decides."),
 ]
 Air: TypeAlias = Annotated[
     bool, typer.Option("--air", help="Wavelengths are in air where the file does not say it.")
@@ -50,6 +50,22 @@ def spectra(
     return _spectra(names, format, air, wavelength_unit)
 
 
+def print_formats(wanted: bool) -> None:
+    """Print the table of formats, and end.
+
+    Raises
+    ------
+    typer.Exit
+        Where it is wanted.
+    """
+    if not wanted:
+        return
+    from workers.readers.described import TITLES, rows
+
+    print_table(TITLES, [[cell.replace("`", "") for cell in row] for row in rows()])
+    raise typer.Exit
+
+
 def describe(error: ReadError) -> str:
     """Say in one line which file, or row of it, can't be read, and why."""
     row = "" if error.row is None else f", row {error.row}"
@@ -68,7 +84,7 @@ def _spectra(
     from workers.readers import find, read
 
     notes = _Notes()
-    for found in find(names):
+    for found in find(names, lambda folder, sentence: print_note(f"{folder}: {sentence}")):
         if isinstance(found, ReadError):
             yield found
             continue

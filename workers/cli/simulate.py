@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import progress, stderr
+from workers.cli.output import print_error, progress, stderr
+from workers.cli.writing import WRONG_USE, Overwrite, check_new
 
 if TYPE_CHECKING:
     from models.simulate import Simulated
@@ -25,6 +26,7 @@ def simulate(
     publish: Annotated[bool, typer.Option("--publish", help="Send them to the topic of spectra.")] = False,
     rate: Annotated[float | None, typer.Option(help="Spectra a second at most.", min=0.001)] = None,
     truth: Annotated[Path | None, typer.Option(help="Write what they really are to a .csv file.")] = None,
+    overwrite: Overwrite = False,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
 ) -> None:
     """Make spectra of known class and redshift, with the noise and faults of real instruments.
@@ -37,6 +39,7 @@ def simulate(
         raise typer.BadParameter("give --output FILE or --publish")
     if output is not None and output.suffix not in (".fits", ".npz"):
         raise typer.BadParameter(f"{output} ends in neither .fits nor .npz", param_hint="--output")
+    _check_new(output, truth, overwrite)
     truths: list[tuple[str, Simulated]] = []
 
     def noted() -> Iterator[Spectrum]:
@@ -54,6 +57,15 @@ def simulate(
         _publish(noted(), rate, config)
     if truth is not None:
         _write_truth(truth, truths)
+
+
+def _check_new(output: Path | None, truth: Path | None, overwrite: bool) -> None:
+    for option, path in (("--output", output), ("--truth", truth)):
+        if path is not None:
+            check_new(option, path, overwrite)
+    if output is not None and truth is not None and output.resolve() == truth.resolve():
+        print_error(f"--output and --truth are the same file, {output}; name two")
+        raise typer.Exit(WRONG_USE)
 
 
 def _publish(spectra: Iterator[Spectrum], rate: float | None, config: Path | None) -> None:

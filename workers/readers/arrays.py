@@ -5,25 +5,30 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
-from astropy.io import ascii as text_tables
 from astropy.table import Table
 
 from workers.errors import ReadError
 from workers.readers import fitstable, limits
-from workers.readers.columns import FLUX, Columns, name_and_unit
+from workers.readers.columns import FLUX, Columns
+from workers.readers.exchange import read_parquet, read_votable
 from workers.readers.keywords import value
 from workers.readers.source import Source
+from workers.readers.textlayout import title
+from workers.readers.texttable import read_text
 
 MEMORY_BYTES = 64 << 20
 """Larger arrays of an NPZ file are unpacked into a temporary file and memory-mapped from there."""
 
 
-def columns_of(source: Source) -> Columns:
-    """Open a file as named arrays.
+def _unsaid(sentence: str) -> None:
+    """Take what was assumed where nobody asks for it."""
+
+
+def columns_of(source: Source, note: Callable[[str], None] = _unsaid) -> Columns:
+    """Open a file as named arrays; `note` takes what had to be assumed.
 
     Raises
     ------
@@ -36,9 +41,13 @@ def columns_of(source: Source) -> Columns:
         return Columns(_Npz(source), meta=_npz_meta(source))
     if source.kind == "ecsv":
         return columns_of_table(Table.read(source.plain, format="ascii.ecsv"))
+    if source.kind == "parquet":
+        return read_parquet(source)
+    if source.kind == "votable":
+        return columns_of_table(read_votable(source))
     if source.kind == "text":
-        return columns_of_table(_text(source))
-    raise ReadError("this is no FITS, NPZ, ECSV or text file")
+        return read_text(source, note)
+    raise ReadError("this is no FITS, NPZ, ECSV, Parquet, VOTable or text file")
 
 
 def _fits(source: Source) -> Columns:
@@ -127,36 +136,12 @@ def _npz_meta(source: Source) -> dict[str, Any]:
     return {name: arrays[name].item() for name in small if arrays[name].ndim == 0}
 
 
-def _text(source: Source) -> Any:
-    """A table of text; the separator is the one that its header line has."""
-    with source.plain.open(encoding="utf-8", errors="strict") as file:
-        try:
-            lines = [line for line in islice(file, 1000) if line.strip()]
-        except UnicodeDecodeError as error:
-            raise ReadError(f"this is no text file: {error}") from error
-    title = next((line for line in lines if not line.startswith("#")), "")
-    if not title:
-        raise ReadError("the file holds comments alone")
-    if title.replace(",", " ").split()[0].replace(".", "").lstrip("+-").isdigit():
-        title = next((line for line in reversed(lines) if line.startswith("#")), "")
-        if len(title) < 2:
-            raise ReadError("the columns have no names; give them a header line: wavelength,flux,ivar")
-        layout = "commented_header"
-    else:
-        layout = "basic"
-    delimiter = next((mark for mark in (",", ";", "\t", "|") if mark in title), " ")
-    try:
-        return text_tables.read(source.plain, format=layout, delimiter=delimiter, guess=False, comment="#")
-    except text_tables.InconsistentTableError as error:
-        raise ReadError(f"the table can't be read: {str(error).splitlines()[0]}") from error
-
-
 def columns_of_table(table: Any) -> Columns:
     """Return the columns of an astropy table as named arrays."""
     arrays: dict[str, Any] = {}
     units: dict[str, Any] = {}
     for column in table.itercols():
-        name, unit = name_and_unit(column.info.name)
+        name, unit = title(column.info.name)
         arrays[name] = _filled(column)
         units[name] = column.unit or unit
     meta = {str(key).lower(): value for key, value in table.meta.items()}

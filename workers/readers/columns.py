@@ -16,6 +16,8 @@ FLUX = (
     "flambda",
     "flux_density",
     "fluxes",
+    "flux_lambda",
+    "flx",
     "spectrum",
     "spec",
     "intensity",
@@ -45,6 +47,7 @@ LOGLAM = (
 )
 WAVELENGTH = (
     "wavelength", "wave", "lambda", "lam", "wavelengths", "wl", "wavelength_vac", "wave_vac", "lambda_vac",
+    "waveobs", "obs_wavelength", "wavelength_obs", "observed_wavelength", "lambda_obs", "lamb", "wvl",
     "wavelength_vacuum", "vacuum_wavelength", "wavelength_air", "wave_air", "lambda_air", "air_wavelength",
     "spectral_axis",
     "waves", "wlen", "wave_obs", "opt_wave", "box_wave",
@@ -61,6 +64,7 @@ IVAR = (
 )
 ERROR = (
     "error", "err", "flux_error", "flux_err", "fluxerr", "e_flux", "eflux", "err_flux", "error_flux", "sigma",
+    "sig", "flux_sig", "sigflux", "sd", "stddev", "rms", "flux_rms", "1sigma", "err_flam", "e_f", "flux_er",
     "flux_sigma", "uncertainty", "flux_uncertainty", "std", "flux_std", "noise", "errors", "flux_unc", "unc",
     "stdev", "sig", "sigma_flux", "flux_stdev", "fluxerror", "ferr", "eflam", "flam_err", "err_flam", "df",
     "dflux", "opt_flam_sig", "err_reduced", "flux_reduced_err", "uncert", "ferror", "noise_flux",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from gzip import GzipFile
 from typing import IO, Any
 
 from astropy.io import fits
@@ -22,27 +21,25 @@ EXTENSIONS = 1000
 COLUMNS = 999
 """A FITS table has at most so many, by the standard."""
 
-CHUNK = 1 << 20
-
 
 def room(packed_bytes: int) -> int:
     """Return how many bytes may come out of so many packed ones."""
     return max(UNPACKED_BYTES, UNPACKED_TIMES * packed_bytes)
 
 
-def unpack(source: IO[bytes] | GzipFile, out: IO[bytes], packed_bytes: int) -> None:
-    """Copy what a packed file holds.
+def unpack(pieces: Iterable[bytes], out: IO[bytes], packed_bytes: int) -> None:
+    """Write what comes out of a packed file.
 
     Raises
     ------
     ReadError
         Where more comes out than honest packing would put in; what came before is in `out`.
     """
-    left = room(packed_bytes)
-    while chunk := source.read(CHUNK):
-        left -= len(chunk)
-        check_growth(packed_bytes, room(packed_bytes) - left)
-        out.write(chunk)
+    unpacked = 0
+    for piece in pieces:
+        unpacked += len(piece)
+        check_growth(packed_bytes, unpacked)
+        out.write(piece)
 
 
 def check_growth(packed_bytes: int, unpacked_bytes: int) -> None:

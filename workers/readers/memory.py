@@ -83,6 +83,7 @@ def _bring_ivar_to_flux(arrays: dict[str, Any], units: dict[str, Any], note: Not
         return
     try:
         arrays["ivar"] = arrays["ivar"] * units["ivar"].to(units["flux"] ** -2)
+        units["ivar"] = units["flux"] ** -2
     except UnitConversionError as error:
         raise ReadError(
             f"ivar has the unit {units['ivar']}, which does not go with flux in {units['flux']}"

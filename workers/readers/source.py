@@ -1,11 +1,9 @@
-"""A file opened for reading: unpacked where it is gzipped, and what kind it is by its first bytes."""
+"""A file opened for reading: unpacked where it is packed, and what kind it is by its first bytes."""
 
 from __future__ import annotations
 
-import gzip
 import tempfile
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,14 +16,19 @@ from astropy.utils.exceptions import AstropyWarning
 
 from schemas.text import escaped
 from workers.errors import ReadError
-from workers.readers import limits, structure
+from workers.readers import limits, packing, structure
 from workers.readers.keywords import text, value
+from workers.readers.kinds import archive_kind, foreign_kind, is_votable
+from workers.readers.pipes import at_rest
+from workers.readers.textlines import byte_order_mark
 
-GZIP = b"\x1f\x8b"
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 FITS_SUFFIXES = (".fits", ".fit", ".fts")
+TABLE_SUFFIXES = (".ecsv", ".csv", ".npz", ".parquet", ".vot")
+TEXT_SUFFIXES = (".tsv", ".txt", ".dat", ".ascii", ".asc")
 HEAD_BYTES = 4096
 
-Kind = Literal["fits", "npz", "ecsv", "text", "binary"]
+Kind = Literal["fits", "npz", "ecsv", "parquet", "votable", "text", "binary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Source:
     def stem(self) -> str:
         """The file's name without its suffixes, as far as they name a format, and of bounded length."""
         name = base = Path(self.name).name
-        for suffix in (".gz", *FITS_SUFFIXES, ".npz", ".ecsv", ".csv", ".txt", ".dat"):
+        for suffix in (*PACKED_SUFFIXES, *FITS_SUFFIXES, *TABLE_SUFFIXES, *TEXT_SUFFIXES):
             name = name.removesuffix(suffix)
         return text(name or base) or "spectrum"
 
@@ -74,14 +77,12 @@ def opened(name: Path | str) -> Iterator[Source]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spectraq-")))
         try:
-            plain = _unpacked(path, folder)
+            plain = _unpacked(at_rest(path, folder), folder)
             kind = _kind(path, plain)
             with quiet():
                 hdus = _explained_hdus(plain, stack) if kind == "fits" else None
         except EOFError as error:
             raise ReadError(f"the file is truncated: {error}; fetch it again") from error
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise ReadError(f"the file can't be unpacked: {error}; fetch it again") from error
         except OSError as error:
             raise ReadError(f"the file can't be opened: {error.strerror or error}") from error
         yield Source(escaped(str(name)), plain, kind, hdus, folder)
@@ -100,12 +101,19 @@ def quiet() -> Iterator[None]:
 
 def _unpacked(path: Path, folder: Path) -> Path:
     with path.open("rb") as file:
-        if file.read(len(GZIP)) != GZIP:
+        unpack = packing.unpacker(file.read(packing.HEAD))
+        if unpack is None:
             return path
-    # Seeking back in a gzip stream starts anew each time; a plain file can be memory-mapped.
-    plain = folder / "plain"
-    with gzip.open(path) as packed, plain.open("wb") as out:
-        limits.unpack(packed, out, path.stat().st_size)
+        file.seek(0)
+        # Seeking back in a packed stream starts anew each time; a plain file can be memory-mapped.
+        plain = folder / "plain"
+        with plain.open("wb") as out:
+            try:
+                limits.unpack(unpack(file), out, path.stat().st_size)
+            except packing.FAULTS as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # the disk's, and no fault of the file
+                raise ReadError(f"the file can't be unpacked: {error}; fetch it again") from error
     return plain
 
 
@@ -116,13 +124,27 @@ def _kind(path: Path, plain: Path) -> Kind:
         raise ReadError("the file is empty")
     if head.startswith(b"SIMPLE  ="):
         return "fits"
-    if path.name.removesuffix(".gz").lower().endswith(FITS_SUFFIXES):
+    what = archive_kind(plain) if head.startswith(b"PK\x03\x04") else foreign_kind(head)
+    if what:
+        raise ReadError(f"this is {what}")
+    if _is_named_fits(path):
         raise ReadError("the file is named FITS but does not begin as FITS does (SIMPLE =)")
     if head.startswith(b"PK\x03\x04"):
         return "npz"
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if is_votable(head):
+        return "votable"
     if head.startswith(b"# %ECSV"):
         return "ecsv"
-    return "binary" if b"\0" in head else "text"
+    return "binary" if b"\0" in head and byte_order_mark(head) is None else "text"
+
+
+def _is_named_fits(path: Path) -> bool:
+    name = path.name.lower()
+    for suffix in PACKED_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name.endswith(FITS_SUFFIXES)
 
 
 def _explained_hdus(plain: Path, stack: ExitStack) -> Any:

@@ -21,9 +21,12 @@ from workers.readers.byrow import ByRow, need_wavelength
 from workers.readers.columns import Columns
 from workers.readers.fitstable import pixels
 from workers.readers.identity import Identity
+from workers.readers.objects import by_object
 from workers.readers.rows import Assumed, Format, Note, Rows
+from workers.readers.saidunits import check_wavelength_unit, noise_factor, not_understood
 from workers.readers.source import Source
 from workers.readers.units import FLUX_UNIT, flux_factor
+from workers.readers.unused import say_unused
 
 SAFE_FLUX = (1e-10, 1e15)
 """Typical flux whose ivar float32 holds with room to spare."""
@@ -31,7 +34,7 @@ SAFE_FLUX = (1e-10, 1e15)
 
 def recognises(source: Source) -> bool:
     """Whether it is a file of named arrays, one of them flux."""
-    if source.kind in ("npz", "ecsv", "text"):
+    if source.kind in ("npz", "ecsv", "parquet", "votable", "text"):
         return True  # nothing else is one of these, and the error says which column is missing
     if source.kind != "fits":
         return False
@@ -41,9 +44,12 @@ def recognises(source: Source) -> bool:
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     """Open a file of named arrays."""
+    note = _once(note)
     if fitsspectra.recognises(source):
         return fitsspectra.rows(source, assumed, note)
-    return Table(source, columns_of(source), assumed, _once(note))
+    columns = by_object(columns_of(source, note))
+    say_unused(columns, note)
+    return Table(source, columns, assumed, note)
 
 
 FORMAT = Format("table", "plain tables: FITS, NPZ, ECSV, CSV", recognises, rows)
@@ -58,6 +64,7 @@ class Table:
         self._note = note
         self._arrays = ByRow(columns)
         need_wavelength(columns)
+        check_wavelength_unit(columns, assumed.wavelength_unit)
         self._axis = SpectralAxis(self._arrays, assumed, note)
         self._identity = Identity(source, self._arrays)
 
@@ -94,7 +101,8 @@ class Table:
             if name is not None:
                 values = self._arrays.pixels(name, row, n)
                 good = np.isfinite(values) & (values > 0)
-                return np.where(good, np.where(good, values, 1.0) ** power, 0.0)
+                ivar = np.where(good, np.where(good, values, 1.0) ** power, 0.0)
+                return np.asarray(ivar * noise_factor(self._columns, name, power))
         return None
 
     def _drop_masked(self, row: int, flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
@@ -114,7 +122,13 @@ class Table:
             raise ReadError(f"the column {self._arrays.flux} has no unit; give it one in the file, like Jy")
         factor, flux_unit = flux_factor(unit, wavelength)
         if flux_unit == "":
-            self._note("flux has no unit in the file: taken as per wavelength, not per frequency")
+            written = not_understood(self._columns, self._arrays.flux)
+            said = (
+                f"the unit of flux, {written!r}, is not understood"
+                if written
+                else "flux has no unit in the file"
+            )
+            self._note(f"{said}: taken as per wavelength, not per frequency")
             return self._power_of_ten(flux), ""
         if flux_unit != FLUX_UNIT:
             self._note(f"{flux_unit} is no unit of flux per wavelength: used as it is, not converted")

@@ -1,0 +1,99 @@
+"""Tables of the formats in which archives hand them on: VOTable and Parquet."""
+
+from __future__ import annotations
+
+import mmap
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+
+from workers.errors import ReadError
+from workers.readers import limits
+from workers.readers.columns import Columns
+from workers.readers.source import Source
+from workers.readers.textlayout import title
+
+NUMBER_BYTES = 8
+_ELSEWHERE = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\b(?:href|encoding\s*=\s*[\"']gzip)", re.I)
+"""What would have the parser fetch an address of a stranger's, or unpack without a limit."""
+
+
+def read_votable(source: Source) -> Any:
+    """Return the first table of a VOTable, as an astropy table.
+
+    Raises
+    ------
+    ReadError
+        Where it holds none.
+    """
+    from astropy.io.votable import parse
+    from astropy.io.votable.exceptions import VOWarning
+
+    with source.plain.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if _ELSEWHERE.search(content):
+            raise ReadError("the VOTable's numbers are packed or in another file; save it as TABLEDATA")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VOWarning)
+            first = parse(str(source.plain), verify="ignore").get_first_table()
+            return first.to_table(use_names_over_ids=True)
+    except Exception as error:  # its parser raises whatever it stumbles over
+        why = " ".join(str(error).split())[:200]
+        raise ReadError(f"the VOTable can't be read: {why}") from error
+
+
+def read_parquet(source: Source) -> Columns:
+    """Read a Parquet file: a number a row, or a list a row, which is a spectrum.
+
+    Raises
+    ------
+    ReadError
+        Where it is damaged, or grows beyond what packing does.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(source.plain)
+        written = file.metadata
+        numbers = written.num_rows * max(1, written.num_columns) * NUMBER_BYTES
+        groups = sum(written.row_group(number).total_byte_size for number in range(written.num_row_groups))
+        limits.check_growth(source.plain.stat().st_size, max(numbers, groups))
+        table = file.read()
+    except (pyarrow.ArrowException, OSError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise ReadError(f"the Parquet file can't be read: {why}") from error
+    arrays: dict[str, Any] = {}
+    units: dict[str, Any] = {}
+    for field, column in zip(table.schema, table.itercolumns(), strict=True):
+        name, unit = title(field.name)
+        metadata = field.metadata or {}
+        arrays.setdefault(name, _array(column))
+        units.setdefault(name, unit or metadata.get(b"unit", b"").decode("utf-8", "replace") or None)
+    meta = {
+        key.decode("utf-8", "replace").lower(): value.decode("utf-8", "replace")
+        for key, value in (table.schema.metadata or {}).items()
+    }
+    return Columns(arrays, units, meta)
+
+
+def _array(column: Any) -> Any:
+    """A column as an array; of lists, which are spectra, one array a row. What is null is not a number."""
+    import pyarrow
+
+    kind = column.type
+    if (
+        pyarrow.types.is_list(kind)
+        or pyarrow.types.is_large_list(kind)
+        or pyarrow.types.is_fixed_size_list(kind)
+    ):
+        rows = np.empty(len(column), dtype=object)
+        rows[:] = [np.array(row if row is not None else [], dtype=np.float64) for row in column.to_pylist()]
+        return rows
+    if pyarrow.types.is_integer(kind) and not column.null_count:
+        return column.to_numpy()
+    if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
+        return column.cast(pyarrow.float64()).fill_null(float("nan")).to_numpy()
+    return np.array([str(value) if value is not None else "" for value in column.to_pylist()])

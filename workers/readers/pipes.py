@@ -1,0 +1,44 @@
+"""Pipes: what comes through one is written down first, as formats are read from more than one place."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from workers.errors import ReadError
+
+PIPE_BYTES = 1 << 30
+PIECE = 1 << 20
+
+
+def at_rest(path: Path, folder: Path) -> Path:
+    """Return a file that can be read from any place: this one, or a copy of what comes through the pipe.
+
+    Parameters
+    ----------
+    path
+        A file, or a pipe such as /dev/stdin.
+    folder
+        A temporary one for the copy.
+
+    Raises
+    ------
+    ReadError
+        Where it is a folder, a terminal or another device, or a pipe that does not end.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        return path
+    if stat.S_ISDIR(mode):
+        raise ReadError("this is a folder; name the files in it")
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        raise ReadError("this is a terminal or another device; give a file, or a pipe into /dev/stdin")
+    copy = folder / "piped"
+    taken = 0
+    with path.open("rb") as pipe, copy.open("wb") as out:
+        while piece := pipe.read(PIECE):
+            taken += len(piece)
+            if taken > PIPE_BYTES:
+                raise ReadError(f"more than {PIPE_BYTES} bytes come through this pipe; write them to a file")
+            out.write(piece)
+    return copy

@@ -1,0 +1,164 @@
+"""Tables of text as people write them: CSV of spreadsheets, columns between blanks, with titles or without.
+
+A comma may stand for the decimal point, D for the E of an exponent, and words for numbers that are not there.
+Columns without titles are wavelength, flux, and error, where the numbers themselves agree; that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.errors import ReadError
+from workers.readers import columns as names
+from workers.readers.columns import Columns
+from workers.readers.source import Source
+from workers.readers.textlayout import Layout, layout_of
+from workers.readers.textlines import cells, encoding_of, is_comment, is_nothing, is_number, lines
+
+LINES_AT_ONCE = 50_000
+EVEN = 20.0
+"""Steps of a spectrum's wavelengths differ by less than this factor, but for a tenth at either end."""
+WIDEST = 100.0
+"""The longest wavelength of a spectrum is less than so many times the shortest; a count of pixels is more."""
+LIKE_NOISE = 30.0
+"""An error is as large as flux scatters from pixel to pixel, within this factor."""
+TEXT = frozenset(names.IDENTITY)
+"""Columns whose cells are names even where they look like numbers."""
+
+
+def read_text(source: Source, note: Callable[[str], None]) -> Columns:
+    """Read a text file as named arrays.
+
+    Parameters
+    ----------
+    source
+        An open file of kind "text".
+    note
+        Takes a sentence on each thing that had to be assumed.
+
+    Raises
+    ------
+    ReadError
+        Where it holds no table of numbers, or columns that nothing tells apart.
+    """
+    encoding = encoding_of(source.plain)
+    if encoding == "latin-1":
+        note("the text is not UTF-8: read as Latin-1 (ISO 8859-1)")
+    layout = layout_of(lines(source.plain, encoding))
+    chunks = list(_chunks(lines(source.plain, encoding), layout))
+    arrays = [_joined([chunk[column] for chunk in chunks]) for column in range(layout.width)]
+    titles = layout.titles or _assumed(arrays, note)
+    found: dict[str, Any] = {}
+    units: dict[str, Any] = {}
+    for (name, unit), values in zip(titles, arrays, strict=False):
+        if name and name not in found:
+            found[name], units[name] = values, unit
+    return Columns(found, units, layout.meta)
+
+
+def _chunks(numbered: Iterator[tuple[int, str]], layout: Layout) -> Iterator[list[NDArray[Any]]]:
+    """Yield the columns of some lines after others, so that a long table needs little room."""
+    rows = _rows(numbered, layout)
+    name_of = dict(enumerate(name for name, _ in layout.titles))
+    while chunk := list(islice(rows, LINES_AT_ONCE)):
+        yield [
+            _column(column, name_of.get(at, f"column {at + 1}"))
+            for at, column in enumerate(zip(*chunk, strict=True))
+        ]
+
+
+def _rows(numbered: Iterable[tuple[int, str]], layout: Layout) -> Iterator[list[str]]:
+    for number, line in numbered:
+        if number < layout.first or is_comment(line):
+            continue
+        row = cells(line, layout.delimiter)
+        if len(row) != layout.width:
+            if not any(row):
+                continue  # the empty rows below a spreadsheet's table
+            raise ReadError(f"line {number} has {len(row)} columns, and the lines above have {layout.width}")
+        yield row
+
+
+def _column(written: Sequence[str], name: str) -> NDArray[Any]:
+    if name in TEXT:
+        return np.array(written, dtype=object).astype(np.str_)
+    for kind in (int, float):
+        try:
+            return np.array(list(map(kind, written)))
+        except (ValueError, OverflowError):
+            continue
+    kinds = [is_number(cell) or is_nothing(cell) for cell in written]
+    if not all(kinds):
+        if sum(kinds) > len(kinds) / 2 and name in (*names.FLUX, *names.WAVELENGTH, *names.LOGLAM):
+            raise ReadError(
+                f"the column {name} holds {written[kinds.index(False)][:40]!r}, which is no number"
+            )
+        return np.array(written, dtype=object).astype(np.str_)
+    if any("," in cell for cell in written) and any("." in cell.strip(".") for cell in written):
+        raise ReadError(
+            f"the column {name} has numbers with a comma and with a point; which is the decimal one?"
+        )
+    return np.array([np.nan if is_nothing(cell) else _number(cell) for cell in written])
+
+
+def _number(cell: str) -> float:
+    plain = cell.lower().replace(",", ".").replace("d", "e").replace("q", "e")
+    try:
+        return float(plain)
+    except ValueError:
+        return float(f"{plain[:-4]}e{plain[-4:]}")  # Fortran leaves the letter out before three digits
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    if any(part.dtype.kind == "U" for part in parts):
+        return np.concatenate([part.astype(np.str_) for part in parts])
+    return np.concatenate(parts)
+
+
+def _assumed(
+    arrays: Sequence[NDArray[Any]], note: Callable[[str], None]
+) -> tuple[tuple[str, str | None], ...]:
+    """Name the columns of a table without titles by what they hold."""
+    remedy = "give the columns a title line: wavelength,flux,error"
+    if any(values.dtype.kind == "U" for values in arrays[:2]):
+        raise ReadError(f"the columns have no titles, and the first two are not numbers; {remedy}")
+    wavelength, flux = (values.astype(np.float64) for values in arrays[:2])
+    if not _rises_evenly(wavelength):
+        raise ReadError(
+            f"the columns have no titles, and the first does not rise or fall as wavelengths do; {remedy}"
+        )
+    called = ["wavelength", "flux"]
+    if len(arrays) > 2 and _is_like_noise(arrays[2], flux):
+        called.append("error")
+    unused = [str(number + 1) for number in range(len(called), len(arrays))]
+    more = f"; not used: column {', '.join(unused)}" if unused else ""
+    note(f"the columns have no titles: taken as {', '.join(called)}{more}")
+    return tuple((name, None) for name in called)
+
+
+def _rises_evenly(wavelength: NDArray[np.float64]) -> bool:
+    where = wavelength[np.isfinite(wavelength)]
+    steps = np.diff(where)
+    if not steps.size or not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    if not 0 < where.max() < WIDEST * where.min():
+        return False
+    low, high = np.percentile(np.abs(steps), [10, 90])
+    return bool(high < EVEN * low)
+
+
+def _is_like_noise(values: NDArray[Any], flux: NDArray[np.float64]) -> bool:
+    if values.dtype.kind == "U":
+        return False
+    error = values.astype(np.float64)
+    error = error[np.isfinite(error)]
+    good = flux[np.isfinite(flux)]
+    if not (error.size and (error >= 0).all() and (error > 0).any() and good.size > 1):
+        return False
+    scatter = float(np.median(np.abs(np.diff(good)))) / 0.954  # of the difference of two normal deviates
+    return scatter / LIKE_NOISE < float(np.median(error[error > 0])) < scatter * LIKE_NOISE
