@@ -12,6 +12,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY models models
 COPY workers workers
+COPY spectraq spectraq
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/spectraq/bin/pip install --no-cache-dir --no-index --no-deps /wheels/*.whl
 

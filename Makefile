@@ -47,7 +47,7 @@ imports: $(VENV)/.installed ## who may import whom
 	@$(BIN)/lint-imports
 
 schemas: $(VENV)/.installed ## the contract still reads by every released version
-	@$(BIN)/python -c 'from schemas.compatibility import main; raise SystemExit(main())'
+	@$(BIN)/python -c 'from spectraq.schemas.compatibility import main; raise SystemExit(main())'
 
 check: lint types imports schemas ## all four
 

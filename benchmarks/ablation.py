@@ -19,17 +19,17 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from models.classifier import Classifier
-from models.training import dataset, material
-from models.training.dataset import Dataset, Truth
-from models.training.evaluate import ask, figures
-from models.training.fit import Recipe, Trainer, fit
-from models.training.material import Family
-from models.training.mocks import MockSky
-from models.training.mocks.surveys import SHARES, NoiseShapes
-from models.training.naming import classifier_loss
-from workers.labelled import labelled, noise
-from workers.surveytable import seen
+from spectraq.models.networks.classifier import Classifier
+from spectraq.models.training import material
+from spectraq.models.training.losses.classifier import classifier_loss
+from spectraq.models.training.material import Family
+from spectraq.models.training.measure.accuracy import ask, figures
+from spectraq.models.training.mocks import MockSky, coarse_files
+from spectraq.models.training.mocks.coarse_files import Dataset, Truth
+from spectraq.models.training.mocks.surveys import SHARES, NoiseShapes
+from spectraq.models.training.trainer import Recipe, Trainer, fit
+from spectraq.workers.files.labelled_spectra import labelled, noise
+from spectraq.workers.files.survey_table import seen
 
 MEASURED_ON_MOCKS = 4_000
 TEST_SEED = 901
@@ -81,7 +81,7 @@ class Sky:
         shares = {name: share for name, share in SHARES.items() if name not in variant.without_surveys}
         sky = MockSky(families, self.shapes, self.lines, seed, shares=shares)
         sky.clean = variant.faultless
-        return dataset.generate(sky, n)
+        return coarse_files.generate(sky, n)
 
 
 def channels_of(data: Dataset) -> tuple[torch.Tensor, Truth]:

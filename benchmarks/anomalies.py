@@ -16,20 +16,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models import eigenspectra, shipped
-from models.analysis import Analyst
-from models.anomaly import detector
-from models.anomaly.companion import CompanionSearch
-from models.anomaly.judge import FLAG_RATE, Scorer, attributed
-from models.anomaly.scores import KINDS, Scores
-from models.anomaly.shares import together
-from models.classifier import CLASSES
-from models.ensemble import Ensemble
-from models.grid import N_PIXELS, WAVELENGTH
-from models.preprocess import Gridded, grid_batch, running_median
-from models.refine import z_of
-from models.rows import rows_of
-from models.training import normal, supernovae
+from spectraq.models import shipped
+from spectraq.models.anomaly import detector
+from spectraq.models.anomaly.false_positive_shares import together
+from spectraq.models.anomaly.judge import FLAG_RATE, Scorer, attributed
+from spectraq.models.anomaly.scores import KINDS, Scores
+from spectraq.models.anomaly.second_object import CompanionSearch
+from spectraq.models.batch import BatchAnalyst
+from spectraq.models.classes import CLASSES
+from spectraq.models.grid.axis import N_PIXELS, WAVELENGTH
+from spectraq.models.grid.prepare import Gridded, grid_batch, running_median
+from spectraq.models.networks.ensemble import Ensemble
+from spectraq.models.redshift import eigenspectra
+from spectraq.models.redshift.minima import z_of
+from spectraq.models.tensors import rows_of
+from spectraq.models.training import supernovae
+from spectraq.models.training.measure import normal_spectra
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 BLOCK = 16
@@ -43,12 +45,12 @@ class Hosts:
     """Normal real spectra on the grid, and how they are judged."""
 
     def __init__(self) -> None:
-        from workers.labelled import labelled
+        from spectraq.workers.files.labelled_spectra import labelled
 
         torch.set_num_threads(1)
         cpu = torch.device("cpu")
         bases = eigenspectra.load()
-        self.analyst = Analyst(Ensemble.load(), bases, cpu, BLOCK)
+        self.analyst = BatchAnalyst(Ensemble.load(), bases, cpu, BLOCK)
         taught = supernovae.learn(supernovae.read(supernovae.files(DATA)[::2]))
         network = detector.load(shipped.FOLDER / detector.FILE)
         self.scorer = Scorer(CompanionSearch(bases, taught, cpu), network, cpu)
@@ -152,7 +154,7 @@ def judged(hosts: Hosts) -> dict[str, Judged]:
     n = len(hosts.z)
     clean = hosts.scores(hosts.flux, np.arange(n))
     half = np.random.default_rng(0).permutation(n) % 2
-    references = [normal.learn("half", rows_of(clean, torch.from_numpy(half != h))) for h in (0, 1)]
+    references = [normal_spectra.learn("half", rows_of(clean, torch.from_numpy(half != h))) for h in (0, 1)]
     result = {}
     for change in CHANGES:
         rng = np.random.default_rng(1)

@@ -19,15 +19,15 @@ import torch
 from numpy.typing import NDArray
 from plots import COLOURS, Panel, write
 
-from models.classifier import CLASSES
-from models.errors import RedshiftErrors
-from models.grid import DLOGLAM
-from models.observation import Observation
-from models.pipeline import Pipeline
-from models.preprocess import Gridded, grid_batch
-from models.refine import z_of
-from models.simulate import simulate
-from models.zwarn import warnings
+from spectraq.models.answers.redshift_errors import RedshiftErrors
+from spectraq.models.answers.warnings import warnings
+from spectraq.models.classes import CLASSES
+from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.prepare import Gridded, grid_batch
+from spectraq.models.observation import Observation
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.redshift.minima import z_of
+from spectraq.models.simulate import simulate
 
 MOCKS, MOCK_SEED = 3072, 987
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1.0001)
@@ -99,10 +99,10 @@ def samples(pipeline: Pipeline, data: Path | None) -> list[Judged]:
         return [
             judged("simulated", pipeline, gridded, [one.spectype for one in spectra], z, surveys, sources)
         ]
-    from models.training import material
-    from models.training.mocks import MockSky
-    from models.training.mocks.surveys import NoiseShapes
-    from workers.labelled import labelled, noise
+    from spectraq.models.training import material
+    from spectraq.models.training.mocks import MockSky
+    from spectraq.models.training.mocks.surveys import NoiseShapes
+    from spectraq.workers.files.labelled_spectra import labelled, noise
 
     real = list(labelled(data))
     trusted = [one for one in real if one.trusted]
@@ -264,7 +264,7 @@ def main() -> None:
     write(options.out / "calibration-pulls.svg", pull_panels(found))
     tables(found)
     if options.data is not None:
-        from workers.labelled import labelled
+        from spectraq.workers.files.labelled_spectra import labelled
 
         repeats(pipeline, [one.observation for one in labelled(options.data) if one.trusted])
 

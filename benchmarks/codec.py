@@ -11,8 +11,8 @@ from timeit import repeat
 
 import numpy as np
 
-from schemas import codec
-from schemas.spectrum import Spectrum
+from spectraq.schemas import codec
+from spectraq.schemas.spectrum import Spectrum
 
 N_PIXELS = 4576
 LIMIT_US = 60.0

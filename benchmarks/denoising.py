@@ -18,16 +18,16 @@ from rich.console import Console
 from rich.table import Table
 from scipy.signal import savgol_filter, wiener
 
-from models.analysis import Analysis
-from models.classifier import CLASSES
-from models.denoise import denoise
-from models.pipeline import Pipeline
-from models.preprocess import Gridded
-from models.refine import z_of
-from models.training import material
-from models.training.mocks import MAX_BATCH, Mocks, MockSky
-from models.training.mocks.surveys import NoiseShapes
-from workers.labelled import labelled, noise
+from spectraq.models.answers.denoise import denoise
+from spectraq.models.batch import BatchAnalysis
+from spectraq.models.classes import CLASSES
+from spectraq.models.grid.prepare import Gridded
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.redshift.minima import z_of
+from spectraq.models.training import material
+from spectraq.models.training.mocks import MAX_BATCH, Mocks, MockSky
+from spectraq.models.training.mocks.surveys import NoiseShapes
+from spectraq.workers.files.labelled_spectra import labelled, noise
 
 SNR = ((0, 3), (3, 8), (8, 20), (20, 1000))
 SEED = 911
@@ -65,7 +65,7 @@ def error(model: torch.Tensor, mocks: Mocks) -> torch.Tensor:
 
 def measured(
     mocks: Mocks, pipeline: Pipeline, alone: Pipeline
-) -> tuple[dict[str, torch.Tensor], torch.Tensor, Analysis]:
+) -> tuple[dict[str, torch.Tensor], torch.Tensor, BatchAnalysis]:
     """Errors by method, the denoised spectrum's pulls, and the analysis."""
     analysis, pca = pipeline.analysis(gridded(mocks), everything=True), alone.analysis(gridded(mocks))
     scale = analysis.prepared.scale

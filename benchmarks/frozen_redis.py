@@ -11,8 +11,8 @@ import statistics
 
 from throughput import asked, rate
 
-from workers.local.stack import LocalStack
-from workers.settings import load_settings
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import load_settings
 
 NOBODY = "redis://127.0.0.1:1/0"
 

@@ -7,9 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from workers.local import jars
-from workers.local.stack import LocalStack
-from workers.settings import load_settings
+from spectraq.workers.local import jars
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import load_settings
 
 LATER_STARTS = 3
 

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from models.analysis import Analysis
-from models.classifier import CLASSES
-from models.grid import DLOGLAM
-from models.pipeline import Pipeline
-from models.preprocess import Gridded, grid_batch
-from models.refine import z_of
-from models.training import material
-from models.training.mocks import MAX_BATCH, Mocks, MockSky
-from models.training.mocks.surveys import NoiseShapes
-from workers.labelled import LabelledSpectrum, labelled, noise
+from spectraq.models.batch import BatchAnalysis
+from spectraq.models.classes import CLASSES
+from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.prepare import Gridded, grid_batch
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.redshift.minima import z_of
+from spectraq.models.training import material
+from spectraq.models.training.mocks import MAX_BATCH, Mocks, MockSky
+from spectraq.models.training.mocks.surveys import NoiseShapes
+from spectraq.workers.files.labelled_spectra import LabelledSpectrum, labelled, noise
 
 SEED = 921
 BATCHES = 2
@@ -60,7 +60,7 @@ def mock_sample(mocks: Mocks) -> Sample:
     return Sample(gridded, mocks.spectype, mocks.z)
 
 
-def judged(analysis: Analysis, sample: Sample) -> dict[str, float]:
+def judged(analysis: BatchAnalysis, sample: Sample) -> dict[str, float]:
     """Class accuracy, and by class the fraction with class and redshift right."""
     spectype = np.array(CLASSES)[analysis.decision.spectype.numpy()]
     z = (1 + z_of(analysis.lag).numpy()) * 10 ** (sample.gridded.offset.numpy() * DLOGLAM) - 1
@@ -73,7 +73,7 @@ def judged(analysis: Analysis, sample: Sample) -> dict[str, float]:
     return found
 
 
-def misfit(analysis: Analysis, mocks: Mocks) -> float:
+def misfit(analysis: BatchAnalysis, mocks: Mocks) -> float:
     """Median squared error of the fit of bright mocks in units of the noise's variance."""
     model = analysis.fit.model * analysis.prepared.scale
     used = (mocks.ivar > 0).sum(1)

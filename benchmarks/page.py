@@ -25,14 +25,14 @@ import numpy as np
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
-from schemas import codec
-from schemas.results import Result
-from schemas.spectrum import Spectrum
-from workers import simulated
-from workers.local.stack import LocalStack
-from workers.settings import Settings, load_settings
-from workers.transport.publisher import Publisher
-from workers.web.modelling import Modelling
+from spectraq.schemas import codec
+from spectraq.schemas.results import Result
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.demonstration import simulated
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.transport.sender import Sender
+from spectraq.workers.web.sources.best_fits import Modelling
 
 SPECTRAQ = str(Path(sys.executable).parent / "spectraq")
 FLAGS = (
@@ -87,7 +87,7 @@ class Answers(threading.Thread):
         """Publish."""
         topics = self._settings.topics
         names = (topics.classifications, topics.redshifts, topics.anomalies)
-        with Publisher(self._settings, len(names) * self._rate) as publisher:
+        with Sender(self._settings, len(names) * self._rate) as publisher:
             while not self.stop.is_set():
                 name = b"fast-%08d" % self.sent
                 for topic, body in zip(names, self._made[self.sent % len(self._made)], strict=True):
@@ -188,7 +188,7 @@ def main() -> None:
         spectrum = long_spectrum()
         results = Modelling(settings.worker).results(spectrum)
         topics = settings.topics
-        with Publisher(settings) as publisher:
+        with Sender(settings) as publisher:
             publisher.publish(spectrum, "long", topics.spectra)
             for topic, result in (
                 (topics.classifications, results.classification),

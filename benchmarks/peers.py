@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from models.pipeline import Pipeline
-from workers.labelled import labelled
+from spectraq.models.pipeline import Pipeline
+from spectraq.workers.files.labelled_spectra import labelled
 
 SNR = ((0.0, 5.0), (5.0, 15.0), (15.0, np.inf))
 THRESHOLDS = (3e-4, 0.0033, 0.015)

@@ -15,19 +15,21 @@ from statistics import median
 
 import torch
 
-from models import cores, eigenspectra, shipped
-from models.analysis import Analyst, in_blocks
-from models.anomaly import Judge
-from models.anomaly.residual import Measured, Residual
-from models.continuum import Continuum
-from models.decide import to_scan
-from models.ensemble import Ensemble
-from models.pipeline import ROWS_A_BLOCK, Pipeline
-from models.preprocess import grid_batch, prepare
-from models.rows import rows_of
-from models.scan import CONTINUUM_TERMS
-from models.search import ScannedClass
-from models.simulate import simulate
+from spectraq.models import shipped
+from spectraq.models.anomaly import Judge
+from spectraq.models.anomaly.residual import Measured, Residual
+from spectraq.models.batch import BatchAnalyst, in_blocks
+from spectraq.models.decision.decide import to_scan
+from spectraq.models.grid.prepare import grid_batch, prepare
+from spectraq.models.networks.ensemble import Ensemble
+from spectraq.models.pipeline import ROWS_A_BLOCK, Pipeline
+from spectraq.models.processes import cpus
+from spectraq.models.redshift import eigenspectra
+from spectraq.models.redshift.continuum import Continuum
+from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS
+from spectraq.models.redshift.search import ScannedClass
+from spectraq.models.simulate import simulate
+from spectraq.models.tensors import rows_of
 
 SPECTRA = {"cpu": 128, "cuda": 1024}
 """Spectra that stages are measured with."""
@@ -58,7 +60,7 @@ def stages(device: torch.device) -> dict[str, float]:
     drawn = [one.observation for one in simulate(DRAWN, seed=1)]
     observations = (drawn * -(-n // DRAWN))[:n]
     ensemble, bases = Ensemble.load(shipped.FOLDER, device), eigenspectra.load()
-    analyst, judge = Analyst(ensemble, bases, device, block), Judge.load(shipped.FOLDER, bases, device)
+    analyst, judge = BatchAnalyst(ensemble, bases, device, block), Judge.load(shipped.FOLDER, bases, device)
     gridded = grid_batch(observations, device)
     prepared = prepare(gridded)
     blocks = [filled for _, filled in in_blocks(torch.arange(n, device=device), block)]
@@ -131,7 +133,7 @@ def main() -> None:
     print(f"{'stage':20s} {'ms':>7s} {'share':>7s}")
     for name, ms in by_stage.items():
         print(f"{name:20s} {ms:7.3f} {ms / total:7.1%}")
-    whole(args.device, args.cores or sorted({1, cores.available() if args.device == "cpu" else 1}))
+    whole(args.device, args.cores or sorted({1, cpus.available() if args.device == "cpu" else 1}))
 
 
 if __name__ == "__main__":

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from schemas import codec
-from schemas.results import Result
-from workers import simulated
-from workers.local.stack import LocalStack
-from workers.settings import Settings, load_settings
-from workers.transport.follower import Follower
-from workers.transport.lag import group_lag
-from workers.transport.publisher import Publisher
-from workers.transport.topics import ensure_topics
+from spectraq.schemas import codec
+from spectraq.schemas.results import Result
+from spectraq.workers.demonstration import simulated
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.transport.follower import Follower
+from spectraq.workers.transport.lag import group_lag
+from spectraq.workers.transport.sender import Sender
+from spectraq.workers.transport.topics import ensure_topics
 
 SPECTRAQ = str(Path(sys.executable).parent / "spectraq")
 DISTINCT = 64
@@ -33,7 +33,7 @@ DISTINCT = 64
 def fill(settings: Settings, lag: int) -> None:
     """Publish what waits."""
     bodies = [codec.encode(spectrum) for spectrum, _ in simulated.spectra(DISTINCT, 1)]
-    with Publisher(settings) as publisher:
+    with Sender(settings) as publisher:
         for i in range(lag):
             publisher.send(settings.topics.spectra, b"%d" % i, bodies[i % DISTINCT])
 
@@ -44,7 +44,7 @@ def measure(settings: Settings, rate: float, seconds: float, delivery: str) -> l
     sent: dict[str, float] = {}
     waited: list[float] = []
     end = time.monotonic() + seconds
-    with Publisher(settings) as publisher, Follower(settings, [settings.topics.redshifts]) as follower:
+    with Sender(settings) as publisher, Follower(settings, [settings.topics.redshifts]) as follower:
         number, due = 0, time.monotonic()
         while time.monotonic() < end or (len(waited) < number and time.monotonic() < end + 30):
             if due <= time.monotonic() < end:

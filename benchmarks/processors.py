@@ -35,8 +35,8 @@ Answers = list[dict[str, Any]]
 
 def answered(data: Path) -> Answers:
     """Answer every labelled spectrum: the numbers that are compared."""
-    from models.pipeline import Pipeline
-    from workers.labelled import labelled
+    from spectraq.models.pipeline import Pipeline
+    from spectraq.workers.files.labelled_spectra import labelled
 
     found = Pipeline.load(threads=1).analyze([one.observation for one in labelled(data)])
     return [

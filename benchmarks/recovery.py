@@ -23,8 +23,8 @@ import confluent_kafka  # noqa: E402
 from feed import Feed  # noqa: E402
 from night import Night  # noqa: E402
 
-from workers.local.stack import LocalStack  # noqa: E402
-from workers.settings import load_settings  # noqa: E402
+from spectraq.workers.local.stack import LocalStack  # noqa: E402
+from spectraq.workers.settings import load_settings  # noqa: E402
 
 MODES = ("at_least_once", "exactly_once")
 RATE = 50.0

@@ -22,12 +22,12 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from schemas.spectrum import Spectrum
-from workers import simulated
-from workers.local.stack import LocalStack
-from workers.settings import Settings, load_settings
-from workers.transport.publisher import Publisher
-from workers.transport.topics import ensure_topics
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.demonstration import simulated
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.transport.sender import Sender
+from spectraq.workers.transport.topics import ensure_topics
 
 SPECTRAQ = str(Path(sys.executable).parent / "spectraq")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
@@ -50,7 +50,7 @@ def placed(n: int) -> list[Spectrum]:
 
 def feed(settings: Settings, spectra: list[Spectrum], over: threading.Event) -> None:
     """Publish at a rate until told to stop."""
-    with Publisher(settings) as publisher:
+    with Sender(settings) as publisher:
         for spectrum in spectra:
             publisher.publish(spectrum, spectrum.spectrum_id, settings.topics.spectra)
             publisher.flush()

@@ -18,14 +18,14 @@ import torch
 from anomalies import DATA, Hosts
 from numpy.typing import NDArray
 
-from models.anomaly.adapt import BULK_RATE, LEAST_SPECTRA, Cell, cell_names
-from models.anomaly.judge import FLAG_RATE
-from models.anomaly.reference import Reference
-from models.anomaly.scores import Scores
-from models.anomaly.shares import together
-from models.classifier import CLASSES
-from models.rows import rows_of
-from models.training import normal
+from spectraq.models.anomaly.false_positive_shares import together
+from spectraq.models.anomaly.judge import FLAG_RATE
+from spectraq.models.anomaly.reference import Reference
+from spectraq.models.anomaly.scores import Scores
+from spectraq.models.anomaly.stream_cells import BULK_RATE, LEAST_SPECTRA, Cell, cell_names
+from spectraq.models.classes import CLASSES
+from spectraq.models.tensors import rows_of
+from spectraq.models.training.measure import normal_spectra
 
 STREAM = 500
 COPIES = 12
@@ -91,7 +91,7 @@ def measured(hosts: Hosts, clean: Scores, survey: str) -> tuple[list[float], lis
     mine = hosts.survey == survey
     before, after = [], []
     for h in (0, 1):
-        reference = normal.learn("half", rows_of(clean, torch.from_numpy(half != h)))
+        reference = normal_spectra.learn("half", rows_of(clean, torch.from_numpy(half != h)))
         taught, tests = (
             seen(copies(hosts, np.flatnonzero(mine & part), rng), survey, reference)
             for part in (half != h, half == h)

@@ -18,15 +18,15 @@ from collections.abc import Sequence
 import numpy as np
 from kafka import KafkaProducer
 
-from models.answer import Answer, Candidate
-from models.observation import Observation
-from schemas import codec
-from schemas.spectrum import Spectrum
-from workers import log
-from workers.local.stack import LocalStack
-from workers.settings import LogSettings, load_settings
-from workers.transport.topics import ensure_topics
-from workers.worker import run
+from spectraq.models.answer import Answer, Candidate
+from spectraq.models.observation import Observation
+from spectraq.schemas import codec
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.operations import log
+from spectraq.workers.service.loop import run
+from spectraq.workers.settings import LogSettings, load_settings
+from spectraq.workers.transport.topics import ensure_topics
 
 PIXELS = 4576  # of an SDSS spectrum
 MODES = ("at_least_once", "exactly_once")

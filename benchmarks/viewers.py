@@ -25,13 +25,13 @@ from contextlib import contextmanager
 import psutil
 from page import SPECTRAQ, Answers, served
 
-from schemas import codec
-from workers import simulated
-from workers.local.stack import LocalStack
-from workers.settings import Settings, load_settings
-from workers.transport.lag import group_lag
-from workers.transport.publisher import Publisher
-from workers.transport.topics import ensure_topics
+from spectraq.schemas import codec
+from spectraq.workers.demonstration import simulated
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.transport.lag import group_lag
+from spectraq.workers.transport.sender import Sender
+from spectraq.workers.transport.topics import ensure_topics
 
 WAITING = 400
 """Spectra that always wait for the worker."""
@@ -103,7 +103,7 @@ class Load(threading.Thread):
     def run(self) -> None:
         """Publish whenever fewer wait than should."""
         topic, sent = self._settings.topics.spectra, 0
-        with Publisher(self._settings) as publisher:
+        with Sender(self._settings) as publisher:
             while not self.stop.is_set():
                 for _ in range(max(0, WAITING - group_lag(self._settings).lag)):
                     name = b"load-%08d" % sent

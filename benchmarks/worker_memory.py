@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psutil
 
-from schemas import codec
-from workers import simulated
-from workers.local.child import Child
-from workers.local.stack import LocalStack
-from workers.settings import Settings, load_settings
-from workers.transport.lag import group_lag
-from workers.transport.publisher import Publisher
+from spectraq.schemas import codec
+from spectraq.workers.demonstration import simulated
+from spectraq.workers.local.child import Child
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.transport.lag import group_lag
+from spectraq.workers.transport.sender import Sender
 
 EARLY, LATE = 2_000, 20_000
 DISTINCT = 200
@@ -46,7 +46,7 @@ def main() -> None:
 
 def resident_after(n: int, done: int, bodies: list[bytes], settings: Settings, worker: Child) -> int:
     """Feed the worker up to n spectra in all, and give its resident memory when it has answered them."""
-    with Publisher(settings) as publisher:
+    with Sender(settings) as publisher:
         for number in range(done, n):
             publisher.send(settings.topics.spectra, str(number).encode(), bodies[number % len(bodies)])
             if number % AHEAD == 0:

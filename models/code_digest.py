@@ -12,8 +12,8 @@ HERE = Path(__file__).parent
 CHANGES_NO_ANSWER = frozenset(
     {
         "code_digest.py",
-        "cores.py",  # how many processes share the work
-        "partners.py",  # which of them does it
+        "processes",  # how many share the work, and which of them does it
+        "processes_main.py",
         "simulate.py",  # makes spectra, answers none
         "training",  # makes the weights, which count themselves
     }

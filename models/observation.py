@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 MIN_GOOD_PIXELS = 100
 """Fewer usable pixels than this hold no redshift worth publishing (one coarse box of continuum)."""
 SEEN_ANGSTROM = (3600.0, 10400.0)
-"""What is analysed, in whole hundreds (`grid.py` says it exactly)."""
+"""What is analysed, in whole hundreds (`grid/axis.py` says it exactly)."""
 MAX_WAVELENGTH = 1e9
 """Angstrom: ten centimetres. What goes on beyond holds no wavelengths but a mistake."""
 

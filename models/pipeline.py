@@ -10,17 +10,19 @@ from pathlib import Path
 
 import torch
 
-from models import cores, eigenspectra, shipped
-from models.analysis import Analysis, Analyst
-from models.anomaly import Judge
-from models.answer import Answer
-from models.answering import answers
-from models.ensemble import Ensemble
-from models.errors import RedshiftErrors
-from models.modelspectra import model_spectra
-from models.observation import MIN_GOOD_PIXELS, Observation, too_little_seen
-from models.partners import Networks, Partners
-from models.preprocess import Gridded, grid_batch
+from spectraq.models import shipped
+from spectraq.models.anomaly import Judge
+from spectraq.models.answer import Answer
+from spectraq.models.answers.model_spectra import model_spectra
+from spectraq.models.answers.redshift_errors import RedshiftErrors
+from spectraq.models.answers.rows import answers
+from spectraq.models.batch import BatchAnalysis, BatchAnalyst
+from spectraq.models.grid.prepare import Gridded, grid_batch
+from spectraq.models.networks.ensemble import Ensemble
+from spectraq.models.observation import MIN_GOOD_PIXELS, Observation, too_little_seen
+from spectraq.models.processes import cpus
+from spectraq.models.processes.pool import Networks, Partners
+from spectraq.models.redshift import eigenspectra
 
 ROWS_A_BLOCK = {"cpu": 16, "cuda": 256}
 """Rows worked on together: on a CPU what stays in a core's cache, on a GPU what fills it."""
@@ -46,7 +48,7 @@ class Pipeline:
 
     def __init__(
         self,
-        analyst: Analyst,
+        analyst: BatchAnalyst,
         judge: Judge,
         errors: RedshiftErrors,
         digest: str,
@@ -91,11 +93,11 @@ class Pipeline:
 
         Raises
         ------
-        models.shipped.MissingWeightsError
+        spectraq.models.shipped.MissingWeightsError
             Where the folder lacks a network, the eigenspectra or the reference of normal spectra.
-        models.shipped.DamagedWeightsError
+        spectraq.models.shipped.DamagedWeightsError
             Where a weight file is not the one of its card.
-        models.ensemble.UnknownMemberError
+        spectraq.models.networks.ensemble.UnknownMemberError
             Where there is no network of a name.
         ValueError
             Where the device is not there.
@@ -107,9 +109,9 @@ class Pipeline:
         shipped.verify(folder)
         ensemble = Ensemble.load(folder, place, members)
         bases = eigenspectra.load(folder)
-        analyst = Analyst(ensemble, bases, place, ROWS_A_BLOCK[place.type])
+        analyst = BatchAnalyst(ensemble, bases, place, ROWS_A_BLOCK[place.type])
         one_stream = place.type == "cuda"
-        threads = 1 if one_stream else threads or cores.available()
+        threads = 1 if one_stream else threads or cpus.available()
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
         digest = shipped.digest(folder, members)
         networks = Networks(weights, list(members) if members else None, digest)
@@ -129,7 +131,7 @@ class Pipeline:
 
         Raises
         ------
-        models.observation.UnusableSpectrum
+        spectraq.models.observation.UnusableSpectrum
             For the first observation that can't be analysed.
         """
         for observation in observations:
@@ -148,13 +150,13 @@ class Pipeline:
         """End the processes that share the work; they end with this one, too, however it ends."""
         self._partners.close()
 
-    def analysis(self, gridded: Gridded, everything: bool = False) -> Analysis:
+    def analysis(self, gridded: Gridded, everything: bool = False) -> BatchAnalysis:
         """Return all that is known of a gridded batch, as tensors: for measuring the method itself.
 
         Parameters
         ----------
         everything
-            As of `Analyst.analyze`.
+            As of `BatchAnalyst.analyze`.
         """
         with torch.inference_mode():
             return self._analyst.analyze(gridded, everything)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.code_digest import code_digest
+from spectraq.models.code_digest import code_digest
 
 FOLDER = Path(__file__).parent / "weights"
 """The weights that come with the package."""

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models import eigenspectra
-from models.anomaly.sky import airglow
-from models.grid import DLOGLAM, LOGLAM0, WAVELENGTH
-from models.observation import Observation
+from spectraq.models.anomaly.airglow import airglow
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, WAVELENGTH
+from spectraq.models.observation import Observation
+from spectraq.models.redshift import eigenspectra
 
 Floats = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def simulate(n: int, seed: int = 0) -> list[Simulated]:
 
     Raises
     ------
-    models.shipped.MissingWeightsError
+    spectraq.models.shipped.MissingWeightsError
         Where the eigenspectra are missing.
     """
     rng = np.random.default_rng(seed)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.deadletter import DeadLetter
-from schemas.message import Message
-from schemas.results import Result
-from schemas.spectrum import Spectrum
-from schemas.verdict import Verdict
+from spectraq.schemas.deadletter import DeadLetter
+from spectraq.schemas.message import Message
+from spectraq.schemas.results import Result
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.schemas.verdict import Verdict
 
 AVRO = "application/avro"
 SOURCE = "/spectraq"

@@ -16,15 +16,15 @@ import fastavro
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from schemas.cloudevents import HEADERS, content_type, headers
-from schemas.deadletter import DeadLetter, DeadLetterReason
-from schemas.message import Message
-from schemas.registry import Written, newest, written_with
-from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
-from schemas.skim import TooManyItemsError, check_items
-from schemas.spectrum import Spectrum
-from schemas.text import escaped
-from schemas.verdict import Verdict
+from spectraq.schemas.cloudevents import HEADERS, content_type, headers
+from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
+from spectraq.schemas.message import Message
+from spectraq.schemas.registry import Written, newest, written_with
+from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
+from spectraq.schemas.skim import TooManyItemsError, check_items
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.schemas.text import escaped
+from spectraq.schemas.verdict import Verdict
 
 __all__ = ["HEADERS", "MAX_BYTES", "MAX_PIXELS", "DecodeError", "decode", "encode", "explain", "headers"]
 

@@ -23,7 +23,7 @@ from typing import Any
 import fastavro
 from fastavro.utils import generate_many
 
-from schemas.registry import RECORDS, Schema, read_schemas, schema_id
+from spectraq.schemas.registry import RECORDS, Schema, read_schemas, schema_id
 
 AVRO = Path(__file__).parent / "avro"
 RELEASED = "RELEASED"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from schemas.message import Message
+from spectraq.schemas.message import Message
 
 
 class DeadLetterReason(StrEnum):

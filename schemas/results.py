@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from schemas.message import Message, Part
-from schemas.pixels import NO_PIXELS, Float32Pixels
+from spectraq.schemas.message import Message, Part
+from spectraq.schemas.pixels import NO_PIXELS, Float32Pixels
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:spectraq:result")
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.air import vacuum_from_air
-from schemas.message import Message
-from schemas.pixels import Float32Pixels, Float64Pixels, UInt32Pixels
-from schemas.text import unprintable
+from spectraq.schemas.air import vacuum_from_air
+from spectraq.schemas.message import Message
+from spectraq.schemas.pixels import Float32Pixels, Float64Pixels, UInt32Pixels
+from spectraq.schemas.text import unprintable
 
 MAX_LOGLAM = 9.0
 """log10(angstrom): ten centimetres. A grid that goes on beyond holds no wavelengths but a mistake."""

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.message import Message
-from schemas.spectrum import SpectrumId
+from spectraq.schemas.message import Message
+from spectraq.schemas.spectrum import SpectrumId
 
 Quality = Annotated[int, Field(ge=0, le=4)]
 """As in visual inspection: 0 nothing to be said, 1 a guess, 2 possible, 3 probable, 4 certain."""

@@ -15,13 +15,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from schemas.spectrum import Spectrum
     from spectraq._ensemble import Ensemble, analyze, fit, load
     from spectraq._input import read
     from spectraq._result import AnalyzedSpectrum, table
     from spectraq._simulate import simulate
-    from workers.direct import Unanswered
-    from workers.errors import SpectraqError
+    from spectraq.schemas.spectrum import Spectrum
+    from spectraq.workers.errors import SpectraqError
+    from spectraq.workers.files.analyze_files import Unanswered
 
 __all__ = [
     "AnalyzedSpectrum",
@@ -41,9 +41,9 @@ __all__ = [
 _HOME = {
     "AnalyzedSpectrum": "spectraq._result",
     "Ensemble": "spectraq._ensemble",
-    "Spectrum": "schemas.spectrum",
-    "SpectraqError": "workers.errors",
-    "Unanswered": "workers.direct",
+    "Spectrum": "spectraq.schemas.spectrum",
+    "SpectraqError": "spectraq.workers.errors",
+    "Unanswered": "spectraq.workers.files.analyze_files",
     "analyze": "spectraq._ensemble",
     "fit": "spectraq._ensemble",
     "load": "spectraq._ensemble",

@@ -8,18 +8,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from schemas.spectrum import Spectrum
 from spectraq._input import read
 from spectraq._result import AnalyzedSpectrum
-from workers import direct
-from workers.analysis import Analysis, load_networks
-from workers.direct import Answered, Unanswered
-from workers.errors import ReadError, SpectraqError
-from workers.settings import WorkerSettings
-from workers.web.modelling import Modelling
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError, SpectraqError
+from spectraq.workers.files import analyze_files
+from spectraq.workers.files.analyze_files import Answered, Unanswered
+from spectraq.workers.inference import SafeInference, load_networks
+from spectraq.workers.settings import WorkerSettings
+from spectraq.workers.web.sources.best_fits import Modelling
 
 if TYPE_CHECKING:
-    from schemas.results import ModelSpectrum
+    from spectraq.schemas.results import ModelSpectrum
 
 
 class Ensemble:
@@ -54,8 +54,8 @@ class Ensemble:
                 waiting.append(item if isinstance(item, Spectrum) else None)
                 yield item
 
-        analysis = Analysis(self._networks, self._settings.batch_spectra)
-        for result in direct.analyze(
+        analysis = SafeInference(self._networks, self._settings.batch_spectra)
+        for result in analyze_files.analyze(
             noted(), analysis, self._settings.batch_spectra, self._settings.max_pixels
         ):
             spectrum = waiting.popleft()

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import find
-from workers.readers import read as read_file
-from workers.readers.memory import read_memory
-from workers.readers.rows import Assumed
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import find
+from spectraq.workers.readers import read as read_file
+from spectraq.workers.readers.format import Assumed
+from spectraq.workers.readers.memory import read_memory
 
 NAME = "spectrum"
 """What a spectrum in memory is called that has no name; with its number where there are several."""

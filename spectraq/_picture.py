@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import SpectraqError
-from workers.overview import averaged, fit_at, limits
+from spectraq.workers.errors import SpectraqError
+from spectraq.workers.files.overview import averaged, fit_at, limits
 
 if TYPE_CHECKING:
     from spectraq._result import AnalyzedSpectrum

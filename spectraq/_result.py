@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
-from schemas.spectrum import Spectrum
 from spectraq._picture import axes, svg
-from workers.direct import Answered, Unanswered
+from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.files.analyze_files import Answered, Unanswered
 
 if TYPE_CHECKING:
     from spectraq._ensemble import Ensemble
@@ -112,6 +112,6 @@ def table(results: Iterable[AnalyzedSpectrum | Unanswered]) -> Any:
     astropy.table.Table
         The columns of `spectraq analyze --output`.
     """
-    from workers.tables import row, table_of
+    from spectraq.workers.files.result_table import row, table_of
 
     return table_of([row(r.answered if isinstance(r, AnalyzedSpectrum) else r) for r in results])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from workers import simulated
+from spectraq.workers.demonstration import simulated
 
 if TYPE_CHECKING:
-    from schemas.spectrum import Spectrum
+    from spectraq.schemas.spectrum import Spectrum
 
 
 @overload

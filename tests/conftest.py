@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.local.stack import LocalStack
-from workers.settings import load_settings
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import load_settings
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workers.local.jars import KAFKA_VERSION
-from workers.local.redis import server
+from spectraq.workers.local.jars import KAFKA_VERSION
+from spectraq.workers.local.redis import server
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -89,7 +89,7 @@ def test_the_cache_in_containers_is_of_the_version_that_one_machine_has() -> Non
 
 
 def test_the_settings_in_compose_are_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    from workers.settings import load_settings
+    from spectraq.workers.settings import load_settings
 
     for name, value in SERVICES["worker"]["environment"].items():
         monkeypatch.setenv(name, value)
@@ -97,6 +97,6 @@ def test_the_settings_in_compose_are_settings_of_ours(monkeypatch: pytest.Monkey
 
 
 def test_docker_waits_longer_than_the_worker_needs_to_finish() -> None:
-    from workers.settings import load_settings
+    from spectraq.workers.settings import load_settings
 
     assert int(SERVICES["worker"]["stop_grace_period"].rstrip("s")) > load_settings().worker.grace_s

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workers.metrics import Metrics
+from spectraq.workers.operations.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
 PROMETHEUS = ROOT / "deploy" / "prometheus"

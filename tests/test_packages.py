@@ -1,4 +1,4 @@
-"""The three packages have general names, so nothing else may be imported in their place."""
+"""What is installed is one package, and the three folders of the repository are parts of it."""
 
 import importlib.metadata
 import importlib.util
@@ -6,28 +6,33 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("models", "schemas", "workers")
+ROOT = Path(__file__).parent.parent
+PARTS = ("models", "schemas", "workers")
 
 
-def test_the_three_packages_come_from_one_folder() -> None:
-    parents = set()
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None and spec.origin is not None
-        parents.add(Path(spec.origin).parent.parent)
-    assert len(parents) == 1
-
-
-@pytest.mark.parametrize("name", PACKAGES)
-def test_each_package_says_in_its_first_paragraph_what_lives_there(name: str) -> None:
-    spec = importlib.util.find_spec(name)
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_is_the_folder_of_the_repository(name: str) -> None:
+    spec = importlib.util.find_spec(f"spectraq.{name}")
     assert spec is not None and spec.origin is not None
-    text = Path(spec.origin).read_text()
+    assert Path(spec.origin).resolve().parent == ROOT / name
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_says_in_its_first_paragraph_what_lives_there(name: str) -> None:
+    text = (ROOT / name / "__init__.py").read_text()
     assert text.startswith('"""') and len(text.split('"""')[1]) > 60
 
 
+def test_no_module_imports_a_part_by_a_general_name() -> None:
+    general = tuple(f"{word} {name}" for word in ("from", "import") for name in PARTS)
+    paths = [
+        path for name in (*PARTS, "spectraq", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py")
+    ]
+    lines = [(path, line.strip()) for path in paths for line in path.read_text().splitlines()]
+    assert [(path, line) for path, line in lines if line.startswith(general)] == []
+
+
 def test_the_console_script_is_the_only_entry() -> None:
-    scripts = importlib.metadata.entry_points(group="console_scripts").select(module="workers.cli")
+    scripts = importlib.metadata.entry_points(group="console_scripts").select(module="spectraq.workers.cli")
     assert [script.name for script in scripts] == ["spectraq"]
-    root = Path(__file__).parent.parent
-    assert not [path for name in PACKAGES for path in (root / name).rglob("__main__.py")]
+    assert not [path for name in PARTS for path in (ROOT / name).rglob("__main__.py")]

@@ -19,7 +19,7 @@ def tracked_text() -> list[tuple[str, str]]:
     for name in names:
         try:
             files.append((name, (ROOT / name).read_text()))
-        except (UnicodeDecodeError, FileNotFoundError):
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
             continue
     return files
 

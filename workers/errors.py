@@ -11,7 +11,7 @@
     +-- StackError               the local Kafka or Redis could not be started or kept
 
 Each message names what was wrong, where, and what to do. Bytes that are no message of ours raise
-`schemas.codec.DecodeError`, which stands apart: the contract knows nothing of the workers.
+`spectraq.schemas.codec.DecodeError`, which stands apart: the contract knows nothing of the workers.
 """
 
 from __future__ import annotations

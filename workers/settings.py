@@ -22,9 +22,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from workers.errors import SettingsError
-from workers.secretfiles import SecretFiles, variables
-from workers.transport.attempts import MOST_TRIES
+from spectraq.workers.errors import SettingsError
+from spectraq.workers.secret_files import SecretFiles, variables
+
+MOST_TRIES = 100
+"""Kafka takes 4096 bytes beside an offset, and each try is a name."""
+
 
 ENV_PREFIX = "SPECTRAQ_"
 CONFIG_VARIABLE = "SPECTRAQ_CONFIG"

@@ -1,6 +1,6 @@
 """What in a spectrum the best fit can't explain, how often that happens by chance, and why."""
 
-from models.anomaly.judge import Judge
-from models.anomaly.verdict import Verdict
+from spectraq.models.anomaly.judge import Judge
+from spectraq.models.anomaly.verdict import Verdict
 
 __all__ = ["Judge", "Verdict"]

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool1d
 
-from models import weightfile
-from models.anomaly.picture import N_EVIDENCE, N_PLANES
-from models.anomaly.scores import COUNTED, SEEN
-from models.anomaly.sky import airglow
-from models.classifier import ResidualBlock, fold_residual, packed_residual
-from models.grid import N_COARSE, REBIN
-from models.packed import PackedTrunk, available
+from spectraq.models.anomaly.airglow import airglow
+from spectraq.models.anomaly.detector_input import N_EVIDENCE, N_PLANES
+from spectraq.models.anomaly.scores import COUNTED, SEEN
+from spectraq.models.grid.axis import N_COARSE, REBIN
+from spectraq.models.networks import weightfile
+from spectraq.models.networks.classifier import ResidualBlock, fold_residual, packed_residual
+from spectraq.models.networks.half_precision import PackedTrunk, available
 
 LAYOUT = "spectraq.detector.1"
 FILE = "detector.safetensors"

@@ -10,27 +10,27 @@ from statistics import NormalDist
 
 import torch
 
-from models import shipped
-from models.analysis import Analysis, in_blocks
-from models.anomaly import detector
-from models.anomaly.companion import CompanionSearch
-from models.anomaly.detector import Detector
-from models.anomaly.jump import sharpest
-from models.anomaly.leftover import FirstObject, Leftover
-from models.anomaly.lines import filtered
-from models.anomaly.networks import Unfamiliar
-from models.anomaly.picture import evidence, picture
-from models.anomaly.reasons import reason
-from models.anomaly.reference import Reference
-from models.anomaly.residual import Measured, Residual
-from models.anomaly.scores import COUNTED, DETECTOR, KINDS, SEEN, Scores, score
-from models.anomaly.shares import SHARE, together
-from models.anomaly.sky import airglow
-from models.anomaly.verdict import Verdict
-from models.eigenspectra import Basis
-from models.refine import z_of
-from models.rows import joined, rows_of
-from models.tiles import NETWORK_ROWS, in_tiles
+from spectraq.models import shipped
+from spectraq.models.anomaly import detector
+from spectraq.models.anomaly.airglow import airglow
+from spectraq.models.anomaly.arm_step import sharpest
+from spectraq.models.anomaly.detector import Detector
+from spectraq.models.anomaly.detector_input import evidence, picture
+from spectraq.models.anomaly.false_positive_shares import SHARE, together
+from spectraq.models.anomaly.joint_fit import FirstObject, Leftover
+from spectraq.models.anomaly.reasons import reason
+from spectraq.models.anomaly.reference import Reference
+from spectraq.models.anomaly.residual import Measured, Residual
+from spectraq.models.anomaly.scores import COUNTED, DETECTOR, KINDS, SEEN, Scores, score
+from spectraq.models.anomaly.second_object import CompanionSearch
+from spectraq.models.anomaly.unexplained_lines import filtered
+from spectraq.models.anomaly.unfamiliar import Unfamiliar
+from spectraq.models.anomaly.verdict import Verdict
+from spectraq.models.batch import BatchAnalysis, in_blocks
+from spectraq.models.redshift.eigenspectra import Basis
+from spectraq.models.redshift.minima import z_of
+from spectraq.models.tensors import joined, rows_of
+from spectraq.models.tiles import NETWORK_ROWS, in_tiles
 
 FLAG_RATE = 0.01
 """A spectrum is flagged when fewer normal ones than this are as strange."""
@@ -60,11 +60,13 @@ class Scorer:
         path = shipped.required(folder, detector.FILE)[0]
         return cls(CompanionSearch.load(folder, bases, device), detector.load(path, device), device)
 
-    def score(self, analysis: Analysis, block: int) -> Scores:
+    def score(self, analysis: BatchAnalysis, block: int) -> Scores:
         """Score a batch, `block` rows at a time."""
         return joined([scores for scores, _, _ in self.pictures(analysis, block)])
 
-    def pictures(self, analysis: Analysis, block: int) -> Iterator[tuple[Scores, torch.Tensor, torch.Tensor]]:
+    def pictures(
+        self, analysis: BatchAnalysis, block: int
+    ) -> Iterator[tuple[Scores, torch.Tensor, torch.Tensor]]:
         """Score a batch block by block, with the picture and the evidence that the detector sees."""
         measured, known, unfamiliar = Measured.of(analysis), FirstObject.of(analysis), Unfamiliar.of(analysis)
         for part, rows in in_blocks(torch.arange(len(measured.lag), device=measured.lag.device), block):
@@ -92,7 +94,7 @@ class Judge:
         """Read the reference, the detector and the supernovae of a folder of weights."""
         return cls(Reference.load(folder, device), Scorer.load(folder, bases, device))
 
-    def judge(self, analysis: Analysis, block: int) -> list[Verdict]:
+    def judge(self, analysis: BatchAnalysis, block: int) -> list[Verdict]:
         """Judge a batch, `block` rows at a time."""
         scores = self._normal.measured(self._scorer.score(analysis, block))
         rates = self._normal.rates(scores)

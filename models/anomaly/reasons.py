@@ -6,8 +6,8 @@ among normal spectra it does not say: the score does, of all kinds together.
 
 from __future__ import annotations
 
-from models.answer import Reason
-from models.grid import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.answer import Reason
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
 
 SKY, INSTRUMENT = "sky", "instrument"
 """Whose doing: the object's own light, or how it was recorded and reduced."""

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
-from models import shipped
-from models.anomaly.scores import KINDS, Scores
-from models.classifier import CLASSES
+from spectraq.models import shipped
+from spectraq.models.anomaly.scores import KINDS, Scores
+from spectraq.models.classes import CLASSES
 
 FILE = "normal.json"
 LEVELS = (0.0, 0.1, 0.25, 0.5, 0.7, 0.85)
@@ -63,7 +63,7 @@ class Reference:
 
         Raises
         ------
-        models.shipped.MissingWeightsError
+        spectraq.models.shipped.MissingWeightsError
             Where there is none.
         """
         stored = json.loads(shipped.required(folder, FILE)[0].read_text())

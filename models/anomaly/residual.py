@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from models.analysis import Analysis
-from models.grid import DLOGLAM, LOGLAM0, N_PIXELS
-from models.preprocess import box_mean
+from spectraq.models.batch import BatchAnalysis
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.grid.prepare import box_mean
 
 MODEL_ERROR = 0.02
 """What the eigenspectra miss of a normal spectrum, as a fraction of its level. Smaller than in the fit, where
@@ -34,7 +34,7 @@ class Measured:
     noise_estimated: torch.Tensor  # (B,) bool
 
     @classmethod
-    def of(cls, analysis: Analysis) -> Measured:
+    def of(cls, analysis: BatchAnalysis) -> Measured:
         """Take it from an analysis."""
         prepared, gridded = analysis.prepared, analysis.gridded
         return cls(

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from models.anomaly.companion import Companions
-from models.anomaly.jump import Jump
-from models.anomaly.lines import sought
-from models.anomaly.networks import Unfamiliar
-from models.anomaly.residual import Residual
-from models.anomaly.shape import BLOCK_PIXELS, broad, misfit
-from models.anomaly.sky import sky_residual
+from spectraq.models.anomaly.airglow import sky_residual
+from spectraq.models.anomaly.arm_step import Jump
+from spectraq.models.anomaly.broad_misfit import BLOCK_PIXELS, broad, misfit
+from spectraq.models.anomaly.residual import Residual
+from spectraq.models.anomaly.second_object import Companions
+from spectraq.models.anomaly.unexplained_lines import sought
+from spectraq.models.anomaly.unfamiliar import Unfamiliar
 
 KINDS = (
     "poor_fit",

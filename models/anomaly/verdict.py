@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.answer import Reason
+from spectraq.models.answer import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import pad
 
-from models import shipped
-from models.classifier import GALAXY_TYPES, STAR_TYPES, SUBCLASSES
-from models.eigenspectra import FILE, Basis
-from models.training.material import Family
-from models.training.mocks import galaxies, lines, quasars
-from models.training.mocks.rest import KM_S_PER_PIXEL, blurred, mixed
+from spectraq.models import shipped
+from spectraq.models.classes import GALAXY_TYPES, STAR_TYPES, SUBCLASSES
+from spectraq.models.redshift.eigenspectra import FILE, Basis
+from spectraq.models.training.material import Family
+from spectraq.models.training.mocks import galaxies, lines, quasars
+from spectraq.models.training.mocks.rest import KM_S_PER_PIXEL, blurred, mixed
 
 SMOOTH_PIXELS = 301
 """Width of the running mean that counts as smooth: far wider than a broad line's core."""

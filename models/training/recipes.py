@@ -10,14 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models import classifier, encoder, unet
-from models.classifier import Classifier
-from models.encoder import Encoder
-from models.training import dataset, exposures, reconstruction
-from models.training.fit import Loss, Recipe, Trainer
-from models.training.material import packed
-from models.training.naming import classifier_loss
-from models.unet import UNet
+from spectraq.models.networks import classifier, encoder, unet
+from spectraq.models.networks.classifier import Classifier
+from spectraq.models.networks.encoder import Encoder
+from spectraq.models.networks.unet import UNet
+from spectraq.models.training import material_file
+from spectraq.models.training.losses import reconstruction
+from spectraq.models.training.losses.classifier import classifier_loss
+from spectraq.models.training.mocks import coarse_files, full_files
+from spectraq.models.training.trainer import Loss, Recipe, Trainer
 
 ENCODER, UNET = "encoder", "unet"
 WIDTHS = ((32, 48, 64, 96), (40, 56, 80, 112), (48, 64, 96, 128))
@@ -96,7 +97,7 @@ def prepare(name: str, recipe: Recipe, site: Site) -> Prepared:
 
 
 def _classifier(name: str, recipe: Recipe, site: Site) -> Prepared:
-    channels, truth = dataset.mapped(site.folder)
+    channels, truth = coarse_files.mapped(site.folder)
     channels, truth = channels[site.held_out :], truth[site.held_out :]
     network = Classifier(recipe.widths, recipe.hidden, recipe.dropout).to(site.device)
 
@@ -108,10 +109,10 @@ def _classifier(name: str, recipe: Recipe, site: Site) -> Prepared:
 
 
 def _encoder(name: str, recipe: Recipe, site: Site) -> Prepared:
-    seen = exposures.opened(site.exposures)
+    seen = full_files.opened(site.exposures)
     first, second, third = recipe.widths
     network = Encoder((first, second, third), recipe.hidden)
-    reconstruction.start_from(network, packed.load(site.material).families, recipe.seed)
+    reconstruction.start_from(network, material_file.load(site.material).families, recipe.seed)
     network.to(site.device)
 
     def loss(rows: Tensor) -> Tensor:
@@ -122,7 +123,7 @@ def _encoder(name: str, recipe: Recipe, site: Site) -> Prepared:
 
 
 def _unet(name: str, recipe: Recipe, site: Site) -> Prepared:
-    seen = exposures.opened(site.exposures)
+    seen = full_files.opened(site.exposures)
     network = UNet(recipe.widths).to(site.device)
 
     def loss(rows: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models import shipped
-from models.grid import DLOGLAM, LOGLAM0, N_PIXELS, REBIN
-from models.supernovae import FILE, LAYOUT, Supernovae
+from spectraq.models import shipped
+from spectraq.models.anomaly.supernovae import FILE, LAYOUT, Supernovae
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS, REBIN
 
 K = 6
 FIRST_PIXEL = -4400

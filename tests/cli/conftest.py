@@ -11,7 +11,7 @@ import pytest
 from astropy.table import Table
 from commandline import CommandLine
 
-from workers.local.stack import LocalStack
+from spectraq.workers.local.stack import LocalStack
 
 KINDS = ("spectra", "classifications", "redshifts", "anomalies", "models", "dead_letters", "verdicts")
 

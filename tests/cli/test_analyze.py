@@ -16,12 +16,12 @@ from astropy.io import fits
 from astropy.table import Table
 from commandline import CommandLine
 
-from models.pipeline import Pipeline
-from schemas import codec
-from workers import direct, tables
-from workers.analysis import Analysis
-from workers.errors import ReadError
-from workers.readers import read
+from spectraq.models.pipeline import Pipeline
+from spectraq.schemas import codec
+from spectraq.workers.errors import ReadError
+from spectraq.workers.files import analyze_files, result_table
+from spectraq.workers.inference import SafeInference
+from spectraq.workers.readers import read
 
 Spectra = Callable[[int], Path]
 
@@ -39,8 +39,8 @@ def with_a_masked_row(path: Path, row: int) -> Path:
 
 
 @pytest.fixture(scope="module")
-def analysis() -> Analysis:
-    return Analysis(Pipeline.load(), 64)
+def analysis() -> SafeInference:
+    return SafeInference(Pipeline.load(), 64)
 
 
 def test_each_spectrum_is_one_line_of_json_in_the_order_of_the_file(
@@ -57,13 +57,13 @@ def test_each_spectrum_is_one_line_of_json_in_the_order_of_the_file(
         assert line["anomaly"]["flagged"] in (True, False)
 
 
-def test_the_answers_are_a_workers(offline: CommandLine, spectra: Spectra, analysis: Analysis) -> None:
+def test_the_answers_are_a_workers(offline: CommandLine, spectra: Spectra, analysis: SafeInference) -> None:
     path = spectra(3)
     from_files = lines(offline("analyze", "--json", str(path)).stdout)
     travelled = [codec.decode(codec.encode(item)) for item in read(path) if not isinstance(item, ReadError)]
     from_stream = [
         result.as_json()
-        for result in direct.analyze(travelled, analysis, 64, 200_000)  # type: ignore[arg-type]
+        for result in analyze_files.analyze(travelled, analysis, 64, 200_000)  # type: ignore[arg-type]
     ]
     assert from_files == json.loads(json.dumps(from_stream))
 
@@ -147,19 +147,19 @@ def test_the_table_is_written_beside_the_lines(offline: CommandLine, spectra: Sp
 
 
 @pytest.fixture
-def rows(spectra: Spectra, analysis: Analysis) -> list[tables.Row]:
+def rows(spectra: Spectra, analysis: SafeInference) -> list[result_table.Row]:
     path = with_a_masked_row(spectra(3), 1)
-    return [tables.row(result) for result in direct.analyze(read(path), analysis, 64, 200_000)]
+    return [result_table.row(result) for result in analyze_files.analyze(read(path), analysis, 64, 200_000)]
 
 
 @pytest.mark.filterwarnings("ignore:Column 'anomaly_flagged' contains NULL")  # which has no answer
 @pytest.mark.parametrize("suffix", ["csv", "ecsv", "fits"])
 def test_tables_hold_every_row_with_units_and_without_answers_where_there_are_none(
-    tmp_path: Path, rows: list[tables.Row], suffix: str
+    tmp_path: Path, rows: list[result_table.Row], suffix: str
 ) -> None:
-    tables.write(tmp_path / f"t.{suffix}", rows)
+    result_table.write(tmp_path / f"t.{suffix}", rows)
     table = Table.read(tmp_path / f"t.{suffix}")
-    names = [column.name for column in tables.COLUMNS]
+    names = [column.name for column in result_table.COLUMNS]
     assert table.colnames == names
     z, zwarn = names.index("z"), names.index("zwarn")
     assert [table["z"][row] for row in (0, 2)] == [rows[row][z] for row in (0, 2)]
@@ -174,8 +174,8 @@ def test_tables_hold_every_row_with_units_and_without_answers_where_there_are_no
         assert header.comments[f"TTYPE{names.index('zerr') + 1}"] == "one standard deviation of z"
 
 
-def test_parquet_holds_nulls_units_and_descriptions(tmp_path: Path, rows: list[tables.Row]) -> None:
-    tables.write(tmp_path / "t.parquet", rows)
+def test_parquet_holds_nulls_units_and_descriptions(tmp_path: Path, rows: list[result_table.Row]) -> None:
+    result_table.write(tmp_path / "t.parquet", rows)
     table = pyarrow.parquet.read_table(tmp_path / "t.parquet")
     assert [list(row.values()) for row in table.to_pylist()] == [list(row) for row in rows]
     assert table.schema.field("ra").metadata == {
@@ -183,9 +183,9 @@ def test_parquet_holds_nulls_units_and_descriptions(tmp_path: Path, rows: list[t
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("suffix", [name[1:] for name in tables.SUFFIXES])
+@pytest.mark.parametrize("suffix", [name[1:] for name in result_table.SUFFIXES])
 def test_a_table_of_no_rows_is_a_table(tmp_path: Path, suffix: str) -> None:
-    tables.write(tmp_path / f"t.{suffix}", [])
+    result_table.write(tmp_path / f"t.{suffix}", [])
     assert (tmp_path / f"t.{suffix}").stat().st_size > 0
 
 

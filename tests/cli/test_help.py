@@ -12,7 +12,7 @@ import pytest
 import typer
 from commandline import SPECTRAQ
 
-from workers.cli import app
+from spectraq.workers.cli import app
 
 
 def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.cli.oddity import rarity
+from spectraq.workers.cli.oddity import rarity
 
 
 @pytest.mark.parametrize(

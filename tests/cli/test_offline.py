@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from commandline import CommandLine
 
-from workers import readers
+from spectraq.workers import readers
 
 COMMANDS = (
     "analyze", "simulate", "publish", "worker", "watch", "show", "status", "dlq", "topics",
@@ -26,7 +26,7 @@ def test_every_command_has_help(offline: CommandLine, command: str) -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = f"import sys, workers.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    code = f"import sys, spectraq.workers.cli; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -11,9 +11,9 @@ import numpy as np
 from commandline import CommandLine
 from stranger import Stranger
 
-from workers import simulated
-from workers.settings import Settings, load_settings
-from workers.transport.publisher import Publisher
+from spectraq.workers.demonstration import simulated
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.transport.sender import Sender
 
 Spectra = Callable[[int], Path]
 
@@ -83,7 +83,7 @@ def test_a_second_publication_is_answered_from_the_cache_with_the_same_results(
 
 def test_dead_letters_are_listed_shown_and_replayed(online: CommandLine, tmp_path: Path) -> None:
     topic = online.environment["SPECTRAQ_TOPICS__SPECTRA"]
-    with Publisher(settings_of(online)) as publisher:
+    with Sender(settings_of(online)) as publisher:
         publisher.send(topic, b"garbage", b"\x00nonsense")
         publisher.send(topic, b"shape", b'{"spectrum_id": "x"}')
     assert online.json("worker", "--until-drained")["dead_lettered"] == 2
@@ -108,7 +108,7 @@ def test_a_replay_sends_nothing_twice_that_was_sent_or_answered(online: CommandL
     good = next(simulated.spectra(1, 3))[0]
     bad = good.model_copy(update={"ivar": np.zeros_like(good.ivar)})
     settings = settings_of(online)
-    with Publisher(settings) as publisher:
+    with Sender(settings) as publisher:
         publisher.publish(bad, good.spectrum_id, settings.topics.spectra)
         publisher.send(settings.topics.spectra, b"garbage", b"\x00nonsense")
     assert online.json("worker", "--until-drained")["dead_lettered"] == 2
@@ -125,7 +125,7 @@ def test_a_replay_sends_nothing_twice_that_was_sent_or_answered(online: CommandL
     assert "sent again before" in again["left_alone"][0]["not_sent"]
     assert "sent 1" in online("dlq", "replay", "--reason", "unknown_schema", "--again").stderr
 
-    with Publisher(settings) as publisher:
+    with Sender(settings) as publisher:
         publisher.publish(good, good.spectrum_id, settings.topics.spectra)
     online.json("worker", "--until-drained")
     answered = online.json("dlq", "replay", "--since", "1h", "--dry-run")["left_alone"]

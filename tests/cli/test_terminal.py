@@ -13,13 +13,13 @@ from pathlib import Path
 from commandline import SPECTRAQ, CommandLine
 from rich.console import Console
 
-from schemas.text import escaped
-from workers.cli.livetable import LiveTable
-from workers.settings import load_settings
-from workers.simulated import spectra as simulated
-from workers.transport.publisher import Publisher
-from workers.transport.record import Record
-from workers.web.modelling import Modelling
+from spectraq.schemas.text import escaped
+from spectraq.workers.cli.livetable import LiveTable
+from spectraq.workers.demonstration.simulated import spectra as simulated
+from spectraq.workers.settings import load_settings
+from spectraq.workers.transport.messages import Record
+from spectraq.workers.transport.sender import Sender
+from spectraq.workers.web.sources.best_fits import Modelling
 
 Spectra = Callable[[int], Path]
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil"
@@ -34,7 +34,7 @@ def test_text_of_strangers_gives_no_orders_to_the_terminal() -> None:
 def test_a_hostile_dead_letter_is_listed_and_shown_as_text(online: CommandLine) -> None:
     topic = online.environment["SPECTRAQ_TOPICS__SPECTRA"]
     address = {"bootstrap_servers": online.environment["SPECTRAQ_KAFKA__BOOTSTRAP_SERVERS"]}
-    with Publisher(load_settings(kafka=address)) as publisher:
+    with Sender(load_settings(kafka=address)) as publisher:
         publisher.send(topic, HOSTILE.encode(), f'{{"spectrum_id": "{HOSTILE}"'.encode())
     online("worker", "--until-drained")
     place = online.json("dlq", "list")["letters"][0]["letter"]

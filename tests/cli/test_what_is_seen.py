@@ -14,10 +14,11 @@ import structlog
 from astropy.io import fits
 from commandline import SPECTRAQ, CommandLine
 
-from workers import log, tables
-from workers.errors import ReadError, SettingsError
-from workers.readers import described, find
-from workers.settings import LogSettings, load_settings
+from spectraq.workers.errors import ReadError, SettingsError
+from spectraq.workers.files import result_table
+from spectraq.workers.operations import log
+from spectraq.workers.readers import described, find
+from spectraq.workers.settings import LogSettings, load_settings
 
 TABLE = "wavelength [Angstrom],flux,error\n" + "".join(f"{wave},1.5,0.1\n" for wave in range(4000, 4400))
 
@@ -82,14 +83,16 @@ def test_events_are_remarks_where_a_person_runs_a_command(capsys: pytest.Capture
     assert capsys.readouterr().err == "spectraq: note: batch split (spectra 3, error MemoryError)\n"
 
 
-def rows_without_an_answer(*files: str) -> list[tables.Row]:
-    return [tuple(file if column.name == "file" else None for column in tables.COLUMNS) for file in files]
+def rows_without_an_answer(*files: str) -> list[result_table.Row]:
+    return [
+        tuple(file if column.name == "file" else None for column in result_table.COLUMNS) for file in files
+    ]
 
 
-@pytest.mark.parametrize("suffix", tables.SUFFIXES)
+@pytest.mark.parametrize("suffix", result_table.SUFFIXES)
 def test_nothing_is_said_of_an_anomaly_where_there_is_no_answer(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"results{suffix}"
-    tables.write(path, rows_without_an_answer("a.fits", "b.fits"))
+    result_table.write(path, rows_without_an_answer("a.fits", "b.fits"))
     if suffix == ".fits":
         with fits.open(path, memmap=False) as hdus:
             raw = hdus[1].data.view(np.ndarray)["anomaly_flagged"]
@@ -106,7 +109,7 @@ def test_nothing_is_said_of_an_anomaly_where_there_is_no_answer(tmp_path: Path, 
 
 def test_names_beyond_ascii_stay_apart_in_fits(tmp_path: Path) -> None:
     path = tmp_path / "results.fits"
-    tables.write(path, rows_without_an_answer("é1.fits", "è1.fits", "星.fits"))
+    result_table.write(path, rows_without_an_answer("é1.fits", "è1.fits", "星.fits"))
     with fits.open(path, memmap=False) as hdus:
         assert len(set(hdus[1].data["file"].tolist())) == 3
 
@@ -121,7 +124,7 @@ def test_a_broker_without_a_port_is_named_in_words(servers: str, monkeypatch: py
 
 def test_formats_are_listed_as_the_docs_list_them(offline: CommandLine) -> None:
     page = (Path(__file__).parents[2] / "docs/formats.md").read_text()
-    assert described.markdown() in page, "paste what `python -m workers.readers.described` prints"
+    assert described.markdown() in page, "paste what `python -m spectraq.workers.readers.described` prints"
     printed = offline("analyze", "--formats").stdout
     for name, what, _, _ in described.rows():
         assert name in printed and what.split()[0].strip("`") in printed

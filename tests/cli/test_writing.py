@@ -9,7 +9,7 @@ import pytest
 import typer
 from commandline import CommandLine
 
-from workers.cli.writing import check_new
+from spectraq.workers.cli.writing import check_new
 
 TABLE = b"wavelength,flux,error\n" + b"".join(b"%d,1.5,0.1\n" % wave for wave in range(4000, 4400))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from feed import Feed
 
-from workers.local.stack import LocalStack
+from spectraq.workers.local.stack import LocalStack
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from faults import joined, wait_for
 from feed import Feed, numbered
 
-from schemas import codec
-from schemas.spectrum import Spectrum
+from spectraq.schemas import codec
+from spectraq.schemas.spectrum import Spectrum
 
 RESTART_S = 0.3
 """A pod that ended is started again after this."""

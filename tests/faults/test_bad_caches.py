@@ -13,7 +13,7 @@ from feed import Feed
 from night import Night
 from redis import Redis
 
-from workers.local.stack import LocalStack
+from spectraq.workers.local.stack import LocalStack
 
 SPECTRA = 300
 RATE = 150

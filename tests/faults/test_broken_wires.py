@@ -12,10 +12,10 @@ from feed import Feed
 from night import Night
 from wire import WiredKafka
 
-from workers.local import jars
-from workers.local.ports import choosing
-from workers.local.stack import LocalStack
-from workers.settings import load_settings
+from spectraq.workers.local import jars
+from spectraq.workers.local.ports import choosing
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import load_settings
 
 SPECTRA = 1200
 RATE = 150

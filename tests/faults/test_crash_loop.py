@@ -11,7 +11,7 @@ from feed import Feed, numbered
 from night import Night
 from plumbing import Plumbing
 
-from schemas.spectrum import Spectrum
+from spectraq.schemas.spectrum import Spectrum
 
 SPECTRA = 240
 DEADLY = 101

@@ -12,8 +12,8 @@ from feed import Feed, numbered
 from foreign import KINDS
 from rawbatches import batch, record, send
 
-from schemas import codec
-from workers.transport.attempts import SUSPECT_STARTS
+from spectraq.schemas import codec
+from spectraq.workers.transport.crash_marks import SUSPECT_STARTS
 
 RECORDS = 4
 DEADLY = "unpacking-this-kills"

@@ -12,8 +12,8 @@ from faults import ended
 from feed import Feed, numbered
 from plumbing import Plumbing
 
-from schemas import codec
-from schemas.spectrum import Spectrum
+from spectraq.schemas import codec
+from spectraq.schemas.spectrum import Spectrum
 
 HUGE = 3000
 SMALL = 40

@@ -17,8 +17,8 @@ from confluent_kafka import Producer
 from faults import ended, joined, wait_for
 from feed import Feed, numbered
 
-from schemas import codec
-from workers.deadletters import HEADERS
+from spectraq.schemas import codec
+from spectraq.workers.deadletters.write import HEADERS
 
 GOOD_ID = "spectrum-"
 Hostile = Callable[[random.Random], bytes]

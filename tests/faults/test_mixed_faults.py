@@ -10,8 +10,8 @@ from feed import Feed
 from kafka.admin import NewPartitions
 from night import Night
 
-from workers.local.stack import LocalStack
-from workers.transport.connection import administrator
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.transport.connection import administrator
 
 BATCH = 16
 SESSION_S = 6.0

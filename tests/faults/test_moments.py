@@ -10,7 +10,7 @@ from faults import LONG, account, ended, events
 from feed import Feed, numbered
 from foreign import KINDS
 
-from models.anomaly.adapt import LEAST_SPECTRA
+from spectraq.models.anomaly.stream_cells import LEAST_SPECTRA
 
 SPECTRA = 160
 BATCH = 16

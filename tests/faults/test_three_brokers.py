@@ -11,7 +11,7 @@ from night import Night
 from silence import Silence
 from threebrokers import ThreeBrokers
 
-from workers.local.stack import LocalStack
+from spectraq.workers.local.stack import LocalStack
 
 KILLS = 20
 RATE = 25

@@ -11,8 +11,8 @@ from kafka import TopicPartition
 from kafka.admin import NewTopic
 from night import Night
 
-from workers.transport.connection import administrator
-from workers.transport.topics import ensure_topics
+from spectraq.workers.transport.connection import administrator
+from spectraq.workers.transport.topics import ensure_topics
 
 SPECTRA, MORE = 400, 100
 SLOWLY = ("--seconds", "0.02")
@@ -102,6 +102,6 @@ def ends_of(feed: Feed, topic: str, numbers: list[int]) -> dict[int, int]:
 
 def behind(feed: Feed) -> int:
     """Records that the group has not committed."""
-    from workers.transport.lag import group_lag
+    from spectraq.workers.transport.lag import group_lag
 
     return group_lag(feed.settings()).lag

@@ -12,15 +12,15 @@ from faults import MODES, ended
 from feed import Feed, numbered
 from rawbatches import ATTRIBUTES_AT, COUNT_AT, batch, bomb, damage, mended, record, send
 
-from schemas import codec
-from workers.cli.watch import decode
-from workers.letters import every_letter
-from workers.local.stack import LocalStack
-from workers.replays import plan
-from workers.transport.follower import Follower
-from workers.web.lookup import Lookup
-from workers.web.onespectrum import spectrum_named
-from workers.web.pixels import Name, Place
+from spectraq.schemas import codec
+from spectraq.workers.cli.watch import decode
+from spectraq.workers.deadletters.browse import every_letter
+from spectraq.workers.deadletters.replay import plan
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.transport.follower import Follower
+from spectraq.workers.web.night.message_store import Name, Place
+from spectraq.workers.web.night.spectrum_json import spectrum_named
+from spectraq.workers.web.sources.lookup import Lookup
 
 RECORDS = 3
 

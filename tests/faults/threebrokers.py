@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from workers.errors import StackError
-from workers.local import jars
-from workers.local.child import Child
-from workers.local.jars import Distribution
-from workers.local.kafka import START_TIMEOUT_S, Kafka
-from workers.local.ports import choosing, free_port, require_free, wait_for
+from spectraq.workers.errors import StackError
+from spectraq.workers.local import jars
+from spectraq.workers.local.child import Child
+from spectraq.workers.local.jars import Distribution
+from spectraq.workers.local.kafka import START_TIMEOUT_S, Kafka
+from spectraq.workers.local.ports import choosing, free_port, require_free, wait_for
 
 NODES = 3
 REPLICATED = {

@@ -17,7 +17,7 @@ CASES = HERE / "cases"
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE)]
 
-with atheris.instrument_imports(include=["schemas", "workers", "fastavro", "astropy.io.fits"]):
+with atheris.instrument_imports(include=["spectraq", "fastavro", "astropy.io.fits"]):
     import targets
 
 SLOWEST_S = 20

@@ -23,15 +23,15 @@ import wire_examples  # noqa: E402
 from kafka import TopicPartition  # noqa: E402
 from kafka.consumer.fetcher import IsolationLevel  # noqa: E402
 
-from schemas import codec  # noqa: E402
-from schemas.deadletter import DeadLetterReason  # noqa: E402
-from schemas.message import Message  # noqa: E402
-from schemas.spectrum import Spectrum  # noqa: E402
-from workers.answers import observation  # noqa: E402
-from workers.errors import ReadError, RejectedSpectrum, SettingsError  # noqa: E402
-from workers.readers import read  # noqa: E402
-from workers.settings import CONFIG_VARIABLE, load_settings  # noqa: E402
-from workers.transport.reader import PartitionRecords  # noqa: E402
+from spectraq.schemas import codec  # noqa: E402
+from spectraq.schemas.deadletter import DeadLetterReason  # noqa: E402
+from spectraq.schemas.message import Message  # noqa: E402
+from spectraq.schemas.spectrum import Spectrum  # noqa: E402
+from spectraq.workers.contract.convert import observation  # noqa: E402
+from spectraq.workers.errors import ReadError, RejectedSpectrum, SettingsError  # noqa: E402
+from spectraq.workers.readers import read  # noqa: E402
+from spectraq.workers.settings import CONFIG_VARIABLE, load_settings  # noqa: E402
+from spectraq.workers.transport.reader import PartitionRecords  # noqa: E402
 
 NAMES = sorted(
     f"SPECTRAQ_{section}__{key}{suffix}".upper()

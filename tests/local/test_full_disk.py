@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from schemas.spectrum import Spectrum
-from workers.disk import explained, whole
-from workers.errors import DeliveryError
-from workers.local.stack import LocalStack
-from workers.settings import load_settings
-from workers.transport.publisher import Publisher
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import DeliveryError
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.operations.disk import explained, whole
+from spectraq.workers.settings import load_settings
+from spectraq.workers.transport.sender import Sender
 
 SPECTRAQ = Path(sys.executable).parent / "spectraq"
 ROWS = 400
@@ -148,7 +148,7 @@ def test_a_broker_that_dies_while_spectra_are_published_is_one_error_that_counts
         settings = load_settings(kafka={"bootstrap_servers": own.bootstrap_servers})
         topic = settings.topics.spectra
         spectrum = Spectrum(spectrum_id="a", flux=np.ones(200), wavelength=np.linspace(4000, 9000, 200))
-        publisher = Publisher(settings)
+        publisher = Sender(settings)
         with pytest.raises(DeliveryError, match=r"30 arrived, the first 30 .*send the same again"), publisher:
             for _ in range(30):
                 publisher.publish(spectrum, "a", topic)
@@ -194,16 +194,16 @@ def test_a_file_that_does_not_fit_is_one_line_and_leaves_what_was_there(
 def test_a_table_of_results_that_does_not_fit_leaves_what_was_there(
     small_disk: Callable[..., Path], suffix: str
 ) -> None:
-    from workers import tables
+    from spectraq.workers.files import result_table
 
     folder = small_disk(1)
     file = folder / f"results.{suffix}"
-    rows = [tuple(f"{i:0300d}" if c.kind is str else None for c in tables.COLUMNS) for i in range(2000)]
-    tables.write(file, rows[:5])
+    rows = [tuple(f"{i:0300d}" if c.kind is str else None for c in result_table.COLUMNS) for i in range(2000)]
+    result_table.write(file, rows[:5])
     before = file.read_bytes()
     fill(folder)
     with pytest.raises(OSError) as caught:
-        tables.write(file, rows)
+        result_table.write(file, rows)
     said = explained(caught.value)
     del caught
     gc.collect()

@@ -15,14 +15,14 @@ import psutil
 import pytest
 import redis
 
-from workers.errors import StackError
-from workers.local.child import Child
-from workers.local.ports import free_port, wait_for
-from workers.local.redis import PROGRAMS, Redis, server
-from workers.local.stack import LocalStack
-from workers.serverversion import Server, ask
-from workers.settings import load_settings
-from workers.transport.topics import list_topics
+from spectraq.workers.cache.server_version import Server, ask
+from spectraq.workers.errors import StackError
+from spectraq.workers.local.child import Child
+from spectraq.workers.local.ports import free_port, wait_for
+from spectraq.workers.local.redis import PROGRAMS, Redis, server
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import load_settings
+from spectraq.workers.transport.topics import list_topics
 
 SPECTRAQ = Path(sys.executable).parent / "spectraq"
 
@@ -147,7 +147,7 @@ def test_without_a_wheel_the_machine_s_own_server_runs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / name).symlink_to(server())
-    monkeypatch.setattr("workers.local.redis.WHEELS", ())
+    monkeypatch.setattr("spectraq.workers.local.redis.WHEELS", ())
     monkeypatch.setenv("PATH", str(tmp_path))
     assert server() == tmp_path / name
     cache = Redis(tmp_path)

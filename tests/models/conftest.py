@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from models import eigenspectra
-from models.eigenspectra import Basis
-from models.grid import WAVELENGTH
-from models.observation import Observation
-from models.pipeline import Pipeline
-from models.training.mocks.surveys import NoiseShapes
+from spectraq.models.grid.axis import WAVELENGTH
+from spectraq.models.observation import Observation
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.redshift import eigenspectra
+from spectraq.models.redshift.eigenspectra import Basis
+from spectraq.models.training.mocks.surveys import NoiseShapes
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -52,7 +52,7 @@ class Labelled:
 @pytest.fixture(scope="session")
 def labelled(shared_data: Path) -> list[Labelled]:
     """Every real spectrum whose label is trusted."""
-    from workers.labelled import labelled
+    from spectraq.workers.files.labelled_spectra import labelled
 
     found = list(labelled(shared_data))
     with (shared_data / "spectra/INDEX.csv").open() as lines:

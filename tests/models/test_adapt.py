@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from models.anomaly.adapt import BULK_RATE, LEAST_SPECTRA, Cell, cell_names, expected_depth
-from models.anomaly.judge import FLAG_RATE
+from spectraq.models.anomaly.judge import FLAG_RATE
+from spectraq.models.anomaly.stream_cells import BULK_RATE, LEAST_SPECTRA, Cell, cell_names, expected_depth
 
 
 def seen(rates):

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from models import shipped
-from models.anomaly.networks import Unfamiliar
-from models.anomaly.reasons import reason
-from models.anomaly.reference import Reference
-from models.anomaly.residual import intervals, pixel_of
-from models.anomaly.scores import KINDS, SEEN, Scores
-from models.anomaly.shares import SHARE, together
-from models.anomaly.sky import AIRGLOW
-from models.answer import Answer
-from models.classifier import CLASSES
-from models.grid import DLOGLAM, N_PIXELS
-from models.observation import Observation
-from models.pipeline import Pipeline
-from models.simulate import Simulated, simulate
-from models.training import normal
+from spectraq.models import shipped
+from spectraq.models.anomaly.airglow import AIRGLOW
+from spectraq.models.anomaly.false_positive_shares import SHARE, together
+from spectraq.models.anomaly.reasons import reason
+from spectraq.models.anomaly.reference import Reference
+from spectraq.models.anomaly.residual import intervals, pixel_of
+from spectraq.models.anomaly.scores import KINDS, SEEN, Scores
+from spectraq.models.anomaly.unfamiliar import Unfamiliar
+from spectraq.models.answer import Answer
+from spectraq.models.classes import CLASSES
+from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
+from spectraq.models.observation import Observation
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.simulate import Simulated, simulate
+from spectraq.models.training.measure import normal_spectra
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def drawn(n: int, seed: int) -> Scores:
 
 
 def test_rates_of_normal_spectra_mean_what_they_say() -> None:
-    reference = normal.learn("drawn", drawn(6000, seed=1))
+    reference = normal_spectra.learn("drawn", drawn(6000, seed=1))
     rates = reference.rates(reference.measured(drawn(6000, seed=2)))
     for rate in (0.8, 0.5, 0.2):
         assert float((rates < rate).float().mean()) == pytest.approx(rate, rel=0.1)
@@ -140,7 +140,7 @@ def test_the_shares_of_the_allowed_false_positives_are_a_whole() -> None:
 
 
 def test_a_place_in_latent_space_where_nothing_is_is_an_anomaly() -> None:
-    reference, scores = normal.learn("drawn", drawn(3000, seed=1)), drawn(300, seed=4)
+    reference, scores = normal_spectra.learn("drawn", drawn(3000, seed=1)), drawn(300, seed=4)
     last = KINDS.index("latent_distance")
     near = reference.rates(reference.measured(scores))[:, last]
     scores.latent[:] += 6
@@ -167,13 +167,13 @@ def test_members_that_disagree_are_told_from_members_that_agree() -> None:
 def test_chi2_says_nothing_where_the_noise_was_estimated() -> None:
     scores = drawn(500, seed=3)
     scores.noise_estimated[:] = True
-    rates = normal.learn("drawn", drawn(500, seed=1)).rates(scores)
+    rates = normal_spectra.learn("drawn", drawn(500, seed=1)).rates(scores)
     assert (rates[:, KINDS.index("poor_fit")] == 1).all()
 
 
 def test_a_sample_too_small_for_a_tail_is_refused() -> None:
     with pytest.raises(ValueError, match="normal spectra of class"):
-        normal.learn("few", drawn(60, seed=1))
+        normal_spectra.learn("few", drawn(60, seed=1))
 
 
 def test_the_shipped_reference_has_a_name_and_survives_a_round_trip(tmp_path: object) -> None:

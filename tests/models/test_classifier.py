@@ -3,20 +3,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models import packed
-from models.classifier import (
+from spectraq.models.classes import (
     CLASS_OF_SUBCLASS,
     N_GALAXY_BINS,
     N_QSO_BINS,
     SUBCLASSES,
-    Classifier,
     class_probability,
-    load,
-    save,
     z_to_bin,
 )
-from models.grid import N_COARSE
-from models.preprocess import N_CHANNELS
+from spectraq.models.grid.axis import N_COARSE
+from spectraq.models.grid.prepare import N_CHANNELS
+from spectraq.models.networks import half_precision
+from spectraq.models.networks.classifier import Classifier, load, save
 
 
 @pytest.fixture
@@ -91,7 +89,7 @@ def test_redshift_bins_reach_from_zero_to_the_last_quasars():
     assert bins[2] < N_QSO_BINS - 1
 
 
-@pytest.mark.skipif(not packed.available(torch.device("cpu")), reason="needs a CPU with bfloat16")
+@pytest.mark.skipif(not half_precision.available(torch.device("cpu")), reason="needs a CPU with bfloat16")
 def test_half_precision_changes_probabilities_by_little(network):
     sample = channels(16)
     with torch.no_grad():

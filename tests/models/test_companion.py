@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from models import eigenspectra
-from models.analysis import Analyst
-from models.anomaly.companion import CompanionSearch
-from models.anomaly.jump import sharpest
-from models.anomaly.leftover import FirstObject, Leftover
-from models.anomaly.reasons import ORIGIN, reason
-from models.anomaly.scores import KINDS
-from models.ensemble import Ensemble
-from models.grid import DLOGLAM, N_COARSE, N_PIXELS, REBIN
-from models.preprocess import Gridded, grid_batch
-from models.refine import z_of
-from models.shipped import FOLDER
-from models.simulate import simulate
-from models.supernovae import Supernovae
+from spectraq.models.anomaly.arm_step import sharpest
+from spectraq.models.anomaly.joint_fit import FirstObject, Leftover
+from spectraq.models.anomaly.reasons import ORIGIN, reason
+from spectraq.models.anomaly.scores import KINDS
+from spectraq.models.anomaly.second_object import CompanionSearch
+from spectraq.models.anomaly.supernovae import Supernovae
+from spectraq.models.batch import BatchAnalyst
+from spectraq.models.grid.axis import DLOGLAM, N_COARSE, N_PIXELS, REBIN
+from spectraq.models.grid.prepare import Gridded, grid_batch
+from spectraq.models.networks.ensemble import Ensemble
+from spectraq.models.redshift import eigenspectra
+from spectraq.models.redshift.minima import z_of
+from spectraq.models.shipped import FOLDER
+from spectraq.models.simulate import simulate
 
 STAR, GALAXY, QUASAR, SUPERNOVA = range(4)
 CPU = torch.device("cpu")
@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def analyst():
-    return Analyst(Ensemble.load(), eigenspectra.load(), CPU)
+    return BatchAnalyst(Ensemble.load(), eigenspectra.load(), CPU)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models import cores
+from spectraq.models.processes import cpus
 
 HAS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -30,4 +30,4 @@ def test_cores_are_those_of_the_affinity_and_the_quota(
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert cores.available(tmp_path) == expected
+    assert cpus.available(tmp_path) == expected

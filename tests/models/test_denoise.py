@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from models.denoise import N_BANDS, NOISE, bands, denoise
-from models.grid import N_PIXELS
+from spectraq.models.answers.denoise import N_BANDS, NOISE, bands, denoise
+from spectraq.models.grid.axis import N_PIXELS
 
 
 def noise(n, seed):

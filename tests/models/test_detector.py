@@ -5,31 +5,32 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models import shipped
-from models.anomaly import detector
-from models.anomaly.detector import Detector, odds
-from models.anomaly.judge import attributed
-from models.anomaly.picture import N_EVIDENCE, N_PLANES
-from models.anomaly.scores import COUNTED, DETECTOR, KINDS, NOTHING, SEEN
-from models.grid import N_COARSE
-from models.training import material, strangers, supernovae
-from models.training.detecting import draw, loss, opened
-from models.training.material import packed
-from models.training.mocks import MockSky
-from models.training.strangers import SHARES, Strangers
+from spectraq.models import shipped
+from spectraq.models.anomaly import detector
+from spectraq.models.anomaly.detector import Detector, odds
+from spectraq.models.anomaly.detector_input import N_EVIDENCE, N_PLANES
+from spectraq.models.anomaly.judge import attributed
+from spectraq.models.anomaly.scores import COUNTED, DETECTOR, KINDS, NOTHING, SEEN
+from spectraq.models.grid.axis import N_COARSE
+from spectraq.models.training import material, material_file, supernovae
+from spectraq.models.training.detector import draw, loss, opened
+from spectraq.models.training.mocks import MockSky, planted_anomalies
+from spectraq.models.training.mocks.planted_anomalies import SHARES, Strangers
 
 
 @pytest.fixture(scope="module")
-def material_file(shared_data, tmp_path_factory, noise_shapes):
+def material_path(shared_data, tmp_path_factory, noise_shapes):
     path = tmp_path_factory.mktemp("detector") / "material.npz"
     observed = supernovae.read(supernovae.files(shared_data))
-    packed.save(material.load(shared_data), noise_shapes, material.sky_lines(shared_data), observed, path)
+    material_file.save(
+        material.load(shared_data), noise_shapes, material.sky_lines(shared_data), observed, path
+    )
     return path
 
 
 @pytest.fixture(scope="module")
-def made(material_file):
-    return packed.load(material_file)
+def made(material_path):
+    return material_file.load(material_path)
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,9 @@ def mocks(made):
 
 
 def spoiled(made, mocks, kind, monkeypatch, **limits):
-    monkeypatch.setattr(strangers, "SHARES", dict.fromkeys(SHARES, 0.0) | {kind: 1.0})
+    monkeypatch.setattr(planted_anomalies, "SHARES", dict.fromkeys(SHARES, 0.0) | {kind: 1.0})
     for name, value in limits.items():
-        monkeypatch.setattr(strangers, name, value)
+        monkeypatch.setattr(planted_anomalies, name, value)
     sky = made.sky.numpy().astype(float)
     return Strangers(sky, made.supernovae, supernovae.FIRST_COARSE, seed=1).spoil(mocks, cosmic_rays=False)
 
@@ -100,10 +101,10 @@ def test_the_same_seed_draws_the_same(made, mocks):
 
 
 @pytest.fixture(scope="module")
-def examples(material_file):
-    paths = [material_file.parent / f"examples-{seed}.npy" for seed in (1, 2)]
+def examples(material_path):
+    paths = [material_path.parent / f"examples-{seed}.npy" for seed in (1, 2)]
     for seed, path in enumerate(paths, 1):
-        draw(material_file, shipped.FOLDER, seed, 150, path)
+        draw(material_path, shipped.FOLDER, seed, 150, path)
     return opened(paths)
 
 
@@ -120,7 +121,7 @@ def test_examples_are_pictures_of_what_the_fit_leaves(examples):
 
 @pytest.mark.slow
 def test_a_network_learns_from_them(examples, monkeypatch):
-    monkeypatch.setattr("models.training.detecting.HELD_OUT", 0)
+    monkeypatch.setattr("spectraq.models.training.detector.HELD_OUT", 0)
     torch.manual_seed(1)
     network, rows = Detector(), torch.arange(300)
     optimiser = torch.optim.AdamW(network.parameters(), 2e-3)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from models import eigenspectra, shipped
-from models.anomaly.reference import Reference
-from models.classifier import STAR_TYPES
-from models.eigenspectra import Basis
-from models.training.eigenspectra import SHARED, Recipe, learn, save
-from models.training.material import Family
+from spectraq.models import shipped
+from spectraq.models.anomaly.reference import Reference
+from spectraq.models.classes import STAR_TYPES
+from spectraq.models.redshift import eigenspectra
+from spectraq.models.redshift.eigenspectra import Basis
+from spectraq.models.training.eigenspectra import SHARED, Recipe, learn, save
+from spectraq.models.training.material import Family
 
 PIXELS = (-40, 960)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.classifier import CLASSES
-from models.errors import ClassErrors, RedshiftErrors, survey_key
-from models.training.errors import Sample, measured, pulls, spread
+from spectraq.models.answers.redshift_errors import ClassErrors, RedshiftErrors, survey_key
+from spectraq.models.classes import CLASSES
+from spectraq.models.training.measure.redshift_errors import Sample, measured, pulls, spread
 
 
 def sample(rng: np.random.Generator, n: int, truth: float, survey: str) -> Sample:

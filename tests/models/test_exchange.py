@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 
-from models import exchange
-from models.answer import Answer
-from models.observation import Observation
-from models.pipeline import Pipeline
-from models.simulate import simulate
+from spectraq.models.answer import Answer
+from spectraq.models.observation import Observation
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.processes import wire
+from spectraq.models.simulate import simulate
 
 
 def observations() -> list[Observation]:
@@ -23,9 +23,9 @@ def observations() -> list[Observation]:
 
 def test_observations_arrive_as_they_were_sent() -> None:
     sent = observations()
-    for here, there in zip(sent, exchange.unpacked(*exchange.packed(sent)), strict=True):
+    for here, there in zip(sent, wire.unpacked(*wire.packed(sent)), strict=True):
         assert here.survey == there.survey
-        for name in exchange.ARRAYS:
+        for name in wire.ARRAYS:
             a, b = getattr(here, name), getattr(there, name)
             assert (a is None) == (b is None)
             if a is not None:
@@ -36,11 +36,11 @@ def test_observations_arrive_as_they_were_sent() -> None:
 def test_answers_arrive_to_the_last_bit(pipeline: Pipeline) -> None:
     answers = pipeline.analyze(observations())
     assert any(answer.candidates for answer in answers)
-    assert exchange.read(exchange.written(answers)) == answers
+    assert wire.read(wire.written(answers)) == answers
 
 
 def test_numbers_that_are_none_arrive_too(pipeline: Pipeline) -> None:
     answer = dataclasses.replace(pipeline.analyze(observations()[:1])[0], chi2=math.nan, deltachi2=math.inf)
-    there: Answer = exchange.read(exchange.written([answer]))[0]
+    there: Answer = wire.read(wire.written([answer]))[0]
     assert math.isnan(there.chi2)
     assert there.deltachi2 == math.inf

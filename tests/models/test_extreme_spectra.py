@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from models.answer import Answer
-from models.observation import Observation
-from models.pipeline import Pipeline
-from models.simulate import simulate
-from schemas.spectrum import Spectrum
-from schemas.zwarn import ZWarn
-from workers.analysis import Analysis, Failure
-from workers.answers import messages, observation
-from workers.errors import RejectedSpectrum
+from spectraq.models.answer import Answer
+from spectraq.models.observation import Observation
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.simulate import simulate
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.schemas.zwarn import ZWarn
+from spectraq.workers.contract.convert import messages, observation
+from spectraq.workers.errors import RejectedSpectrum
+from spectraq.workers.inference import Failure, SafeInference
 
 N = 2400
 NATIVE = 10 ** (3.58 + 1e-4 * np.arange(N))
@@ -148,7 +148,7 @@ def outcomes(
         except ValidationError as error:
             found.append(error.errors()[0]["type"])
     batch = [neighbour, *(item[2] for item in kept)]
-    first, *others = Analysis(pipeline, len(batch)).answers(batch, with_model=True)
+    first, *others = SafeInference(pipeline, len(batch)).answers(batch, with_model=True)
     assert isinstance(first, Answer)
     assert dataclasses.replace(first, model=None) == expected
     for (place, made, _), answer in zip(kept, others, strict=True):

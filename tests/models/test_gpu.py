@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.answer import Answer
-from models.observation import Observation
-from models.pipeline import Pipeline
-from models.simulate import simulate
+from spectraq.models.answer import Answer
+from spectraq.models.observation import Observation
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.simulate import simulate
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 

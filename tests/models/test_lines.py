@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.classifier import GALAXY_TYPES, SUBCLASSES
-from models.galaxytypes import FIRST, evidence, typed
-from models.grid import DLOGLAM, N_PIXELS
-from models.lines import NAMES, Lines, measure
-from models.training.mocks.lines import LINES, paint
+from spectraq.models.classes import GALAXY_TYPES, SUBCLASSES
+from spectraq.models.decision.galaxy_lines import NAMES, GalaxyLines, measure
+from spectraq.models.decision.galaxy_types import FIRST, evidence, typed
+from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
+from spectraq.models.training.mocks.lines import LINES, paint
 
 Z = 0.1
 LAG = math.log10(1 + Z) / DLOGLAM
@@ -68,6 +68,6 @@ def test_the_lines_decide_where_the_networks_do_not(widths, kind):
     width = torch.tensor([[hbeta, oiii, halpha, nii]])
     believed = torch.zeros(1, len(SUBCLASSES))
     believed[0, FIRST : FIRST + len(GALAXY_TYPES)] = 0.25
-    decided = typed(believed, Lines(width, torch.full_like(width, 0.3)))
+    decided = typed(believed, GalaxyLines(width, torch.full_like(width, 0.3)))
     assert GALAXY_TYPES[int(decided[0, FIRST : FIRST + 4].argmax())] == kind
     assert float(decided.sum()) == pytest.approx(1, abs=1e-5)

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from models import grid
-from models.classifier import CLASS_OF_SUBCLASS, CLASSES, SUBCLASSES
-from models.training import material
-from models.training.mocks import MockSky, galaxies, lines, quasars, stars, telescope
-from models.training.mocks.rest import redshifted
+from spectraq.models.classes import CLASS_OF_SUBCLASS, CLASSES, SUBCLASSES
+from spectraq.models.grid import axis
+from spectraq.models.training import material
+from spectraq.models.training.mocks import MockSky, galaxies, lines, quasars, stars, telescope
+from spectraq.models.training.mocks.rest import redshifted
 
 N = 300
 
@@ -91,7 +91,7 @@ def test_galaxy_families_agree_where_their_lines_lie(families, name):
     flux, _ = family.draw(400, np.random.default_rng(5))
     mean = flux.mean(0)
     for wavelength in (3934.78, 3969.59):
-        centre = (np.log10(wavelength) - grid.LOGLAM0) / grid.DLOGLAM - family.first_pixel
+        centre = (np.log10(wavelength) - axis.LOGLAM0) / axis.DLOGLAM - family.first_pixel
         near = slice(round(centre) - 12, round(centre) + 13)
         depth = mean[near].max() - mean[near]
         core = depth > 0.5 * depth.max()
@@ -102,7 +102,7 @@ def test_galaxy_families_agree_where_their_lines_lie(families, name):
 def test_a_redshift_moves_a_line_by_its_pixels():
     flux = torch.zeros(2, 3000)
     flux[:, 1000] = 1
-    z = np.array([0.0, 10 ** (250.25 * grid.DLOGLAM) - 1])
+    z = np.array([0.0, 10 ** (250.25 * axis.DLOGLAM) - 1])
     observed, covered = redshifted(flux + 1, first_pixel=500, z=z)
     assert int(observed[0].argmax()) == 1500
     assert float(observed[1, 1750]) == pytest.approx(1.75) and float(observed[1, 1751]) == pytest.approx(1.25)
@@ -114,9 +114,9 @@ def test_painted_lines_have_the_equivalent_width_asked_for():
     widths = np.zeros((1, len(lines.LINES)))
     widths[0, list(lines.LINES).index("Halpha")] = 40.0
     flux = lines.paint(torch.full((1, n_pixels), 2.0), first, widths, torch.tensor([1.5]))
-    wavelength = 10 ** (grid.LOGLAM0 + grid.DLOGLAM * (first + np.arange(n_pixels)))
+    wavelength = 10 ** (axis.LOGLAM0 + axis.DLOGLAM * (first + np.arange(n_pixels)))
     excess = (flux[0].numpy() - 2) / 2
-    assert (excess * wavelength * grid.DLOGLAM * np.log(10)).sum() == pytest.approx(40, rel=0.01)
+    assert (excess * wavelength * axis.DLOGLAM * np.log(10)).sum() == pytest.approx(40, rel=0.01)
     assert np.average(wavelength, weights=excess) == pytest.approx(6564.61, abs=0.1)
 
 

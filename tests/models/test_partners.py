@@ -11,11 +11,11 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from models import pipeline as shared
-from models.observation import Observation, UnusableSpectrum
-from models.partners import Networks, Place
-from models.pipeline import Pipeline
-from models.simulate import simulate
+from spectraq.models import pipeline as shared
+from spectraq.models.observation import Observation, UnusableSpectrum
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.processes.pool import Networks, Place
+from spectraq.models.simulate import simulate
 
 START_S = 60
 OTHERS: set[int] = set()
@@ -27,7 +27,7 @@ def partners(of: psutil.Process | None = None) -> list[psutil.Process]:
     found = []
     for child in (of or psutil.Process()).children():
         with suppress(psutil.NoSuchProcess):
-            if child.pid not in OTHERS and "models.partners" in " ".join(child.cmdline()):
+            if child.pid not in OTHERS and "spectraq.models.processes_main" in " ".join(child.cmdline()):
                 found.append(child)
     return found
 
@@ -123,7 +123,7 @@ def test_a_partner_that_is_lost_costs_no_answer(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("models.partners.ANSWER_S", 2.0)
+    monkeypatch.setattr("spectraq.models.processes.pool.ANSWER_S", 2.0)
     assert two.start_partners() == 1
     os.kill(partners()[0].pid, fault)
     assert two.analyze(spectra) == alone.analyze(spectra)
@@ -142,8 +142,8 @@ def test_a_partner_with_other_networks_is_not_asked(alone: Pipeline, spectra: li
 
 SCRIPT = """
 import sys, time
-from models import pipeline
-from models.simulate import simulate
+from spectraq.models import pipeline
+from spectraq.models.simulate import simulate
 
 print("main", flush=True)
 pipeline.SPECTRA_ALONE = 0

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.answer import Answer
-from models.classifier import CLASSES, SUBCLASSES
-from models.observation import Observation, UnusableSpectrum
-from models.pipeline import Pipeline
-from models.shipped import MissingWeightsError
-from models.simulate import Simulated, simulate
-from schemas.zwarn import ZWarn
+from spectraq.models.answer import Answer
+from spectraq.models.classes import CLASSES, SUBCLASSES
+from spectraq.models.observation import Observation, UnusableSpectrum
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.shipped import MissingWeightsError
+from spectraq.models.simulate import Simulated, simulate
+from spectraq.schemas.zwarn import ZWarn
 
 N_MIXED = 64
 """A batch of mixed lengths and samplings."""

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from models import grid
-from models.observation import Observation
-from models.preprocess import MODEL_ERROR, box_mean, estimate_ivar, grid_batch, prepare
+from spectraq.models.grid import axis
+from spectraq.models.grid.prepare import MODEL_ERROR, box_mean, estimate_ivar, grid_batch, prepare
+from spectraq.models.observation import Observation
 
 
 def quasar_like(rng, n_pixels=4000, snr=10.0, unit=1.0, ivar=True):
-    wavelength = grid.WAVELENGTH[200 : 200 + n_pixels]
+    wavelength = axis.WAVELENGTH[200 : 200 + n_pixels]
     truth = 1 + 2 * np.exp(-0.5 * ((wavelength - 6000) / 40) ** 2)
     flux = truth + rng.normal(0, 1 / snr, n_pixels)
     return Observation(
@@ -81,7 +81,7 @@ def test_noise_is_never_less_than_the_model_error():
     used = bright.coarse_ivar[0] > 0
     error = float(bright.coarse_ivar[0, used].rsqrt().median())
     # The error is a pixel's; a coarse pixel is the mean of four.
-    assert error == pytest.approx(MODEL_ERROR / np.sqrt(grid.REBIN), rel=0.1)
+    assert error == pytest.approx(MODEL_ERROR / np.sqrt(axis.REBIN), rel=0.1)
 
 
 def test_the_model_error_leaves_faint_spectra_alone():

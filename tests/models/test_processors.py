@@ -43,8 +43,8 @@ SETTINGS: dict[str, dict[str, str]] = {
 SCRIPT = """
 import json
 import torch
-from models import packed, pipeline
-from models.simulate import simulate
+from spectraq.models import packed, pipeline
+from spectraq.models.simulate import simulate
 
 spectra = [one.observation for one in simulate(19, seed=8)]
 one_core = pipeline.Pipeline.load(threads=1)

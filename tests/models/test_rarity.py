@@ -2,8 +2,8 @@
 
 import torch
 
-from models.scan import lag_of
-from models.search import RARE_Z, rarity
+from spectraq.models.redshift.scan_all_lags import lag_of
+from spectraq.models.redshift.search import RARE_Z, rarity
 
 
 def test_only_very_distant_quasars_pay_and_bright_ones_pay_more() -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.pipeline import Pipeline
-from models.refine import NOTHING, distinct, parabola, quartic, sigma_lnz
-from models.simulate import simulate
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.redshift.minima import NOTHING, distinct, parabola, quartic, sigma_lnz
+from spectraq.models.simulate import simulate
 
 
 def test_a_parabola_is_found_exactly() -> None:

@@ -1,17 +1,17 @@
 import pytest
 import torch
 
-from models import unet, weightfile
-from models.classifier import CLASSES
-from models.continuum import Continuum
-from models.encoder import Encoder
-from models.grid import DLOGLAM, N_COARSE, N_PIXELS, REBIN
-from models.members import binned
-from models.owntemplate import BINS, OwnScan, in_bins
-from models.restframe import COARSE, FINE
-from models.scan import CONTINUUM_TERMS
-from models.shipped import FOLDER
-from models.unet import UNet
+from spectraq.models.classes import CLASSES
+from spectraq.models.grid.axis import DLOGLAM, N_COARSE, N_PIXELS, REBIN
+from spectraq.models.networks import unet, weightfile
+from spectraq.models.networks.encoder import Encoder
+from spectraq.models.networks.members import binned
+from spectraq.models.networks.own_template_scan import BINS, OwnScan, in_bins
+from spectraq.models.networks.rest_frame import COARSE, FINE
+from spectraq.models.networks.unet import UNet
+from spectraq.models.redshift.continuum import Continuum
+from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS
+from spectraq.models.shipped import FOLDER
 
 
 @pytest.mark.parametrize("windows", [FINE, COARSE])

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.continuum import Continuum, chebyshev
-from models.eigenspectra import Basis
-from models.exact import ExactScan
-from models.grid import N_COARSE, N_PIXELS, REBIN, coarse
-from models.refine import parabola, z_of
-from models.restframe import Z_RANGES
-from models.scan import CONTINUUM_TERMS, Scan, fft_length, lag_of
+from spectraq.models.classes import Z_RANGES
+from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, coarse
+from spectraq.models.redshift.continuum import Continuum, chebyshev
+from spectraq.models.redshift.eigenspectra import Basis
+from spectraq.models.redshift.minima import parabola, z_of
+from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS, Scan, fft_length, lag_of
+from spectraq.models.redshift.scan_near_lag import ExactScan
 
 CPU = torch.device("cpu")
 

@@ -5,12 +5,13 @@ import json
 import pytest
 import torch
 
-from models import shipped
-from models.classifier import CLASSES, SUBCLASSES, load
-from models.preprocess import grid_batch, prepare
-from models.training.dataset import Truth
-from models.training.evaluate import ask, figures
-from workers.labelled import labelled
+from spectraq.models import shipped
+from spectraq.models.classes import CLASSES, SUBCLASSES
+from spectraq.models.grid.prepare import grid_batch, prepare
+from spectraq.models.networks.classifier import load
+from spectraq.models.training.measure.accuracy import ask, figures
+from spectraq.models.training.mocks.coarse_files import Truth
+from spectraq.workers.files.labelled_spectra import labelled
 
 CARD = json.loads((shipped.FOLDER / "classifier.json").read_text())
 

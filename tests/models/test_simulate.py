@@ -4,8 +4,8 @@ import collections
 
 import numpy as np
 
-from models.pipeline import Pipeline
-from models.simulate import FAULTS, SURVEYS, simulate
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.simulate import FAULTS, SURVEYS, simulate
 
 
 def test_the_same_seed_gives_the_same_spectra() -> None:

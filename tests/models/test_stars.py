@@ -2,12 +2,12 @@
 
 import torch
 
-from models.classifier import STAR_TYPES
-from models.continuum import Continuum
-from models.eigenspectra import Basis
-from models.grid import N_COARSE, N_PIXELS, REBIN
-from models.scan import CONTINUUM_TERMS
-from models.search import STAR_RADIUS_COARSE, Stars
+from spectraq.models.classes import STAR_TYPES
+from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN
+from spectraq.models.redshift.continuum import Continuum
+from spectraq.models.redshift.eigenspectra import Basis
+from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS
+from spectraq.models.redshift.search import STAR_RADIUS_COARSE, Stars
 
 SPECTRA = 64
 

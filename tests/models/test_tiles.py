@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from models import classifier, members, packed
-from models.anomaly import detector
-from models.observation import Observation
-from models.pipeline import Pipeline
-from models.preprocess import grid_batch
-from models.simulate import simulate
-from models.tiles import TILE, cholesky_inverse, dot, in_tiles, inverse, sums
+from spectraq.models.anomaly import detector
+from spectraq.models.grid.prepare import grid_batch
+from spectraq.models.networks import classifier, half_precision, members
+from spectraq.models.observation import Observation
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.simulate import simulate
+from spectraq.models.tiles import TILE, cholesky_inverse, dot, in_tiles, inverse, sums
 
 Kinds = dict[str, set[tuple[Any, ...]]]
 
@@ -94,11 +94,11 @@ def spectra() -> list[Observation]:
 @pytest.fixture(params=["plain", "packed"])
 def either(request: pytest.FixtureRequest, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """The pipeline, and that of processors with half precision, its numbers as long as this one can do."""
-    if request.param == "plain" or packed.available(torch.device("cpu")):
+    if request.param == "plain" or half_precision.available(torch.device("cpu")):
         return pipeline
-    for module in (packed, classifier):
+    for module in (half_precision, classifier):
         monkeypatch.setattr(module, "PRECISION", torch.float32)
-    for module in (members.packed, detector):
+    for module in (members.half_precision, detector):
         monkeypatch.setattr(module, "available", lambda _: True)
     return Pipeline.load(threads=1)
 
@@ -120,7 +120,9 @@ def test_every_other_step_works_row_by_row(pipeline: Pipeline, spectra: list[Obs
     pipeline._analyze(spectra[:5], with_model=True)
     seen = recorded(pipeline, spectra[:5]).keys() - PRODUCTS - ONE_BY_ONE
     unknown = seen - ROW_BY_ROW
-    assert not unknown, "is it a product? then of one shape, with models.tiles; else add it to ROW_BY_ROW"
+    assert not unknown, (
+        "is it a product? then of one shape, with spectraq.models.tiles; else add it to ROW_BY_ROW"
+    )
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])

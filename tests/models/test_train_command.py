@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from models import encoder, shipped, unet
-from models.anomaly.scores import SEEN
-from models.classifier import load
+from spectraq.models import shipped
+from spectraq.models.anomaly.scores import SEEN
+from spectraq.models.networks import encoder, unet
+from spectraq.models.networks.classifier import load
 
 SPECTRAQ = Path(sys.executable).parent / "spectraq"
 

@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from models.classifier import SUBCLASSES, Classifier, Outputs, load, save
-from models.training import cards, dataset
-from models.training.calibrate import temperature
-from models.training.dataset import Truth
-from models.training.evaluate import Beliefs, figures
-from models.training.fit import OutOfTime, Recipe, Trainer
-from models.training.fit import fit as run
-from models.training.naming import classifier_loss, loss
+from spectraq.models.classes import SUBCLASSES
+from spectraq.models.networks.classifier import Classifier, Outputs, load, save
+from spectraq.models.training.losses.classifier import classifier_loss, loss
+from spectraq.models.training.measure import cards
+from spectraq.models.training.measure.accuracy import Beliefs, figures
+from spectraq.models.training.measure.temperature import temperature
+from spectraq.models.training.mocks import coarse_files
+from spectraq.models.training.mocks.coarse_files import Truth
+from spectraq.models.training.trainer import OutOfTime, Recipe, Trainer
+from spectraq.models.training.trainer import fit as run
 
 TINY = Recipe(seed=1, epochs=3, widths=(4, 6, 8, 8), hidden=16, batch=16, learning_rate=1e-2)
 STAR, GALAXY, QSO = range(3)
@@ -123,7 +125,7 @@ def test_a_mock_of_several_allowed_subclasses_asks_only_for_their_sum():
 def test_channels_on_disk_are_those_of_the_spectra(tmp_path):
     rng = np.random.default_rng(3)
     n = 7
-    data = dataset.Dataset(
+    data = coarse_files.Dataset(
         rng.normal(1, 0.1, (n, 1152)).astype(np.float16),
         np.full((n, 1152), 10, np.float16),
         rng.uniform(0, 1, n),
@@ -136,8 +138,8 @@ def test_channels_on_disk_are_those_of_the_spectra(tmp_path):
     paths = [tmp_path / "mocks-1.npz", tmp_path / "mocks-2.npz"]
     for path in paths:
         data.save(path)
-    dataset.write_channels(paths, tmp_path)
-    channels, truth = dataset.mapped(tmp_path)
+    coarse_files.write_channels(paths, tmp_path)
+    channels, truth = coarse_files.mapped(tmp_path)
     expected = next(iter(data.blocks()))
     assert torch.allclose(channels.float(), torch.cat([expected, expected]), atol=5e-3, rtol=2e-3)
     assert truth.z.numpy() == pytest.approx(np.tile(data.z, 2))

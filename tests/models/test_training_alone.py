@@ -6,9 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from models.training import material
-from models.training.material import packed
-from models.training.mocks.surveys import NoiseShapes
+from spectraq.models.training import material, material_file
+from spectraq.models.training.mocks.surveys import NoiseShapes
 
 SUPERNOVA = np.ones((2, 600))
 ALONE = """
@@ -16,7 +15,7 @@ import sys
 for name in ("astropy", "safetensors", "pydantic", "typer", "kafka", "redis", "structlog", "fastavro"):
     sys.modules[name] = None
 from pathlib import Path
-from models.training.train import Plan, make_mocks, make_members
+from spectraq.models.training.steps import Plan, make_mocks, make_members
 plan = Plan(Path(sys.argv[1]), mocks=3400, exposures=3300, epochs=1, classifiers=1, processes=1,
             reconstruction_epochs=1)
 if __name__ == "__main__":
@@ -32,8 +31,8 @@ def families(shared_data):
 
 def test_packed_templates_are_those_that_were_read(families, shared_data, tmp_path, noise_shapes):
     path = tmp_path / "material.npz"
-    packed.save(families, noise_shapes, material.sky_lines(shared_data), SUPERNOVA, path)
-    again = packed.load(path)
+    material_file.save(families, noise_shapes, material.sky_lines(shared_data), SUPERNOVA, path)
+    again = material_file.load(path)
     assert path.stat().st_size < 40e6
     for one, other in zip(families, again.families, strict=True):
         assert (one.name, one.labels, one.first_pixel) == (other.name, other.labels, other.first_pixel)
@@ -46,7 +45,9 @@ def test_packed_templates_are_those_that_were_read(families, shared_data, tmp_pa
 def test_mocks_and_members_are_made_with_torch_and_numpy_alone(
     families, shared_data, tmp_path, noise_shapes: NoiseShapes
 ):
-    packed.save(families, noise_shapes, material.sky_lines(shared_data), SUPERNOVA, tmp_path / "material.npz")
+    material_file.save(
+        families, noise_shapes, material.sky_lines(shared_data), SUPERNOVA, tmp_path / "material.npz"
+    )
     script = tmp_path / "alone.py"
     script.write_text(ALONE)
     done = subprocess.run(

@@ -3,12 +3,12 @@ import json
 import pytest
 import torch
 
-from models import shipped
-from models.classifier import CLASSES
-from models.preprocess import grid_batch, prepare
-from models.simulate import simulate
-from models.training import tune
-from models.training.dataset import Truth
+from spectraq.models import shipped
+from spectraq.models.classes import CLASSES
+from spectraq.models.grid.prepare import grid_batch, prepare
+from spectraq.models.simulate import simulate
+from spectraq.models.training import finetune
+from spectraq.models.training.mocks.coarse_files import Truth
 
 
 def survey(n, seed):
@@ -23,14 +23,14 @@ def test_a_survey_of_wrong_labels_does_not_replace_the_weights(tmp_path):
     # Learning from labels that are wrong two times in three makes held-out right ones worse.
     wrong = (truth.spectype + 1) % 3
     wrong[::3] = truth.spectype[::3]
-    verdict = tune.fit(channels, Truth(wrong, truth.z), tmp_path, lambda _: None, epochs=2)
+    verdict = finetune.fit(channels, Truth(wrong, truth.z), tmp_path, lambda _: None, epochs=2)
     assert not verdict["better"] and verdict["held_out"] == 22
     for path in shipped.FOLDER.glob("*"):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
 def test_the_verdict_decides_which_weights_are_kept(tmp_path):
-    verdict = tune.fit(*survey(66, seed=6), tmp_path, lambda _: None, epochs=1)
+    verdict = finetune.fit(*survey(66, seed=6), tmp_path, lambda _: None, epochs=1)
     name = "classifier-1.safetensors"
     kept = (tmp_path / name).read_bytes() == (shipped.FOLDER / name).read_bytes()
     assert kept is not verdict["better"]
@@ -42,4 +42,4 @@ def test_the_verdict_decides_which_weights_are_kept(tmp_path):
 
 def test_too_few_spectra_are_refused(tmp_path):
     with pytest.raises(ValueError, match="12 labelled spectra are too few to fit to; at least 60"):
-        tune.fit(*survey(12, seed=7), tmp_path, lambda _: None)
+        finetune.fit(*survey(12, seed=7), tmp_path, lambda _: None)

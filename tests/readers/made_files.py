@@ -9,9 +9,9 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import read
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import read
 
 N = 300
 START, STEP = 3.5802, 1e-4

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from schemas.codec import DecodeError
-from schemas.deadletter import DeadLetterReason
-from workers.bodies import spectrum_of
+from spectraq.schemas.codec import DecodeError
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.workers.contract.spectrum_body import spectrum_of
 
 
 def plain_table() -> bytes:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from models.pipeline import Pipeline
-from schemas.spectrum import Spectrum
-from workers import direct
-from workers.analysis import Analysis
-from workers.readers import read
+from spectraq.models.pipeline import Pipeline
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.files import analyze_files
+from spectraq.workers.inference import SafeInference
+from spectraq.workers.readers import read
 
 GALAXY = (
     "quality-columns/dq.csv",
@@ -28,8 +28,8 @@ GALAXY = (
 
 
 @pytest.fixture(scope="module")
-def analysis() -> Analysis:
-    return Analysis(Pipeline.load(), 64)
+def analysis() -> SafeInference:
+    return SafeInference(Pipeline.load(), 64)
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def cases(shared_data: Path) -> Path:
     return path
 
 
-def answers(items: list[Spectrum], analysis: Analysis) -> list[direct.Answered]:
-    found = list(direct.analyze(items, analysis, 64, 200_000))
-    assert all(isinstance(answer, direct.Answered) for answer in found)
-    return [answer for answer in found if isinstance(answer, direct.Answered)]
+def answers(items: list[Spectrum], analysis: SafeInference) -> list[analyze_files.Answered]:
+    found = list(analyze_files.analyze(items, analysis, 64, 200_000))
+    assert all(isinstance(answer, analyze_files.Answered) for answer in found)
+    return [answer for answer in found if isinstance(answer, analyze_files.Answered)]
 
 
 def spectra(path: Path, unit: str | None = None) -> list[Spectrum]:
@@ -52,7 +52,7 @@ def spectra(path: Path, unit: str | None = None) -> list[Spectrum]:
     return [item for item in items if isinstance(item, Spectrum)]
 
 
-def test_a_galaxy_is_the_same_galaxy_in_every_kind_of_text(cases: Path, analysis: Analysis) -> None:
+def test_a_galaxy_is_the_same_galaxy_in_every_kind_of_text(cases: Path, analysis: SafeInference) -> None:
     items = [spectra(cases / name, "nm" if "ispec" in name else None) for name in GALAXY]
     assert [len(item) for item in items] == [1] * len(GALAXY)
     for name, answer in zip(GALAXY, answers([item[0] for item in items], analysis), strict=True):
@@ -63,7 +63,7 @@ def test_a_galaxy_is_the_same_galaxy_in_every_kind_of_text(cases: Path, analysis
             assert results.redshift.snr == pytest.approx(19.2, rel=0.1), name
 
 
-def test_a_long_table_of_a_galaxy_and_a_quasar_is_two_answers(cases: Path, analysis: Analysis) -> None:
+def test_a_long_table_of_a_galaxy_and_a_quasar_is_two_answers(cases: Path, analysis: SafeInference) -> None:
     found = answers(spectra(cases / "several-spectra/long-table.csv"), analysis)
     assert [answer.subject.spectrum_id for answer in found] == ["gal-107", "qso-436"]
     assert [answer.results.classification.spectype for answer in found] == ["GALAXY", "QSO"]

@@ -3,8 +3,8 @@ from collections import Counter
 
 import pytest
 
-from workers.errors import ReadError
-from workers.labelled import labelled, noise
+from spectraq.workers.errors import ReadError
+from spectraq.workers.files.labelled_spectra import labelled, noise
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import read
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import read
 
 
 @pytest.fixture(autouse=True)

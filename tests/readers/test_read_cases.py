@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import spectraq
-from workers.errors import ReadError
-from workers.readers import read
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import read
 
 SHARED = Path(__file__).parents[3] / "shared"
 GAL, QSO, STAR = ("GALAXY", 0.12313, 2e-4), ("QSO", 0.87617, 2e-3), ("STAR", -0.00017, 2e-4)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.errors import ReadError
-from workers.readers import find
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import find
 
 
 @pytest.fixture

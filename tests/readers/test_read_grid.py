@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.errors import ReadError
-from workers.readers.join import Grid, log_grid
-from workers.readers.units import FLUX_UNIT, angstrom, flux_factor, unit_of
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.arms import Grid, log_grid
+from spectraq.workers.readers.units import FLUX_UNIT, angstrom, flux_factor, unit_of
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(0, 20))

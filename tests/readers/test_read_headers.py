@@ -18,9 +18,9 @@ from astropy.io import fits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import read
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import read
 
 CARD = 80
 VALUES: dict[str, str | None] = {

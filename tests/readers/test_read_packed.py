@@ -20,9 +20,9 @@ import zstandard
 from astropy.table import Table
 from pyarrow import parquet
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import find, limits, read
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import find, limits, read
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,

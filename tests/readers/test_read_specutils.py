@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 from astropy.nddata import StdDevUncertainty
 
-from workers.readers.foreign import single
+from spectraq.workers.readers.specutils_files import single
 
 pytest.importorskip("specutils", reason="specutils is an optional extra and not installed")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from workers.readers.units import FLUX_UNIT
+from spectraq.workers.readers.units import FLUX_UNIT
 
 
 def test_an_sdss_spectrum_lies_where_loglam_says_not_where_the_plates_header_does(tmp_path: Path) -> None:

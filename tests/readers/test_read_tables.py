@@ -14,9 +14,9 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
 
-from schemas.spectrum import Spectrum
-from workers.readers import read
-from workers.readers.units import FLUX_UNIT
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.readers import read
+from spectraq.workers.readers.units import FLUX_UNIT
 
 N = 400
 WAVELENGTH = 4000.0 + 1.25 * np.arange(N)
@@ -253,7 +253,7 @@ def test_rows_may_have_lengths_of_their_own(tmp_path: Path) -> None:
 def test_large_arrays_of_an_npz_are_not_held_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workers.readers import arrays
+    from spectraq.workers.readers import arrays
 
     monkeypatch.setattr(arrays, "MEMORY_BYTES", 1000)
     flux = np.array([FLUX, FLUX + 1])

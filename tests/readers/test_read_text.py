@@ -9,8 +9,8 @@ import made_files as made
 import numpy as np
 import pytest
 
-from schemas.spectrum import Spectrum
-from workers.readers import read
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.readers import read
 
 N = 300
 WAVE = 4000.0 + 1.25 * np.arange(N)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from workers.errors import ReadError
-from workers.surveytable import read, seen
+from spectraq.workers.errors import ReadError
+from spectraq.workers.files.survey_table import read, seen
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from schemas.air import vacuum_from_air
+from spectraq.schemas.air import vacuum_from_air
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,12 @@ from wire_examples import (
     spectrum,
 )
 
-from schemas import codec
-from schemas.codec import DecodeError
-from schemas.deadletter import DeadLetterReason
-from schemas.message import Message
-from schemas.registry import newest
-from schemas.spectrum import Spectrum
+from spectraq.schemas import codec
+from spectraq.schemas.codec import DecodeError
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.schemas.message import Message
+from spectraq.schemas.registry import newest
+from spectraq.schemas.spectrum import Spectrum
 
 JSON = [("Content-Type", b"application/json; charset=utf-8")]
 FRAME = codec.encode(spectrum())

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from schemas import compatibility
-from schemas.registry import read_schemas
+from spectraq.schemas import compatibility
+from spectraq.schemas.registry import read_schemas
 
 Document = dict[str, Any]
 

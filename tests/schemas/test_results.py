@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 from wire_examples import anomaly, classification, dead_letter, model_spectrum, one_of_each, redshift
 
-from schemas.deadletter import DeadLetter, DeadLetterReason
-from schemas.results import Candidate, result_id
+from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
+from spectraq.schemas.results import Candidate, result_id
 
 PARTS = ("redshift", "sdss-1", "digest", "ensemble", "1.0")
 

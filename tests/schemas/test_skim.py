@@ -9,10 +9,10 @@ import wire_examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import codec
-from schemas.message import Message
-from schemas.registry import newest
-from schemas.skim import MAX_ITEMS, TooManyItemsError, _Skim, check_items
+from spectraq.schemas import codec
+from spectraq.schemas.message import Message
+from spectraq.schemas.registry import newest
+from spectraq.schemas.skim import MAX_ITEMS, TooManyItemsError, _Skim, check_items
 
 
 def parsed(message: Message) -> object:

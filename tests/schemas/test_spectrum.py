@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 from wire_examples import FLUX, IVAR, MASK, WAVELENGTH, spectrum
 
-from schemas.air import vacuum_from_air
-from schemas.spectrum import Spectrum
+from spectraq.schemas.air import vacuum_from_air
+from spectraq.schemas.spectrum import Spectrum
 
 REFUSED = [
     ("empty", {"flux": [], "ivar": None, "mask": None, "wavelength": []}),

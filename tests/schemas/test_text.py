@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from wire_examples import spectrum, verdict
 
-from schemas import codec
-from schemas.deadletter import DeadLetterReason
-from schemas.text import UNPRINTABLE, escaped, unprintable
+from spectraq.schemas import codec
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.schemas.text import UNPRINTABLE, escaped, unprintable
 
 HIDDEN = st.characters(categories=sorted(UNPRINTABLE))
 ORDINARY = (

@@ -12,10 +12,10 @@ import fastavro
 import pytest
 from wire_examples import one_of_each, spectrum
 
-from schemas import codec, registry
-from schemas.codec import DecodeError
-from schemas.deadletter import DeadLetterReason
-from schemas.message import Message, Part
+from spectraq.schemas import codec, registry
+from spectraq.schemas.codec import DecodeError
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.schemas.message import Message, Part
 
 
 def written(document: dict[str, Any], number: int, values: dict[str, Any]) -> bytes:

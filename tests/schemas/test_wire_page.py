@@ -13,12 +13,12 @@ import pytest
 from wire_examples import one_of_each
 from wire_tables import reasons_table, record_tables, zwarn_table
 
-from schemas import codec, compatibility
-from schemas.deadletter import DeadLetter
-from schemas.message import Message
-from schemas.registry import RECORDS
-from schemas.results import result_id
-from schemas.spectrum import Spectrum
+from spectraq.schemas import codec, compatibility
+from spectraq.schemas.deadletter import DeadLetter
+from spectraq.schemas.message import Message
+from spectraq.schemas.registry import RECORDS
+from spectraq.schemas.results import result_id
+from spectraq.schemas.spectrum import Spectrum
 
 PAGE = (Path(__file__).parents[2] / "docs" / "wire.md").read_text()
 
@@ -28,7 +28,7 @@ known = load(sys.argv[1])
 as_text = lambda value: {"base64": base64.b64encode(value).decode()}
 for line in sys.stdin:
     print(json.dumps(decode(base64.b64decode(line), known), default=as_text))
-ours = {name.partition(".")[0] for name in sys.modules} & {"schemas", "models", "workers"}
+ours = [name for name in sys.modules if name.partition(".")[0] == "spectraq"]
 sys.exit(f"imported {ours}" if ours else 0)
 """
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.zwarn import ZWarn
+from spectraq.schemas.zwarn import ZWarn
 
 
 def test_the_bits_keep_their_numbers_for_ever() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from schemas.deadletter import DeadLetter, DeadLetterReason
-from schemas.message import Message
-from schemas.results import (
+from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
+from spectraq.schemas.message import Message
+from spectraq.schemas.results import (
     Anomaly,
     Candidate,
     Chi2Curve,
@@ -20,10 +20,10 @@ from schemas.results import (
     Result,
     result_id,
 )
-from schemas.spectrum import Spectrum
-from schemas.text import UNPRINTABLE
-from schemas.verdict import Verdict
-from schemas.zwarn import ZWarn
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.schemas.text import UNPRINTABLE
+from spectraq.schemas.verdict import Verdict
+from spectraq.schemas.zwarn import ZWarn
 
 FLUX = np.array([1.5, np.nan, -2.25, 1e-20], np.float32)
 IVAR = np.array([4.0, 0.0, 1.0, 0.25], np.float32)

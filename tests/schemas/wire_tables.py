@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from schemas.deadletter import DeadLetterReason
-from schemas.registry import RECORDS, newest
-from schemas.zwarn import ZWarn
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.schemas.registry import RECORDS, newest
+from spectraq.schemas.zwarn import ZWarn
 
 RESULTS = ("Classification", "Redshift", "Anomaly", "ModelSpectrum")
 

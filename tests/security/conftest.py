@@ -10,10 +10,10 @@ import pytest
 from feed import Feed
 from securekafka import PASSWORDS, SecureKafka, token
 
-from workers.local import jars
-from workers.local.ports import choosing
-from workers.local.stack import LocalStack
-from workers.settings import Settings, load_settings
+from spectraq.workers.local import jars
+from spectraq.workers.local.ports import choosing
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import Settings, load_settings
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives import serialization
 from kafka.admin import ACLFilter
 from wire import said_again
 
-from workers.local import kafka as local
-from workers.local.jars import Distribution
-from workers.local.ports import free_port
-from workers.transport.acls import ROLES, Right, grant
-from workers.transport.connection import administrator
+from spectraq.workers.local import kafka as local
+from spectraq.workers.local.jars import Distribution
+from spectraq.workers.local.ports import free_port
+from spectraq.workers.transport.connection import administrator
+from spectraq.workers.transport.rights import ROLES, Right, grant
 
 PASSWORDS = {
     "worker": "w0rker-s3cret",

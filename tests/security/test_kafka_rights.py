@@ -16,14 +16,14 @@ from feed import numbered
 from plumbing import Plumbing
 from securekafka import give, token
 
-from schemas import codec
-from workers.errors import SpectraqError, UnreachableError
-from workers.settings import load_settings
-from workers.transport.acls import ROLES
-from workers.transport.connection import administrator
-from workers.transport.follower import Follower
-from workers.transport.publisher import Publisher
-from workers.worker import run
+from spectraq.schemas import codec
+from spectraq.workers.errors import SpectraqError, UnreachableError
+from spectraq.workers.service.loop import run
+from spectraq.workers.settings import load_settings
+from spectraq.workers.transport.connection import administrator
+from spectraq.workers.transport.follower import Follower
+from spectraq.workers.transport.rights import ROLES
+from spectraq.workers.transport.sender import Sender
 
 SPECTRA = 20
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
@@ -45,7 +45,7 @@ def test_a_publisher_and_a_viewer_need_no_more_than_their_roles_say(feed: Any) -
     publishing, viewing = feed.settings_as("publisher"), feed.settings_as("viewer")
     give(feed, "publisher", ROLES["publisher"](publishing))
     give(feed, "viewer", ROLES["viewer"](viewing))
-    with Publisher(publishing) as publisher:
+    with Sender(publishing) as publisher:
         publisher.send(publishing.topics.spectra, b"a", codec.encode(numbered(1)))
     feed.work()
     with Follower(viewing, [viewing.topics.redshifts], from_beginning=True) as follower:
@@ -58,7 +58,7 @@ def test_a_publisher_and_a_viewer_need_no_more_than_their_roles_say(feed: Any) -
 def test_a_viewer_may_not_publish(feed: Any) -> None:
     settings = feed.settings_as("viewer")
     give(feed, "viewer", ROLES["viewer"](settings))
-    with pytest.raises(SpectraqError, match=r"(?i)authoriz") as refused, Publisher(settings) as publisher:
+    with pytest.raises(SpectraqError, match=r"(?i)authoriz") as refused, Sender(settings) as publisher:
         publisher.send(settings.topics.spectra, b"a", codec.encode(numbered(1)))
         publisher.flush()
     assert settings.topics.spectra in str(refused.value)

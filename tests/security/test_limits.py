@@ -16,15 +16,15 @@ from astropy.io import fits
 from feed import Feed, numbered
 from plumbing import Plumbing
 
-from schemas import codec
-from schemas.deadletter import DeadLetter, DeadLetterReason
-from schemas.skim import MAX_ITEMS
-from workers.deadletters import HEADERS
-from workers.errors import ReadError
-from workers.local.stack import LocalStack
-from workers.readers import limits, read
-from workers.readers.source import opened
-from workers.transport.publisher import Publisher
+from spectraq.schemas import codec
+from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
+from spectraq.schemas.skim import MAX_ITEMS
+from spectraq.workers.deadletters.write import HEADERS
+from spectraq.workers.errors import ReadError
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.readers import limits, read
+from spectraq.workers.readers.source import opened
+from spectraq.workers.transport.sender import Sender
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def feed(stack: LocalStack) -> Feed:
 
 def test_a_message_with_too_many_headers_is_a_dead_letter_with_the_first_of_them(feed: Feed) -> None:
     good = numbered(1)
-    with Publisher(feed.settings()) as publisher:
+    with Sender(feed.settings()) as publisher:
         for n in (HEADERS, 20_000):
             headers = [("", b"")] * n
             publisher.send(feed.settings().topics.spectra, b"a", codec.encode(good), headers)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.errors import SettingsError
-from workers.masking import HARMLESS, masked, masked_secret
-from workers.settings import load_settings
+from spectraq.workers.errors import SettingsError
+from spectraq.workers.operations.masking import HARMLESS, masked, masked_secret
+from spectraq.workers.settings import load_settings
 
 SPECTRAQ = str(Path(sys.executable).parent / "spectraq")
 SECRET = "s3cr3t-w0rd"
@@ -81,7 +81,7 @@ def test_no_command_shows_a_secret_of_the_address_of_redis(
     monkeypatch.setenv("SPECTRAQ_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("SPECTRAQ_KAFKA__BOOTSTRAP_TIMEOUT_S", "0.1")
     if words == ("check",):
-        from workers.cli import check
+        from spectraq.workers.cli import check
 
         settings = load_settings()
         said = json.dumps([check._tried(check.CHECKS[name], settings) for name in ("kafka", "redis")])

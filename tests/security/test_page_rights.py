@@ -11,16 +11,16 @@ from faults import wait_for
 from feed import numbered
 from securekafka import give
 
-from schemas.verdict import Verdict
-from workers.settings import Settings
-from workers.transport.acls import ROLES
-from workers.transport.topics import ensure_topics
-from workers.web.following import Following
-from workers.web.judging import publisher
-from workers.web.lookup import Lookup
-from workers.web.night import Night
-from workers.web.onespectrum import spectrum_named
-from workers.web.vitals import Vitals
+from spectraq.schemas.verdict import Verdict
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.rights import ROLES
+from spectraq.workers.transport.topics import ensure_topics
+from spectraq.workers.web.night.night import Night
+from spectraq.workers.web.night.spectrum_json import spectrum_named
+from spectraq.workers.web.server.verdicts import publisher
+from spectraq.workers.web.sources.lookup import Lookup
+from spectraq.workers.web.sources.topics import Following
+from spectraq.workers.web.sources.vitals import Vitals
 
 SPECTRA = 20
 VERDICT = Verdict(

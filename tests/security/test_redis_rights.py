@@ -20,10 +20,10 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotThereError
 from redis.exceptions import NoPermissionError
 
-from workers.local.ports import choosing, free_port
-from workers.local.stack import LocalStack
-from workers.redis_keys import stream_key
-from workers.serverversion import ask
+from spectraq.workers.cache.keys import stream_key
+from spectraq.workers.cache.server_version import ask
+from spectraq.workers.local.ports import choosing, free_port
+from spectraq.workers.local.stack import LocalStack
 
 SPECTRA = 20
 PASSWORD = "red1s-s3cret"

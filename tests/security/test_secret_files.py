@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.errors import SettingsError
-from workers.settings import load_settings, where
+from spectraq.workers.errors import SettingsError
+from spectraq.workers.settings import load_settings, where
 
 PASSWORD = "SPECTRAQ_KAFKA__SASL_PASSWORD"
 

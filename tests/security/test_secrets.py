@@ -16,12 +16,12 @@ from faults import events, joined, wait_for
 from feed import numbered
 from securekafka import PASSWORDS
 
-from schemas import codec
-from workers.local.stack import LocalStack
-from workers.transport.acls import ROLES
-from workers.transport.acls import grant as give
-from workers.transport.connection import administrator
-from workers.transport.publisher import Publisher
+from spectraq.schemas import codec
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.transport.connection import administrator
+from spectraq.workers.transport.rights import ROLES
+from spectraq.workers.transport.rights import grant as give
+from spectraq.workers.transport.sender import Sender
 
 REDIS = "r3dis-s3cret"
 QUERY = "qu3ry-s3cret"
@@ -107,7 +107,7 @@ def test_no_log_metric_or_message_of_a_worker_shows_a_secret_even_when_it_fails(
         )
     try:
         wait_for("the worker to join", lambda: joined(log))
-        with Publisher(feed.settings()) as publisher:
+        with Sender(feed.settings()) as publisher:
             for i in range(20):
                 publisher.send(feed.settings().topics.spectra, b"a", codec.encode(numbered(i)))
             publisher.send(feed.settings().topics.spectra, b"b", b"no spectrum")
@@ -129,7 +129,7 @@ def test_no_log_metric_or_message_of_a_worker_shows_a_secret_even_when_it_fails(
 
 def test_a_traceback_of_a_failure_shows_no_secret(environment: dict[str, str], tmp_path: Path) -> None:
     code = (
-        "from workers.settings import load_settings\n"
+        "from spectraq.workers.settings import load_settings\n"
         "settings = load_settings()\n"
         "from workers import cache, log\n"
         "print(settings, repr(settings.kafka), settings.model_dump_json())\n"

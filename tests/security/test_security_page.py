@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kafka.admin import ACLResourcePatternType
 
-from workers.settings import Settings
-from workers.transport.acls import ROLES
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.rights import ROLES
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,26 +20,27 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from rich.console import Console
 
-from schemas.deadletter import DeadLetter
-from schemas.results import Anomaly, Classification, Provenance, Reason, Redshift
-from schemas.spectrum import Spectrum
-from schemas.text import UNPRINTABLE, unprintable
-from workers import log, tables
-from workers.answers import Results, Subject
-from workers.cli import dlq, output, resultlines, watch
-from workers.cli.drawing import drawing
-from workers.cli.livetable import LiveTable
-from workers.direct import Answered, Unanswered
-from workers.health import Health
-from workers.letters import Letter
-from workers.metrics import Metrics
-from workers.readers import read
-from workers.settings import LogSettings
-from workers.transport.record import Record
-from workers.web.broadcast import as_json
-from workers.web.entry import Entry, Row
-from workers.web.night import Night
-from workers.web.onespectrum import entry_json, pixels_json
+from spectraq.schemas.deadletter import DeadLetter
+from spectraq.schemas.results import Anomaly, Classification, Provenance, Reason, Redshift
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.schemas.text import UNPRINTABLE, unprintable
+from spectraq.workers.cli import dlq, resultlines, terminal, watch
+from spectraq.workers.cli.livetable import LiveTable
+from spectraq.workers.cli.terminal_plot import drawing
+from spectraq.workers.contract.convert import Results, Subject
+from spectraq.workers.deadletters.browse import Letter
+from spectraq.workers.files import result_table
+from spectraq.workers.files.analyze_files import Answered, Unanswered
+from spectraq.workers.operations import log
+from spectraq.workers.operations.health import Health
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.readers import read
+from spectraq.workers.settings import LogSettings
+from spectraq.workers.transport.messages import Record
+from spectraq.workers.web.night.entry import Entry, Row
+from spectraq.workers.web.night.night import Night
+from spectraq.workers.web.night.spectrum_json import entry_json, pixels_json
+from spectraq.workers.web.server.broadcast import as_json
 
 ALL = "".join(
     mark
@@ -131,17 +132,17 @@ def every_terminal(text: str) -> Iterator[tuple[str, str]]:
     """What commands print of it, by name."""
     answered = results(text)
     kinds = (answered.results.classification, answered.results.redshift, answered.results.anomaly)
-    yield "a line", printed(lambda: output.print_line(text))
-    yield "an error", printed(lambda: output.print_error(text))
-    yield "a note", printed(lambda: output.print_note(text))
-    yield "a table", printed(lambda: output.print_table(("a",), [(text,)]))
-    yield "JSON", printed(lambda: output.print_json({text: text}))
+    yield "a line", printed(lambda: terminal.print_line(text))
+    yield "an error", printed(lambda: terminal.print_error(text))
+    yield "a note", printed(lambda: terminal.print_note(text))
+    yield "a table", printed(lambda: terminal.print_table(("a",), [(text,)]))
+    yield "JSON", printed(lambda: terminal.print_json({text: text}))
     yield "analyze", printed(lambda: resultlines.line(answered))
     yield "the live table", live(answered)
     for message in (*kinds, spectrum(text), letter(text).letter, text):
-        yield f"watch {type(message).__name__}", printed(lambda m=message: output.print_line(watch.line(m)))
-    yield "the drawing", printed(lambda: output.print_lines(drawing(spectrum(text), width=80)))
-    yield "dlq", printed(lambda: output.print_json(dlq._summary(letter(text))))
+        yield f"watch {type(message).__name__}", printed(lambda m=message: terminal.print_line(watch.line(m)))
+    yield "the drawing", printed(lambda: terminal.print_lines(drawing(spectrum(text), width=80)))
+    yield "dlq", printed(lambda: terminal.print_json(dlq._summary(letter(text))))
 
 
 @pytest.fixture
@@ -228,11 +229,13 @@ def test_the_page_is_sent_no_hidden_character(text: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Column 'anomaly_flagged' contains NULL")  # which has no answer
-@pytest.mark.parametrize("suffix", tables.SUFFIXES)
+@pytest.mark.parametrize("suffix", result_table.SUFFIXES)
 def test_no_table_holds_a_hidden_character(suffix: str, tmp_path: Path) -> None:
     text = "".join(mark for mark in f"a{ORDINARY}{ALL}" if unicodedata.category(mark) != "Cs")
     path = tmp_path / f"results{suffix}"
-    tables.write(path, [tables.row(results(text)), tables.row(Unanswered("\udcff\x1b", 1, text, text))])
+    result_table.write(
+        path, [result_table.row(results(text)), result_table.row(Unanswered("\udcff\x1b", 1, text, text))]
+    )
     table = parquet.read_table(path).to_pydict() if suffix == ".parquet" else Table.read(path)
     for column in ("file", "spectrum_id", "survey", "error", "anomaly_reasons"):
         for value in table[column]:
@@ -245,11 +248,11 @@ def test_in_a_table_for_spreadsheets_no_text_is_a_formula(tmp_path: Path) -> Non
     formulas = ("=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-2+3", "=HYPERLINK(1)")
     plain = ("-39627", "+12.5", "-1e5", "J1=2", "a-b", "NGC 1068")
     path = tmp_path / "results.csv"
-    tables.write(path, [tables.row(results(text)) for text in (*formulas, *plain)])
+    result_table.write(path, [result_table.row(results(text)) for text in (*formulas, *plain)])
     ids = [line.split(",")[2].strip('"') for line in path.read_text().splitlines()[1:]]
     assert ids == [*(f"'{text}" for text in formulas), *plain]
     exact = tmp_path / "results.ecsv"
-    tables.write(exact, [tables.row(results(text)) for text in formulas])
+    result_table.write(exact, [result_table.row(results(text)) for text in formulas])
     assert list(Table.read(exact)["spectrum_id"]) == list(formulas)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models import shipped
-from models.pipeline import Pipeline
+from spectraq.models import shipped
+from spectraq.models.pipeline import Pipeline
 
 ROOT = Path(__file__).parents[2]
 

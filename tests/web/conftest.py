@@ -10,7 +10,7 @@ import pytest
 from pagenight import ANSWERED, RUNNING, Night, Server, placed_spectra, until
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from workers.local.stack import LocalStack
+from spectraq.workers.local.stack import LocalStack
 
 FLAGS = (
     "--no-sandbox",

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from schemas.results import Anomaly, Candidate, Classification, Provenance, Reason, Redshift, Result
-from schemas.spectrum import Spectrum
-from workers import simulated
-from workers.local.stack import LocalStack
-from workers.settings import Settings, load_settings
-from workers.transport.publisher import Publisher
-from workers.transport.topics import ensure_topics
+from spectraq.schemas.results import Anomaly, Candidate, Classification, Provenance, Reason, Redshift, Result
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.demonstration import simulated
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.transport.sender import Sender
+from spectraq.workers.transport.topics import ensure_topics
 
 SPECTRAQ = str(Path(sys.executable).parent / "spectraq")
 HOSTILE = '<img src=x onerror="window.hacked=1">'
@@ -149,7 +149,7 @@ class Night:
     def publish(self, spectra: list[Spectrum], rubbish: tuple[bytes, ...] = ()) -> None:
         """Put spectra and rubbish on the topic."""
         topic = self.settings().topics.spectra
-        with Publisher(self.settings()) as publisher:
+        with Sender(self.settings()) as publisher:
             for spectrum in spectra:
                 publisher.publish(spectrum, spectrum.spectrum_id, topic)
             for body in rubbish:
@@ -159,7 +159,7 @@ class Night:
         """Put results on their topics without a worker."""
         topics = self.settings().topics
         places = {"classification": topics.classifications, "redshift": topics.redshifts}
-        with Publisher(self.settings()) as publisher:
+        with Sender(self.settings()) as publisher:
             for one in found:
                 publisher.publish(one, one.spectrum_id, places.get(one.kind, topics.anomalies))
 

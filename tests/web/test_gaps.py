@@ -8,7 +8,7 @@ import pytest
 from pagenight import Night, Server, results, until
 from playwright.sync_api import Page
 
-from workers.local.stack import LocalStack
+from spectraq.workers.local.stack import LocalStack
 
 KEEP = 100
 

@@ -13,11 +13,11 @@ import pytest
 from pagenight import HOSTILE, Night, Server, results, until
 from playwright.sync_api import Page
 
-from schemas.results import Chi2Curve, ModelSpectrum, Provenance
-from schemas.spectrum import Spectrum
-from schemas.verdict import Verdict
-from workers.local.stack import LocalStack
-from workers.transport.publisher import Publisher
+from spectraq.schemas.results import Chi2Curve, ModelSpectrum, Provenance
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.schemas.verdict import Verdict
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.transport.sender import Sender
 
 TEXTS = (
     HOSTILE,
@@ -98,7 +98,7 @@ def attacked(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A night of nothing else, and its page."""
     night = Night(stack, tmp_path_factory.mktemp("attacked"))
     topics = night.settings().topics
-    with Publisher(night.settings()) as publisher:
+    with Sender(night.settings()) as publisher:
         for number, text in enumerate(TEXTS):
             sent = spectrum(number, text)
             publisher.publish(sent, text, topics.spectra)
@@ -164,8 +164,8 @@ def test_the_page_goes_on_after_them(page: Page, attacked: tuple[Night, Server])
 def test_results_too_large_or_never_complete_do_not_fill_the_memory(
     stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from workers.web.following import RESULT_BYTES
-    from workers.web.night import Night as Kept
+    from spectraq.workers.web.night.night import Night as Kept
+    from spectraq.workers.web.sources.topics import RESULT_BYTES
 
     kept = Kept(100)
     for number in range(1000):

@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pagenight import PATIENCE_S, Night, Server, results, until
 
-from workers.local.stack import LocalStack
-from workers.web.app import Page, make_app
-from workers.web.filters import Filters
-from workers.web.guard import BODY_S, DROPPED_BYTES, MAX_BODY_BYTES, MAX_HEADERS
-from workers.web.judging import Said
-from workers.web.night import Night as Kept
-from workers.web.serve import REQUEST_S
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.web.night.filters import Filters
+from spectraq.workers.web.night.night import Night as Kept
+from spectraq.workers.web.serve import REQUEST_S
+from spectraq.workers.web.server.guard import BODY_S, DROPPED_BYTES, MAX_BODY_BYTES, MAX_HEADERS
+from spectraq.workers.web.server.routes import Page, make_app
+from spectraq.workers.web.server.verdicts import Said
 
 HUGE = 300 << 20
 IN_FLIGHT = 16 << 20

@@ -14,7 +14,7 @@ from onscreen import PLACED, faults
 from pagenight import ANSWERED, HOSTILE, Server, until
 from playwright.sync_api import Browser, Page, Route
 
-from workers.cli.oddity import rarity
+from spectraq.workers.cli.oddity import rarity
 
 PHONE, TABLET, DESK = (390, 844), (768, 1024), (1440, 960)
 Opening = Callable[..., Page]

@@ -11,7 +11,7 @@ from pagenight import ANSWERED, HOSTILE, Night, Server, until
 from playwright.sync_api import Page
 from stranger import Stranger
 
-from workers import simulated
+from spectraq.workers.demonstration import simulated
 
 
 def rows(server: Server, query: str = "") -> list[dict[str, Any]]:

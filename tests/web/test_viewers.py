@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from workers.web import broadcast
-from workers.web.broadcast import Broadcast
+from spectraq.workers.web.server import broadcast
+from spectraq.workers.web.server.broadcast import Broadcast
 
 Value = TypeVar("Value")
 VIEWERS = 50

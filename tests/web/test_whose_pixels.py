@@ -13,21 +13,21 @@ import pytest
 from pagenight import Night, Server, results, until
 from playwright.sync_api import Page
 
-from schemas import codec
-from schemas.results import ModelSpectrum, Provenance, Result
-from schemas.spectrum import Spectrum
-from workers.answers import Subject
-from workers.cli import show
-from workers.cli.drawing import drawing
-from workers.local.stack import LocalStack
-from workers.transport.publisher import Publisher
-from workers.web.entry import name_of
-from workers.web.finder import Finder
-from workers.web.following import Following
-from workers.web.lookup import Lookup
-from workers.web.modelling import Modelling
-from workers.web.night import Night as Kept
-from workers.web.pixels import Name
+from spectraq.schemas import codec
+from spectraq.schemas.results import ModelSpectrum, Provenance, Result
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.cli import show
+from spectraq.workers.cli.terminal_plot import drawing
+from spectraq.workers.contract.convert import Subject
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.transport.sender import Sender
+from spectraq.workers.web.night.entry import name_of
+from spectraq.workers.web.night.message_store import Name
+from spectraq.workers.web.night.night import Night as Kept
+from spectraq.workers.web.sources.best_fits import Modelling
+from spectraq.workers.web.sources.finder import Finder
+from spectraq.workers.web.sources.lookup import Lookup
+from spectraq.workers.web.sources.topics import Following
 
 
 def spectrum(name: str, n: int, level: float) -> Spectrum:
@@ -69,7 +69,7 @@ def mixed(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Night:
     """A topic on which keys lie, an id comes twice, and every spectrum is answered under its own name."""
     night = Night(stack, tmp_path_factory.mktemp("mixed"))
     topics = night.settings().topics
-    with Publisher(night.settings()) as publisher:
+    with Sender(night.settings()) as publisher:
         publisher.publish(FIRST, "twice", topics.spectra)
         publisher.publish(SECOND, "twice", topics.spectra)
         publisher.publish(VICTIM, "victim", topics.spectra)

@@ -16,13 +16,13 @@ from foreign import KINDS, Message, read_all
 from kafka import KafkaProducer
 from plumbing import Plumbing, spectrum_flux
 
-from schemas import codec
-from schemas.spectrum import Spectrum
-from workers.ledger import Balance
-from workers.metrics import Metrics
-from workers.settings import Settings, load_settings
-from workers.transport.topics import ensure_topics
-from workers.worker import run
+from spectraq.schemas import codec
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.service.ledger import Balance
+from spectraq.workers.service.loop import run
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.transport.topics import ensure_topics
 
 WAVELENGTH = np.linspace(4000.0, 9000.0, 200)
 PROCESS = Path(__file__).parent / "process.py"

@@ -13,10 +13,10 @@ from typing import Any
 
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from workers.transport import batches
-from workers.transport.offsets import GroupOffsets
-from workers.transport.producer import ExactlyOnce, Producer
-from workers.transport.subscription import Listener
+from spectraq.workers.transport import batches
+from spectraq.workers.transport.group_options import Listener
+from spectraq.workers.transport.offsets import GroupOffsets
+from spectraq.workers.transport.producer import ExactlyOnce, Producer
 
 BATCHES_BEFORE = 3
 """The fourth batch is the worker's last."""

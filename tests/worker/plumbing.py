@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.answer import Answer, Candidate, ModelSpectrum, Reason
-from models.observation import Observation
+from spectraq.models.answer import Answer, Candidate, ModelSpectrum, Reason
+from spectraq.models.observation import Observation
 
 
 def spectrum_flux(number: int, n: int = 200) -> NDArray[np.float32]:

@@ -15,12 +15,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import moments
 from plumbing import Plumbing
 
-from workers import log
-from workers.health import Health, HealthServer
-from workers.metrics import Metrics
-from workers.settings import load_settings
-from workers.signals import stopped_by_signals
-from workers.worker import run
+from spectraq.workers.operations import log
+from spectraq.workers.operations.health import Health, HealthServer
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.service.loop import run
+from spectraq.workers.service.signals import stopped_by_signals
+from spectraq.workers.settings import load_settings
 
 
 def main() -> None:

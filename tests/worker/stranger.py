@@ -9,7 +9,7 @@ from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment
 
-from workers.settings import Settings
+from spectraq.workers.settings import Settings
 
 
 class LeavesOut(CooperativeStickyAssignor):

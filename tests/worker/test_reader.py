@@ -15,8 +15,8 @@ from kafka.consumer.fetcher import IsolationLevel
 from kafka.record.legacy_records import LegacyRecordBatchBuilder
 from rawbatches import COUNT_AT, HEADER, batch, mended, record, varint
 
-from workers.transport.reader import PartitionRecords
-from workers.transport.record import MOST_HEADERS, Record
+from spectraq.workers.transport.messages import MOST_HEADERS, Record
+from spectraq.workers.transport.reader import PartitionRecords
 
 ROOT = Path(__file__).parents[2]
 END = 1000
@@ -178,7 +178,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from kafka import TopicPartition
 from rawbatches import bomb
-from workers.transport.reader import PartitionRecords
+from spectraq.workers.transport.reader import PartitionRecords
 
 def peak():  # the kernel's other measure has that of the parent, too
     return int(re.search("VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) >> 10

@@ -5,10 +5,10 @@ import pytest
 import torch
 from plumbing import answer_of, spectrum_flux
 
-from models.answer import Answer
-from models.observation import Observation
-from workers.analysis import Analysis, Failure, device, out_of_memory
-from workers.errors import AnalysisError
+from spectraq.models.answer import Answer
+from spectraq.models.observation import Observation
+from spectraq.workers.errors import AnalysisError
+from spectraq.workers.inference import Failure, SafeInference, device, out_of_memory
 
 
 class Fragile:
@@ -42,7 +42,7 @@ def observations(n: int) -> list[Observation]:
 def test_the_one_bad_spectrum_of_a_batch_is_found_and_all_others_are_answered_in_order() -> None:
     spectra = observations(64)
     pipeline = Fragile(bad=frozenset({float(spectra[37].flux[0])}))
-    found = Analysis(pipeline, 64).answers(spectra)
+    found = SafeInference(pipeline, 64).answers(spectra)
     assert [i for i, answer in enumerate(found) if isinstance(answer, Failure)] == [37]
     assert "a pixel that no network likes" in found[37].message
     good = [i for i in range(64) if i != 37]
@@ -53,7 +53,7 @@ def test_the_one_bad_spectrum_of_a_batch_is_found_and_all_others_are_answered_in
 def test_out_of_memory_halves_the_batch_for_good() -> None:
     pipeline = Fragile(room=10)
     splits = []
-    analysis = Analysis(pipeline, 64, lambda: splits.append(1))
+    analysis = SafeInference(pipeline, 64, lambda: splits.append(1))
     assert analysis.answers(observations(64)) == [answer_of(o) for o in observations(64)]
     assert analysis.limit == 8
     assert splits
@@ -76,7 +76,7 @@ def test_networks_that_fail_on_everything_stop_the_worker_and_send_nothing_to_th
             raise RuntimeError("CUDA error: unspecified launch failure")
 
     with pytest.raises(AnalysisError, match="fail on every spectrum"):
-        Analysis(Broken(), 64).answers(observations(3))
+        SafeInference(Broken(), 64).answers(observations(3))
 
 
 @pytest.mark.parametrize("field", ["z", "zerr", "chi2", "anomaly_score"])
@@ -87,7 +87,7 @@ def test_an_answer_that_is_not_finite_is_a_failure(field: str) -> None:
         def analyze(self, observations, with_model: bool = False) -> list[Answer]:
             return [dataclasses.replace(answer_of(o), **{field: float("nan")}) for o in observations]
 
-    (found,) = Analysis(Blind(), 64).answers(observations(1))
+    (found,) = SafeInference(Blind(), 64).answers(observations(1))
     assert isinstance(found, Failure)
     assert "finite" in found.message
 

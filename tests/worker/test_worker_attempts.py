@@ -13,10 +13,10 @@ from feed import Feed, numbered
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from plumbing import Plumbing
 
-from workers.errors import DeliveryError
-from workers.transport.attempts import Attempts
-from workers.transport.producer import Producer
-from workers.worker import run
+from spectraq.workers.errors import DeliveryError
+from spectraq.workers.service.loop import run
+from spectraq.workers.transport.crash_marks import Attempts
+from spectraq.workers.transport.producer import Producer
 
 OTHERS = Attempts(together=frozenset({"aaaaaaaa", "bbbbbbbb"}))
 """Two that began and got nowhere: what follows is tried one by one."""

@@ -11,16 +11,16 @@ import time
 import pytest
 import redis
 
-from models.answer import Answer, Candidate, Reason
-from workers.breaker import LONGEST_REST_S, Breaker
-from workers.cache import Cache, Subject, latest_answer, looked_up
-from workers.entries import pack_answer, unpack_answer
-from workers.errors import UnreachableError
-from workers.guardedredis import GuardedRedis
-from workers.redis_keys import answer_key, latest_key, lookups_key
-from workers.settings import RedisSettings
-from workers.streamreference import StreamReference
-from workers.transport.record import Record
+from spectraq.models.answer import Answer, Candidate, Reason
+from spectraq.workers.cache.answers import Cache, Subject, latest_answer, looked_up
+from spectraq.workers.cache.breaker import LONGEST_REST_S, Breaker
+from spectraq.workers.cache.entry_format import pack_answer, unpack_answer
+from spectraq.workers.cache.guarded_redis import GuardedRedis
+from spectraq.workers.cache.keys import answer_key, latest_key, lookups_key
+from spectraq.workers.cache.stream_reference import StreamReference
+from spectraq.workers.errors import UnreachableError
+from spectraq.workers.settings import RedisSettings
+from spectraq.workers.transport.messages import Record
 
 SUBJECT = Subject("sdss-1", "d" * 64, "sdss")
 

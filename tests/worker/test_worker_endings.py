@@ -13,12 +13,16 @@ from kafka.producer.transaction_manager import TransactionalRequestResult as Res
 from kafka.producer.transaction_manager import TxnOffsetCommitHandler
 from kafka.structs import ConsumerGroupMetadata
 
-from workers.settings import Settings
-from workers.transport.abandoned import AbandonedTransactions, abandoned, transactional_id
-from workers.transport.connection import administrator
-from workers.transport.endings import wait
-from workers.transport.producer import ExactlyOnce
-from workers.watchdog import Watchdog
+from spectraq.workers.operations.watchdog import Watchdog
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.abandoned_transactions import (
+    AbandonedTransactions,
+    abandoned,
+    transactional_id,
+)
+from spectraq.workers.transport.connection import administrator
+from spectraq.workers.transport.endings import wait
+from spectraq.workers.transport.producer import ExactlyOnce
 
 VERIFICATION = "transaction.partition.verification.enable"
 COMMITTED = 7

@@ -11,11 +11,11 @@ import pytest
 from feed import Feed
 from test_worker_fits import written
 
-from models.pipeline import Pipeline
-from schemas.spectrum import Spectrum
-from workers.analysis import Analysis
-from workers.direct import Answered, Unanswered, analyze
-from workers.readers import read
+from spectraq.models.pipeline import Pipeline
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.files.analyze_files import Answered, Unanswered, analyze
+from spectraq.workers.inference import SafeInference
+from spectraq.workers.readers import read
 
 N = 1500
 WAVELENGTH = np.linspace(4000.0, 9000.0, N)
@@ -96,7 +96,7 @@ def test_extreme_numbers_in_files_are_answered_or_refused_in_one_line(
     found = {}
     for name in ("spike.csv", "sure.fits", "far.csv"):
         items = read(tmp_path / name, note=lambda _: None)
-        (found[name],) = analyze(items, Analysis(networks, 8), 8, 10_000)
+        (found[name],) = analyze(items, SafeInference(networks, 8), 8, 10_000)
     assert isinstance(found["spike.csv"], Answered)
     assert json.dumps(found["spike.csv"].as_json(), allow_nan=False)
     for name in ("sure.fits", "far.csv"):

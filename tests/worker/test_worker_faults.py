@@ -18,9 +18,9 @@ import pytest
 from faults import LONG, MODES, account, ended, events, joined, metric, wait_for
 from feed import Feed, numbered
 
-from workers.outgoing import Outgoing
-from workers.transport.epoch import Epoch
-from workers.transport.producer import ExactlyOnce
+from spectraq.workers.transport.epoch import Epoch
+from spectraq.workers.transport.messages import Outgoing
+from spectraq.workers.transport.producer import ExactlyOnce
 
 SPECTRA = 600
 SECONDS = 0.004  # a spectrum
@@ -152,7 +152,7 @@ def test_an_epoch_that_ends_while_a_batch_is_being_published_has_nothing_publish
             epochs[0].move("a commit failed beside it")
             time.sleep(2)  # offsets are not in the transaction yet: Kafka says where the group was before it
 
-    monkeypatch.setattr("workers.worker.Epoch", Known)
+    monkeypatch.setattr("spectraq.workers.service.loop.Epoch", Known)
     monkeypatch.setattr(ExactlyOnce, "_send", interrupted)
     assert feed.work(delivery="exactly_once", batch_spectra=BATCH).balanced
     assert account(feed, SPECTRA, "exactly_once") == 0

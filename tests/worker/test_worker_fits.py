@@ -8,8 +8,8 @@ import numpy as np
 from astropy.io import fits
 from feed import WAVELENGTH, Feed, numbered
 
-from schemas import codec
-from workers.transport.publisher import Publisher
+from spectraq.schemas import codec
+from spectraq.workers.transport.sender import Sender
 
 
 def table(rows: int | None = None) -> bytes:
@@ -37,7 +37,7 @@ def written(*extensions: fits.BinTableHDU) -> bytes:
 
 def test_a_fits_file_is_taken_too_and_gives_the_same_redshift_as_avro(feed: Feed) -> None:
     feed.publish([numbered(1), (b"from-fits", table())])
-    with Publisher(feed.settings()) as publisher:
+    with Sender(feed.settings()) as publisher:
         said = [("content-type", b"image/fits")]
         publisher.send(feed.settings().topics.spectra, b"said-to-be-fits", table(), said)
     assert feed.work().published == 3
@@ -48,7 +48,7 @@ def test_a_fits_file_is_taken_too_and_gives_the_same_redshift_as_avro(feed: Feed
 
 def test_a_fits_file_that_is_not_one_spectrum_with_a_name_is_a_dead_letter(feed: Feed) -> None:
     good = table()
-    with Publisher(feed.settings()) as publisher:
+    with Sender(feed.settings()) as publisher:
         for key, body in [
             (b"several", table(2)),
             (b"empty", written()),

@@ -8,11 +8,11 @@ import pytest
 from feed import Feed
 from foreign import KINDS
 
-from models.pipeline import Pipeline
-from models.simulate import simulate
-from schemas import codec
-from schemas.spectrum import Spectrum
-from workers.answers import messages, observation
+from spectraq.models.pipeline import Pipeline
+from spectraq.models.simulate import simulate
+from spectraq.schemas import codec
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.contract.convert import messages, observation
 
 SPECTRA = 12
 
@@ -104,7 +104,7 @@ def test_air_wavelengths_become_vacuum(spectra: list[Spectrum]) -> None:
 
 
 def test_an_answer_without_a_finite_number_is_no_answer(pipeline: Pipeline, spectra: list[Spectrum]) -> None:
-    from workers.analysis import Analysis, Failure
+    from spectraq.workers.inference import Failure, SafeInference
 
     class Blind:
         digest, version = pipeline.digest, pipeline.version
@@ -113,5 +113,5 @@ def test_an_answer_without_a_finite_number_is_no_answer(pipeline: Pipeline, spec
             answers = pipeline.analyze(observations, with_model=with_model)
             return [dataclasses.replace(answer, z=float("nan")) for answer in answers]
 
-    (found,) = Analysis(Blind(), 64).answers([observation(spectra[0], 10**6)])
+    (found,) = SafeInference(Blind(), 64).answers([observation(spectra[0], 10**6)])
     assert isinstance(found, Failure)

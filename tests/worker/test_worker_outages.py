@@ -20,12 +20,12 @@ from faults import MODES, account, ended, events, joined, wait_for
 from feed import Feed, numbered
 from plumbing import Plumbing
 
-from workers.health import Health
-from workers.ledger import Balance
-from workers.local.redis import Redis
-from workers.local.stack import LocalStack
-from workers.metrics import Metrics
-from workers.worker import run
+from spectraq.workers.local.redis import Redis
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.operations.health import Health
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.service.ledger import Balance
+from spectraq.workers.service.loop import run
 
 SPECTRA = 600
 

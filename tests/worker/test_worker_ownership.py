@@ -17,11 +17,11 @@ from feed import Feed
 from kafka import TopicPartition
 from stranger import Stranger
 
-from workers.metrics import Metrics
-from workers.ownership import NEXT_S, SETTLED_S, Ownership
-from workers.settings import load_settings
-from workers.transport.groupwatch import Look
-from workers.transport.lag import GroupOwners, PartitionLag
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.service.ownership import NEXT_S, SETTLED_S, Ownership
+from spectraq.workers.settings import load_settings
+from spectraq.workers.transport.groupwatch import Look
+from spectraq.workers.transport.lag import GroupOwners, PartitionLag
 
 TOPIC = "spectra"
 

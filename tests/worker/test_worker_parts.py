@@ -12,14 +12,14 @@ import urllib.request
 import pytest
 import structlog
 
-from workers import log
-from workers.errors import SettingsError
-from workers.health import Health, HealthServer
-from workers.ledger import Ledger
-from workers.metrics import Metrics
-from workers.settings import LogSettings, WorkerSettings
-from workers.stage import Stage
-from workers.watchdog import Watchdog
+from spectraq.workers.errors import SettingsError
+from spectraq.workers.operations import log
+from spectraq.workers.operations.health import Health, HealthServer
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.operations.watchdog import Watchdog
+from spectraq.workers.service.ledger import Ledger
+from spectraq.workers.service.stage_thread import Stage
+from spectraq.workers.settings import LogSettings, WorkerSettings
 
 
 def get(url: str) -> tuple[int, str]:
@@ -125,7 +125,7 @@ def test_readyz_names_every_trouble_and_livez_only_a_loop_that_stands_still(
         health.trouble("consumer", "")
         assert get(server.url + "/readyz")[0] == 200
         assert get(server.url + "/livez")[0] == 200
-        monkeypatch.setattr("workers.health.ALIVE_S", 0.0)
+        monkeypatch.setattr("spectraq.workers.operations.health.ALIVE_S", 0.0)
         assert get(server.url + "/livez")[0] == 503
         assert get(server.url + "/elsewhere")[0] == 404
     finally:

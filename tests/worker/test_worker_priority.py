@@ -10,7 +10,7 @@ from faults import MODES, ended, joined, wait_for
 from feed import Feed, numbered
 from foreign import Message
 
-from workers.priority import Allowance
+from spectraq.workers.service.urgent_allowance import Allowance
 
 SPECTRA = 1500
 URGENT = 60

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.errors import SettingsError
-from workers.settings import Settings, load_settings, where
+from spectraq.workers.errors import SettingsError
+from spectraq.workers.settings import Settings, load_settings, where
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 from feed import Feed, numbered
 
-from workers.local.stack import LocalStack
-from workers.metrics import Metrics
-from workers.settings import Settings
-from workers.stalls import ATTEMPTS, StallWatch
-from workers.transport.consumer import Consumer
-from workers.transport.epoch import Epoch
-from workers.watchdog import Watchdog
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.operations.watchdog import Watchdog
+from spectraq.workers.service.stall_watch import ATTEMPTS, StallWatch
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.consumer import Consumer
+from spectraq.workers.transport.epoch import Epoch
 
 STALL_S = 0.5
 

@@ -17,15 +17,15 @@ from foreign import KINDS
 from kafka import KafkaProducer
 from plumbing import Plumbing, answer_of, spectrum_flux
 
-from models.answer import Answer
-from models.observation import Observation
-from schemas import codec
-from schemas.spectrum import Spectrum
-from workers.answers import observation
-from workers.errors import SlotTakenError
-from workers.health import Health
-from workers.metrics import Metrics
-from workers.redis_keys import stream_key
+from spectraq.models.answer import Answer
+from spectraq.models.observation import Observation
+from spectraq.schemas import codec
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.cache.keys import stream_key
+from spectraq.workers.contract.convert import observation
+from spectraq.workers.errors import SlotTakenError
+from spectraq.workers.operations.health import Health
+from spectraq.workers.operations.metrics import Metrics
 
 
 @MODES
@@ -144,13 +144,13 @@ def test_a_topic_written_in_transactions_is_drained_to_its_very_end(feed: Feed) 
     producer.close()
     balance = feed.work(delivery="exactly_once")
     assert balance.published == 20
-    from workers.transport.lag import group_lag
+    from spectraq.workers.transport.lag import group_lag
 
     assert group_lag(feed.settings()).lag == 0
 
 
 def test_a_drained_worker_leaves_the_group_at_once(feed: Feed) -> None:
-    from workers.transport.lag import group_lag
+    from spectraq.workers.transport.lag import group_lag
 
     feed.publish([numbered(1)])
     feed.work()
@@ -160,7 +160,7 @@ def test_a_drained_worker_leaves_the_group_at_once(feed: Feed) -> None:
 def test_the_metrics_tell_what_the_ledger_tells(feed: Feed) -> None:
     import threading
 
-    from workers.worker import run
+    from spectraq.workers.service.loop import run
 
     metrics = Metrics()
     feed.publish([*(numbered(i) for i in range(20)), (b"bad", b"garbage")])
@@ -218,7 +218,7 @@ def test_two_workers_in_one_slot_are_refused_with_the_remedy(feed: Feed) -> None
     import threading
     import time
 
-    from workers.worker import run
+    from spectraq.workers.service.loop import run
 
     caught: list[BaseException] = []
     stops = [threading.Event(), threading.Event()]

@@ -8,13 +8,13 @@ import pytest
 import redis
 from plumbing import answer_of, spectrum_flux
 
-from models.observation import Observation
-from workers.answers import Subject, messages
-from workers.guardedredis import GuardedRedis
-from workers.redis_keys import block_key, stream_key
-from workers.settings import RedisSettings
-from workers.streamreference import BLOCK, BLOCKS_KNOWN, REMEMBERED, StreamReference
-from workers.transport.record import Record
+from spectraq.models.observation import Observation
+from spectraq.workers.cache.guarded_redis import GuardedRedis
+from spectraq.workers.cache.keys import block_key, stream_key
+from spectraq.workers.cache.stream_reference import BLOCK, BLOCKS_KNOWN, REMEMBERED, StreamReference
+from spectraq.workers.contract.convert import Subject, messages
+from spectraq.workers.settings import RedisSettings
+from spectraq.workers.transport.messages import Record
 
 ENSEMBLE = "e" * 64
 PLAIN = answer_of(Observation(np.linspace(4000, 9000, 200), spectrum_flux(1)))

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from kafka import TopicPartition
 from pydantic import ValidationError
 
-from schemas.deadletter import DeadLetterReason
-from workers.settings import Settings, WorkerSettings
-from workers.suspects import BATCHES_IN_HAND, Alone, Suspects
-from workers.transport.attempts import MOST_TRIES, SUSPECT_STARTS, Attempts, new_name
-from workers.transport.offsets import CommittedAt
-from workers.transport.record import Damage, Record
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.workers.service.crash_suspects import BATCHES_IN_HAND, Alone, Suspects
+from spectraq.workers.settings import MOST_TRIES, Settings, WorkerSettings
+from spectraq.workers.transport.crash_marks import SUSPECT_STARTS, Attempts, new_name
+from spectraq.workers.transport.messages import Damage, Record
+from spectraq.workers.transport.offsets import CommittedAt
 
 OFFSET_METADATA_MAX_BYTES = 4096
 """Kafka's default of `offset.metadata.max.bytes`."""

@@ -7,8 +7,8 @@ from feed import Feed, numbered
 from foreign import KINDS
 from kafka import KafkaProducer
 
-from schemas import codec
-from workers.trace import passed_on
+from spectraq.schemas import codec
+from spectraq.workers.contract.trace_context import passed_on
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01".encode()

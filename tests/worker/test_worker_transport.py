@@ -14,20 +14,19 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaConnectionError, NoOffsetForPartitionError
 from kafka.structs import ConsumerGroupMetadata
 
-from workers.errors import DeliveryError, UnreachableError
-from workers.local.stack import LocalStack
-from workers.outgoing import Outgoing
-from workers.settings import KafkaSettings, Settings, load_settings
-from workers.transport.abandoned import abandoned
-from workers.transport.connection import administrator
-from workers.transport.consumer import Consumer
-from workers.transport.epoch import Epoch
-from workers.transport.lag import group_lag
-from workers.transport.offsets import Offsets
-from workers.transport.producer import AtLeastOnce, ExactlyOnce
-from workers.transport.record import Record
-from workers.transport.topics import ensure_topics, list_topics, require_topics
-from workers.watchdog import Watchdog
+from spectraq.workers.errors import DeliveryError, UnreachableError
+from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.operations.watchdog import Watchdog
+from spectraq.workers.settings import KafkaSettings, Settings, load_settings
+from spectraq.workers.transport.abandoned_transactions import abandoned
+from spectraq.workers.transport.connection import administrator
+from spectraq.workers.transport.consumer import Consumer
+from spectraq.workers.transport.epoch import Epoch
+from spectraq.workers.transport.lag import group_lag
+from spectraq.workers.transport.messages import Outgoing, Record
+from spectraq.workers.transport.offsets import Offsets
+from spectraq.workers.transport.producer import AtLeastOnce, ExactlyOnce
+from spectraq.workers.transport.topics import ensure_topics, list_topics, require_topics
 
 
 @pytest.fixture
@@ -304,7 +303,7 @@ def sum_committed(lag) -> int:
 def test_partitions_that_are_added_are_read_too(feed: Feed) -> None:
     from plumbing import Plumbing
 
-    from workers.worker import run
+    from spectraq.workers.service.loop import run
 
     stop = threading.Event()
     networks = Plumbing()

@@ -8,9 +8,9 @@ import threading
 import time
 from pathlib import Path
 
-from workers.local import kafka as local
-from workers.local.jars import Distribution
-from workers.local.ports import free_port
+from spectraq.workers.local import kafka as local
+from spectraq.workers.local.jars import Distribution
+from spectraq.workers.local.ports import free_port
 
 LISTENERS = """
 listeners=PLAINTEXT://127.0.0.1:{port},WIRED://127.0.0.1:{wired},CONTROLLER://127.0.0.1:{controller_port}

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from workers.cli import (
+from spectraq.workers.cli import (
     analyze,
     bench,
     check,
@@ -32,9 +32,9 @@ from workers.cli import (
     web,
     worker,
 )
-from workers.cli.output import print_error
-from workers.disk import explained
-from workers.errors import SpectraqError
+from spectraq.workers.cli.terminal import print_error
+from spectraq.workers.errors import SpectraqError
+from spectraq.workers.operations.disk import explained
 
 app = typer.Typer(
     name="spectraq",

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from workers.cli.files import Air, Files, Format, WavelengthUnit, print_formats, spectra
-from workers.cli.output import json_line, print_error, progress, stderr
-from workers.cli.resultlines import heading, line
-from workers.cli.writing import WRONG_USE, Overwrite, check_new
+from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, print_formats, spectra
+from spectraq.workers.cli.resultlines import heading, line
+from spectraq.workers.cli.terminal import json_line, print_error, progress, stderr
+from spectraq.workers.cli.writing import WRONG_USE, Overwrite, check_new
 
 if TYPE_CHECKING:
-    from schemas.spectrum import Spectrum
-    from workers.analysis import Analysis
-    from workers.direct import Answered, Unanswered
-    from workers.errors import ReadError
-    from workers.settings import Settings, WorkerSettings
-    from workers.tables import Row
+    from spectraq.schemas.spectrum import Spectrum
+    from spectraq.workers.errors import ReadError
+    from spectraq.workers.files.analyze_files import Answered, Unanswered
+    from spectraq.workers.files.result_table import Row
+    from spectraq.workers.inference import SafeInference
+    from spectraq.workers.settings import Settings, WorkerSettings
 
 FAILED = 1
 KEEP = 20_000
@@ -70,8 +70,9 @@ def analyze(
 
     Example: `spectraq analyze spectra/ --output results.ecsv`
     """
-    from workers import direct, log
-    from workers.settings import load_settings
+    from spectraq.workers.files import analyze_files
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
 
     if output is not None:
         _check_output(output)
@@ -92,7 +93,7 @@ def analyze(
     page = _Opened(settings) if open_page else None
     if page:
         items = page.noted(items)
-    results = direct.analyze(items, _analysis(worker), worker.batch_spectra, worker.max_pixels)
+    results = analyze_files.analyze(items, _analysis(worker), worker.batch_spectra, worker.max_pixels)
     shown = _Shown(as_json, output is not None)
     _show_all(page.taken(results) if page else results, shown)
     if output is not None:
@@ -126,8 +127,8 @@ class _Shown:
 
     def show(self, result: Answered | Unanswered) -> None:
         """Print a result, or say on stderr why there is none."""
-        from workers.direct import Answered
-        from workers.tables import row
+        from spectraq.workers.files.analyze_files import Answered
+        from spectraq.workers.files.result_table import row
 
         if isinstance(result, Answered):
             if not self._as_json:
@@ -144,7 +145,7 @@ class _Shown:
 
     def write(self, path: Path) -> None:
         """Write the table."""
-        from workers.tables import write
+        from spectraq.workers.files.result_table import write
 
         assert self._rows is not None
         write(path, self._rows)
@@ -170,23 +171,23 @@ class _Opened:
     """The page of what is analysed."""
 
     def __init__(self, settings: Settings) -> None:
-        from workers.cli.web import require_packages
+        from spectraq.workers.cli.web import require_packages
 
         require_packages()
-        from workers.web.night import Night
-        from workers.web.serve import FILE_PIXEL_BYTES
+        from spectraq.workers.web.night.night import Night
+        from spectraq.workers.web.serve import FILE_PIXEL_BYTES
 
         self._settings, self._night = settings, Night(KEEP, FILE_PIXEL_BYTES)
 
     def noted(self, items: Iterator[Spectrum | ReadError]) -> Iterator[Spectrum | ReadError]:
         """Keep the pixels."""
-        from workers.web.reading import noted
+        from spectraq.workers.web.sources.files import noted
 
         return noted(items, self._night)
 
     def taken(self, results: Iterable[Answered | Unanswered]) -> Iterator[Answered | Unanswered]:
         """Keep the results."""
-        from workers.web.reading import take
+        from spectraq.workers.web.sources.files import take
 
         for result in results:
             take(result, self._night)
@@ -194,24 +195,24 @@ class _Opened:
 
     def serve(self) -> None:
         """Show them until the user has seen enough."""
-        from workers.cli.web import announce
-        from workers.web.serve import Listening, of_answers, serve
+        from spectraq.workers.cli.web import announce
+        from spectraq.workers.web.serve import Listening, of_answers, serve
 
         serve(of_answers(self._settings, self._night), Listening(), announce, browse=True)
 
 
 def _check_output(path: Path) -> None:
-    from workers import tables
-    from workers.errors import SpectraqError
+    from spectraq.workers.errors import SpectraqError
+    from spectraq.workers.files import result_table
 
     try:
-        tables.check(path)
+        result_table.check(path)
     except SpectraqError as error:
         print_error(f"--output {error}")
         raise typer.Exit(WRONG_USE) from error
 
 
-def _analysis(worker: WorkerSettings) -> Analysis:
-    from workers.analysis import Analysis, load_networks
+def _analysis(worker: WorkerSettings) -> SafeInference:
+    from spectraq.workers.inference import SafeInference, load_networks
 
-    return Analysis(load_networks(worker), worker.batch_spectra)
+    return SafeInference(load_networks(worker), worker.batch_spectra)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from workers.cli.output import print_json, print_table
+from spectraq.workers.cli.terminal import print_json, print_table
 
 REPEATS = 5
 SIZES = (1, 16, 64, 256)
@@ -25,11 +25,11 @@ def bench(
 
     Example: `spectraq bench --threads 1`
     """
-    from models.pipeline import Pipeline
-    from schemas import codec
-    from schemas.spectrum import Spectrum
-    from workers import simulated
-    from workers.analysis import device as chosen
+    from spectraq.models.pipeline import Pipeline
+    from spectraq.schemas import codec
+    from spectraq.schemas.spectrum import Spectrum
+    from spectraq.workers.demonstration import simulated
+    from spectraq.workers.inference import device as chosen
 
     pipeline = Pipeline.load(device=chosen(device), threads=threads)
     pipeline.start_partners()

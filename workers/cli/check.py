@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import print_json, print_line, stdout
-from workers.masking import masked, masked_secret
+from spectraq.workers.cli.terminal import print_json, print_line, stdout
+from spectraq.workers.operations.masking import masked, masked_secret
 
 if TYPE_CHECKING:
-    from workers.settings import Settings
+    from spectraq.workers.settings import Settings
 
 
 def check(
@@ -23,8 +23,8 @@ def check(
 
     Example: `spectraq up -- spectraq check`
     """
-    from workers import log
-    from workers.settings import load_settings
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
 
     settings = load_settings(config)
     log.configure(settings.log)
@@ -49,7 +49,7 @@ def _tried(one: Callable[[Settings], str], settings: Settings) -> tuple[bool, st
 
 
 def _kafka(settings: Settings) -> str:
-    from workers.transport.connection import administrator
+    from spectraq.workers.transport.connection import administrator
 
     with administrator(settings.kafka) as client:
         brokers = client.describe_cluster()["brokers"]
@@ -57,7 +57,7 @@ def _kafka(settings: Settings) -> str:
 
 
 def _topics(settings: Settings) -> str:
-    from workers.transport.topics import list_topics, require_topics
+    from spectraq.workers.transport.topics import list_topics, require_topics
 
     require_topics(settings)
     topics = list_topics(settings)
@@ -65,15 +65,15 @@ def _topics(settings: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
-    from workers import serverversion
-    from workers.guardedredis import connect
+    from spectraq.workers.cache import server_version
+    from spectraq.workers.cache.guarded_redis import connect
 
     if not settings.redis.enabled:
         return "switched off (redis.enabled): every spectrum is analysed anew"
     address = masked_secret(settings.redis.url.get_secret_value())
     client = connect(settings.redis)
     try:
-        server = serverversion.ask(client)
+        server = server_version.ask(client)
     except Exception as error:
         raise RuntimeError(f"{address} does not answer ({error}); check redis.url") from error
     finally:
@@ -82,14 +82,14 @@ def _redis(settings: Settings) -> str:
 
 
 def _networks(settings: Settings) -> str:
-    from models.pipeline import Pipeline
+    from spectraq.models.pipeline import Pipeline
 
     pipeline = Pipeline.load()
     return f"{', '.join(pipeline.members)} (version {pipeline.version}, digest {pipeline.digest[:12]})"
 
 
 def _device(settings: Settings) -> str:
-    from workers.analysis import device
+    from spectraq.workers.inference import device
 
     return f"{device(settings.worker.device)} (worker.device is {settings.worker.device})"
 

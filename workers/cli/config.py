@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, SecretStr
 
-from workers.cli.output import print_json, print_table
-from workers.masking import masked, masked_secret
+from spectraq.workers.cli.terminal import print_json, print_table
+from spectraq.workers.operations.masking import masked, masked_secret
 
 
 def config(
@@ -20,7 +20,7 @@ def config(
 
     Example: `SPECTRAQ_WORKER__BATCH_SPECTRA=256 spectraq config`
     """
-    from workers.settings import load_settings, where
+    from spectraq.workers.settings import load_settings, where
 
     settings = load_settings(file)
     values = leaves(settings)

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import print_error, stderr, stdout
+from spectraq.workers.cli.terminal import print_error, stderr, stdout
 
 if TYPE_CHECKING:
-    from models.simulate import Simulated
-    from schemas.spectrum import Spectrum
-    from workers.demonstration.feed import Feed, Message
-    from workers.demonstration.tally import Tally
-    from workers.local.child import Child
-    from workers.local.stack import LocalStack
-    from workers.settings import Settings
+    from spectraq.models.simulate import Simulated
+    from spectraq.schemas.spectrum import Spectrum
+    from spectraq.workers.demonstration.feed import Feed, Message
+    from spectraq.workers.demonstration.tally import Tally
+    from spectraq.workers.local.child import Child
+    from spectraq.workers.local.stack import LocalStack
+    from spectraq.workers.settings import Settings
 
 SPECTRA = 400
 RATE = 50.0
@@ -51,12 +51,12 @@ def demo(
 
     Example: `spectraq demo ~/spectra/*.fits --once`
     """
-    from workers.cli.up import announce_fetch, terminated_as_interrupted
-    from workers.demonstration import view
-    from workers.demonstration.feed import Feed
-    from workers.demonstration.tally import Tally
-    from workers.local.stack import LocalStack
-    from workers.settings import load_settings
+    from spectraq.workers.cli.up import announce_fetch, terminated_as_interrupted
+    from spectraq.workers.demonstration import view
+    from spectraq.workers.demonstration.feed import Feed
+    from spectraq.workers.demonstration.tally import Tally
+    from spectraq.workers.local.stack import LocalStack
+    from spectraq.workers.settings import load_settings
 
     folder = data or load_settings().local.data
     announce_fetch(folder)
@@ -87,8 +87,8 @@ def demo(
 
 
 def _from_files(files: list[str]) -> Iterator[Message]:
-    from schemas import codec
-    from workers.cli.files import describe, spectra
+    from spectraq.schemas import codec
+    from spectraq.workers.cli.reading_options import describe, spectra
 
     for item in spectra(files, None, False, None):
         if isinstance(item, Exception):
@@ -98,8 +98,8 @@ def _from_files(files: list[str]) -> Iterator[Message]:
 
 
 def _simulated(n: int | None, seed: int, truth: dict[str, Simulated]) -> Iterator[Message]:
-    from workers import simulated
-    from workers.demonstration.feed import with_rubbish
+    from spectraq.workers.demonstration import simulated
+    from spectraq.workers.demonstration.feed import with_rubbish
 
     def noted() -> Iterator[Spectrum]:
         batches = [(n, seed)] if n else ((simulated.PIECE, seed + more) for more in itertools.count())
@@ -120,8 +120,8 @@ def _run(stack: LocalStack, settings: Settings, feed: Feed, tally: Tally, ends_b
 
 def _start_page(stack: LocalStack) -> Child | None:
     """Serve the page beside the demonstration, where the extra `web` is installed."""
-    from workers.local.child import Child
-    from workers.local.ports import free_port
+    from spectraq.workers.local.child import Child
+    from spectraq.workers.local.ports import free_port
 
     if find_spec("fastapi") is None:
         stderr.print("For the page in the browser: pip install 'spectraq[web]'", highlight=False)
@@ -137,7 +137,7 @@ def _program() -> str:
 
 
 def _start_worker(stack: LocalStack) -> Child:
-    from workers.local.child import Child
+    from spectraq.workers.local.child import Child
 
     environment = {**stack.environment(), "SPECTRAQ_WORKER__SLOT": "demo", "SPECTRAQ_LOG__FORMAT": "json"}
     return Child("worker", [_program(), "worker"], stack.folder, environment)
@@ -147,9 +147,9 @@ def _follow(
     stack: LocalStack, settings: Settings, feed: Feed, tally: Tally, worker: Child, ends_by_itself: bool
 ) -> None:
     """Count and show results until all that was sent is settled, or the user has seen enough."""
-    from workers.demonstration.view import View
-    from workers.errors import SpectraqError
-    from workers.transport.follower import Follower
+    from spectraq.workers.demonstration.view import View
+    from spectraq.workers.errors import SpectraqError
+    from spectraq.workers.transport.follower import Follower
 
     names = settings.topics
     topics = (names.classifications, names.redshifts, names.anomalies, names.dead_letters)
@@ -187,7 +187,7 @@ def _follow(
 
 
 def _read(settings: Settings) -> int:
-    from workers.transport.follower import Follower
+    from spectraq.workers.transport.follower import Follower
 
     with Follower(settings, [settings.topics.spectra]) as follower:
         return sum(follower.ends().values())

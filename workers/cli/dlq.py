@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workers.cli.output import print_json, print_line, print_lines, print_table, stderr, stdout
+from spectraq.workers.cli.terminal import print_json, print_line, print_lines, print_table, stderr, stdout
 
 if TYPE_CHECKING:
-    from workers.letters import Letter
-    from workers.settings import Settings
+    from spectraq.workers.deadletters.browse import Letter
+    from spectraq.workers.settings import Settings
 
 app = typer.Typer(help="What could not be analysed, why, and another try.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
 
     Example: `spectraq dlq list`
     """
-    from workers.letters import every_letter
+    from spectraq.workers.deadletters.browse import every_letter
 
     counts: Counter[str] = Counter()
     advice: dict[str, str] = {}
@@ -105,7 +105,7 @@ def replay(
 
     Example: `spectraq dlq replay --reason unknown_schema --since 12h --dry-run`
     """
-    from workers import replays
+    from spectraq.workers.deadletters import replay
 
     if place is None and reason is None and since is None:
         raise typer.BadParameter("give PARTITION:OFFSET of one letter, or --reason, or --since")
@@ -113,9 +113,9 @@ def replay(
         raise typer.BadParameter("give PARTITION:OFFSET alone, or --reason and --since")
     settings = _settings(config)
     letters = [_at(settings, place)] if place else _chosen(settings, reason, since)
-    tries = replays.plan(settings, letters, again)
+    tries = replay.plan(settings, letters, again)
     if not dry_run:
-        replays.send(settings, tries)
+        replay.send(settings, tries)
     to_send = [found for found in tries if not found.not_sent]
     if as_json:
         rows = [_summary(found.letter) | {"not_sent": found.not_sent} for found in tries]
@@ -140,8 +140,8 @@ def replay(
 
 
 def _settings(config: Path | None) -> Settings:
-    from workers import log
-    from workers.settings import load_settings
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
 
     settings = load_settings(config)
     log.configure(settings.log)  # what is stepped over is said on stderr, and not among the letters
@@ -149,7 +149,7 @@ def _settings(config: Path | None) -> Settings:
 
 
 def _at(settings: Settings, place: str) -> Letter:
-    from workers.letters import letter_at
+    from spectraq.workers.deadletters.browse import letter_at
 
     parts = place.split(":")
     if len(parts) != 2 or not all(part.isdecimal() for part in parts):
@@ -158,8 +158,8 @@ def _at(settings: Settings, place: str) -> Letter:
 
 
 def _chosen(settings: Settings, reason: str | None, since: str | None) -> list[Letter]:
-    from schemas.deadletter import DeadLetterReason
-    from workers.letters import every_letter
+    from spectraq.schemas.deadletter import DeadLetterReason
+    from spectraq.workers.deadletters.browse import every_letter
 
     if reason is not None and reason not in set(DeadLetterReason):
         raise typer.BadParameter(
@@ -206,8 +206,8 @@ def _summary(found: Letter) -> dict[str, Any]:
 
 def _drawn(found: Letter) -> str:
     """The spectrum as far as it can be drawn; nothing where the letter is none."""
-    from schemas.codec import DecodeError
-    from workers.cli.drawing import drawing
+    from spectraq.schemas.codec import DecodeError
+    from spectraq.workers.cli.terminal_plot import drawing
 
     try:
         return drawing(found.spectrum())
@@ -216,7 +216,7 @@ def _drawn(found: Letter) -> str:
 
 
 def _decoded(found: Letter) -> str:
-    from schemas.codec import DecodeError
+    from spectraq.schemas.codec import DecodeError
 
     try:
         spectrum = found.spectrum()

@@ -12,14 +12,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from schemas.results import Anomaly, Classification, Redshift
-from schemas.text import escaped
-from workers.cli.oddity import oddity
-from workers.cli.resultlines import CLASS_STYLES
+from spectraq.schemas.results import Anomaly, Classification, Redshift
+from spectraq.schemas.text import escaped
+from spectraq.workers.cli.oddity import oddity
+from spectraq.workers.cli.resultlines import CLASS_STYLES
 
 if TYPE_CHECKING:
-    from schemas.message import Message
-    from workers.transport.record import Record
+    from spectraq.schemas.message import Message
+    from spectraq.workers.transport.messages import Record
 
 ROWS_KEPT = 200
 """More than any terminal is high."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.results import Anomaly
+from spectraq.schemas.results import Anomaly
 
 RAREST = 1e-4
 """Below this a rate is an extrapolation of the reference, and only said to be below it."""

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.files import Air, Files, Format, WavelengthUnit, complain, spectra
-from workers.cli.output import print_json, progress, stderr
+from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, complain, spectra
+from spectraq.workers.cli.terminal import print_json, progress, stderr
 
 
 def publish(
@@ -27,11 +27,11 @@ def publish(
 
     Example: `spectraq publish night-2026-11-23/ --rate 50`
     """
-    from workers import log
-    from workers.errors import SettingsError
-    from workers.settings import load_settings
-    from workers.transport.publisher import Publisher
-    from workers.transport.topics import require_topics
+    from spectraq.workers.errors import SettingsError
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
+    from spectraq.workers.transport.sender import Sender
+    from spectraq.workers.transport.topics import require_topics
 
     settings = load_settings(config)
     log.configure(settings.log)
@@ -43,7 +43,7 @@ def publish(
         )
     topic = settings.topics.priority if priority else settings.topics.spectra
     unreadable = 0
-    with Publisher(settings, rate) as publisher, progress() as bar:
+    with Sender(settings, rate) as publisher, progress() as bar:
         task = bar.add_task("publishing", total=None)
         for item in spectra(files, format, air, wavelength_unit):
             if isinstance(item, Exception):

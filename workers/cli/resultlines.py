@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from schemas.text import escaped
-from workers.cli.oddity import oddity
-from workers.cli.output import stdout
+from spectraq.schemas.text import escaped
+from spectraq.workers.cli.oddity import oddity
+from spectraq.workers.cli.terminal import stdout
 
 if TYPE_CHECKING:
-    from workers.direct import Answered
+    from spectraq.workers.files.analyze_files import Answered
 
 # Fixed widths, as lines are printed while later spectra are still being read.
 WIDTHS = {"spectrum": -25, "class": -6, "subtype": -12, "p": 4, "z": 9, "± zerr": 9, "S/N": 5}

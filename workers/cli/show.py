@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.oddity import oddity, rarity
-from workers.cli.output import print_json, print_line, print_lines, print_table, stdout
+from spectraq.workers.cli.oddity import oddity, rarity
+from spectraq.workers.cli.terminal import print_json, print_line, print_lines, print_table, stdout
 
 if TYPE_CHECKING:
-    from workers.answers import Results, Subject
-    from workers.settings import Settings
+    from spectraq.workers.contract.convert import Results, Subject
+    from spectraq.workers.settings import Settings
 
 DAY_S = 86_400.0
 
@@ -32,11 +32,11 @@ def show(
 
     Example: `spectraq show 3655-55240-0026`
     """
-    from workers import log
-    from workers.answers import messages
-    from workers.cache import latest_answer
-    from workers.errors import SpectraqError
-    from workers.settings import load_settings
+    from spectraq.workers.cache.answers import latest_answer
+    from spectraq.workers.contract.convert import messages
+    from spectraq.workers.errors import SpectraqError
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
 
     settings = load_settings(config)
     log.configure(settings.log)
@@ -66,13 +66,13 @@ def show(
 
 def _drawn(settings: Settings, subject: Subject) -> str:
     """The drawing, or why there is none."""
-    from workers.cli.drawing import drawing
-    from workers.errors import SpectraqError
-    from workers.web.finder import topics_of_spectra
-    from workers.web.lookup import Lookup
-    from workers.web.modelling import Modelling
-    from workers.web.onespectrum import spectrum_named
-    from workers.web.pixels import Name
+    from spectraq.workers.cli.terminal_plot import drawing
+    from spectraq.workers.errors import SpectraqError
+    from spectraq.workers.web.night.message_store import Name
+    from spectraq.workers.web.night.spectrum_json import spectrum_named
+    from spectraq.workers.web.sources.best_fits import Modelling
+    from spectraq.workers.web.sources.finder import topics_of_spectra
+    from spectraq.workers.web.sources.lookup import Lookup
 
     name = Name(subject.spectrum_id, subject.digest)
     lookup = Lookup(settings)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import print_error, progress, stderr
-from workers.cli.writing import WRONG_USE, Overwrite, check_new
+from spectraq.workers.cli.terminal import print_error, progress, stderr
+from spectraq.workers.cli.writing import WRONG_USE, Overwrite, check_new
 
 if TYPE_CHECKING:
-    from models.simulate import Simulated
-    from schemas.spectrum import Spectrum
+    from spectraq.models.simulate import Simulated
+    from spectraq.schemas.spectrum import Spectrum
 
 FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
 
@@ -33,7 +33,7 @@ def simulate(
 
     Example: `spectraq simulate 1000 --output mocks.fits --truth truth.csv`
     """
-    from workers import simulated
+    from spectraq.workers.demonstration import simulated
 
     if (output is None) == (not publish):
         raise typer.BadParameter("give --output FILE or --publish")
@@ -69,15 +69,15 @@ def _check_new(output: Path | None, truth: Path | None, overwrite: bool) -> None
 
 
 def _publish(spectra: Iterator[Spectrum], rate: float | None, config: Path | None) -> None:
-    from workers import log
-    from workers.settings import load_settings
-    from workers.transport.publisher import Publisher
-    from workers.transport.topics import require_topics
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
+    from spectraq.workers.transport.sender import Sender
+    from spectraq.workers.transport.topics import require_topics
 
     settings = load_settings(config)
     log.configure(settings.log)
     require_topics(settings)
-    with Publisher(settings, rate) as publisher:
+    with Sender(settings, rate) as publisher:
         for spectrum in spectra:
             publisher.publish(spectrum, spectrum.spectrum_id, settings.topics.spectra)
     stderr.print(f"published {publisher.sent} spectra to {settings.topics.spectra}", highlight=False)
@@ -88,7 +88,7 @@ def _write(path: Path, spectra: list[Spectrum]) -> None:
     import numpy as np
     from astropy.table import Table
 
-    from workers.disk import whole
+    from spectraq.workers.operations.disk import whole
 
     n = max(spectrum.n_pixels for spectrum in spectra)
     wavelength = np.empty((len(spectra), n))
@@ -119,8 +119,8 @@ def _write(path: Path, spectra: list[Spectrum]) -> None:
 
 
 def _write_truth(path: Path, truths: list[tuple[str, Simulated]]) -> None:
-    from workers.disk import whole
-    from workers.simulated import TRUTH
+    from spectraq.workers.demonstration.simulated import TRUTH
+    from spectraq.workers.operations.disk import whole
 
     with whole(path) as part, part.open("w", newline="") as stream:
         writer = csv.writer(stream)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workers.cli.output import print_json, print_table, stdout
+from spectraq.workers.cli.terminal import print_json, print_table, stdout
 
 if TYPE_CHECKING:
-    from workers.settings import Settings
-    from workers.transport.lag import GroupLag, PartitionLag
+    from spectraq.workers.settings import Settings
+    from spectraq.workers.transport.lag import GroupLag, PartitionLag
 
 SAMPLE_S = 1.0
 
@@ -26,10 +26,10 @@ def status(
 
     Example: `spectraq status --json | jq .lag`
     """
-    from workers import log
-    from workers.settings import load_settings
-    from workers.transport.lag import group_lag
-    from workers.transport.topics import require_topics
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
+    from spectraq.workers.transport.lag import group_lag
+    from spectraq.workers.transport.topics import require_topics
 
     settings = load_settings(config)
     log.configure(settings.log)
@@ -49,8 +49,8 @@ def status(
 
 
 def _ends(settings: Settings) -> dict[str, int]:
-    from workers.transport.follower import Follower
-    from workers.transport.topics import topic_names
+    from spectraq.workers.transport.follower import Follower
+    from spectraq.workers.transport.topics import topic_names
 
     ends = dict.fromkeys(topic_names(settings), 0)
     with Follower(settings, list(ends)) as follower:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import print_json, print_table, stdout
+from spectraq.workers.cli.terminal import print_json, print_table, stdout
 
 if TYPE_CHECKING:
-    from workers.transport.topics import Topic
+    from spectraq.workers.transport.topics import Topic
 
 app = typer.Typer(help="Make and list the topics.", no_args_is_help=True)
 
@@ -24,8 +24,8 @@ def create(config: Config = None, as_json: AsJson = False) -> None:
 
     Example: `SPECTRAQ_TOPICS__PARTITIONS=16 spectraq topics create`
     """
-    from workers.settings import load_settings
-    from workers.transport.topics import ensure_topics
+    from spectraq.workers.settings import load_settings
+    from spectraq.workers.transport.topics import ensure_topics
 
     _show(ensure_topics(load_settings(config)), as_json)
 
@@ -36,8 +36,8 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
 
     Example: `spectraq topics list --json`
     """
-    from workers.settings import load_settings
-    from workers.transport.topics import list_topics
+    from spectraq.workers.settings import load_settings
+    from spectraq.workers.transport.topics import list_topics
 
     topics = list_topics(load_settings(config))
     _show(topics, as_json)
@@ -59,9 +59,9 @@ def acls(
 
     Example: `spectraq topics acls worker User:worker`
     """
-    from workers.settings import load_settings
-    from workers.transport.acls import ROLES, grant
-    from workers.transport.connection import administrator
+    from spectraq.workers.settings import load_settings
+    from spectraq.workers.transport.connection import administrator
+    from spectraq.workers.transport.rights import ROLES, grant
 
     if role not in ROLES:
         raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}", param_hint="ROLE")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from models.training.train import Labelled, Plan
-    from workers.labelled import LabelledSpectrum
+    from spectraq.models.training.steps import Labelled, Plan
+    from spectraq.workers.files.labelled_spectra import LabelledSpectrum
 
 Step = Literal[
     "all",
@@ -70,9 +70,9 @@ def train(
     Examples: `spectraq train --data DATA --out OUT`, `spectraq train --out OUT --only members --minutes 10`,
     `spectraq train --survey-table mine.csv --out mine`
     """
-    from models.training.train import Plan
-    from workers.cli.output import print_json, stderr
-    from workers.errors import SettingsError
+    from spectraq.models.training.steps import Plan
+    from spectraq.workers.cli.terminal import print_json, stderr
+    from spectraq.workers.errors import SettingsError
 
     def report(line: str) -> None:
         stderr.print(line, highlight=False, markup=False)
@@ -94,7 +94,7 @@ def train(
 
 
 def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, Any] | None:
-    from models.training import train as steps
+    from spectraq.models.training import steps as steps
 
     plan.out.mkdir(parents=True, exist_ok=True)
     real = _labelled(data) if only in WITH_REAL_SPECTRA else []
@@ -123,13 +123,13 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
 
 
 def _labelled(data: Path | None) -> list[LabelledSpectrum]:
-    from workers.labelled import labelled
+    from spectraq.workers.files.labelled_spectra import labelled
 
     return list(labelled(_required(data)))
 
 
 def _required(data: Path | None) -> Path:
-    from workers.errors import SettingsError
+    from spectraq.workers.errors import SettingsError
 
     if data is None:
         raise SettingsError("this step reads templates or real spectra; give their folder with --data")
@@ -140,21 +140,20 @@ def _required(data: Path | None) -> Path:
 
 def _pack(plan: Plan, data: Path | None, real: list[LabelledSpectrum], report: Any) -> None:
     """Put templates, real noise and sky into one file: what follows needs no other."""
-    from models.training import material, supernovae
-    from models.training.material import packed
-    from models.training.mocks.surveys import NoiseShapes
-    from workers.labelled import noise
+    from spectraq.models.training import material, material_file, supernovae
+    from spectraq.models.training.mocks.surveys import NoiseShapes
+    from spectraq.workers.files.labelled_spectra import noise
 
     folder = _required(data)
     report("packing templates, noise and sky")
     shapes = NoiseShapes.of(noise(folder, real))
     observed = supernovae.read(supernovae.files(folder))
-    packed.save(material.load(folder), shapes, material.sky_lines(folder), observed, plan.material)
+    material_file.save(material.load(folder), shapes, material.sky_lines(folder), observed, plan.material)
 
 
 def _learn_supernovae(plan: Plan, data: Path | None, report: Any) -> None:
     """Learn what may shine beside a galaxy's stars."""
-    from models.training import supernovae
+    from spectraq.models.training import supernovae
 
     files = supernovae.files(_required(data))
     report(f"learning eigenspectra of supernovae from {len(files)} spectra")
@@ -165,20 +164,20 @@ def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None
     """Learn what is normal from the real spectra that the new networks answer right."""
     import numpy as np
 
-    from models.training import normal
+    from spectraq.models.training.measure import normal_spectra
 
     trusted = [spectrum for spectrum in real if spectrum.trusted]
     observations = [spectrum.observation for spectrum in trusted]
     z = np.array([spectrum.z for spectrum in trusted])
     report("learning what normal spectra look like")
-    normal.make(plan.out, NORMAL_SAMPLE, observations, [spectrum.spectype for spectrum in trusted], z)
+    normal_spectra.make(plan.out, NORMAL_SAMPLE, observations, [spectrum.spectype for spectrum in trusted], z)
 
 
 def _measure_errors(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:
     """Make error bars of redshifts mean one standard deviation on the real spectra."""
     import numpy as np
 
-    from models.training.train import measure_errors
+    from spectraq.models.training.steps import measure_errors
 
     trusted = [spectrum for spectrum in real if spectrum.trusted]
     z = np.array([spectrum.z for spectrum in trusted])
@@ -188,8 +187,8 @@ def _measure_errors(plan: Plan, real: list[LabelledSpectrum], report: Any) -> No
 
 def _measured_on(real: list[LabelledSpectrum]) -> Labelled:
     """Prepare the spectra with trusted labels as the networks will see them."""
-    from models.training.train import Labelled
-    from workers.surveytable import seen
+    from spectraq.models.training.steps import Labelled
+    from spectraq.workers.files.survey_table import seen
 
     channels, truth = seen([spectrum for spectrum in real if spectrum.trusted])
     return Labelled(channels, truth)
@@ -197,12 +196,12 @@ def _measured_on(real: list[LabelledSpectrum]) -> Labelled:
 
 def _fit_survey(table: Path, out: Path, report: Any) -> dict[str, Any]:
     """Fit the shipped classifiers to a survey's labelled spectra, and say whether it helped."""
-    from models.training import tune
-    from workers.surveytable import read, seen
+    from spectraq.models.training import finetune
+    from spectraq.workers.files.survey_table import read, seen
 
     spectra = list(read(table))
     report(f"{len(spectra)} labelled spectra; every third is held out")
-    verdict = tune.fit(*seen(spectra), out, report)
+    verdict = finetune.fit(*seen(spectra), out, report)
     better = "better: the new weights" if verdict["better"] else "not better: the old weights"
     report(f"held out: accuracy {verdict['before']} before, {verdict['after']} after; {better} are in {out}")
     return verdict

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.output import stderr
-from workers.errors import StackError
+from spectraq.workers.cli.terminal import stderr
+from spectraq.workers.errors import StackError
 
 if TYPE_CHECKING:
-    from workers.local.stack import LocalStack
+    from spectraq.workers.local.stack import LocalStack
 
 EXIT_NOT_FOUND = 127
 POLL_S = 0.5
@@ -39,9 +39,9 @@ def up(
 
     Example: `spectraq up -- sh -c 'spectraq publish spectra/ && spectraq worker --until-drained'`
     """
-    from workers.local import jars
-    from workers.local.stack import LocalStack, explained
-    from workers.settings import load_settings
+    from spectraq.workers.local import jars
+    from spectraq.workers.local.stack import LocalStack, explained
+    from spectraq.workers.settings import load_settings
 
     folder = data or load_settings().local.data
     announce_fetch(folder)
@@ -56,7 +56,7 @@ def up(
 
 def announce_fetch(folder: Path) -> None:
     """Say what takes half a minute the first time."""
-    from workers.local import jars
+    from spectraq.workers.local import jars
 
     if not jars.is_fetched(folder):
         message = f"Fetching Apache Kafka {jars.KAFKA_VERSION} into {folder} (43 MB, once)"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workers.cli.output import print_json, print_line, stdout
+from spectraq.workers.cli.terminal import print_json, print_line, stdout
 
 if TYPE_CHECKING:
-    from schemas.message import Message
-    from workers.settings import Settings
-    from workers.transport.record import Record
+    from spectraq.schemas.message import Message
+    from spectraq.workers.settings import Settings
+    from spectraq.workers.transport.messages import Record
 
 POLL_S = 0.25
 FRAMES_PER_S = 4
@@ -71,9 +71,9 @@ def watch(
 
     Example: `spectraq watch anomalies --flagged --from-beginning --timeout 5`
     """
-    from workers import log
-    from workers.settings import load_settings
-    from workers.transport.follower import Follower
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
+    from spectraq.workers.transport.follower import Follower
 
     settings = load_settings(config)
     log.configure(settings.log)
@@ -99,7 +99,7 @@ def _shown(live: bool, as_json: bool, flagged: bool) -> Iterator[Callable[[Recor
         return
     from rich.live import Live
 
-    from workers.cli.livetable import LiveTable
+    from spectraq.workers.cli.livetable import LiveTable
 
     table = LiveTable(flagged)
     with Live(table, console=stdout, refresh_per_second=FRAMES_PER_S, vertical_overflow="crop"):
@@ -116,8 +116,8 @@ def _records(follower: Any, timeout_s: float | None) -> Iterator[Record]:
 
 def decode(record: Record) -> Message | str:
     """Return the message of a record, or why it is none."""
-    from schemas.codec import DecodeError
-    from schemas.codec import decode as message_of
+    from spectraq.schemas.codec import DecodeError
+    from spectraq.schemas.codec import decode as message_of
 
     try:
         return message_of(record.value, record.headers)
@@ -144,10 +144,10 @@ def _show(record: Record, message: Message | str, as_json: bool) -> None:
 
 def line(message: Message | str) -> str:
     """Say a message in one line."""
-    from schemas.deadletter import DeadLetter
-    from schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
-    from schemas.spectrum import Spectrum
-    from schemas.verdict import Verdict
+    from spectraq.schemas.deadletter import DeadLetter
+    from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
+    from spectraq.schemas.spectrum import Spectrum
+    from spectraq.schemas.verdict import Verdict
 
     match message:
         case Classification():

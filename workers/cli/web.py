@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.files import Air, Format, WavelengthUnit, spectra
+from spectraq.workers.cli.reading_options import Air, Format, WavelengthUnit, spectra
 
 KEEP = 20_000
 PORT = 8765
@@ -41,11 +41,11 @@ def web(
 
     Example: `spectraq web spectra/ --open`
     """
-    from workers import log
-    from workers.settings import load_settings
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
 
     require_packages()
-    from workers.web import serve as page
+    from spectraq.workers.web import serve as page
 
     settings = load_settings(config)
     log.configure(settings.log)
@@ -67,7 +67,7 @@ def require_packages() -> None:
     SettingsError
         Where it is not.
     """
-    from workers.errors import SettingsError
+    from spectraq.workers.errors import SettingsError
 
     try:
         import fastapi  # noqa: F401

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     import threading
 
-    from workers.settings import Settings
+    from spectraq.workers.settings import Settings
 
 
 def worker(
@@ -41,9 +41,9 @@ def worker(
 
     Example: `spectraq worker --slot a --delivery exactly_once`
     """
-    from workers import log
-    from workers.settings import load_settings
-    from workers.signals import stopped_by_signals
+    from spectraq.workers.operations import log
+    from spectraq.workers.service.signals import stopped_by_signals
+    from spectraq.workers.settings import load_settings
 
     options = {"delivery": delivery, "slot": slot, "device": device, "max_wait_s": max_wait}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
@@ -54,11 +54,11 @@ def worker(
 
 
 def _serve(settings: Settings, stop: threading.Event, until_drained: bool) -> Any:
-    from workers.analysis import load_networks
-    from workers.health import Health, HealthServer
-    from workers.metrics import Metrics
-    from workers.transport.topics import ensure_topics
-    from workers.worker import run
+    from spectraq.workers.inference import load_networks
+    from spectraq.workers.operations.health import Health, HealthServer
+    from spectraq.workers.operations.metrics import Metrics
+    from spectraq.workers.service.loop import run
+    from spectraq.workers.transport.topics import ensure_topics
 
     metrics = Metrics()
     health = Health(metrics)

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from workers.cli.output import print_error
+from spectraq.workers.cli.terminal import print_error
 
 WRONG_USE = 2
 
@@ -56,7 +56,7 @@ def _refusal(path: Path, overwrite: bool, inputs: Iterable[str]) -> str | None:
 
 
 def _is_read(path: Path, inputs: Iterable[str]) -> bool:
-    from workers.readers import find
+    from spectraq.workers.readers import find
 
     return any(_same(path, Path(name)) for name in find(inputs) if isinstance(name, str))
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from schemas import codec
-from schemas.spectrum import Spectrum
-from workers.settings import Settings
-from workers.transport.publisher import Publisher
+from spectraq.schemas import codec
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.sender import Sender
 
 RUBBISH_EVERY = 40
 """Of the simulated messages, one in this many is rubbish, so that dead letters are seen too."""
@@ -56,7 +56,7 @@ class Feed(threading.Thread):
     def run(self) -> None:
         """Publish."""
         try:
-            with Publisher(self._settings, self._rate) as publisher:
+            with Sender(self._settings, self._rate) as publisher:
                 for key, body in self._messages:
                     if self.stop.is_set():
                         break

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from schemas import codec
-from schemas.deadletter import DeadLetter
-from schemas.results import Anomaly, Classification, Redshift, Result
-from workers import simulated
-from workers.transport.record import Record
+from spectraq.schemas import codec
+from spectraq.schemas.deadletter import DeadLetter
+from spectraq.schemas.results import Anomaly, Classification, Redshift, Result
+from spectraq.workers.demonstration import simulated
+from spectraq.workers.transport.messages import Record
 
 if TYPE_CHECKING:
-    from models.simulate import Simulated
+    from spectraq.models.simulate import Simulated
 
 LATEST = 10
 RATE_WINDOW_S = 5.0

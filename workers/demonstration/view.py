@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from schemas.results import Anomaly
-from workers.demonstration.tally import Answers, Tally
+from spectraq.schemas.results import Anomaly
+from spectraq.workers.demonstration.tally import Answers, Tally
 
 ANOMALIES_SHOWN = 6
 LINE_EVERY_S = 2.0

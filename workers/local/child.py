@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from workers.errors import StackError
+from spectraq.workers.errors import StackError
 
 PR_SET_PDEATHSIG = 1
 LOG_LINES_SHOWN = 12

@@ -9,10 +9,10 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from workers.errors import StackError
-from workers.local.child import Child
-from workers.local.jars import Distribution
-from workers.local.ports import free_port, require_free, wait_for
+from spectraq.workers.errors import StackError
+from spectraq.workers.local.child import Child
+from spectraq.workers.local.jars import Distribution
+from spectraq.workers.local.ports import free_port, require_free, wait_for
 
 USUAL_PORT = 9092
 START_TIMEOUT_S = 60.0

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workers.errors import StackError
-from workers.local.child import Child
+from spectraq.workers.errors import StackError
+from spectraq.workers.local.child import Child
 
 POLL_S = 0.03
 

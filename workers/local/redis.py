@@ -6,9 +6,9 @@ import importlib.util
 import shutil
 from pathlib import Path
 
-from workers.errors import StackError
-from workers.local.child import Child
-from workers.local.ports import free_port, require_free, wait_for
+from spectraq.workers.errors import StackError
+from spectraq.workers.local.child import Child
+from spectraq.workers.local.ports import free_port, require_free, wait_for
 
 USUAL_PORT = 6379
 START_TIMEOUT_S = 10.0

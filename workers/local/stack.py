@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from workers import disk
-from workers.errors import StackError
-from workers.local import jars
-from workers.local.kafka import Kafka
-from workers.local.ports import choosing
-from workers.local.redis import Redis
+from spectraq.workers.errors import StackError
+from spectraq.workers.local import jars
+from spectraq.workers.local.kafka import Kafka
+from spectraq.workers.local.ports import choosing
+from spectraq.workers.local.redis import Redis
+from spectraq.workers.operations import disk
 
 
 class LocalStack:
@@ -96,8 +96,8 @@ class LocalStack:
             self.redis.child.require_running()
 
     def _create_topics(self) -> None:
-        from workers.settings import load_settings
-        from workers.transport.topics import ensure_topics
+        from spectraq.workers.settings import load_settings
+        from spectraq.workers.transport.topics import ensure_topics
 
         kafka, redis = {"bootstrap_servers": self.bootstrap_servers}, {"url": self.redis_url}
         ensure_topics(load_settings(kafka=kafka, redis=redis))

@@ -7,7 +7,7 @@ Adding a format: a module with a `Format` of two functions (recognises, rows), a
 `formats.FORMATS`.
 """
 
-from workers.readers.files import find
-from workers.readers.formats import FORMATS, read
+from spectraq.workers.readers.files import find
+from spectraq.workers.readers.formats import FORMATS, read
 
 __all__ = ["FORMATS", "find", "read"]

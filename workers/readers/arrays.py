@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from workers.errors import ReadError
-from workers.readers import fitstable, limits
-from workers.readers.columns import FLUX, Columns
-from workers.readers.exchange import read_parquet, read_votable
-from workers.readers.keywords import value
-from workers.readers.source import Source
-from workers.readers.textlayout import title
-from workers.readers.texttable import read_text
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import fitstable, limits
+from spectraq.workers.readers.columns import FLUX, Columns
+from spectraq.workers.readers.exchange import read_parquet, read_votable
+from spectraq.workers.readers.keywords import value
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.textlayout import title
+from spectraq.workers.readers.texttable import read_text
 
 MEMORY_BYTES = 64 << 20
 """Larger arrays of an NPZ file are unpacked into a temporary file and memory-mapped from there."""

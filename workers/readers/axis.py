@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import ReadError
-from workers.readers import columns as names
-from workers.readers.byrow import ByRow
-from workers.readers.join import Grid
-from workers.readers.keywords import needed
-from workers.readers.rows import Assumed, Note
-from workers.readers.units import angstrom, unit_of
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers.arms import Grid
+from spectraq.workers.readers.array_rows import ByRow
+from spectraq.workers.readers.format import Assumed, Note
+from spectraq.workers.readers.keywords import needed
+from spectraq.workers.readers.units import angstrom, unit_of
 
 OPTICAL_ANGSTROM = (1_000.0, 30_000.0)
 """A spectrum of which no pixel lies in here was not measured in the unit that was assumed."""

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.readers import columns as names
-from workers.readers import quality
-from workers.readers.rows import Note
-from workers.readers.source import Source
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers import quality
+from spectraq.workers.readers.format import Note
+from spectraq.workers.readers.source import Source
 
 NOISE = (
     (("ivar", "invvar", "inverse_variance", *names.IVAR), 1),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workers.readers.units import unit_of
+from spectraq.workers.readers.units import unit_of
 
 FLUX = (
     "flux",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from workers.readers.formats import FORMATS
+from spectraq.workers.readers.formats import FORMATS
 
 ELSE = "a name in the file, else the file's name, and the row"
 TITLES = ("--format", "what", "recognised by", "identity")

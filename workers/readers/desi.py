@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import fitstable, keywords
-from workers.readers.fitstable import pixels
-from workers.readers.join import Grid
-from workers.readers.rows import Assumed, Format, Note, Rows, unique_ids
-from workers.readers.source import Source
-from workers.readers.units import FLUX_UNIT, flux_factor, unit_of
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import fitstable, keywords
+from spectraq.workers.readers.arms import Grid
+from spectraq.workers.readers.fitstable import pixels
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows, unique_ids
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.units import FLUX_UNIT, flux_factor, unit_of
 
 _WAVELENGTH = re.compile(r"((?:[A-Z0-9]+_)?)WAVELENGTH")
 

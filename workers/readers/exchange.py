@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from workers.errors import ReadError
-from workers.readers import limits
-from workers.readers.columns import Columns
-from workers.readers.source import Source
-from workers.readers.textlayout import title
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import limits
+from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.textlayout import title
 
 NUMBER_BYTES = 8
 _ELSEWHERE = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\b(?:href|encoding\s*=\s*[\"']gzip)", re.I)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from workers.readers import fitstable, keywords
-from workers.readers.rows import unique_ids
-from workers.readers.source import Source
+from spectraq.workers.readers import fitstable, keywords
+from spectraq.workers.readers.format import unique_ids
+from spectraq.workers.readers.source import Source
 
 TABLES = (
     "FIBRES",

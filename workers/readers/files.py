@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from workers.errors import ReadError
-from workers.readers.source import FITS_SUFFIXES, PACKED_SUFFIXES
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.source import FITS_SUFFIXES, PACKED_SUFFIXES
 
 PLAIN_SUFFIXES = (*FITS_SUFFIXES, ".ecsv", ".csv", ".npz")
 SUFFIXES = (

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from workers.readers import fitstable
-from workers.readers.columns import FLUX, Columns
-from workers.readers.rows import Note
-from workers.readers.source import Source
+from spectraq.workers.readers import fitstable
+from spectraq.workers.readers.columns import FLUX, Columns
+from spectraq.workers.readers.format import Note
+from spectraq.workers.readers.source import Source
 
 _BY_PRODUCT = re.compile(
     r"SKY|BACKGROUND|STANDARD|RESPONSE|SENSFUNC|SENSITIVITY|MODEL|TEMPLATE|TELLURIC|\bARC\b|\bFLAT\b|CONTINUUM|CALIB"

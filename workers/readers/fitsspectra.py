@@ -12,21 +12,21 @@ import numpy as np
 from astropy.units import UnitConversionError
 from numpy.typing import NDArray
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import columns as names
-from workers.readers import quality, sky
-from workers.readers.axis import SpectralAxis
-from workers.readers.byrow import ByRow
-from workers.readers.fitsparts import Part, chosen, joined, parts
-from workers.readers.headeraxis import LOWEST_WITHOUT_UNIT
-from workers.readers.identity import Identity
-from workers.readers.keywords import text
-from workers.readers.longtable import split
-from workers.readers.raw import Raw, finished, ivar_of
-from workers.readers.rows import Assumed, Format, Note, Rows, once, unique_ids
-from workers.readers.source import Source
-from workers.readers.units import unit_of
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers import quality, sky
+from spectraq.workers.readers.array_rows import ByRow
+from spectraq.workers.readers.axis import SpectralAxis
+from spectraq.workers.readers.fitsparts import Part, chosen, joined, parts
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows, once, unique_ids
+from spectraq.workers.readers.headeraxis import LOWEST_WITHOUT_UNIT
+from spectraq.workers.readers.identity import Identity
+from spectraq.workers.readers.keywords import text
+from spectraq.workers.readers.longtable import split
+from spectraq.workers.readers.raw import Raw, finished, ivar_of
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.units import unit_of
 
 _POWERS = ((names.IVAR, 1), (names.ERROR, -2), (names.VARIANCE, -1))
 _NOISY = ("err", "sig", "noise", "var", "std", "unc")

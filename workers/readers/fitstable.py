@@ -8,9 +8,9 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import ArrayLike, NDArray
 
-from workers.errors import ReadError
-from workers.readers.keywords import value
-from workers.readers.source import Source
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.keywords import value
+from spectraq.workers.readers.source import Source
 
 
 def tables(source: Source) -> list[Any]:

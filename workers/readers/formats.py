@@ -8,10 +8,21 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from workers.errors import ReadError
-from workers.readers import desi, fitsspectra, foreign, images, lamost, sdss, spspec, structure, table, weave
-from workers.readers.rows import Assumed, Format, Item, Medium, Note, Rows
-from workers.readers.source import Source, opened, quiet
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import (
+    desi,
+    fitsspectra,
+    images,
+    lamost,
+    sdss,
+    specutils_files,
+    spspec,
+    structure,
+    table,
+    weave,
+)
+from spectraq.workers.readers.format import Assumed, Format, Item, Medium, Note, Rows
+from spectraq.workers.readers.source import Source, opened, quiet
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +37,7 @@ FORMATS: dict[str, Format] = {
         fitsspectra.FORMAT,
         table.FORMAT,
         images.FORMAT,
-        foreign.FORMAT,
+        specutils_files.FORMAT,
     )
 }
 """By name, in the order in which a file is tried."""
@@ -101,9 +112,9 @@ def recognised(source: Source, known_only: bool = False) -> Format:
         Where there is none.
     """
     for format in FORMATS.values():
-        if format.recognises(source) and not (known_only and format is foreign.FORMAT):
+        if format.recognises(source) and not (known_only and format is specutils_files.FORMAT):
             return format
-    raise ReadError(f"no format is known that looks like this file; {foreign.how_to_read_more()}")
+    raise ReadError(f"no format is known that looks like this file; {specutils_files.how_to_read_more()}")
 
 
 def item(rows: Rows, source: Source, row: int) -> Item:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import ReadError
-from workers.readers.keywords import number, text
-from workers.readers.rows import Assumed, Note
-from workers.readers.units import angstrom, unit_of
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.format import Assumed, Note
+from spectraq.workers.readers.keywords import number, text
+from spectraq.workers.readers.units import angstrom, unit_of
 
 NO_AXIS = (
     "nothing in the file gives wavelengths: no column of them, and no axis in the header"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.readers import columns as names
-from workers.readers import keywords
-from workers.readers.byrow import ByRow
-from workers.readers.rows import unique_ids
-from workers.readers.source import Source
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers import keywords
+from spectraq.workers.readers.array_rows import ByRow
+from spectraq.workers.readers.format import unique_ids
+from spectraq.workers.readers.source import Source
 
 
 class Identity:

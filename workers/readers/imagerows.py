@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workers.errors import ReadError
-from workers.readers import fibres, multispec
-from workers.readers.keywords import number, text, whole
-from workers.readers.rows import Note, unique_ids
-from workers.readers.source import Source
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import fibres, multispec
+from spectraq.workers.readers.format import Note, unique_ids
+from spectraq.workers.readers.keywords import number, text, whole
+from spectraq.workers.readers.source import Source
 
 _LABELS = ("row", "array", "rowname", "label", "bandid")
 _FLUX = re.compile(r"^(spectrum|flux|data|object|signal|spec|reduced|science)\b", re.IGNORECASE)

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import fitstable, headeraxis, multispec, quality, sky
-from workers.readers.beside import Beside, beside
-from workers.readers.imagerows import Row, rows_of
-from workers.readers.raw import Raw, finished, ivar_of
-from workers.readers.rows import Assumed, Format, Note, Rows, once
-from workers.readers.source import Source
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import fitstable, headeraxis, multispec, quality, sky
+from spectraq.workers.readers.beside import Beside, beside
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows, once
+from spectraq.workers.readers.imagerows import Row, rows_of
+from spectraq.workers.readers.raw import Raw, finished, ivar_of
+from spectraq.workers.readers.source import Source
 
 SCIENCE = ("FLUX", "SCI", "DATA", "SPECTRUM", "SPEC", "SCIENCE", "COADD", "INTENSITY", "REDUCED")
 """Names of an image of flux where the primary HDU is empty."""

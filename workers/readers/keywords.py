@@ -11,8 +11,8 @@ from typing import Any
 from astropy.io.fits.card import Undefined
 from astropy.io.fits.verify import VerifyError
 
-from schemas.text import escaped
-from workers.errors import ReadError
+from spectraq.schemas.text import escaped
+from spectraq.workers.errors import ReadError
 
 MAX_TEXT = 180
 """Characters of a text that are kept: identities have room for 200, a row's number included."""

@@ -8,8 +8,8 @@ from typing import IO, Any
 
 from astropy.io import fits
 
-from workers.errors import ReadError
-from workers.readers.keywords import value
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.keywords import value
 
 UNPACKED_TIMES = 100
 UNPACKED_BYTES = 256 << 20

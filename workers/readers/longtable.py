@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from workers.errors import ReadError
-from workers.readers.columns import FLUX, IDENTITY, Columns
-from workers.readers.fitsparts import Part
-from workers.readers.keywords import text
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.columns import FLUX, IDENTITY, Columns
+from spectraq.workers.readers.fitsparts import Part
+from spectraq.workers.readers.keywords import text
 
 FEWEST = 20
 """A spectrum has at least so many pixels: a column with more names than that allows counts pixels."""

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from astropy.units import UnitConversionError
 
-from workers.errors import ReadError
-from workers.readers import foreign, table
-from workers.readers.arrays import columns_of_table
-from workers.readers.columns import Columns
-from workers.readers.formats import item
-from workers.readers.rows import Assumed, Item, Note, Rows
-from workers.readers.source import Source, quiet
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import specutils_files, table
+from spectraq.workers.readers.arrays import columns_of_table
+from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.format import Assumed, Item, Note, Rows
+from spectraq.workers.readers.formats import item
+from spectraq.workers.readers.source import Source, quiet
 
 ARRAYS = ("wavelength", "flux", "ivar")
 
@@ -53,7 +53,7 @@ def _rows(given: Any, source: Source, assumed: Assumed, note: Note) -> Rows:
     if hasattr(given, "colnames"):
         return table.Table(source, columns_of_table(given), assumed, note)
     if hasattr(given, "spectral_axis"):
-        return foreign.Foreign(source, foreign.single(given), assumed, note)
+        return specutils_files.Foreign(source, specutils_files.single(given), assumed, note)
     raise ReadError(
         f"a {type(given).__name__} is no spectrum: give a path, a Spectrum, (wavelength, flux, ivar),"
         " an astropy table or a specutils spectrum"

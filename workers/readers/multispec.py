@@ -13,9 +13,9 @@ import numpy as np
 from numpy.polynomial import chebyshev, legendre
 from numpy.typing import NDArray
 
-from workers.errors import ReadError
-from workers.readers.headeraxis import attributes, written_unit
-from workers.readers.units import angstrom, unit_of
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.headeraxis import attributes, written_unit
+from spectraq.workers.readers.units import angstrom, unit_of
 
 _SPEC = re.compile(r"spec(\d+)\s*=\s*\"([^\"]*)\"")
 _CHEBYSHEV, _LEGENDRE, _CUBIC, _LINEAR, _PIXELS = 1, 2, 3, 4, 5

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import ReadError
-from workers.readers import columns as names
-from workers.readers.columns import Columns
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers.columns import Columns
 
 NAMES = (
     *names.IDENTITY, "object", "objname", "obj_id", "obj", "target", "source", "source_id", "spec_id",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from workers.errors import ReadError
+from spectraq.workers.errors import ReadError
 
 PIPE_BYTES = 1 << 30
 PIECE = 1 << 20

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import ReadError
-from workers.readers.rows import Note
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.format import Note
 
 BAD = (
     "mask", "flux_mask", "pixmask", "badpix", "bad_pixel", "bpm", "bad", "dq", "data_quality", "qual",

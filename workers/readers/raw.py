@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers.fitstable import pixels
-from workers.readers.join import Grid
-from workers.readers.keywords import text
-from workers.readers.rows import Note
-from workers.readers.source import Source
-from workers.readers.units import FLUX_UNIT, flux_factor, unit_of
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.arms import Grid
+from spectraq.workers.readers.fitstable import pixels
+from spectraq.workers.readers.format import Note
+from spectraq.workers.readers.keywords import text
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.units import FLUX_UNIT, flux_factor, unit_of
 
 OPTICAL_ANGSTROM = (1_000.0, 30_000.0)
 """A spectrum of which no pixel lies in here is none that can be judged."""

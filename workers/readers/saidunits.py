@@ -6,10 +6,10 @@ from typing import Any
 
 from astropy.units import UnitConversionError
 
-from workers.errors import ReadError
-from workers.readers.columns import Columns
-from workers.readers.keywords import text
-from workers.readers.units import unit_of
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.keywords import text
+from spectraq.workers.readers.units import unit_of
 
 
 def not_understood(columns: Columns, name: str | None) -> str | None:

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import fitstable, keywords
-from workers.readers.fitstable import pixels
-from workers.readers.join import Grid, log_grid
-from workers.readers.rows import Assumed, Format, Note, Rows, unique_ids
-from workers.readers.source import Source
-from workers.readers.units import FLUX_UNIT
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import fitstable, keywords
+from spectraq.workers.readers.arms import Grid, log_grid
+from spectraq.workers.readers.fitstable import pixels
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows, unique_ids
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.units import FLUX_UNIT
 
 STEP = 1e-4
 """log10(wavelength) from pixel to pixel, in all of SDSS's co-added spectra."""

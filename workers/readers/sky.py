@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from workers.readers.keywords import DAYS, DECLINATION, RIGHT_ASCENSION, number, text
+from spectraq.workers.readers.keywords import DAYS, DECLINATION, RIGHT_ASCENSION, number, text
 
 _PARTS = re.compile(r"\s*([+-]?)(\d+)[:\s](\d+)[:\s](\d+(?:\.\d*)?)\s*")
 

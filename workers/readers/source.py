@@ -14,13 +14,13 @@ import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
-from schemas.text import escaped
-from workers.errors import ReadError
-from workers.readers import limits, packing, structure
-from workers.readers.keywords import text, value
-from workers.readers.kinds import archive_kind, foreign_kind, is_votable
-from workers.readers.pipes import at_rest
-from workers.readers.textlines import byte_order_mark
+from spectraq.schemas.text import escaped
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import limits, packing, structure
+from spectraq.workers.readers.keywords import text, value
+from spectraq.workers.readers.kinds import archive_kind, foreign_kind, is_votable
+from spectraq.workers.readers.pipes import at_rest
+from spectraq.workers.readers.textlines import byte_order_mark
 
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 FITS_SUFFIXES = (".fits", ".fit", ".fts")

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import fitstable, keywords, sky
-from workers.readers.fitstable import pixels
-from workers.readers.raw import drop_blanks, ivar_of
-from workers.readers.rows import Assumed, Format, Note, Rows
-from workers.readers.source import Source
-from workers.readers.units import FLUX_UNIT
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import fitstable, keywords, sky
+from spectraq.workers.readers.fitstable import pixels
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows
+from spectraq.workers.readers.raw import drop_blanks, ivar_of
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.units import FLUX_UNIT
 
 _FLUX, _ERROR = 0, 2
 ROWS = 5

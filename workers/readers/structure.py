@@ -10,9 +10,9 @@ from typing import Any
 
 from astropy.io import fits
 
-from workers.errors import ReadError
-from workers.readers.keywords import value
-from workers.readers.limits import COLUMNS, EXTENSIONS
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.keywords import value
+from spectraq.workers.readers.limits import COLUMNS, EXTENSIONS
 
 BLOCK = 2880
 AXES = 999

@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import columns as names
-from workers.readers import fitsspectra
-from workers.readers.arrays import columns_of
-from workers.readers.axis import SpectralAxis
-from workers.readers.byrow import ByRow, need_wavelength
-from workers.readers.columns import Columns
-from workers.readers.fitstable import pixels
-from workers.readers.identity import Identity
-from workers.readers.objects import by_object
-from workers.readers.rows import Assumed, Format, Note, Rows
-from workers.readers.saidunits import check_wavelength_unit, noise_factor, not_understood
-from workers.readers.source import Source
-from workers.readers.units import FLUX_UNIT, flux_factor
-from workers.readers.unused import say_unused
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers import fitsspectra
+from spectraq.workers.readers.array_rows import ByRow, need_wavelength
+from spectraq.workers.readers.arrays import columns_of
+from spectraq.workers.readers.axis import SpectralAxis
+from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.fitstable import pixels
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows
+from spectraq.workers.readers.identity import Identity
+from spectraq.workers.readers.objects import by_object
+from spectraq.workers.readers.saidunits import check_wavelength_unit, noise_factor, not_understood
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.units import FLUX_UNIT, flux_factor
+from spectraq.workers.readers.unused import say_unused
 
 SAFE_FLUX = (1e-10, 1e15)
 """Typical flux whose ivar float32 holds with room to spare."""

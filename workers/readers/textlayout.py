@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workers.errors import ReadError
-from workers.readers import columns as names
-from workers.readers.columns import name_and_unit
-from workers.readers.textlines import COMMENTS, DELIMITERS, cells, is_comment, is_nothing, is_number
-from workers.readers.units import unit_of
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers.columns import name_and_unit
+from spectraq.workers.readers.textlines import COMMENTS, DELIMITERS, cells, is_comment, is_nothing, is_number
+from spectraq.workers.readers.units import unit_of
 
 SAMPLE = 300
 """Lines by which the layout is judged."""

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import ReadError
-from workers.readers import columns as names
-from workers.readers.columns import Columns
-from workers.readers.source import Source
-from workers.readers.textlayout import Layout, layout_of
-from workers.readers.textlines import cells, encoding_of, is_comment, is_nothing, is_number, lines
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.textlayout import Layout, layout_of
+from spectraq.workers.readers.textlines import cells, encoding_of, is_comment, is_nothing, is_number, lines
 
 LINES_AT_ONCE = 50_000
 EVEN = 20.0

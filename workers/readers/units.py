@@ -9,8 +9,8 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
-from workers.errors import ReadError
-from workers.readers.source import quiet
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.source import quiet
 
 FLUX_UNIT = "10**-17 Angstrom-1 cm-2 erg s-1"
 """What flux is converted to, as the FITS standard writes it: float32 holds its ivar without overflow."""

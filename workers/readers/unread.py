@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import ReadError
-from workers.readers import fitstable, headeraxis, images, multispec, sky
-from workers.readers.columns import LOGLAM, WAVELENGTH
-from workers.readers.imagerows import rows_of
-from workers.readers.keywords import number, text
-from workers.readers.rows import Note
-from workers.readers.source import Source
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import fitstable, headeraxis, images, multispec, sky
+from spectraq.workers.readers.columns import LOGLAM, WAVELENGTH
+from spectraq.workers.readers.format import Note
+from spectraq.workers.readers.imagerows import rows_of
+from spectraq.workers.readers.keywords import number, text
+from spectraq.workers.readers.source import Source
 
 _OBJECTS = ("combined", "reduced")
 """What specutils calls spectra of objects, the best first; the rest is sky, uncalibrated or normalised."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from workers.readers import columns as names
-from workers.readers.columns import Columns
-from workers.readers.objects import NAMES
-from workers.readers.rows import Note
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.format import Note
+from spectraq.workers.readers.objects import NAMES
 
 NOISE = frozenset((*names.IVAR, *names.ERROR, *names.VARIANCE))
 OTHERS = frozenset((*names.MASK, *NAMES, *names.RA, *names.DEC, *names.MJD, *names.SURVEY))

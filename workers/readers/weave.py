@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError
-from workers.readers import fibres, fitstable, headeraxis
-from workers.readers.raw import Raw, finished, ivar_of
-from workers.readers.rows import Assumed, Format, Note, Rows, once
-from workers.readers.source import Source
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import fibres, fitstable, headeraxis
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows, once
+from spectraq.workers.readers.raw import Raw, finished, ivar_of
+from spectraq.workers.readers.source import Source
 
 _FLUX = re.compile(r"([A-Z0-9]+)_DATA")
 

@@ -16,9 +16,9 @@ from crc32c import crc32c
 from kafka import TopicPartition
 from kafka.record.util import decode_varint
 
-from schemas.deadletter import DeadLetterReason
-from workers.transport.record import MOST_HEADERS, NO_TIMESTAMP_MS, Record
-from workers.transport.unpacking import TooMuchError, UnpackError, unpack
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.workers.transport.messages import MOST_HEADERS, NO_TIMESTAMP_MS, Record
+from spectraq.workers.transport.unpacking import TooMuchError, UnpackError, unpack
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
 CHECKED_FROM = 21

@@ -20,8 +20,8 @@ from kafka.errors import (
 from kafka.net.compat import KafkaNetClient
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from workers.errors import SettingsError, UnreachableError
-from workers.settings import KafkaSettings
+from spectraq.workers.errors import SettingsError, UnreachableError
+from spectraq.workers.settings import KafkaSettings
 
 Client = TypeVar("Client")
 

@@ -23,17 +23,17 @@ from kafka.errors import (
 )
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
-from workers.errors import SlotTakenError
-from workers.settings import Settings
-from workers.transport.connection import administrator, close_quietly
-from workers.transport.epoch import Epoch
-from workers.transport.offsets import Committed, GroupOffsets
-from workers.transport.overtaken import Overtaken
-from workers.transport.reader import reader
-from workers.transport.record import Record
-from workers.transport.seals import Seals
-from workers.transport.subscription import Assignor, Listener, options
-from workers.watchdog import Watchdog
+from spectraq.workers.errors import SlotTakenError
+from spectraq.workers.operations.watchdog import Watchdog
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.connection import administrator, close_quietly
+from spectraq.workers.transport.epoch import Epoch
+from spectraq.workers.transport.group_options import Assignor, Listener, options
+from spectraq.workers.transport.messages import Record
+from spectraq.workers.transport.offsets import Committed, GroupOffsets
+from spectraq.workers.transport.reader import reader
+from spectraq.workers.transport.retention_loss import Overtaken
+from spectraq.workers.transport.seals import Seals
 
 log = structlog.get_logger(__name__)
 

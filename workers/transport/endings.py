@@ -20,10 +20,10 @@ from kafka.admin import TransactionState
 from kafka.errors import KafkaError, TransactionalIdNotFoundError
 from kafka.structs import ConsumerGroupMetadata
 
-from workers.errors import DeliveryError
-from workers.settings import Settings
-from workers.transport.connection import administrator, client_options, close_producer, connect
-from workers.transport.topics import written_topics
+from spectraq.workers.errors import DeliveryError
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.connection import administrator, client_options, close_producer, connect
+from spectraq.workers.transport.topics import written_topics
 
 COMMITTED = (TransactionState.PREPARE_COMMIT, TransactionState.COMPLETE_COMMIT)
 NEVER = (TransactionState.EMPTY, TransactionState.DEAD)

@@ -8,11 +8,11 @@ from typing import Self
 
 from kafka import TopicPartition
 
-from workers.errors import UnreachableError
-from workers.settings import Settings
-from workers.transport.connection import client_options, close_quietly, reaching
-from workers.transport.reader import readable, reader
-from workers.transport.record import Record
+from spectraq.workers.errors import UnreachableError
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.connection import client_options, close_quietly, reaching
+from spectraq.workers.transport.messages import Record
+from spectraq.workers.transport.reader import readable, reader
 
 PARTITION_BYTES = 4 << 20
 

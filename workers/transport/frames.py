@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 
-from workers.transport.batches import HEADER, Header, UnreadableError, header_of
+from spectraq.workers.transport.batches import HEADER, Header, UnreadableError, header_of
 
 FRAME = struct.Struct(">qi")
 """Base offset, and the length of what follows; the same in every format."""

@@ -12,9 +12,9 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from workers.settings import Settings
-from workers.transport.connection import administrator
-from workers.transport.lag import GroupOwners, PartitionLag, group_owners, partition_lags
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.connection import administrator
+from spectraq.workers.transport.lag import GroupOwners, PartitionLag, group_owners, partition_lags
 
 EVERY_S = 2.0
 """Of a group's first member; the second asks half as often, and so on, so that a large group asks little."""

@@ -14,8 +14,8 @@ from kafka.errors import (
     NotCoordinatorError,
 )
 
-from workers.settings import Settings, Topics
-from workers.transport.connection import administrator
+from spectraq.workers.settings import Settings, Topics
+from spectraq.workers.transport.connection import administrator
 
 NO_GROUP_YET = (
     GroupIdNotFoundError,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from kafka import TopicPartition
 
-from workers.transport.batches import (
+from spectraq.workers.transport.batches import (
     CODEC,
     LOG_APPEND_TIME,
     MOST_RECORDS,
@@ -20,7 +20,7 @@ from workers.transport.batches import (
     UnreadableError,
     unpacked,
 )
-from workers.transport.record import NO_TIMESTAMP_MS, Record
+from spectraq.workers.transport.messages import NO_TIMESTAMP_MS, Record
 
 HEADERS = (struct.Struct(">qiIbb"), struct.Struct(">qiIbbq"))
 """Of formats 0 and 1: offset, length, checksum, format, attributes; then the time."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import FencedInstanceIdError, KafkaError, KafkaTimeoutError
 
-from workers.errors import SlotTakenError
-from workers.settings import Settings
-from workers.transport.attempts import Attempts
-from workers.transport.epoch import Epoch
+from spectraq.workers.errors import SlotTakenError
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.crash_marks import Attempts
+from spectraq.workers.transport.epoch import Epoch
 
 Offsets = dict[TopicPartition, int]
 """The offset of the next record to read, by partition."""

@@ -23,15 +23,15 @@ from kafka import KafkaProducer, OffsetAndMetadata
 from kafka.errors import KafkaError
 from kafka.structs import ConsumerGroupMetadata
 
-from workers.errors import DeliveryError
-from workers.outgoing import Outgoing
-from workers.settings import Settings
-from workers.transport.abandoned import transactional_id
-from workers.transport.connection import client_options, close_producer, connect, reaching
-from workers.transport.endings import RETRY_BACKOFF_MS, Ending, end_again, last_ending, wait
-from workers.transport.offsets import Offsets
-from workers.transport.topics import ENVELOPE_BYTES
-from workers.watchdog import Watchdog
+from spectraq.workers.errors import DeliveryError
+from spectraq.workers.operations.watchdog import Watchdog
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.abandoned_transactions import transactional_id
+from spectraq.workers.transport.connection import client_options, close_producer, connect, reaching
+from spectraq.workers.transport.endings import RETRY_BACKOFF_MS, Ending, end_again, last_ending, wait
+from spectraq.workers.transport.messages import Outgoing
+from spectraq.workers.transport.offsets import Offsets
+from spectraq.workers.transport.topics import ENVELOPE_BYTES
 
 BATCH_BYTES = 1 << 20
 LINGER_MS = 5

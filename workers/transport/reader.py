@@ -19,11 +19,11 @@ import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher, IsolationLevel
 
-from workers.settings import KafkaSettings
-from workers.transport import batches, frames, messagesets
-from workers.transport.batches import CrashesError, UnreadableError
-from workers.transport.connection import connect
-from workers.transport.record import NO_TIMESTAMP_MS, Damage, Record
+from spectraq.workers.settings import KafkaSettings
+from spectraq.workers.transport import batches, frames, messagesets
+from spectraq.workers.transport.batches import CrashesError, UnreadableError
+from spectraq.workers.transport.connection import connect
+from spectraq.workers.transport.messages import NO_TIMESTAMP_MS, Damage, Record
 
 POLL_BYTES = 16 << 20
 """After so many bytes a poll gives what it has: records are counted by the client, and each may be large."""

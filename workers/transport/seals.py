@@ -11,9 +11,9 @@ from collections.abc import Collection
 
 from kafka import KafkaConsumer, TopicPartition
 
-from workers.transport.epoch import Epoch
-from workers.transport.offsets import Offsets
-from workers.transport.record import Record
+from spectraq.workers.transport.epoch import Epoch
+from spectraq.workers.transport.messages import Record
+from spectraq.workers.transport.offsets import Offsets
 
 
 class Seals:

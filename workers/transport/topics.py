@@ -7,9 +7,9 @@ from typing import Any
 
 from kafka.errors import TopicAlreadyExistsError
 
-from workers.errors import UnreachableError
-from workers.settings import Settings
-from workers.transport.connection import administrator
+from spectraq.workers.errors import UnreachableError
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.connection import administrator
 
 ENVELOPE_BYTES = 1 << 20
 """Room for a dead letter's own fields and headers around the original message."""

@@ -16,20 +16,20 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from schemas.spectrum import Spectrum
-from workers.errors import ReadError, SettingsError
-from workers.settings import Settings
-from workers.web.app import Page, make_app
-from workers.web.finder import Finder
-from workers.web.following import Following
-from workers.web.guard import LOOPBACK
-from workers.web.judging import publisher
-from workers.web.lookup import Lookup
-from workers.web.modelling import Modelling
-from workers.web.night import Night
-from workers.web.opening import Opening
-from workers.web.reading import Reading
-from workers.web.vitals import Vitals
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError, SettingsError
+from spectraq.workers.settings import Settings
+from spectraq.workers.web.night.night import Night
+from spectraq.workers.web.server.guard import LOOPBACK
+from spectraq.workers.web.server.opening import Opening
+from spectraq.workers.web.server.routes import Page, make_app
+from spectraq.workers.web.server.verdicts import publisher
+from spectraq.workers.web.sources.best_fits import Modelling
+from spectraq.workers.web.sources.files import Reading
+from spectraq.workers.web.sources.finder import Finder
+from spectraq.workers.web.sources.lookup import Lookup
+from spectraq.workers.web.sources.topics import Following
+from spectraq.workers.web.sources.vitals import Vitals
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from models.training.material.family import Family
+from spectraq.models.training.material.family import Family
 
 __all__ = ["Family", "labelled_spectra", "load", "sky_lines"]
 
@@ -37,7 +37,7 @@ def load(data: Path) -> list[Family]:
             f"{data / 'templates'}: no such folder; give the folder of templates with --data"
         )
     # Reading the libraries takes astropy; training on packed material does not.
-    from models.training.material import galaxies, quasars, stars
+    from spectraq.models.training.material import galaxies, quasars, stars
 
     excluded = labelled_spectra(data)
     return [*galaxies.families(data, excluded), *quasars.families(data, excluded), *stars.families(data)]
@@ -45,6 +45,6 @@ def load(data: Path) -> list[Family]:
 
 def sky_lines(data: Path) -> torch.Tensor:
     """Read DESI's sky model: strength of lines above the local median, 99th percentile one, (N_PIXELS,)."""
-    from models.training.material import sky
+    from spectraq.models.training.material import sky
 
     return sky.lines(data)

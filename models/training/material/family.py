@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.grid import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
 
 Array = NDArray[np.float32]
 

@@ -8,9 +8,9 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from models.grid import N_PIXELS, WAVELENGTH
-from models.observation import Observation
-from models.sampling import Rebinned
+from spectraq.models.grid.axis import N_PIXELS, WAVELENGTH
+from spectraq.models.grid.resample import Rebinned
+from spectraq.models.observation import Observation
 
 FOLDER = "sky/4most"
 ARMS = ("BLUE", "GREEN", "RED")

@@ -8,9 +8,9 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from models.grid import DLOGLAM, LOGLAM0
-from models.training.material.family import Array, Family
-from models.training.material.regrid import (
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.training.material.family import Array, Family
+from spectraq.models.training.material.regrid import (
     log_image,
     on_whole_pixels,
     pixel_of,

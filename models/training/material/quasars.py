@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from models.training.material.family import Family
-from models.training.material.galaxies import gasnet3
-from models.training.material.regrid import log_image, pixel_of, unit_mean, unit_median
+from spectraq.models.training.material.family import Family
+from spectraq.models.training.material.galaxies import gasnet3
+from spectraq.models.training.material.regrid import log_image, pixel_of, unit_mean, unit_median
 
 ARCHETYPE_LOGLAM0 = 2.6534
 

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from models.grid import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
 
 Floats = NDArray[np.floating]
 Array = NDArray[np.float32]

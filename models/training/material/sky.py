@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.grid import N_PIXELS
-from models.preprocess import running_median
-from models.training.material.regrid import resample
+from spectraq.models.grid.axis import N_PIXELS
+from spectraq.models.grid.prepare import running_median
+from spectraq.models.training.material.regrid import resample
 
 
 def lines(data: Path) -> torch.Tensor:

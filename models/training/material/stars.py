@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from models.training.material.family import Array, Family
-from models.training.material.regrid import log_image, pixel_of, resample, unit_mean, unit_median
+from spectraq.models.training.material.family import Array, Family
+from spectraq.models.training.material.regrid import log_image, pixel_of, resample, unit_mean, unit_median
 
 ARCHETYPE_WEIGHTS = {"B": 0.5, "A": 0.9, "F": 1.2, "G": 1.2, "K": 1.2, "M": 0.9, "WD": 0.9, "CV": 0.3}
 KURUCZ_LOGLAM0 = 3.47712135

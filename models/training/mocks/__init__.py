@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.classifier import CLASSES
-from models.training.material import Family
-from models.training.mocks import galaxies, quasars, stars, surveys, telescope, throughput
-from models.training.mocks.rest import Objects
+from spectraq.models.classes import CLASSES
+from spectraq.models.training.material import Family
+from spectraq.models.training.mocks import galaxies, quasars, stars, surveys, telescope, throughput
+from spectraq.models.training.mocks.rest import Objects
 
 __all__ = ["MockSky", "Mocks"]
 

@@ -6,10 +6,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.grid import DLOGLAM, LOGLAM0
-from models.training.material import Family
-from models.training.mocks import lines
-from models.training.mocks.rest import KM_S_PER_PIXEL, SUBCLASS_INDEX, Objects, blurred, mixed, redshifted
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.training.material import Family
+from spectraq.models.training.mocks import lines
+from spectraq.models.training.mocks.rest import (
+    KM_S_PER_PIXEL,
+    SUBCLASS_INDEX,
+    Objects,
+    blurred,
+    mixed,
+    redshifted,
+)
 
 FIRST = SUBCLASS_INDEX["PASSIVE"]
 KINDS = slice(FIRST, FIRST + 4)

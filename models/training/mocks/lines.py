@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.grid import DLOGLAM, LOGLAM0
-from models.preprocess import box_mean
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.prepare import box_mean
 
 Floats = NDArray[np.float64]
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.grid import DLOGLAM, LOGLAM0
-from models.training.material import Family
-from models.training.mocks.rest import SUBCLASS_INDEX, Objects, blurred, mixed, redshifted
+from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.training.material import Family
+from spectraq.models.training.mocks.rest import SUBCLASS_INDEX, Objects, blurred, mixed, redshifted
 
 Floats = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.classifier import SUBCLASSES
-from models.grid import DLOGLAM, N_PIXELS
-from models.training.material import Family
+from spectraq.models.classes import SUBCLASSES
+from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
+from spectraq.models.training.material import Family
 
 SUBCLASS_INDEX = {name: index for index, name in enumerate(SUBCLASSES)}
 KM_S_PER_PIXEL = 299792.458 * DLOGLAM * np.log(10)

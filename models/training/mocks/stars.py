@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.training.material import Family
-from models.training.mocks.rest import SUBCLASS_INDEX, Objects, blurred, mixed, redshifted
+from spectraq.models.training.material import Family
+from spectraq.models.training.mocks.rest import SUBCLASS_INDEX, Objects, blurred, mixed, redshifted
 
 MAX_Z = 0.0035  # 1050 km/s
 

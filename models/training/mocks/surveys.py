@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.grid import N_PIXELS
-from models.observation import Observation
-from models.preprocess import grid_one
+from spectraq.models.grid.axis import N_PIXELS
+from spectraq.models.grid.prepare import grid_one
+from spectraq.models.observation import Observation
 
 MIN_SHAPE_PIXELS = 2500
 """Shorter spectra are made by cutting, not taken as a survey's own shape."""

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from models.grid import N_PIXELS
-from models.preprocess import box_mean
-from models.training.mocks.rest import blurred
+from spectraq.models.grid.axis import N_PIXELS
+from spectraq.models.grid.prepare import box_mean
+from spectraq.models.training.mocks.rest import blurred
 
 MIN_GOOD_PIXELS = 500
 SMOOTHING_PIXELS = (2.6, 1.4)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.grid import N_PIXELS, WAVELENGTH
+from spectraq.models.grid.axis import N_PIXELS, WAVELENGTH
 
 CALIBRATION_TERMS = 5
 CALIBRATION_DECAY = np.array([1.0, 1.2, 1.6, 2.2, 3.0])

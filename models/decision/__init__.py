@@ -1,0 +1,1 @@
+"""Class, subclass and redshift, from what the networks believe and what chi2 allows."""

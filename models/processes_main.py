@@ -1,0 +1,28 @@
+"""What a process of the pool runs: it answers with networks of its own until its owner is gone."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from spectraq.models.processes import wire
+from spectraq.models.processes.pool import GONE
+
+
+def serve(order: dict[str, Any]) -> None:
+    """Answer what comes, until the owner is gone or something goes wrong: the owner then does it itself."""
+    from spectraq.models.pipeline import Pipeline
+
+    weights = Path(order["weights"]) if order["weights"] else None
+    pipeline = Pipeline.load(weights, threads=1, members=order["members"])
+    with Connection(order["descriptor"]) as connection, suppress(*GONE):
+        connection.send_bytes(pipeline.digest.encode())
+        while True:
+            observations = wire.unpacked(connection.recv_bytes(), connection.recv_bytes())
+            try:
+                body = wire.written(pipeline.analyze(observations))
+            except Exception:
+                body = b""  # the owner meets the same error, and knows what to do with it
+            connection.send_bytes(body)

@@ -1,0 +1,99 @@
+"""The redshifts worth considering: the distinct minima of one class's chi2(z), weighed with the networks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from spectraq.models.classes import Z_BIN, Z_BIN_START
+from spectraq.models.grid.axis import DLOGLAM, REBIN
+from spectraq.models.redshift.minima import NOTHING
+
+N_BEST = 5
+"""Candidates kept of each class. The truth is hardly ever beyond the second."""
+PRIOR_FLOOR = 1e-7
+"""No redshift is ruled out by the networks alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The best minima of one class for B spectra, best score first."""
+
+    lag: torch.Tensor  # (B, n) float64, in grid pixels
+    score: torch.Tensor  # (B, n) in nats, prior included; NOTHING where there are fewer
+    evidence: torch.Tensor  # (B, n) the part of `score` that is not the networks': chi2's and rarity's
+    rarity: torch.Tensor  # (B, n) nats that such an object costs for being rare; part of `evidence` too
+    chi2: torch.Tensor  # (B, n) on coarse pixels
+    curvature: torch.Tensor  # (B, n) of chi2's gain, per coarse pixel squared
+    basis: torch.Tensor  # (B, n) int64: which star type; 0 for the other classes
+    at_limit: torch.Tensor  # (B, n) bool: at an end of the range searched
+    far_chi2: torch.Tensor  # (B,) deepest other minimum at least FAR_PIXELS from the first, or
+    # that of the continuum alone
+    curve: torch.Tensor  # (B, S) chi2(z) at the scan's lags
+
+    @classmethod
+    def empty(cls, n: int, columns: int, device: torch.device) -> Candidates:
+        """Nothing yet for n spectra; `put` fills it."""
+        far = torch.full((n,), math.inf, device=device)
+
+        def full(value: float) -> torch.Tensor:
+            return torch.full((n, N_BEST), value, device=device)
+
+        return cls(
+            lag=full(0.0).double(),
+            score=full(NOTHING),
+            evidence=full(NOTHING),
+            rarity=full(0.0),
+            chi2=full(math.inf),
+            curvature=full(0.0),
+            basis=full(0).long(),
+            at_limit=full(0).bool(),
+            far_chi2=far,
+            curve=torch.full((n, columns), math.nan, device=device),
+        )
+
+    def put(self, rows: torch.Tensor, found: Candidates) -> None:
+        """Write what was found for some rows in place."""
+        for name in self.__dataclass_fields__:
+            mine, theirs = getattr(self, name), getattr(found, name)[: len(rows)]
+            if mine.ndim == 2:
+                mine[rows, : theirs.shape[1]] = theirs
+            else:
+                mine[rows] = theirs
+
+
+def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
+    """Log of the networks' probability per coarse lag.
+
+    Parameters
+    ----------
+    posterior
+        Over bins of log10(1 + z), shape (..., B, bins).
+    lag
+        In grid pixels, shape (B, n).
+
+    Returns
+    -------
+    log_prior
+        Shape (..., B, n).
+    """
+    position = (lag * DLOGLAM - Z_BIN_START) / Z_BIN
+    low = position.floor()
+    part = (position - low).float()
+    bins = posterior.shape[-1]
+    inside = (low >= 0) & (low < bins)
+    shape = (*posterior.shape[:-1], lag.shape[-1])
+    left = posterior.gather(-1, low.long().clamp(0, bins - 1).expand(shape))
+    right = posterior.gather(-1, (low.long() + 1).clamp(0, bins - 1).expand(shape))
+    lags_a_bin = Z_BIN / DLOGLAM / REBIN
+    return torch.log((left * (1 - part) + right * part) * inside / lags_a_bin + PRIOR_FLOOR)
+
+
+def ordered(candidates: Candidates, order: torch.Tensor) -> Candidates:
+    """Put each spectrum's candidates in another order, shape (B, n)."""
+    fields = {name: getattr(candidates, name) for name in candidates.__dataclass_fields__}
+    for name in ("lag", "score", "evidence", "rarity", "chi2", "curvature", "basis", "at_limit"):
+        fields[name] = fields[name].gather(1, order)
+    return Candidates(**fields)

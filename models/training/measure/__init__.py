@@ -1,0 +1,1 @@
+"""What is measured of networks and answers, and written on their cards."""

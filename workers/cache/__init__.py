@@ -1,0 +1,1 @@
+"""What Redis keeps: answers, and the numbers that a stream is judged by."""

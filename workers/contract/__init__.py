@@ -1,0 +1,1 @@
+"""Between the contract and the numbers: messages to observations, answers to messages."""

@@ -1,0 +1,1 @@
+"""Dead letters: written by workers, browsed and replayed by people."""

@@ -1,0 +1,197 @@
+"""Results as one flat table with units and descriptions: a row a spectrum, also where there is no answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectraq.schemas.text import escaped
+from spectraq.workers.errors import SpectraqError
+from spectraq.workers.files.analyze_files import Answered, Unanswered
+from spectraq.workers.operations.disk import whole
+
+_FORMULA = re.compile(r"[=@]|[+-](?!\d+(\.\d*)?([eE][+-]?\d+)?$)")
+
+SUFFIXES = (".csv", ".ecsv", ".parquet", ".fits")
+
+Value = str | float | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table."""
+
+    name: str
+    kind: type
+    value: Callable[[Answered], Value]
+    description: str
+    unit: str | None = None
+
+
+def _probability(spectype: str) -> Callable[[Answered], Value]:
+    return lambda answered: answered.results.classification.class_probability.get(spectype)
+
+
+def _reasons(answered: Answered) -> Value:
+    return "; ".join(reason.message for reason in answered.results.anomaly.reasons)
+
+
+def _warnings(answered: Answered) -> Value:
+    return " ".join(answered.results.redshift.zwarn_names)
+
+
+def _nothing(answered: Answered) -> Value:
+    return None
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("file", str, attrgetter("file"), "file that the spectrum was read from"),
+    Column("row", int, attrgetter("row"), "spectrum in that file, from 0"),
+    Column("spectrum_id", str, attrgetter("subject.spectrum_id"), "identity of the spectrum"),
+    Column("survey", str, attrgetter("subject.survey"), "survey, where it is known"),
+    Column("target_id", str, attrgetter("subject.target_id"), "the survey's name of the object"),
+    Column("ra", float, attrgetter("subject.ra"), "right ascension, ICRS", "deg"),
+    Column("dec", float, attrgetter("subject.dec"), "declination, ICRS", "deg"),
+    Column("mjd", float, attrgetter("subject.mjd"), "modified Julian date", "d"),
+    Column("snr", float, attrgetter("results.redshift.snr"), "median signal to noise a pixel"),
+    Column("spectype", str, attrgetter("results.classification.spectype"), "GALAXY, QSO or STAR"),
+    Column("subtype", str, attrgetter("results.classification.subtype"), "most probable subclass"),
+    Column("p_galaxy", float, _probability("GALAXY"), "calibrated probability of GALAXY"),
+    Column("p_qso", float, _probability("QSO"), "calibrated probability of QSO"),
+    Column("p_star", float, _probability("STAR"), "calibrated probability of STAR"),
+    Column("z", float, attrgetter("results.redshift.z"), "redshift"),
+    Column("zerr", float, attrgetter("results.redshift.zerr"), "one standard deviation of z"),
+    Column("z_spread", float, attrgetter("results.redshift.z_spread"), "deviation of z over the ensemble"),
+    Column("zwarn", int, attrgetter("results.redshift.zwarn"), "bits of warnings, 0 is good"),
+    Column("zwarn_names", str, _warnings, "the bits by name"),
+    Column("chi2", float, attrgetter("results.redshift.chi2"), "chi2 of the best fit"),
+    Column("rchi2", float, attrgetter("results.redshift.rchi2"), "chi2 by degree of freedom"),
+    Column("deltachi2", float, attrgetter("results.redshift.deltachi2"), "of the second best, to the best"),
+    Column("robustness", float, attrgetter("results.redshift.robustness"), "the same by chi2, if far away"),
+    Column("npixels", int, attrgetter("results.redshift.npixels"), "pixels used"),
+    Column("anomaly_flagged", bool, attrgetter("results.anomaly.flagged"), "whether it is an anomaly"),
+    Column("anomaly_score", float, attrgetter("results.anomaly.score"), "how unlike everything known"),
+    Column("anomaly_fpr", float, attrgetter("results.anomaly.false_positive_rate"), "rate of normal ones"),
+    Column("anomaly_reasons", str, _reasons, "why, in words"),
+    Column("error", str, _nothing, "why there is no answer"),
+)  # fmt: skip
+
+_WITHOUT_ANSWER: dict[str, Callable[[Unanswered], Value]] = {
+    "file": lambda u: u.file,
+    "row": lambda u: u.row,
+    "spectrum_id": lambda u: u.spectrum_id,
+    "error": lambda u: u.error,
+}
+
+Row = tuple[Value, ...]
+
+
+def row(result: Answered | Unanswered) -> Row:
+    """Return the values of one row, in the order of `COLUMNS`; None where there is none, text escaped."""
+    if isinstance(result, Answered):
+        values = [column.value(result) for column in COLUMNS]
+    else:
+        given = {name: value(result) for name, value in _WITHOUT_ANSWER.items()}
+        values = [given.get(column.name) for column in COLUMNS]
+    return tuple(escaped(value) if isinstance(value, str) else value for value in values)
+
+
+def check(path: Path) -> None:
+    """See that a table can be written under this name.
+
+    Raises
+    ------
+    SpectraqError
+        Where its suffix names no format, or its folder does not exist.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise SpectraqError(f"{path}: a table's name ends in {', '.join(SUFFIXES)}")
+    if not path.absolute().parent.is_dir():
+        raise SpectraqError(f"{path}: there is no folder {path.absolute().parent}")
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """Write rows as the file's suffix says; a file of that name is replaced.
+
+    CSV has names only; ECSV, FITS and Parquet have units and descriptions too (Parquet: in each field's
+    metadata). What is missing is empty in CSV and ECSV, null in Parquet, NaN, TNULL, 0 or blank in FITS.
+
+    In CSV alone, text that a spreadsheet would run as a formula has an apostrophe before it, which is how
+    spreadsheets themselves mark text. A text that is a number, such as a negative target id, stays as it is.
+    """
+    kind = path.suffix.lower()
+    with whole(path) as part:
+        if kind == ".parquet":
+            _write_parquet(part, rows)
+        elif kind == ".fits":
+            _write_fits(part, table_of(rows, ascii_only=True))
+        elif kind == ".ecsv":
+            table_of(rows).write(part, format="ascii.ecsv", overwrite=True)
+        else:
+            harmless = [tuple(map(_no_formula, row)) for row in rows]
+            table_of(harmless).write(part, format="ascii.csv", overwrite=True)
+
+
+def _no_formula(value: Value) -> Value:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def table_of(rows: list[Row], ascii_only: bool = False) -> Any:
+    """Return rows as an astropy table; `ascii_only` escapes what FITS can't hold in text."""
+    from astropy.table import MaskedColumn, Table
+
+    table = Table()
+    for i, column in enumerate(COLUMNS):
+        values = [values[i] for values in rows]
+        missing = [value is None for value in values]
+        filled = [column.kind() if value is None else column.kind(value) for value in values]
+        if ascii_only and column.kind is str:
+            filled = [str(value).encode("ascii", "backslashreplace").decode() for value in filled]
+        table[column.name] = MaskedColumn(
+            np.array(filled, dtype=column.kind),
+            mask=missing,
+            unit=column.unit,
+            description=column.description,
+        )
+    return table
+
+
+def _write_fits(path: Path, table: Any) -> None:
+    """FITS: text is ASCII, descriptions are the comments of TTYPE, as its readers show them."""
+    from astropy.io import fits
+
+    unknown = {name: table[name].mask for name in table.colnames if table[name].dtype.kind == "b"}
+    for name in table.colnames:
+        table[name].description = None  # else astropy adds them as a block of YAML
+        if table[name].dtype.kind == "f":
+            table[name] = table[name].filled(np.nan)
+    hdu = fits.table_to_hdu(table)
+    hdu.name = "SPECTRAQ"
+    for number, column in enumerate(COLUMNS, start=1):
+        hdu.header.comments[f"TTYPE{number}"] = column.description
+    hdu.writeto(path, overwrite=True)
+    with fits.open(path, mode="update", memmap=False) as written:
+        raw = written[1].data.view(np.ndarray)
+        for name, mask in unknown.items():
+            raw[name][mask] = (
+                0  # neither T nor F: FITS's logical that is not known, which astropy can't write
+            )
+
+
+def _write_parquet(path: Path, rows: list[Row]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_()}
+    fields = [
+        pyarrow.field(c.name, types[c.kind], metadata={"unit": c.unit or "", "description": c.description})
+        for c in COLUMNS
+    ]
+    columns = [pyarrow.array([values[i] for values in rows], types[c.kind]) for i, c in enumerate(COLUMNS)]
+    parquet.write_table(pyarrow.table(columns, schema=pyarrow.schema(fields)), path)

@@ -1,0 +1,103 @@
+"""What every format's reader gives: the spectra of one file, by row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.source import Source
+
+Medium: TypeAlias = Literal["vacuum", "air"]
+
+Item: TypeAlias = Spectrum | ReadError
+"""A spectrum, or why there is none in its place."""
+
+Note: TypeAlias = Callable[[str], None]
+"""Takes a sentence about what had to be assumed of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What the user says of files that do not say it themselves; what a file says comes first.
+
+    Parameters
+    ----------
+    medium
+        What the wavelengths are measured in.
+    wavelength_unit
+        Their unit, as astropy writes units: "angstrom", "nm", "um", ...
+    """
+
+    medium: Medium | None = None
+    wavelength_unit: str | None = None
+
+
+class Rows(Protocol):
+    """The spectra of one open file. Nothing of a row is read before it is asked for."""
+
+    def __len__(self) -> int:
+        """Number of spectra."""
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Read one spectrum.
+
+        Raises
+        ------
+        ReadError
+            Where the row holds none.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format.
+
+    Parameters
+    ----------
+    name
+        As `--format` takes it.
+    summary
+        What it is, in a few words.
+    recognises
+        Whether a file looks like it, from its headers alone.
+    rows
+        Opens the spectra of a file of this format.
+    """
+
+    name: str
+    summary: str
+    recognises: Callable[[Source], bool]
+    rows: Callable[[Source, Assumed, Note], Rows]
+
+
+def unique_ids(names: Sequence[str], further: Sequence[str] | None = None) -> list[str]:
+    """Make names unique within a file.
+
+    A name that occurs more than once is continued with what tells its rows apart (`further`, for instance
+    the exposure), and with the row where that does not help.
+    """
+    found = list(names)
+    for tails in (further, range(len(found))):
+        if tails is None:
+            continue
+        count = Counter(found)
+        found = [
+            f"{name}-{tail}" if count[name] > 1 else name for name, tail in zip(found, tails, strict=True)
+        ]
+    return found
+
+
+def once(note: Note) -> Note:
+    """Say the same of a file's rows only once."""
+    said: set[str] = set()
+
+    def say(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            note(sentence)
+
+    return say

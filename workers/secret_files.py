@@ -1,0 +1,86 @@
+"""Secrets from files: `SPECTRAQ_KAFKA__SASL_PASSWORD_FILE=/run/secrets/kafka`, for every secret setting.
+
+The convention of container images: orchestrators mount secrets as files, and a variable only says where.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from spectraq.workers.errors import SettingsError
+
+SUFFIX = "_FILE"
+LARGEST_BYTES = 64 << 10
+
+
+def variables(settings: type[BaseSettings], prefix: str) -> dict[str, tuple[str, str]]:
+    """Give the variables that may name a file, with the section and the key of each one's secret."""
+    names = {}
+    for section, field in settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for key, entry in field.annotation.model_fields.items():
+                if _is_secret(entry):
+                    names[f"{prefix}{section}__{key}{SUFFIX}".upper()] = (section, key)
+    return names
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """The source of settings that reads them.
+
+    Parameters
+    ----------
+    settings_cls
+        The tree of settings.
+    prefix
+        Of the variables.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], prefix: str) -> None:
+        super().__init__(settings_cls)
+        self._variables = variables(settings_cls, prefix)
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Nothing: sections are read as a whole by `__call__`."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Read every file that a variable names.
+
+        Raises
+        ------
+        SettingsError
+            Naming the variable and the file that can't be read or holds no secret, or that a secret is said
+            twice.
+        """
+        tree: dict[str, Any] = {}
+        for name, path in os.environ.items():
+            if name.upper() in self._variables:
+                section, key = self._variables[name.upper()]
+                plain = name[: -len(SUFFIX)]
+                if plain in os.environ:
+                    raise SettingsError(f"settings: both {plain} and {name} are set; unset one")
+                tree.setdefault(section, {})[key] = _read(name, Path(path))
+        return tree
+
+
+def _read(variable: str, path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise SettingsError(f"settings: {variable}: {path} is larger than a secret can be")
+        text = path.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise SettingsError(f"settings: {variable}: {path}: {why}") from None
+    if not text:
+        raise SettingsError(f"settings: {variable}: {path} is empty")
+    return text
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return field.annotation is SecretStr or SecretStr in get_args(field.annotation)

@@ -1,0 +1,156 @@
+"""The middle of the worker: a batch of records becomes messages to publish."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from spectraq.models.answer import Answer
+from spectraq.workers.cache.answers import Cache, Cached
+from spectraq.workers.cache.stream_reference import StreamReference
+from spectraq.workers.contract.convert import Subject, messages
+from spectraq.workers.contract.outgoing import outgoing_results
+from spectraq.workers.deadletters.write import dead_letter, outgoing_letter
+from spectraq.workers.inference import Failure, SafeInference
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.operations.watchdog import Watchdog
+from spectraq.workers.service.batcher import Batch, Readable
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.epoch import Epoch
+from spectraq.workers.transport.messages import Outgoing
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One answer, twice."""
+
+    given: Answer  # as the networks gave it: what the cache keeps
+    published: Answer  # its anomaly judged by the stream
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A batch with everything that is to be published for it."""
+
+    batch: Batch
+    outgoing: tuple[Outgoing, ...]
+    answered: tuple[tuple[Subject, Judged], ...]
+    cached: int  # of these, from the cache
+    duplicates: int  # of the cached, those whose id was answered before
+    reasons: dict[str, int]  # dead letters by reason
+
+
+class Analyst:
+    """Answers batches: from the cache what is known, from the networks the rest.
+
+    1. Drop a batch of an older epoch: somebody else reads it again.
+    2. Look all spectra up in the cache, in one round trip.
+    3. Ask the networks for the others; a spectrum that breaks them becomes a dead letter.
+    4. Judge anomalies by what the stream has shown to be normal, and add to that what was answered now.
+    5. Write the three results of each spectrum, and the dead letters, as messages.
+
+    Parameters
+    ----------
+    hand_on
+        Takes what is to be published.
+    drop
+        Takes a batch that is not to be published.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        analysis: SafeInference,
+        cache: Cache,
+        stream: StreamReference,
+        epoch: Epoch,
+        watchdog: Watchdog,
+        metrics: Metrics,
+        hand_on: Callable[[Analysed], None],
+        drop: Callable[[Batch], None],
+    ) -> None:
+        self._settings = settings
+        self._analysis = analysis
+        self._cache = cache
+        self._stream = stream
+        self._epoch = epoch
+        self._watchdog = watchdog
+        self._metrics = metrics
+        self._hand_on = hand_on
+        self._drop = drop
+
+    def __call__(self, batch: Batch) -> None:
+        """Analyse one batch and hand it on."""
+        # 1. An older epoch
+        if batch.epoch != self._epoch.value:
+            self._drop(batch)
+            return
+        readable = [item for item in batch.items if isinstance(item, Readable)]
+        # 2. The cache
+        with self._metrics.stage_seconds.labels("look_up").time():
+            cached = self._look_up(readable)
+        # 3. The networks
+        with self._metrics.stage_seconds.labels("analyse").time():
+            answers = self._answers(readable, cached)
+        # 4. The stream
+        with self._metrics.stage_seconds.labels("judge").time():
+            judged = self._judged(readable, cached, answers)
+        # 5. Messages
+        with self._metrics.stage_seconds.labels("write").time():
+            analysed = self._write(batch, cached, judged)
+        self._hand_on(analysed)
+
+    def _look_up(self, readable: list[Readable]) -> list[Cached]:
+        if self._settings.worker.publish_models:
+            return [Cached() for _ in readable]  # entries hold no model spectrum
+        return self._cache.get_many([Subject.of(item.spectrum) for item in readable])
+
+    def _answers(self, readable: list[Readable], cached: list[Cached]) -> list[Answer | Failure]:
+        unknown = [item.observation for item, known in zip(readable, cached, strict=True) if not known.answer]
+        with self._watchdog.deadline(self._settings.worker.analysis_timeout_s, "the networks"):
+            found = iter(self._analysis.answers(unknown, with_model=self._settings.worker.publish_models))
+        self._metrics.batch_limit.set(self._analysis.limit)
+        return [known.answer or next(found) for known in cached]
+
+    def _judged(
+        self, readable: list[Readable], cached: list[Cached], answers: list[Answer | Failure]
+    ) -> list[Judged | Failure]:
+        """Have the stream judge the anomalies; what comes from the cache teaches it nothing new."""
+        rows = list(zip(answers, readable, cached, strict=True))
+        good = [(a, item, known) for a, item, known in rows if not isinstance(a, Failure)]
+        surveys = [item.spectrum.survey for _, item, _ in good]
+        records = [item.record for _, item, _ in good]
+        judged = iter(self._stream.judge([row[0] for row in good], surveys, records))
+        fresh = [(a, item.spectrum.survey) for a, item, known in good if known.answer is None]
+        self._stream.learn([a for a, _ in fresh], [survey for _, survey in fresh])
+        return [a if isinstance(a, Failure) else Judged(a, next(judged)) for a in answers]
+
+    def _write(self, batch: Batch, cached: list[Cached], judged: list[Judged | Failure]) -> Analysed:
+        outgoing: list[Outgoing] = []
+        answered: list[tuple[Subject, Judged]] = []
+        reasons: Counter[str] = Counter()
+        from_cache = duplicates = 0
+        pending = zip(cached, judged, strict=True)
+        for item in batch.items:
+            if not isinstance(item, Readable):
+                reasons[item.letter.reason] += 1
+                outgoing.append(outgoing_letter(item.letter, self._settings))
+                continue
+            found, answer = next(pending)
+            if isinstance(answer, Failure):
+                letter = dead_letter(item.record, answer.reason, answer.message)
+                reasons[letter.reason] += 1
+                outgoing.append(outgoing_letter(letter, self._settings))
+                continue
+            subject = Subject.of(item.spectrum)
+            results = messages(subject, answer.published, self._analysis.pipeline)
+            outgoing += outgoing_results(results, self._settings.topics, item.record.headers)
+            answered.append((subject, answer))
+            from_cache += found.answer is not None
+            duplicates += found.duplicate
+        return Analysed(batch, tuple(outgoing), tuple(answered), from_cache, duplicates, dict(reasons))

@@ -1,0 +1,114 @@
+"""Notices a consumer that is stuck without saying so, frees it, and restarts the process where that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+from kafka.errors import KafkaError
+
+from spectraq.workers.operations.metrics import Metrics
+from spectraq.workers.operations.watchdog import end_process
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.consumer import Consumer
+
+ATTEMPTS = 2
+"""Subscriptions tried before the process is given up."""
+
+UNSEEN = "is not there, or there is no authorization to read it"
+
+log = structlog.get_logger(__name__)
+
+
+class StallWatch:
+    """Two ways to be stuck: outside a group that answers, and inside it without records despite lag.
+
+    A Kafka that does not answer is neither: then the worker waits, since a restart would mend nothing.
+
+    Parameters
+    ----------
+    consumer, settings, metrics
+        Of the worker.
+    give_up
+        Called with the reason when subscribing again did not help; ends the process.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        settings: Settings,
+        metrics: Metrics,
+        give_up: Callable[[str], None] = end_process,
+    ) -> None:
+        self._consumer = consumer
+        self._settings = settings.worker
+        self._topic = settings.topics.spectra
+        self._seen = True
+        self._metrics = metrics
+        self._give_up = give_up
+        self._attempts = 0
+        self._joined = False
+        self._quiet_since = time.monotonic()
+
+    def progress(self) -> None:
+        """Records came, or a batch was settled."""
+        self._attempts = 0
+        self._quiet_since = time.monotonic()
+
+    def look(self, in_hand: bool) -> str:
+        """Look once a turn; gives what keeps the worker from reading, or an empty string."""
+        if self._consumer.joined != self._joined:
+            self._joined = not self._joined
+            self._quiet_since = time.monotonic()
+        quiet_s = time.monotonic() - self._quiet_since
+        if not self._joined:
+            if quiet_s > self._settings.rejoin_s:
+                return self._free(f"outside the group for {quiet_s:.0f} s")
+            return self._consumer.trouble or "joining the group"
+        if in_hand:
+            self._quiet_since = time.monotonic()  # the watchdog looks after what is in hand
+        elif quiet_s > self._settings.stall_s:
+            return self._look_for_lag(quiet_s)
+        return self._consumer.trouble or self._look_for_topic()
+
+    def _look_for_topic(self) -> str:
+        seen = self._consumer.sees_topic
+        if self._seen and not seen:
+            log.warning("topic_unseen", topic=self._topic, advice=UNSEEN)
+        self._seen = seen
+        return "" if seen else f"topic {self._topic} {UNSEEN}"
+
+    def _look_for_lag(self, quiet_s: float) -> str:
+        try:
+            ends = self._consumer.offsets.ends()
+        except KafkaError as error:
+            return self._wait(error)
+        positions = self._consumer.offsets.positions()
+        behind = {
+            partition.partition: ends[partition] - positions.get(partition, 0)
+            for partition in self._consumer.assignment
+            if ends.get(partition, 0) > positions.get(partition, 0)
+        }
+        if behind:
+            return self._free(f"no record for {quiet_s:.0f} s despite lag {behind}")
+        self.progress()
+        return ""
+
+    def _free(self, reason: str) -> str:
+        try:
+            self._consumer.offsets.ends()
+        except KafkaError as error:
+            return self._wait(error)
+        self._attempts += 1
+        if self._attempts > ATTEMPTS:
+            self._give_up(f"{reason}, and subscribing again did not help")
+        self._metrics.resubscriptions.inc()
+        self._consumer.subscribe_again(reason)
+        self._quiet_since = time.monotonic()
+        return reason
+
+    def _wait(self, error: KafkaError) -> str:
+        self._quiet_since = time.monotonic()
+        log.warning("kafka_does_not_answer", error=str(error))
+        return "Kafka does not answer"

@@ -1,0 +1,83 @@
+"""Transactions of a dead worker, ended by whoever inherits its partitions.
+
+Until a transaction ends, the offsets of its partitions are not known and readers of the results wait. The
+worker itself ends it when it starts again in the same slot. The broker does after
+`kafka.transaction_timeout_s` and up to ten seconds more, unless it decided how it ends and forgot to tell.
+Where the slot stays empty, another member of the group need not wait so long.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import structlog
+from kafka.errors import KafkaError
+
+from spectraq.workers.errors import DeliveryError, UnreachableError
+from spectraq.workers.settings import Settings
+from spectraq.workers.transport.connection import administrator
+from spectraq.workers.transport.endings import NEVER, end_again, heir, last_ending
+
+EVERY_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def transactional_id(settings: Settings, slot: str) -> str:
+    """Give the name that a slot publishes under; a new producer of that name ends the old one's work."""
+    return f"{settings.kafka.group_id}-{slot}"
+
+
+class AbandonedTransactions:
+    """Looks, beside the loop, for last transactions of slots that are no longer in the group."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._thread: threading.Thread | None = None
+        self._looked = 0.0
+
+    def end_soon(self) -> None:
+        """Begin to look, unless that is under way or was done within the last second."""
+        if self._settings.worker.delivery != "exactly_once" or time.monotonic() - self._looked < EVERY_S:
+            return
+        if self._thread is None or not self._thread.is_alive():
+            self._looked = time.monotonic()
+            self._thread = threading.Thread(target=self._look, name="abandoned-transactions", daemon=True)
+            self._thread.start()
+
+    def _look(self) -> None:
+        try:
+            for name in abandoned(self._settings):
+                _end(self._settings, name)
+                log.info("abandoned_transaction_ended", transactional_id=name)
+        except (KafkaError, UnreachableError, DeliveryError) as error:
+            log.info("abandoned_transactions_wait", error=str(error))  # the broker's own timeout remains
+
+
+def abandoned(settings: Settings) -> list[str]:
+    """List the slots of this group that have a last transaction to be ended and no member in the group.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer or does not permit it.
+    """
+    with administrator(settings.kafka) as client:
+        listed: dict[int, list[Any]] = client.list_transactions()
+        prefix = transactional_id(settings, "")
+        used = {t.transactional_id for entries in listed.values() for t in entries if t.state not in NEVER}
+        ours = {name for name in used if name.startswith(prefix)}
+        if not ours:
+            return []
+        group = client.describe_groups([settings.kafka.group_id])[settings.kafka.group_id]
+    alive = {transactional_id(settings, str(member["group_instance_id"])) for member in group["members"]}
+    return sorted(ours - alive)
+
+
+def _end(settings: Settings, name: str) -> None:
+    if (ending := last_ending(settings, name)) is not None:
+        end_again(settings, name, ending)
+    with heir(settings, name):
+        """Its last transaction is none now, so nobody does this again."""

@@ -1,0 +1,118 @@
+"""One spectrum for the spectrum view: pixels, results, best fit; arrays as base64 of little-endian floats."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectraq.schemas import codec
+from spectraq.schemas.results import ModelSpectrum
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.contract.spectrum_body import spectrum_of
+from spectraq.workers.web.night.entry import Entry, Row
+from spectraq.workers.web.night.message_store import Name
+
+Headers = tuple[tuple[str, bytes], ...]
+
+SMALL = 180
+"""Points of a card's plot."""
+
+
+def packed(array: NDArray[Any], dtype: str) -> str:
+    """Write an array as base64."""
+    return base64.b64encode(np.ascontiguousarray(array, dtype).tobytes()).decode()
+
+
+def pixels_json(spectrum: Spectrum) -> dict[str, Any]:
+    """Return pixels and identity; sigma is not-a-number where a pixel must not be used or has no weight."""
+    ivar = spectrum.ivar
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sigma = None if ivar is None else np.where(ivar > 0, 1 / np.sqrt(ivar), np.nan)
+    masked = ~np.isfinite(spectrum.flux)
+    if spectrum.mask is not None:
+        masked |= spectrum.mask != 0
+    if ivar is not None:
+        masked |= ~(ivar > 0)
+    return {
+        "n": spectrum.n_pixels,
+        "wavelength": packed(spectrum.vacuum_wavelength(), "<f8"),
+        "flux": packed(spectrum.flux, "<f4"),
+        "sigma": None if sigma is None else packed(sigma, "<f4"),
+        "masked": packed(masked, "<u1"),
+        "flux_unit": spectrum.flux_unit,
+        "survey": spectrum.survey,
+        "target_id": spectrum.target_id,
+        "ra": spectrum.ra,
+        "dec": spectrum.dec,
+        "mjd": spectrum.mjd,
+        "source_file": spectrum.source_file,
+        "source_row": spectrum.source_row,
+    }
+
+
+def model_json(model: ModelSpectrum) -> dict[str, Any]:
+    """Return the best fit and the curves of chi2."""
+    return {
+        "z": model.z,
+        "spectype": model.spectype,
+        "subtype": model.subtype,
+        "loglam0": model.loglam0,
+        "dloglam": model.dloglam,
+        "flux": packed(model.flux, "<f4"),
+        "sigma": packed(model.sigma, "<f4"),
+        "denoised": packed(model.denoised, "<f4"),
+        "denoised_sigma": packed(model.denoised_sigma, "<f4"),
+        "ensemble_digest": model.provenance.ensemble_digest,
+        "curves": [
+            {"spectype": c.spectype, "z": packed(c.z, "<f4"), "chi2": packed(c.chi2, "<f4")}
+            for c in model.curves
+        ],
+    }
+
+
+def small_json(spectrum: Spectrum, row: Row) -> dict[str, Any]:
+    """Return a few points of the spectrum, means of good pixels, for a small plot."""
+    wavelength, flux = spectrum.vacuum_wavelength(), spectrum.flux.astype(np.float64)
+    good = np.isfinite(flux)
+    if spectrum.ivar is not None:
+        good &= spectrum.ivar > 0
+    if spectrum.mask is not None:
+        good &= spectrum.mask == 0
+    edges = np.linspace(0, wavelength.size, min(SMALL, wavelength.size) + 1).astype(int)
+    starts = edges[:-1]
+    weight = np.add.reduceat(good.astype(float), starts)
+    total = np.add.reduceat(np.where(good, flux, 0.0), starts)
+    mean = np.divide(total, weight, out=np.full(starts.size, np.nan), where=weight > 0)
+    interval = row.interval if row.interval and all(map(math.isfinite, row.interval)) else None
+    return {"wavelength": wavelength[starts].tolist(), "flux": mean.tolist(), "interval": interval}
+
+
+def quickly_decoded(body: bytes, headers: Headers = ()) -> Spectrum | None:
+    """Return the spectrum of a message in Avro or JSON; None for a FITS file, which takes far longer."""
+    try:
+        return codec.decode(body, headers, expect=Spectrum)
+    except codec.DecodeError:
+        return None
+
+
+def spectrum_named(name: Name) -> Callable[[bytes, Headers, bytes | None], Spectrum | None]:
+    """Return what reads a message's body, headers and key, and gives its spectrum if it is the one named."""
+
+    def read(body: bytes, headers: Headers, key: bytes | None) -> Spectrum | None:
+        try:
+            spectrum = spectrum_of(body, headers, key)
+        except codec.DecodeError:
+            return None
+        return spectrum if (spectrum.spectrum_id, spectrum.digest) == name else None
+
+    return read
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Return the results of one spectrum."""
+    return {"row": entry.row.as_json(), "results": entry.results()}

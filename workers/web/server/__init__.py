@@ -1,0 +1,1 @@
+"""Requests, who may make them, and the frames that all viewers share."""

@@ -1,0 +1,1 @@
+"""Where the page has its results, pixels and fits from."""

@@ -1,0 +1,105 @@
+"""Find what belongs to a spectrum: pixels and best fit, wherever they are."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from spectraq.schemas import codec
+from spectraq.schemas.results import ModelSpectrum
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.errors import SpectraqError
+from spectraq.workers.settings import Settings
+from spectraq.workers.web.night.entry import Entry, name_of
+from spectraq.workers.web.night.message_store import Name
+from spectraq.workers.web.night.night import Night, decoded
+from spectraq.workers.web.night.spectrum_json import Headers, model_json, spectrum_named
+from spectraq.workers.web.sources.best_fits import Modelling
+from spectraq.workers.web.sources.lookup import Lookup
+
+
+@dataclass
+class Finder:
+    """Looks in memory first, then on the topics, then asks the networks.
+
+    Parameters
+    ----------
+    night
+        What is in memory.
+    settings
+        Names of the topics.
+    modelling
+        Networks for fits that no topic carries; None where none shall be made.
+    lookup
+        The topics; None where there are none.
+    """
+
+    night: Night
+    settings: Settings
+    modelling: Modelling | None
+    lookup: Lookup | None
+
+    def warm(self) -> None:
+        """Load the networks before the first fit is asked for."""
+        if self.modelling is not None:
+            with suppress(SpectraqError):
+                self.modelling.load()
+
+    def spectrum(self, name: Name) -> Spectrum | None:
+        """Return the spectrum of this id and these pixels, or None where its message is no longer kept."""
+        with self.night.lock:
+            body = self.night.spectra.body(name)
+            place = self.night.spectra.place(name)
+            entry = self.night.entry(name)
+        if body is not None:
+            return codec.decode(body, expect=Spectrum)
+        found = None
+        if self.lookup is not None:
+            read = spectrum_named(name)
+            if place is not None:
+                found = self.lookup.at(place, read)
+            if found is None and entry is not None:
+                found = self.lookup.search(topics_of_spectra(self.settings), name, entry.row.at, read)
+        if found is not None:
+            with self.night.lock:
+                self.night.spectra.put(name, codec.encode(found))
+        return found
+
+    def model(self, name: Name) -> dict[str, Any] | None:
+        """Return the best fit for the page, with "made": "topic" or "here", or None where there is none."""
+        found, made = self._published(name), "topic"
+        if found is None and self.modelling is not None:
+            spectrum = self.spectrum(name)
+            found, made = (None if spectrum is None else self.modelling.model(spectrum)), "here"
+            if found is not None:
+                self.night.take_model(found, codec.encode(found), None)
+        if found is None:
+            return None
+        same = _answers_with(self.night.entry(name), found)
+        return model_json(found) | {"made": made, "same": same}
+
+    def _published(self, name: Name) -> ModelSpectrum | None:
+        def read(body: bytes, headers: Headers, key: bytes | None) -> ModelSpectrum | None:
+            model = decoded(body, headers)
+            return model if isinstance(model, ModelSpectrum) and name_of(model) == name else None
+
+        with self.night.lock:
+            body = self.night.models.body(name)
+            place = self.night.models.place(name)
+        if body is not None:
+            return read(body, (), None)
+        return self.lookup.at(place, read) if place is not None and self.lookup is not None else None
+
+
+def topics_of_spectra(settings: Settings) -> list[str]:
+    """Return the topics that spectra come in on."""
+    return [topic for topic in (settings.topics.spectra, settings.topics.priority) if topic]
+
+
+def _answers_with(entry: Entry | None, model: ModelSpectrum) -> bool:
+    """Whether the fit was made of the same pixels by the same networks as the results shown beside it."""
+    if entry is None or not entry.packed:
+        return True
+    result = decoded(next(iter(entry.packed.values())))
+    return result is not None and getattr(result, "provenance", None) == model.provenance
