@@ -22,7 +22,7 @@ HEADERS: tuple[tuple[str, bytes], ...] = (
 
 
 def headers(message: Message) -> list[tuple[str, bytes]]:
-    """Give the headers of a message: what it is and which one, to be known without decoding it."""
+    """Return the headers of a message: what it is and which one, to be known without decoding it."""
     return [
         *HEADERS,
         ("ce_type", f"spectraq.{type(message).__name__}".encode()),
@@ -31,7 +31,7 @@ def headers(message: Message) -> list[tuple[str, bytes]]:
 
 
 def content_type(pairs: Iterable[tuple[str, bytes]]) -> str:
-    """Give the content type among headers, lower case and without parameters; empty where there is none."""
+    """Return the content type among headers, lower case and without parameters; empty where there is none."""
     for name, value in pairs:
         if name.lower() == "content-type" and value is not None:
             return value.decode("latin-1").partition(";")[0].strip().lower()

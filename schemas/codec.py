@@ -145,7 +145,7 @@ def decode(
 
 
 def explain(error: ValidationError, kind: type[Message]) -> tuple[DeadLetterReason, str]:
-    """Give the reason and one line for people of the first thing that is wrong with a message's fields."""
+    """Return the reason and one line for people of the first thing that is wrong with a message's fields."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, (kind.__name__, *first["loc"])))
     known = first["type"] in set(DeadLetterReason)

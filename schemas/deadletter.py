@@ -99,7 +99,7 @@ class DeadLetter(Message):
         return f"{self.partition}:{self.offset}{last}"
 
     def avro_values(self) -> dict[str, Any]:
-        """Give the fields as an Avro writer wants them."""
+        """Return the fields as an Avro writer wants them."""
         values = super().avro_values()
         values["headers"] = [{"name": name, "value": value} for name, value in self.headers]
         return values

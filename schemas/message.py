@@ -35,7 +35,7 @@ class Part(BaseModel):
             yield name, _Array(value) if isinstance(value, np.ndarray) else value
 
     def avro_values(self) -> dict[str, Any]:
-        """Give the fields as an Avro writer wants them: arrays as little-endian bytes, records as dicts."""
+        """Return the fields as an Avro writer wants them: arrays as little-endian bytes, records as dicts."""
         values = self.__dict__
         return {name: _avro(values[name]) for name in type(self).model_fields}
 
@@ -44,7 +44,7 @@ class Message(Part):
     """A record that travels alone on a topic; its Avro record has the name of the class."""
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Give the message in JSON's types: arrays as lists, what is not finite as None, bytes as base64."""
+        """Return it in JSON's types: arrays as lists, what is not finite as None, bytes as base64."""
         values: dict[str, Any] = from_json(self.model_dump_json())
         return values
 

@@ -51,19 +51,19 @@ class Schema:
 
 
 def schema_id(record: str, major: int, minor: int) -> int:
-    """Give the number that a message written with this schema carries."""
+    """Return the number that a message written with this schema carries."""
     return RECORDS[record] * 10_000 + major * 100 + minor
 
 
 @cache
 def schemas() -> dict[int, Schema]:
-    """Give every schema that spectraq knows, by number."""
+    """Return every schema that spectraq knows, by number."""
     return {schema.id: schema for schema in read_schemas(files("schemas") / "avro")}
 
 
 @cache
 def newest(record: str, major: int | None = None) -> Schema | None:
-    """Give the newest schema of a record (of one major version), the one that is written with."""
+    """Return the newest schema of a record (of one major version), the one that is written with."""
     versions = [s for s in schemas().values() if s.record == record and major in (None, s.major)]
     return max(versions, key=lambda schema: (schema.major, schema.minor), default=None)
 

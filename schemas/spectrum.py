@@ -121,7 +121,7 @@ class Spectrum(Message):
         return self.flux.size
 
     def vacuum_wavelength(self) -> NDArray[np.float64]:
-        """Give the vacuum wavelength of each pixel in angstrom, shape (n,)."""
+        """Return the vacuum wavelength of each pixel in angstrom, shape (n,)."""
         if self.wavelength is not None:
             wavelength = self.wavelength
         else:

@@ -20,7 +20,7 @@ LARGEST_BYTES = 64 << 10
 
 
 def variables(settings: type[BaseSettings], prefix: str) -> dict[str, tuple[str, str]]:
-    """Give the variables that may name a file, with the section and the key of each one's secret."""
+    """Return the variables that may name a file, with the section and the key of each one's secret."""
     names = {}
     for section, field in settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

@@ -284,7 +284,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
 
 
 def where(settings: Settings) -> dict[str, str]:
-    """Give the origin of each value by dotted key: "default", "command line", a file or a variable."""
+    """Return the origin of each value by dotted key: "default", "command line", a file or a variable."""
     keys = _leaves(settings.model_dump())
     return {key: settings._origins.get(key, "default") for key in keys}
 

@@ -39,7 +39,7 @@ class FirstObject:
 
     @classmethod
     def of(cls, analysis: BatchAnalysis) -> FirstObject:
-        """Take it from an analysis."""
+        """Return what is built from an analysis."""
         prepared, fit = analysis.prepared, analysis.fit
         ivar = analysis.gridded.ivar * prepared.scale.square()
         return cls(prepared.flux, ivar, fit.model, fit.design, analysis.lag)

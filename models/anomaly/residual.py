@@ -35,7 +35,7 @@ class Measured:
 
     @classmethod
     def of(cls, analysis: BatchAnalysis) -> Measured:
-        """Take it from an analysis."""
+        """Return what is built from an analysis."""
         prepared, gridded = analysis.prepared, analysis.gridded
         return cls(
             flux=prepared.flux,

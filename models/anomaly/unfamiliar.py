@@ -22,7 +22,7 @@ class Unfamiliar:
 
     @classmethod
     def of(cls, analysis: BatchAnalysis) -> Unfamiliar:
-        """Take it from an analysis."""
+        """Return what is built from an analysis."""
         probability, spectype = analysis.opinion.spectype, analysis.decision.spectype
         disagreement = probability.std(0, correction=0).max(1).values
         if analysis.latent is None:

@@ -54,7 +54,7 @@ def grid_position(wavelength: Floats) -> Floats:
 
 
 def is_native(position: Floats) -> bool:
-    """Tell whether pixels at these places on the grid have its own step, up to a shift."""
+    """Return whether pixels at these places on the grid have its own step, up to a shift."""
     pixel = position - position[0]
     # Single-precision loglam, as SDSS stores it, scatters by 0.003 pixel.
     return bool(np.abs(pixel - np.rint(pixel)).max() < 0.05 and np.diff(pixel).min() > 0.5)

@@ -95,7 +95,7 @@ class Classifier(nn.Module):
         self.z_qso = nn.Linear(hidden, N_QSO_BINS)
 
     def forward(self, channels: Tensor) -> Outputs:
-        """Give logits for channels of shape (B, 4, N_COARSE)."""
+        """Return logits for channels of shape (B, 4, N_COARSE)."""
         x = self._convolved(channels) if self.packed is None else self.packed(channels)  # (B, w-1, 36)
         x = torch.relu(self.dense(self.drop(x.flatten(1))))  # (B, hidden)
         x = x.to(self.subclass.weight.dtype)

@@ -98,7 +98,7 @@ class PackedTrunk:
 
 
 def available(device: torch.device) -> bool:
-    """Tell whether a device multiplies half precision faster than single precision, in the library's way."""
+    """Return whether a device multiplies half precision faster than single, in the library's way."""
     if device.type != "cpu" or not torch._C._has_mkldnn:
         return False
     if not all(hasattr(torch.ops.mkldnn, name) for name in USED):

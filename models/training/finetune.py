@@ -83,7 +83,7 @@ def fit(
 
 
 def _better(before: dict[str, float], after: dict[str, float]) -> bool:
-    """Tell whether no more classes are wrong and the probabilities of the right ones rose."""
+    """Return whether no more classes are wrong and the probabilities of the right ones rose."""
     return after["class_accuracy"] >= before["class_accuracy"] and after["class_nll"] < before["class_nll"]
 
 

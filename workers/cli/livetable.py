@@ -38,7 +38,7 @@ class Row:
     anomaly: Anomaly | None = None
 
     def cells(self, spectrum_id: str) -> tuple[Text, ...]:
-        """Give the cells of the table."""
+        """Return the cells of the table."""
         kind, redshift = self.classification, self.redshift
         spectype = kind.spectype if kind else ""
         probability = f"{kind.class_probability.get(spectype, float('nan')):.2f}" if kind else ""

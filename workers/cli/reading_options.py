@@ -33,7 +33,7 @@ WavelengthUnit: TypeAlias = Annotated[
 def spectra(
     names: list[str], format: str | None = None, air: bool = False, wavelength_unit: str | None = None
 ) -> Iterator[Spectrum | ReadError]:
-    """Give the spectra of files, folders and patterns, and an error in the place of each that can't be read.
+    """Return the spectra of files, folders and patterns, an error in the place of each that can't be read.
 
     Raises
     ------

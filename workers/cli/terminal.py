@@ -74,7 +74,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
 
 
 def progress() -> Progress:
-    """Give a progress bar on stderr, shown on terminals only."""
+    """Return a progress bar on stderr, shown on terminals only."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -93,7 +93,7 @@ def watch(
 
 @contextmanager
 def _shown(live: bool, as_json: bool, flagged: bool) -> Iterator[Callable[[Record, Message | str], None]]:
-    """Give what shows a message: in the table of a terminal, as a line, or as JSON."""
+    """Yield what shows a message: in the table of a terminal, as a line, or as JSON."""
     if not live:
         yield lambda record, message: _show(record, message, as_json)
         return

@@ -55,7 +55,7 @@ class Subject:
 
     @classmethod
     def of(cls, spectrum: Spectrum) -> Subject:
-        """Take it from a spectrum."""
+        """Return what is taken from a spectrum."""
         return cls(
             spectrum.spectrum_id,
             spectrum.digest,
@@ -79,7 +79,7 @@ class Results:
 
 
 def observation(spectrum: Spectrum, max_pixels: int) -> Observation:
-    """Give the networks' view of a spectrum: vacuum wavelengths, and nothing where the mask is set.
+    """Return the networks' view of a spectrum: vacuum wavelengths, and nothing where the mask is set.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ MAX_STATE_BYTES = 512
 
 
 def passed_on(headers: Iterable[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
-    """Give the headers that carry the trace of one message on to the next.
+    """Return the headers that carry the trace of one message on to the next.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def is_fetched(data: Path) -> bool:
-    """Tell whether the jars are here."""
+    """Return whether the jars are here."""
     return (data / f"kafka-{KAFKA_VERSION}" / "classpath").exists()
 
 

@@ -43,14 +43,14 @@ def explained(error: OSError) -> str | None:
 
 
 def is_full(folder: Path) -> bool:
-    """Tell whether the disk that a folder is on, or would be, is full."""
+    """Return whether the disk that a folder is on, or would be, is full."""
     there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     return shutil.disk_usage(there).free < LEAST_BYTES
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give the name of a file to write, which takes the place of `path` once it is whole.
+    """Yield the name of a file to write, which takes the place of `path` once it is whole.
 
     Where writing fails nothing is left of it, and what was under that name before is still there.
     """

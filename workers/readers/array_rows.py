@@ -51,7 +51,7 @@ class ByRow:
         return not self.many or bool(array.ndim == 1 and not _is_ragged(array))
 
     def values(self, name: str, row: int) -> Any:
-        """Give one spectrum's part of an array."""
+        """Return one spectrum's part of an array."""
         array = self.columns.arrays[name]
         if self.is_shared(name):
             return array

@@ -37,7 +37,7 @@ class SpectralAxis:
         self._shared: tuple[NDArray[np.float64], Grid] | None = None
 
     def of(self, row: int, n: int) -> tuple[NDArray[np.float64], Grid]:
-        """Give the wavelengths of a spectrum of n pixels, in angstrom, and the ascending grid they make.
+        """Return the wavelengths of a spectrum of n pixels, in angstrom, and the ascending grid they make.
 
         Raises
         ------

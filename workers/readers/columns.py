@@ -117,7 +117,7 @@ class Columns:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def first(self, names: tuple[str, ...]) -> str | None:
-        """Give the first of these names that is there."""
+        """Return the first of these names that is there."""
         return next((name for name in names if name in self.arrays), None)
 
     @property

@@ -14,23 +14,23 @@ from spectraq.workers.readers.source import Source
 
 
 def tables(source: Source) -> list[Any]:
-    """Give the binary tables of a file; none where it is no FITS file."""
+    """Return the binary tables of a file; none where it is no FITS file."""
     return [hdu for hdu in source.hdus or () if isinstance(hdu, fits.BinTableHDU)]
 
 
 def columns(hdu: Any) -> dict[str, str]:
-    """Give a table's column names by their lower-case form; the first of two that differ in case only."""
+    """Return a table's column names by their lower-case form; the first of two that differ in case only."""
     return {name.lower(): name for name in reversed(hdu.columns.names)}
 
 
 def shapes(hdu: Any) -> dict[str, tuple[int, ...]]:
-    """Give the shape of one row of each column, by lower-case name: () is a number, (n,) a vector."""
+    """Return the shape of one row of each column, by lower-case name: () is a number, (n,) a vector."""
     dtype = hdu.columns.dtype
     return {name.lower(): dtype[name].shape for name in reversed(hdu.columns.names)}
 
 
 def header(hdu: Any) -> dict[str, Any]:
-    """Give a header's values by lower-case keyword; None where one can't be read."""
+    """Return a header's values by lower-case keyword; None where one can't be read."""
     return {key.lower(): value(hdu.header, key) for key in hdu.header if key}
 
 

@@ -104,7 +104,7 @@ def _items(
 
 
 def recognised(source: Source, known_only: bool = False) -> Format:
-    """Give the first format that a file looks like.
+    """Return the first format that a file looks like.
 
     Raises
     ------

@@ -33,7 +33,7 @@ class Identity:
             self._ids = unique_ids([name or own for name, own in zip(given, self._ids, strict=True)])
 
     def fields(self, row: int) -> dict[str, Any]:
-        """Give identity and position of one row as fields of a Spectrum."""
+        """Return identity and position of one row as fields of a Spectrum."""
         target = self._value(("targetid", "target_id"), row)
         return {
             "spectrum_id": self._ids[row],

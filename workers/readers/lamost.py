@@ -92,7 +92,7 @@ class NewLayout:
 
 
 def _placed(wavelength: Any, flux: Any, ivar: Any) -> dict[str, Any]:
-    """Give pixels and their wavelengths as fields of a Spectrum: LAMOST's grid, else pixel by pixel."""
+    """Return pixels and their wavelengths as fields of a Spectrum: LAMOST's grid, else pixel by pixel."""
     with np.errstate(divide="ignore", invalid="ignore"):
         start = log_grid(np.log10(wavelength), STEP)
     if start is not None:

@@ -172,7 +172,7 @@ class SpecTable:
 
 
 def _placed(loglam: Any, flux: Any, ivar: Any) -> dict[str, Any]:
-    """Give pixels and their wavelengths as fields of a Spectrum: SDSS's grid, else pixel by pixel."""
+    """Return pixels and their wavelengths as fields of a Spectrum: SDSS's grid, else pixel by pixel."""
     start = log_grid(loglam, STEP)
     if start is not None:
         return {"loglam0": start, "dloglam": STEP, "flux": flux, "ivar": ivar}

@@ -68,7 +68,7 @@ def angstrom(wavelength: NDArray[np.float64], unit: Any) -> NDArray[np.float64]:
 
 
 def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
-    """Give what flux of this unit is multiplied with, and the unit it then has.
+    """Return what flux of this unit is multiplied with, and the unit it then has.
 
     Parameters
     ----------

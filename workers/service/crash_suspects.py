@@ -141,7 +141,7 @@ class Suspects:
         return dropped
 
     def sort(self, records: Sequence[Record]) -> list[Record]:
-        """Give the records that may be done together; the others wait for `next`."""
+        """Return the records that may be done together; the others wait for `next`."""
         together = []
         for record in records:
             partition = TopicPartition(record.topic, record.partition)
@@ -187,7 +187,7 @@ class Suspects:
         return Opening(partition, unread=False) if self._opened else None
 
     def next(self) -> Alone | list[Record]:
-        """Give the next record to be done alone, or those that may be done together after all.
+        """Return the next record to be done alone, or those that may be done together after all.
 
         Only to be called with nothing in hand: whatever dies now dies of this record.
         """

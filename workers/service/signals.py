@@ -10,7 +10,7 @@ EXIT_INTERRUPTED = 130
 
 
 def stopped_by_signals() -> threading.Event:
-    """Give an event that the first SIGTERM or SIGINT sets; the second ends the process at once."""
+    """Return an event that the first SIGTERM or SIGINT sets; the second ends the process at once."""
     stop = threading.Event()
 
     def handle(signum: int, frame: object) -> None:

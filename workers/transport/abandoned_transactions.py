@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 def transactional_id(settings: Settings, slot: str) -> str:
-    """Give the name that a slot publishes under; a new producer of that name ends the old one's work."""
+    """Return the name that a slot publishes under; a new producer of that name ends the old one's work."""
     return f"{settings.kafka.group_id}-{slot}"
 
 

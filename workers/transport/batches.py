@@ -131,7 +131,7 @@ def aborts(header: Header, frame: memoryview) -> bool:
 def records_of(
     header: Header, frame: memoryview, tp: TopicPartition, start: int, most_bytes: int
 ) -> Iterator[Record]:
-    """Give the records of a batch of format 2, one after the other, from an offset on.
+    """Yield the records of a batch of format 2, one after the other, from an offset on.
 
     Raises
     ------

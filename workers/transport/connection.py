@@ -166,7 +166,7 @@ def connect(kind: Callable[..., Client], kafka: KafkaSettings, options: dict[str
 
 @contextmanager
 def administrator(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
-    """Give an administrator's client, closed at the end.
+    """Yield an administrator's client, closed at the end.
 
     Raises
     ------

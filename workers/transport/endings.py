@@ -92,7 +92,7 @@ def _state(client: KafkaAdminClient, name: str, within_s: float) -> TransactionS
 
 @contextmanager
 def heir(settings: Settings, name: str) -> Iterator[KafkaProducer]:
-    """Give a client that has taken a name over: what was open under it is aborted.
+    """Yield a client that has taken a name over: what was open under it is aborted.
 
     Raises
     ------

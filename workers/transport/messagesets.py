@@ -43,7 +43,7 @@ class _Message(NamedTuple):
 def messages_of(
     frame: memoryview, magic: int, tp: TopicPartition, start: int, most_bytes: int
 ) -> Iterator[Record]:
-    """Give the messages of a set, one after the other, from an offset on.
+    """Yield the messages of a set, one after the other, from an offset on.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def messages_of(
 
 
 def _inner(outer: _Message, magic: int, most_bytes: int) -> Iterator[_Message]:
-    """Give the messages that are packed into one."""
+    """Yield the messages that are packed into one."""
     codec = outer.attributes & CODEC
     if magic == 0 and codec == LZ4:
         raise UnreadableError("Kafka 0.8 packed it, whose lz4 is no lz4")

@@ -236,7 +236,7 @@ class ExactlyOnce(Producer):
 
 
 def producer(settings: Settings, watchdog: Watchdog) -> Producer:
-    """Give the producer of the delivery mode in force.
+    """Return the producer of the delivery mode in force.
 
     Raises
     ------

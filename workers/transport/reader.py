@@ -92,7 +92,7 @@ class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
     _knocked: TopicPartition | None = None  # a partition that was found sealed in this poll
 
     def fetched_records(self, max_records: int | None = None, update_offsets: bool = True) -> Any:
-        """Give what was fetched, up to a number of records and of bytes."""
+        """Return what was fetched, up to a number of records and of bytes."""
         self._given = 0
         self._knocked = None
         found, partial = super().fetched_records(max_records, update_offsets)
@@ -101,7 +101,7 @@ class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
         return found, partial
 
     def waiting(self) -> Iterator[tuple[TopicPartition, int]]:
-        """Give the sealed partitions of which a batch is here, with the next offset of each."""
+        """Yield the sealed partitions of which a batch is here, with the next offset of each."""
         for tp, part in list(self.packed.items()):
             if self.sealed is not None and self.sealed(tp) and self._is_next(part):
                 yield tp, part.next_fetch_offset
@@ -109,7 +109,7 @@ class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
                 del self.packed[tp]
 
     def unpack(self, tp: TopicPartition, unread: bool) -> list[Record]:
-        """Give the records of the batch that waits, or step over it unread."""
+        """Return the records of the batch that waits, or step over it unread."""
         part = self.packed.pop(tp)
         part.one_batch, part.unread = True, unread
         drained: Any = defaultdict(list)
@@ -167,7 +167,7 @@ class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
         )
 
     def PartitionRecords(self, *arguments: Any, **options: Any) -> PartitionRecords:  # noqa: N802
-        """Give what the client asks for records; it makes one for each partition of a response."""
+        """Return what the client asks for records; it makes one for each partition of a response."""
         return PartitionRecords(self.most_bytes, self._end, *arguments, **options)
 
 
@@ -218,7 +218,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         self._end = end
 
     def take(self, n: int | None = None) -> list[Record]:
-        """Give the next records, at most `n`, and no more than there is room for; or all of one batch."""
+        """Return the next records, at most `n`, and no more than there is room for; or all of one batch."""
         taken = []
         until = self.given + self.room
         begin = self.next_fetch_offset
@@ -234,7 +234,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         return taken
 
     def _unpack_records(self, tp: TopicPartition, records: Any, *_: Any) -> Iterator[Record | None]:
-        """Give the records of all batches, and None behind each batch."""
+        """Yield the records of all batches, and None behind each batch."""
         buffer = memoryview(records._buffer)
         place = 0
         while place < len(buffer):
@@ -256,7 +256,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         self.drain()
 
     def _records(self, tp: TopicPartition, frame: memoryview) -> Iterator[Record]:
-        """Give the records of one batch, and move behind it."""
+        """Yield the records of one batch, and move behind it."""
         try:
             if (magic := frames.magic_of(frame)) in (0, 1):
                 last = frames.offset_at(frame, 0)
@@ -312,7 +312,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     def _stepped_over(
         self, tp: TopicPartition, buffer: memoryview, place: int, error: UnreadableError
     ) -> Iterator[Record]:
-        """Give the record that stands for what could not be read, and move behind it."""
+        """Yield the record that stands for what could not be read, and move behind it."""
         first = self.next_fetch_offset
         time_ms, raw = NO_TIMESTAMP_MS, frames.frame_at(buffer, place)
         if error.trusted:

@@ -26,7 +26,7 @@ class Topic:
 
 
 def topic_names(settings: Settings) -> tuple[str, ...]:
-    """Give the names of our topics: what comes in, results, models, dead letters, verdicts."""
+    """Return the names of our topics: what comes in, results, models, dead letters, verdicts."""
     topics = settings.topics
     return (
         topics.spectra,
@@ -41,7 +41,7 @@ def topic_names(settings: Settings) -> tuple[str, ...]:
 
 
 def written_topics(settings: Settings) -> tuple[str, ...]:
-    """Give the names of the topics that workers publish to."""
+    """Return the names of the topics that workers publish to."""
     topics = settings.topics
     return (topics.classifications, topics.redshifts, topics.anomalies, topics.models, topics.dead_letters)
 

@@ -59,7 +59,7 @@ class Dataset:
         return len(self.z)
 
     def blocks(self) -> Iterator[torch.Tensor]:
-        """Give the network's channels block by block, (<= CHANNEL_BLOCK, 4, N_COARSE)."""
+        """Yield the network's channels block by block, (<= CHANNEL_BLOCK, 4, N_COARSE)."""
         for start in range(0, len(self), CHANNEL_BLOCK):
             rows = slice(start, start + CHANNEL_BLOCK)
             flux, sqrt_ivar = (
