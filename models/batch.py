@@ -8,7 +8,7 @@ spectrum meets the same kernels whatever else is in the batch, and its answer do
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -135,9 +135,9 @@ class BatchAnalyst:
         freedom = (prepared.coarse_ivar > 0).sum(1)
         decision = self._decided(opinion, found, freedom, every)
         if everything:
-            for c, mine in enumerate(found):
-                other = self._search(c, prepared, opinion, ~wanted[:, c])
-                mine.curve[~wanted[:, c]] = other.curve[~wanted[:, c]]
+            found = tuple(
+                self._with_curve(c, prepared, opinion, ~wanted[:, c], found[c]) for c in range(len(found))
+            )
         chi2 = torch.stack([c.chi2[:, 0] for c in found])[decision.spectype, every]
         kappa = (chi2 / freedom.clamp_min(10)).clamp_min(1)
         lag = torch.stack([c.lag[:, 0] for c in found])[decision.spectype, every]
@@ -148,7 +148,7 @@ class BatchAnalyst:
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
             self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, at_limit, best)
-        self._type_galaxies(gridded, decision, lag)
+        decision = self._with_galaxy_types(gridded, decision, lag)
         return BatchAnalysis(
             gridded, prepared, opinion, latent, found, decision, lag, sigma, at_limit, kappa, best
         )
@@ -181,6 +181,13 @@ class BatchAnalyst:
                 found.put(part, self.scans[CLASSES[c]].search(flux, ivar, continuum, posterior, snr))
         return found
 
+    def _with_curve(
+        self, c: int, prepared: Prepared, opinion: Opinion, rows: torch.Tensor, candidates: Candidates
+    ) -> Candidates:
+        """Return candidates with the chi2(z) of these rows too, (B,) bool, which the answer does not need."""
+        curve = self._search(c, prepared, opinion, rows).curve
+        return replace(candidates, curve=torch.where(rows[:, None], curve, candidates.curve))
+
     def _decided(
         self, opinion: Opinion, found: Sequence[Candidates], freedom: torch.Tensor, every: torch.Tensor
     ) -> Decision:
@@ -192,13 +199,14 @@ class BatchAnalyst:
             done.append(rows_of(decision, slice(len(part))))
         return joined(done)
 
-    def _type_galaxies(self, gridded: Gridded, decision: Decision, lag: torch.Tensor) -> None:
-        """Let measured lines shift probability between the kinds of galaxy; writes to the decision."""
+    def _with_galaxy_types(self, gridded: Gridded, decision: Decision, lag: torch.Tensor) -> Decision:
+        """Return a decision in which measured lines have shifted probability between the kinds of galaxy."""
+        probability = decision.subclass_probability.clone()
         rows = torch.nonzero(decision.spectype == GALAXY)[:, 0]
         for part, filled in in_blocks(rows, max(self.block, SMALL_ROWS_A_BLOCK)):
             lines = measure(gridded.flux[filled], gridded.ivar[filled], lag[filled])
-            believed = typed(decision.subclass_probability[filled], lines)
-            decision.subclass_probability[part] = believed[: len(part)]
+            probability[part] = typed(decision.subclass_probability[filled], lines)[: len(part)]
+        return replace(decision, subclass_probability=probability)
 
     def _finish(
         self,
