@@ -59,6 +59,14 @@ def test_every_link_and_picture_of_a_page_leads_to_a_file() -> None:
     assert lost == []
 
 
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    names = set(re.findall(r"`([\w/]+\.(?:py|js))`", page)) | set(re.findall(r"`([\w/]+/)`", page))
+    assert len(names) > 50
+    roots = [ROOT, *(ROOT / part for part in ("schemas", "models", "workers"))]
+    assert [name for name in names if not any((root / name).exists() for root in roots)] == []
+
+
 @pytest.mark.parametrize(("name", "least"), [("delivery", 30), ("security", 18)])
 def test_every_sentence_has_the_test_that_its_page_names(name: str, least: int) -> None:
     page = (ROOT / "docs" / f"{name}.md").read_text()
