@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from feed import Feed
-from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnsupportedVersionError
 from kafka.producer.transaction_manager import TransactionalRequestResult as Result
 from kafka.producer.transaction_manager import TxnOffsetCommitHandler
 from kafka.structs import ConsumerGroupMetadata
@@ -21,7 +21,7 @@ from spectraq.workers.transport.abandoned_transactions import (
     transactional_id,
 )
 from spectraq.workers.transport.connection import administrator
-from spectraq.workers.transport.endings import wait
+from spectraq.workers.transport.endings import last_ending, wait
 from spectraq.workers.transport.producer import ExactlyOnce
 
 VERIFICATION = "transaction.partition.verification.enable"
@@ -90,6 +90,16 @@ def seen(feed: Feed) -> tuple[list[bytes], int | None]:
         return values, offset
     finally:
         reader.close()
+
+
+def test_a_kafka_that_cannot_tell_how_a_transaction_ended_stops_no_worker(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(*_: object) -> None:
+        raise UnsupportedVersionError
+
+    monkeypatch.setattr(KafkaAdminClient, "describe_transactions", unsupported)
+    assert last_ending(feed.settings(), "worker-0") is None
 
 
 @pytest.mark.parametrize("committed", [True, False], ids=["committed", "aborted"])

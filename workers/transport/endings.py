@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import TransactionState
-from kafka.errors import KafkaError, TransactionalIdNotFoundError
+from kafka.errors import KafkaError, TransactionalIdNotFoundError, UnsupportedVersionError
 from kafka.structs import ConsumerGroupMetadata
 
 from spectraq.workers.errors import DeliveryError
@@ -32,6 +33,9 @@ ASK_S = 0.1
 CLOSING_S = 1.0
 RETRY_BACKOFF_MS = 10
 """A transaction often waits for the last one's markers; at the client's 100 ms that dominates."""
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,9 @@ def _state(client: KafkaAdminClient, name: str, within_s: float) -> TransactionS
             return state
         except TransactionalIdNotFoundError:
             return TransactionState.EMPTY  # never used, or forgotten after days without a transaction
+        except UnsupportedVersionError:
+            log.warning("last_ending_unknown", transactional_id=name, why="this Kafka is older than 3.0")
+            return TransactionState.EMPTY
         except KafkaError as error:
             if not error.retriable or time.monotonic() > deadline:
                 raise DeliveryError(f"what became of the transaction is not known: {error}") from error
