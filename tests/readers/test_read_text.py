@@ -206,3 +206,14 @@ NO_SPECTRA: dict[str, Callable[[np.random.Generator], str]] = {
 def test_tables_that_are_no_spectra_are_never_taken_for_one(tmp_path: Path, name: str, seed: int) -> None:
     items = list(read(written(tmp_path, NO_SPECTRA[name](np.random.default_rng(seed))), note=lambda _: None))
     assert items and not any(isinstance(item, Spectrum) for item in items)
+
+
+@pytest.mark.parametrize("blank", ["-999", "1e30", "0"])
+def test_what_stands_for_no_measurement_in_text_is_no_flux(tmp_path: Path, blank: str) -> None:
+    lines = [f"{4000 + i},{blank if 100 <= i < 120 else 3 + i % 5},0.5" for i in range(400)]
+    path = tmp_path / "blanks.csv"
+    path.write_text("\n".join(["wavelength,flux,error", *lines]))
+    (spectrum,) = read(path, note=lambda _: None)
+    assert isinstance(spectrum, Spectrum)
+    assert spectrum.ivar is not None
+    assert not spectrum.ivar[100:120].any() and (np.delete(spectrum.ivar, np.s_[100:120]) > 0).all()

@@ -170,19 +170,19 @@ def _factor(raw: Raw, note: Note) -> tuple[Any, str]:
     written = text(raw.unit)
     if unit is None and written:
         note(f"flux has the unit {written}, which is not understood: used as it is, not converted")
-        return _power_of_ten(raw.flux, note), written
+        return power_of_ten(raw.flux, note), written
     factor, flux_unit = flux_factor(unit, raw.wavelength)
     if flux_unit == "":
         note("flux has no unit in the file: taken as per wavelength, not per frequency")
-        return _power_of_ten(raw.flux, note), ""
+        return power_of_ten(raw.flux, note), ""
     if flux_unit != FLUX_UNIT:
         note(f"{flux_unit} is no unit of flux per wavelength: used as it is, not converted")
-        return _power_of_ten(raw.flux, note), flux_unit
+        return power_of_ten(raw.flux, note), flux_unit
     return factor, flux_unit
 
 
-def _power_of_ten(flux: NDArray[np.float64], note: Note) -> float:
-    """What brings flux that can't be converted to where float32 holds its ivar."""
+def power_of_ten(flux: NDArray[np.float64], note: Note) -> float:
+    """Return what brings flux that can't be converted to where float32 holds its ivar."""
     size = np.abs(flux[np.isfinite(flux) & (flux != 0)])
     typical = float(np.median(size)) if size.size else 1.0
     if SAFE_FLUX[0] < typical < SAFE_FLUX[1]:

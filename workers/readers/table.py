@@ -20,16 +20,14 @@ from spectraq.workers.readers.arrays import columns_of
 from spectraq.workers.readers.axis import SpectralAxis
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.fitstable import pixels
-from spectraq.workers.readers.format import Assumed, Format, Note, Rows
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows, once
 from spectraq.workers.readers.identity import Identity
 from spectraq.workers.readers.objects import by_object
+from spectraq.workers.readers.raw import drop_blanks, ivar_of, power_of_ten
 from spectraq.workers.readers.saidunits import check_wavelength_unit, noise_factor, not_understood
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.units import FLUX_UNIT, flux_factor
 from spectraq.workers.readers.unused import say_unused
-
-SAFE_FLUX = (1e-10, 1e15)
-"""Typical flux whose ivar float32 holds with room to spare."""
 
 
 def recognises(source: Source) -> bool:
@@ -44,7 +42,7 @@ def recognises(source: Source) -> bool:
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     """Open a file of named arrays."""
-    note = _once(note)
+    note = once(note)
     if fitsspectra.recognises(source):
         return fitsspectra.rows(source, assumed, note)
     columns = by_object(columns_of(source, note))
@@ -80,6 +78,7 @@ class Table:
         factor, flux_unit = self._factor(wavelength, flux)
         ivar = self._ivar(row, flux.size)
         self._drop_masked(row, flux, ivar)
+        drop_blanks(flux, ivar)
         joined, weight = grid.combine(
             pixels(flux * factor), None if ivar is None else pixels(ivar / factor**2)
         )
@@ -100,9 +99,7 @@ class Table:
             name = self._columns.first(choices)
             if name is not None:
                 values = self._arrays.pixels(name, row, n)
-                good = np.isfinite(values) & (values > 0)
-                ivar = np.where(good, np.where(good, values, 1.0) ** power, 0.0)
-                return np.asarray(ivar * noise_factor(self._columns, name, power))
+                return np.asarray(ivar_of(values, power) * noise_factor(self._columns, name, power))
         return None
 
     def _drop_masked(self, row: int, flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
@@ -129,29 +126,7 @@ class Table:
                 else "flux has no unit in the file"
             )
             self._note(f"{said}: taken as per wavelength, not per frequency")
-            return self._power_of_ten(flux), ""
+            return power_of_ten(flux, self._note), ""
         if flux_unit != FLUX_UNIT:
             self._note(f"{flux_unit} is no unit of flux per wavelength: used as it is, not converted")
         return factor, flux_unit
-
-    def _power_of_ten(self, flux: NDArray[np.float64]) -> float:
-        """What brings flux without a unit to where float32 holds its ivar."""
-        size = np.abs(flux[np.isfinite(flux) & (flux != 0)])
-        typical = float(np.median(size)) if size.size else 1.0
-        if SAFE_FLUX[0] < typical < SAFE_FLUX[1]:
-            return 1.0
-        power = -round(float(np.log10(typical)))
-        self._note(f"flux without a unit is of the order 1e{-power}: multiplied with 1e{power}")
-        return float(10.0**power)
-
-
-def _once(note: Note) -> Note:
-    """Say the same of a file's rows only once."""
-    said: set[str] = set()
-
-    def say(sentence: str) -> None:
-        if sentence not in said:
-            said.add(sentence)
-            note(sentence)
-
-    return say
