@@ -43,7 +43,8 @@ SETTINGS: dict[str, dict[str, str]] = {
 SCRIPT = """
 import json
 import torch
-from spectraq.models import packed, pipeline
+from spectraq.models import pipeline
+from spectraq.models.networks import half_precision
 from spectraq.models.simulate import simulate
 
 spectra = [one.observation for one in simulate(19, seed=8)]
@@ -55,7 +56,7 @@ partners = two_cores.start_partners(120)
 turned = spectra[7:] + spectra[:7]
 print(json.dumps({
     "capability": torch.backends.cpu.get_cpu_capability(),
-    "half precision": packed.available(torch.device("cpu")),
+    "half precision": half_precision.available(torch.device("cpu")),
     "partners": partners,
     "other order": one_core.analyze(turned) == expected[7:] + expected[:7],
     "alone": [one_core.analyze([one])[0] == answer for one, answer in zip(spectra[:9], expected)],

@@ -131,7 +131,8 @@ def test_a_traceback_of_a_failure_shows_no_secret(environment: dict[str, str], t
     code = (
         "from spectraq.workers.settings import load_settings\n"
         "settings = load_settings()\n"
-        "from workers import cache, log\n"
+        "from spectraq.workers import cache\n"
+        "from spectraq.workers.operations import log\n"
         "print(settings, repr(settings.kafka), settings.model_dump_json())\n"
         "log.configure(settings.log)\n"
         "import structlog\n"

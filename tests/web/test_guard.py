@@ -87,7 +87,7 @@ def test_another_site_and_large_bodies_may_not_write(server: Server) -> None:
 
 
 def test_no_path_leads_out_of_the_folder_of_the_page(server: Server) -> None:
-    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd"):
+    for path in ("/static/../serve.py", "/static/%2e%2e/serve.py", "/static//etc/passwd"):
         assert server.get(path)[0] == 404
 
 
