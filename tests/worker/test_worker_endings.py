@@ -15,11 +15,7 @@ from kafka.structs import ConsumerGroupMetadata
 
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
-from spectraq.workers.transport.abandoned_transactions import (
-    AbandonedTransactions,
-    abandoned,
-    transactional_id,
-)
+from spectraq.workers.transport.abandoned_transactions import transactional_id
 from spectraq.workers.transport.connection import administrator
 from spectraq.workers.transport.endings import last_ending, wait
 from spectraq.workers.transport.producer import ExactlyOnce
@@ -103,18 +99,12 @@ def test_a_kafka_that_cannot_tell_how_a_transaction_ended_stops_no_worker(
 
 
 @pytest.mark.parametrize("committed", [True, False], ids=["committed", "aborted"])
-@pytest.mark.parametrize("heir", ["the_next_worker_of_its_slot", "another_worker"])
-def test_an_ending_that_kafka_forgot_to_write_is_written_by(
-    heir: str, committed: bool, feed: Feed, watchdog: Watchdog, unverified: None
+def test_an_ending_that_kafka_forgot_to_write_is_written_by_the_next_worker_of_the_slot(
+    committed: bool, feed: Feed, watchdog: Watchdog, unverified: None
 ) -> None:
     settings = feed.settings(delivery="exactly_once")
     leave_behind(settings, committed)
     with pytest.raises(KafkaError):
         seen(feed)
-    if heir == "another_worker":
-        assert abandoned(settings) == [transactional_id(settings, settings.worker.slot)]
-        AbandonedTransactions(settings)._look()
-    else:
-        ExactlyOnce(settings, watchdog).close()
-    assert abandoned(settings) == []
+    ExactlyOnce(settings, watchdog).close()
     assert seen(feed) == (([b"not told"], COMMITTED) if committed else ([], None))

@@ -1,4 +1,4 @@
-"""Transactions of a dead worker, ended by whoever inherits its partitions.
+"""Transactions that a dead worker left open, ended by whoever inherits its partitions.
 
 Until a transaction ends, the offsets of its partitions are not known and readers of the results wait. The
 worker itself ends it when it starts again in the same slot. The broker does after
@@ -15,12 +15,14 @@ from typing import Any
 import structlog
 from kafka.errors import KafkaError
 
-from spectraq.workers.errors import DeliveryError, UnreachableError
+from spectraq.workers.errors import UnreachableError
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.connection import administrator
-from spectraq.workers.transport.endings import NEVER, end_again, heir, last_ending
+from spectraq.workers.transport.endings import heir
 
 EVERY_S = 1.0
+NO_GROUP = "Dead"
+"""Kafka's word for the state of a group that it does not know."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,7 @@ def transactional_id(settings: Settings, slot: str) -> str:
 
 
 class AbandonedTransactions:
-    """Looks, beside the loop, for last transactions of slots that are no longer in the group."""
+    """Looks, beside the loop, for open transactions of slots that are no longer in the group."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -49,15 +51,16 @@ class AbandonedTransactions:
 
     def _look(self) -> None:
         try:
+            ours = transactional_id(self._settings, self._settings.worker.slot)
             for name in abandoned(self._settings):
-                _end(self._settings, name)
-                log.info("abandoned_transaction_ended", transactional_id=name)
-        except (KafkaError, UnreachableError, DeliveryError) as error:
+                if name != ours:  # its own the producer ends
+                    _end(self._settings, name)
+        except (KafkaError, UnreachableError) as error:
             log.info("abandoned_transactions_wait", error=str(error))  # the broker's own timeout remains
 
 
 def abandoned(settings: Settings) -> list[str]:
-    """List the slots of this group that have a last transaction to be ended and no member in the group.
+    """List the open transactions of this group's slots that have no member in the group.
 
     Raises
     ------
@@ -65,19 +68,19 @@ def abandoned(settings: Settings) -> list[str]:
         Where the broker does not answer or does not permit it.
     """
     with administrator(settings.kafka) as client:
-        listed: dict[int, list[Any]] = client.list_transactions()
+        listed: dict[int, list[Any]] = client.list_transactions(state_filters=["Ongoing"])
         prefix = transactional_id(settings, "")
-        used = {t.transactional_id for entries in listed.values() for t in entries if t.state not in NEVER}
-        ours = {name for name in used if name.startswith(prefix)}
-        if not ours:
+        names = {entry.transactional_id for entries in listed.values() for entry in entries}
+        open_names = {name for name in names if name.startswith(prefix)}
+        if not open_names:
             return []
         group = client.describe_groups([settings.kafka.group_id])[settings.kafka.group_id]
+        if group["error"] and group["group_state"] != NO_GROUP:
+            raise UnreachableError(f"who is in the group is not known: {group['error']}")
     alive = {transactional_id(settings, str(member["group_instance_id"])) for member in group["members"]}
-    return sorted(ours - alive)
+    return sorted(open_names - alive)
 
 
 def _end(settings: Settings, name: str) -> None:
-    if (ending := last_ending(settings, name)) is not None:
-        end_again(settings, name, ending)
     with heir(settings, name):
-        """Its last transaction is none now, so nobody does this again."""
+        log.info("abandoned_transaction_ended", transactional_id=name)

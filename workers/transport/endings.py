@@ -26,8 +26,13 @@ from spectraq.workers.settings import Settings
 from spectraq.workers.transport.connection import administrator, client_options, close_producer, connect
 from spectraq.workers.transport.topics import written_topics
 
-COMMITTED = (TransactionState.PREPARE_COMMIT, TransactionState.COMPLETE_COMMIT)
-NEVER = (TransactionState.EMPTY, TransactionState.DEAD)
+ENDINGS = {
+    TransactionState.PREPARE_COMMIT: True,
+    TransactionState.COMPLETE_COMMIT: True,
+    TransactionState.PREPARE_ABORT: False,
+    TransactionState.COMPLETE_ABORT: False,
+}
+"""What Kafka has decided, and whether it is a commit; an open transaction may yet be committed."""
 LOOK_S = 0.005
 ASK_S = 0.1
 CLOSING_S = 1.0
@@ -40,12 +45,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the last transaction of a name ended, or will when its successor begins.
+    """How the last transaction of a name ended.
 
     Attributes
     ----------
     committed
-        Whether Kafka decided to commit it; what it did not decide, it aborts.
+        Whether Kafka decided to commit it, and not to abort it.
     partitions
         Those that it may have published to.
     """
@@ -55,7 +60,7 @@ class Ending:
 
 
 def last_ending(settings: Settings, name: str) -> Ending | None:
-    """Return how the last transaction of a name ended; None where there was none.
+    """Return how the last transaction of a name ended; None where there was none, or it is open still.
 
     To be asked before the next client takes the name: after that nobody knows.
 
@@ -68,7 +73,7 @@ def last_ending(settings: Settings, name: str) -> Ending | None:
     """
     with administrator(settings.kafka) as client:
         state = _state(client, name, settings.kafka.call_timeout_s)
-        if state in NEVER:
+        if state not in ENDINGS:
             return None
         topics = client.describe_topics(list(written_topics(settings)))
     partitions = [
@@ -76,7 +81,7 @@ def last_ending(settings: Settings, name: str) -> Ending | None:
         for topic in topics
         for partition in topic["partitions"]
     ]
-    return Ending(state in COMMITTED, tuple(partitions))
+    return Ending(ENDINGS[state], tuple(partitions))
 
 
 def _state(client: KafkaAdminClient, name: str, within_s: float) -> TransactionState:

@@ -23,7 +23,7 @@ from kafka import KafkaProducer, OffsetAndMetadata
 from kafka.errors import KafkaError
 from kafka.structs import ConsumerGroupMetadata
 
-from spectraq.workers.errors import DeliveryError
+from spectraq.workers.errors import DeliveryError, UnreachableError
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.abandoned_transactions import transactional_id
@@ -220,18 +220,17 @@ class ExactlyOnce(Producer):
 
     def _end_last(self) -> None:
         """End the last transaction of our name once more."""
-        kafka = self._settings.kafka
-        with self._deadline("asking for the last transaction", 2 * kafka.bootstrap_timeout_s):
-            # kept until it is done: after the next client of the name nobody knows
-            self._ending = self._ending or last_ending(self._settings, self._name)
-        if self._ending is None:
-            return
-        within_s = 2 * kafka.bootstrap_timeout_s + 4 * self._call_s
+        within_s = 2 * self._settings.kafka.bootstrap_timeout_s + 4 * self._call_s
         try:
+            with self._deadline("asking for the last transaction", within_s):
+                # kept until it is done: after the next client of the name nobody knows
+                self._ending = self._ending or last_ending(self._settings, self._name)
+            if self._ending is None:
+                return
             with self._deadline("ending the last transaction again", within_s):
                 end_again(self._settings, self._name, self._ending)
-        except KafkaError as error:
-            raise DeliveryError(f"the last transaction was not ended again: {error}") from error
+        except (KafkaError, DeliveryError) as error:
+            raise UnreachableError(f"the last transaction was not ended again: {error}") from error
         self._ending = None
 
 
