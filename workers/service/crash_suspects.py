@@ -166,8 +166,9 @@ class Suspects:
             if partition in self._until or partition in self._together:
                 continue
             at = self._committed.get(partition) or CommittedAt(packed[partition], Attempts())
-            if self._mark(partition, at.offset, at.attempts.begun(self._process)):
-                self._together.add(partition)
+            if not self._mark(partition, at.offset, at.attempts.begun(self._process)):
+                break  # a Kafka that is silent would keep each of the others waiting as long
+            self._together.add(partition)
         return [partition for partition in packed if partition in self._until]
 
     def open(self, partition: TopicPartition, offset: int) -> Opening | None:
