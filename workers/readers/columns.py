@@ -70,6 +70,8 @@ ERROR = (
     "dflux", "opt_flam_sig", "err_reduced", "flux_reduced_err", "uncert", "ferror", "noise_flux",
 )  # fmt: skip
 VARIANCE = ("variance", "var", "flux_var", "flux_variance", "fluxvariance", "fluxvar")
+NOISE = ((IVAR, 1), (ERROR, -2), (VARIANCE, -1))
+"""Names of noise, in the order of preference, and the power of its values that is inverse variance."""
 MASK = ("mask", "flux_mask")
 IDENTITY = (
     "spectrum_id",

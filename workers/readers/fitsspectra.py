@@ -28,7 +28,6 @@ from spectraq.workers.readers.raw import Raw, finished, ivar_of
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.units import unit_of
 
-_POWERS = ((names.IVAR, 1), (names.ERROR, -2), (names.VARIANCE, -1))
 _NOISY = ("err", "sig", "noise", "var", "std", "unc")
 """What the name of a column of noise holds, whatever else."""
 
@@ -201,7 +200,7 @@ class PartRows:
             )
 
     def _noise_column(self) -> tuple[str, int] | None:
-        for choices, power in (*_of_flux(self._arrays.flux), *_POWERS):
+        for choices, power in (*_of_flux(self._arrays.flux), *names.NOISE):
             name = self._columns.first(choices)
             if name is not None:
                 return name, power

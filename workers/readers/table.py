@@ -95,7 +95,7 @@ class Table:
 
     def _ivar(self, row: int, n: int) -> NDArray[np.float64] | None:
         """Inverse variance from ivar, error or variance, whichever there is; None for none."""
-        for choices, power in ((names.IVAR, 1), (names.ERROR, -2), (names.VARIANCE, -1)):
+        for choices, power in names.NOISE:
             name = self._columns.first(choices)
             if name is not None:
                 values = self._arrays.pixels(name, row, n)
