@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.lines import wavelength
 from spectraq.models.tiles import dot, inverse
 
 HALF_WINDOW = 70
@@ -19,10 +20,11 @@ HALF_WINDOW = 70
 WIDTHS = (1.4, 2.2, 3.6)
 """Standard deviations of lines that are tried, in grid pixels: 97, 152 and 250 km/s."""
 GROUPS = {
-    "Hbeta": (4940.0, (((4862.68, 1.0),), ((5008.24, 1.0), (4960.30, 1 / 2.98)))),
-    "Halpha": (6564.6, (((6564.61, 1.0),), ((6585.27, 1.0), (6549.85, 1 / 3)))),
+    "Hbeta": (4940.0, ((("Hbeta", 1.0),), (("OIII_5008", 1.0), ("OIII_4960", 1 / 2.98)))),
+    "Halpha": (wavelength("Halpha"), ((("Halpha", 1.0),), (("NII_6585", 1.0), ("NII_6550", 1 / 3)))),
 }
-"""Middle of each window, and its components: vacuum wavelengths in angstrom with relative strengths."""
+"""Middle of each window in vacuum angstrom, and its components: names of lines with relative strengths."""
+Components = tuple[tuple[tuple[str, float], ...], ...]
 NAMES = ("Hbeta", "OIII", "Halpha", "NII")
 """The components in the order of GROUPS."""
 RIDGE = 1e-4
@@ -55,9 +57,9 @@ def measure(flux: torch.Tensor, ivar: torch.Tensor, lag: torch.Tensor) -> Galaxy
     )
 
 
-def _position(wavelength: float) -> float:
-    """Grid pixel of a rest-frame wavelength at redshift zero."""
-    return (math.log10(wavelength) - LOGLAM0) / DLOGLAM
+def _position(rest: float) -> float:
+    """Return the grid pixel of a rest-frame wavelength at redshift zero."""
+    return (math.log10(rest) - LOGLAM0) / DLOGLAM
 
 
 def _group(
@@ -65,7 +67,7 @@ def _group(
     ivar: torch.Tensor,
     lag: torch.Tensor,
     middle: float,
-    components: tuple[tuple[tuple[float, float], ...], ...],
+    components: Components,
 ) -> GalaxyLines:
     """Fit one group with the width that suits it best."""
     centre = (lag + _position(middle)).round().long()
@@ -86,7 +88,8 @@ def _group(
     n = len(components)
     continuum = amplitude[:, n]
     # A profile of unit sum holds amplitude x pixels; a pixel is lambda ln(10) dloglam wide at rest.
-    pixel_width = torch.tensor([c[0][0] for c in components], device=flux.device) * DLOGLAM * math.log(10)
+    rest = torch.tensor([wavelength(lines[0][0]) for lines in components], device=flux.device)
+    pixel_width = rest * DLOGLAM * math.log(10)
     scale = pixel_width / continuum.clamp_min(1e-3)[:, None]
     seen = ((weight > 0).sum(1) >= MIN_PIXELS) & (continuum > 1e-3)
     width = torch.where(seen[:, None], amplitude[:, :n] * scale, 0.0)
@@ -94,16 +97,14 @@ def _group(
     return GalaxyLines(width, error)
 
 
-def _shapes(
-    distance: torch.Tensor, components: tuple[tuple[tuple[float, float], ...], ...], sigma: float
-) -> torch.Tensor:
+def _shapes(distance: torch.Tensor, components: Components, sigma: float) -> torch.Tensor:
     """Gaussians of each component, its first line's of unit sum, shape (B, components, window)."""
     out = []
     for lines in components:
         norm = lines[0][1] * sigma * math.sqrt(2 * math.pi)
         profile = torch.zeros_like(distance)
-        for wavelength, share in lines:
-            pull = (distance - _position(wavelength)) / sigma
+        for name, share in lines:
+            pull = (distance - _position(wavelength(name))) / sigma
             profile = profile + share / norm * torch.exp(-0.5 * pull.square())
         out.append(profile)
     return torch.stack(out, 1).float()

@@ -10,6 +10,7 @@ import math
 import torch
 
 from spectraq.models.classes import STAR_TYPES, Z_RANGES
+from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
 from spectraq.models.redshift.candidates import N_BEST, PRIOR_FLOOR, Candidates, log_prior, ordered
 from spectraq.models.redshift.chi2_evidence import between_classes, between_redshifts
@@ -19,7 +20,6 @@ from spectraq.models.redshift.minima import NOTHING, distinct, parabola
 from spectraq.models.redshift.scan_all_lags import Scan, lag_of
 from spectraq.models.redshift.scan_near_lag import ExactScan
 
-LIGHT_KM_S = 299792.458
 STAR_TYPES_TRIED = 2
 STAR_RADIUS_COARSE = 5
 """Stars are searched to 20 grid pixels, 1400 km/s: beyond the Galaxy's escape velocity."""

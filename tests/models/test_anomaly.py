@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from spectraq.models import shipped
-from spectraq.models.anomaly.airglow import AIRGLOW
 from spectraq.models.anomaly.false_positive_shares import SHARE, together
 from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.reference import Reference
@@ -18,6 +17,7 @@ from spectraq.models.anomaly.unfamiliar import Unfamiliar
 from spectraq.models.answer import Answer
 from spectraq.models.classes import CLASSES
 from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
+from spectraq.models.lines import AIRGLOW_LINES
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline
 from spectraq.models.simulate import Simulated, simulate
@@ -71,7 +71,8 @@ def test_sky_lines_left_in_are_the_instruments_doing(pipeline: Pipeline, hosts: 
     for one in hosts:
         old = one.observation
         sky = sum(
-            height * np.exp(-0.5 * ((old.wavelength - line) / (line * 3e-4)) ** 2) for line, height in AIRGLOW
+            height * np.exp(-0.5 * ((old.wavelength - line) / (line * 3e-4)) ** 2)
+            for line, height in AIRGLOW_LINES
         )
         sigma = 1 / np.sqrt(np.median(old.ivar[old.ivar > 0]))
         spoilt.append(changed(one, old.flux + 0.08 * sigma * sky))

@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from spectraq.models.classes import SUBCLASSES
+from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
 from spectraq.models.training.material import Family
 
 SUBCLASS_INDEX = {name: index for index, name in enumerate(SUBCLASSES)}
-KM_S_PER_PIXEL = 299792.458 * DLOGLAM * np.log(10)
+KM_S_PER_PIXEL = LIGHT_KM_S * DLOGLAM * np.log(10)
 
 
 @dataclass
