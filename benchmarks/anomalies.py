@@ -20,7 +20,8 @@ from spectraq.models import shipped
 from spectraq.models.anomaly import detector
 from spectraq.models.anomaly.false_positive_shares import together
 from spectraq.models.anomaly.judge import FLAG_RATE, Scorer, attributed
-from spectraq.models.anomaly.scores import KINDS, Scores
+from spectraq.models.anomaly.kinds import KINDS
+from spectraq.models.anomaly.scores import Scores
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.classes import CLASSES

@@ -16,7 +16,7 @@ from torch.nn.functional import max_pool1d
 
 from spectraq.models.anomaly.airglow import airglow
 from spectraq.models.anomaly.detector_input import N_EVIDENCE, N_PLANES
-from spectraq.models.anomaly.scores import COUNTED, SEEN
+from spectraq.models.anomaly.kinds import COUNTED, SEEN
 from spectraq.models.grid.axis import N_COARSE, REBIN
 from spectraq.models.networks import weightfile
 from spectraq.models.networks.classifier import ResidualBlock, fold_residual, packed_residual
@@ -66,9 +66,9 @@ class Detector(nn.Module):
         Parameters
         ----------
         planes
-            From `picture.picture`, shape (B, N_PLANES, N_COARSE).
+            From `detector_input.picture`, shape (B, N_PLANES, N_COARSE).
         numbers
-            From `picture.evidence`, shape (B, N_EVIDENCE).
+            From `detector_input.evidence`, shape (B, N_EVIDENCE).
 
         Returns
         -------

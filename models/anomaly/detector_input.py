@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import one_hot, pad
 
+from spectraq.models.anomaly.kinds import SHOWN
 from spectraq.models.anomaly.residual import LEAST_LEVEL, Residual
 from spectraq.models.anomaly.scores import Scores
 from spectraq.models.anomaly.unexplained_lines import known
@@ -14,13 +15,9 @@ from spectraq.models.grid.prepare import asinh
 from spectraq.models.redshift.minima import z_of
 
 N_PLANES = 8
-N_EVIDENCE = 11 + len(CLASSES) + 3
+N_EVIDENCE = len(SHOWN) + len(CLASSES) + 3
 EDGE_PIXELS = 2
 """Filters that reach over masked pixels so near show gaps, not lines."""
-SIGMA = slice(1, 3)
-GAINS = slice(4, 10)
-"""Scores in units of sigma, from lines to companions; the others are logarithms."""
-DISAGREEMENT = 10
 
 
 def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
@@ -66,11 +63,7 @@ def evidence(scores: Scores, residual: Residual) -> torch.Tensor:
     """Put the measured scores, class, S/N and redshift side by side, each of order one: (B, N_EVIDENCE)."""
     value = scores.value
     numbers = [
-        value[:, :1],
-        torch.asinh(value[:, SIGMA] / 2),
-        value[:, SIGMA.stop : GAINS.start],
-        torch.asinh(value[:, GAINS] / 2),
-        value[:, DISAGREEMENT, None] / 5,
+        *(shown_as(value[:, column, None]) for column, shown_as in SHOWN),
         one_hot(scores.spectype, len(CLASSES)).to(value.dtype),
         scores.log_snr[:, None],
         scores.noise_estimated.to(value.dtype)[:, None],

@@ -16,12 +16,13 @@ from spectraq.models.anomaly.airglow import airglow
 from spectraq.models.anomaly.arm_step import sharpest
 from spectraq.models.anomaly.detector import Detector
 from spectraq.models.anomaly.detector_input import evidence, picture
-from spectraq.models.anomaly.false_positive_shares import SHARE, together
+from spectraq.models.anomaly.false_positive_shares import shares, together
 from spectraq.models.anomaly.joint_fit import FirstObject, Leftover
+from spectraq.models.anomaly.kinds import COUNTED, DETECTOR, KINDS, SEEN
 from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.reference import Reference
 from spectraq.models.anomaly.residual import Measured, Residual
-from spectraq.models.anomaly.scores import COUNTED, DETECTOR, KINDS, SEEN, Scores, score
+from spectraq.models.anomaly.scores import Scores, score
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.anomaly.unexplained_lines import filtered
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
@@ -121,7 +122,7 @@ def attributed(rates: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
     seen
         As of `Scores.seen`.
     """
-    alone = rates / torch.tensor([SHARE[kind] for kind in KINDS], device=rates.device)
+    alone = rates / shares(rates.device)
     column = torch.tensor([KINDS.index(kind) for kind in COUNTED], device=rates.device)
     named = column[seen[:, [SEEN.index(kind) for kind in COUNTED]].argmax(1)][:, None]
     detected = alone[:, DETECTOR, None]

@@ -23,7 +23,7 @@ from spectraq.models.anomaly import detector
 from spectraq.models.anomaly.detector import Detector
 from spectraq.models.anomaly.detector_input import N_EVIDENCE, N_PLANES
 from spectraq.models.anomaly.judge import Scorer
-from spectraq.models.anomaly.scores import NOTHING, SEEN
+from spectraq.models.anomaly.kinds import NOTHING, SEEN
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.classes import CLASSES

@@ -10,7 +10,7 @@ from spectraq.models.anomaly import detector
 from spectraq.models.anomaly.detector import Detector, odds
 from spectraq.models.anomaly.detector_input import N_EVIDENCE, N_PLANES
 from spectraq.models.anomaly.judge import attributed
-from spectraq.models.anomaly.scores import COUNTED, DETECTOR, KINDS, NOTHING, SEEN
+from spectraq.models.anomaly.kinds import COUNTED, DETECTOR, KINDS, NOTHING, SEEN
 from spectraq.models.grid.axis import N_COARSE
 from spectraq.models.training import material, material_file, supernovae
 from spectraq.models.training.detector import draw, loss, opened

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spectraq.models import shipped
-from spectraq.models.anomaly.scores import SEEN
+from spectraq.models.anomaly.kinds import SEEN
 from spectraq.models.networks import encoder, unet
 from spectraq.models.networks.classifier import load
 

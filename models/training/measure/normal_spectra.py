@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from spectraq.models.anomaly.false_positive_shares import together
 from spectraq.models.anomaly.judge import FLAG_RATE, Scorer
+from spectraq.models.anomaly.kinds import TABLE
 from spectraq.models.anomaly.reference import LEVELS, Reference
-from spectraq.models.anomaly.scores import KINDS, Scores
+from spectraq.models.anomaly.scores import Scores
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.classes import CLASSES
 from spectraq.models.grid.axis import DLOGLAM
@@ -115,7 +116,7 @@ def learn(name: str, normal: Scores) -> Reference:
     """
     centre, precision = _familiar(normal, torch.ones(len(normal.spectype), dtype=torch.bool))
     normal = _measured_apart(normal)
-    shape = (len(CLASSES), len(KINDS))
+    shape = (len(CLASSES), len(TABLE))
     parabola, quantile = torch.zeros(*shape, 3), torch.zeros(*shape, len(LEVELS))
     tail, snr_range = torch.zeros(shape), torch.zeros(len(CLASSES), 2)
     for c, spectype in enumerate(CLASSES):
@@ -123,9 +124,8 @@ def learn(name: str, normal: Scores) -> Reference:
         if (n := int(mine.sum())) < MIN_SPECTRA:
             raise ValueError(f"{n} normal spectra of class {spectype}; {MIN_SPECTRA} are needed")
         snr_range[c] = torch.quantile(normal.log_snr[mine], torch.tensor([0.02, 0.98]))
-        for k, kind in enumerate(KINDS):
-            # chi2 says nothing where the noise was estimated from the scatter.
-            rows = mine & ~normal.noise_estimated if kind == "poor_fit" else mine
+        for k, kind in enumerate(TABLE):
+            rows = mine & ~normal.noise_estimated if kind.of_chi2 else mine
             x = normal.log_snr[rows].clamp(*snr_range[c].tolist())
             y = normal.value[rows, k]
             parabola[c, k] = _median_parabola(x, y)

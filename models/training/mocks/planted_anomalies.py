@@ -12,21 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.anomaly.scores import NOTHING, SEEN
+from spectraq.models.anomaly.kinds import NOTHING, NOTHING_PLANTED, SEEN, TABLE
 from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
 from spectraq.models.training.mocks import Mocks
 
-SHARES = {
-    NOTHING: 0.36,
-    "unmodelled_emission": 0.14,
-    "unmodelled_absorption": 0.05,
-    "arm_step": 0.13,
-    "sky_residual": 0.06,
-    "second_star": 0.07,
-    "second_galaxy": 0.07,
-    "second_quasar": 0.04,
-    "supernova": 0.08,
-}
+SHARES = {NOTHING: NOTHING_PLANTED, **{kind.name: kind.planted for kind in TABLE if kind.detected}}
 """How often each is put in."""
 COMPANIONS = {"second_star": "STAR", "second_galaxy": "GALAXY", "second_quasar": "QSO"}
 LINE_SIGMA, LINE_WIDTH = (5.0, 25.0), (1.2, 5.0)
