@@ -25,11 +25,10 @@ from spectraq.models.anomaly.scores import Scores
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import N_PIXELS, WAVELENGTH
+from spectraq.models.grid.axis import N_PIXELS, WAVELENGTH, z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch, running_median
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.tensors import rows_of
 from spectraq.models.training import supernovae
 from spectraq.models.training.measure import normal_spectra

@@ -22,11 +22,10 @@ from plots import COLOURS, Panel, write
 from spectraq.models.answers.redshift_errors import RedshiftErrors
 from spectraq.models.answers.warnings import warnings
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.simulate import simulate
 
 MOCKS, MOCK_SEED = 3072, 987
@@ -66,7 +65,7 @@ def judged(
     analysis = pipeline.analysis(gridded)
     decision = analysis.decision
     kind = decision.spectype.numpy()
-    found = (1 + z_of(analysis.lag).numpy()) * 10 ** (gridded.offset.numpy() * DLOGLAM) - 1
+    found = z_of(analysis.lag, gridded.offset).numpy()
     offset = (found - z) / (1 + z)
     truth = np.array([CLASSES.index(one) for one in spectype])
     sigma = RedshiftErrors.load().sigma(

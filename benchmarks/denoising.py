@@ -21,9 +21,9 @@ from scipy.signal import savgol_filter, wiener
 from spectraq.models.answers.denoise import denoise
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded
 from spectraq.models.pipeline import Pipeline
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.training import material
 from spectraq.models.training.mocks import MAX_BATCH, Mocks, MockSky
 from spectraq.models.training.mocks.surveys import NoiseShapes

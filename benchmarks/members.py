@@ -21,10 +21,9 @@ from rich.table import Table
 
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.pipeline import Pipeline
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.training import material
 from spectraq.models.training.mocks import MAX_BATCH, Mocks, MockSky
 from spectraq.models.training.mocks.surveys import NoiseShapes
@@ -63,7 +62,7 @@ def mock_sample(mocks: Mocks) -> Sample:
 def judged(analysis: BatchAnalysis, sample: Sample) -> dict[str, float]:
     """Class accuracy, and by class the fraction with class and redshift right."""
     spectype = np.array(CLASSES)[analysis.decision.spectype.numpy()]
-    z = (1 + z_of(analysis.lag).numpy()) * 10 ** (sample.gridded.offset.numpy() * DLOGLAM) - 1
+    z = z_of(analysis.lag, sample.gridded.offset).numpy()
     right = spectype == sample.spectype
     found = {"class": float(right.mean())}
     for name, limit in LIMIT.items():

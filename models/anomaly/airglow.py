@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from spectraq.models.anomaly.residual import Residual, pixel_of
-from spectraq.models.grid.axis import N_PIXELS
+from spectraq.models.anomaly.residual import Residual
+from spectraq.models.grid.axis import N_PIXELS, pixel_of
 from spectraq.models.lines import AIRGLOW_LINES
 from spectraq.models.tiles import dot
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from spectraq.models.anomaly.joint_fit import Leftover
-from spectraq.models.anomaly.residual import pixel_of
-from spectraq.models.grid.axis import REBIN
+from spectraq.models.grid.axis import REBIN, pixel_of
 
 STEP_RANGE = (5000.0, 8000.0)
 """Angstrom: where the arms of the spectrographs meet."""

@@ -10,9 +10,8 @@ from spectraq.models.anomaly.residual import LEAST_LEVEL, Residual
 from spectraq.models.anomaly.scores import Scores
 from spectraq.models.anomaly.unexplained_lines import known
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import N_COARSE, REBIN, coarse
+from spectraq.models.grid.axis import N_COARSE, REBIN, coarse, z_of
 from spectraq.models.grid.prepare import asinh
-from spectraq.models.redshift.minima import z_of
 
 N_PLANES = 8
 N_EVIDENCE = len(SHOWN) + len(CLASSES) + 3

@@ -28,8 +28,8 @@ from spectraq.models.anomaly.unexplained_lines import filtered
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
 from spectraq.models.anomaly.verdict import Verdict
 from spectraq.models.batch import BatchAnalysis, in_blocks
+from spectraq.models.grid.axis import z_of
 from spectraq.models.redshift.eigenspectra import Basis
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.tensors import joined, rows_of
 from spectraq.models.tiles import NETWORK_ROWS, in_tiles
 

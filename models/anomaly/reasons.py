@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from spectraq.models.anomaly.kinds import BY_NAME
 from spectraq.models.answer import Reason
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.grid.axis import N_PIXELS, wavelength_of
 
 
 def reason(kind: str, size: float, sigma: float, low: int, high: int, z: float) -> Reason:
@@ -27,7 +27,7 @@ def reason(kind: str, size: float, sigma: float, low: int, high: int, z: float) 
     z
         Redshift of the fit.
     """
-    begin, end = (10 ** (LOGLAM0 + DLOGLAM * min(max(pixel, 0), N_PIXELS - 1)) for pixel in (low, high))
+    begin, end = (wavelength_of(min(max(pixel, 0), N_PIXELS - 1)) for pixel in (low, high))
     about = BY_NAME[kind]
     message = about.sentence.format(
         size=size,

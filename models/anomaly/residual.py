@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 
 from spectraq.models.batch import BatchAnalysis
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.grid.axis import N_PIXELS
 from spectraq.models.grid.prepare import box_mean
 
 MODEL_ERROR = 0.02
@@ -82,11 +81,6 @@ class Residual:
             snr=measured.snr,
             noise_estimated=measured.noise_estimated,
         )
-
-
-def pixel_of(wavelength: float) -> float:
-    """Grid pixel of a vacuum wavelength in angstrom."""
-    return (math.log10(wavelength) - LOGLAM0) / DLOGLAM
 
 
 def intervals(centre: torch.Tensor, half: torch.Tensor) -> torch.Tensor:

@@ -16,10 +16,9 @@ import torch
 
 from spectraq.models.anomaly.joint_fit import Leftover
 from spectraq.models.anomaly.supernovae import Supernovae
-from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, z_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.redshift.normal_equations import eliminate, gain, pairs
 from spectraq.models.redshift.scan_all_lags import Scan
 from spectraq.models.tiles import dot, inverse, sums

@@ -9,10 +9,10 @@ import torch
 from torch.nn.functional import max_pool1d, pad
 from torch.nn.utils.rnn import pad_sequence
 
-from spectraq.models.anomaly.residual import Residual, intervals, pixel_of
+from spectraq.models.anomaly.residual import Residual, intervals
 from spectraq.models.classes import CLASSES
 from spectraq.models.decision.decide import QSO, STAR
-from spectraq.models.grid.axis import N_COARSE, REBIN
+from spectraq.models.grid.axis import N_COARSE, REBIN, pixel_of
 from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import BANDS, LINES, Line
 from spectraq.models.tiles import on_lines, sums

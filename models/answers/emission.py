@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.grid.axis import N_PIXELS, pixel_of
 from spectraq.models.lines import wavelength
 
 STRONG_LINES = {
@@ -32,8 +30,7 @@ def negative_emission(analysis: BatchAnalysis) -> torch.Tensor:
             continue
         model, ivar = analysis.fit.model[rows], analysis.prepared.ivar[rows]
         for line in lines:
-            rest = math.log10(wavelength(line))
-            centre = (analysis.lag[rows] + (rest - LOGLAM0) / DLOGLAM).round().long()
+            centre = (analysis.lag[rows] + pixel_of(wavelength(line))).round().long()
             negative[rows] |= _significance(model, ivar, centre, half) < -SIGNIFICANT
     return negative
 

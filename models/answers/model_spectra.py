@@ -14,10 +14,9 @@ from spectraq.models.answer import ModelSpectrum
 from spectraq.models.answers.denoise import denoise
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import DLOGLAM, loglam_of, z_of
 from spectraq.models.networks.encoder import Encoder
 from spectraq.models.networks.rest_frame import FINE
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.tensors import rows_of
 
 Array = NDArray[Any]
@@ -42,24 +41,20 @@ def model_spectra(
     planes = _planes(analysis)
     rest = _rest(analysis, encoder)
     curves = [found.curve.cpu().numpy() for found in analysis.found]
-    redshifts = [z_of(lag).cpu().numpy() for lag in lags]
+    redshifts = [z_of(lag, analysis.gridded.offset[:, None]).float().cpu().numpy() for lag in lags]
     spectra = []
     for i, mask in enumerate(used):
         pixels = np.flatnonzero(mask)
         reach = slice(int(pixels[0]), int(pixels[-1]) + 1)
-        factor = 10 ** (offset[i] * DLOGLAM)
         own = FINE[CLASSES[int(analysis.decision.spectype[i])]]
         spectra.append(
             ModelSpectrum(
-                loglam0=float(LOGLAM0 + DLOGLAM * (reach.start + offset[i])),
+                loglam0=loglam_of(float(reach.start + offset[i])),
                 dloglam=DLOGLAM,
                 **{name: _single(plane[i, reach] * unit[i]) for name, plane in planes.items()},
-                z_grids={
-                    c: ((1 + z) * factor - 1).astype(np.float32)
-                    for c, z in zip(CLASSES, redshifts, strict=True)
-                },
+                z_grids={c: z[i] for c, z in zip(CLASSES, redshifts, strict=True)},
                 chi2_curves={c: curve[i] for c, curve in zip(CLASSES, curves, strict=True)},
-                rest_loglam0=LOGLAM0 + DLOGLAM * own.first_pixel if rest else 0.0,
+                rest_loglam0=loglam_of(own.first_pixel) if rest else 0.0,
                 rest=rest[i] if rest else np.zeros(0, np.float32),
             )
         )

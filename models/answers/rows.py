@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +18,8 @@ from spectraq.models.answers.warnings import warnings
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASS_OF_SUBCLASS, CLASSES, STAR_TYPES, SUBCLASSES
 from spectraq.models.decision.decide import STAR
-from spectraq.models.grid.axis import DLOGLAM, REBIN
-from spectraq.models.redshift.minima import sigma_lnz, z_of
+from spectraq.models.grid.axis import REBIN, z_of
+from spectraq.models.redshift.minima import sigma_lnz
 
 Array = NDArray[Any]
 
@@ -41,8 +40,6 @@ class Table:
         def of_candidates(name: str) -> torch.Tensor:
             return torch.stack([getattr(c, name) for c in analysis.found])[kind, rows, index]
 
-        # The library's power rounds by where in an array a number stands; its exponential does not.
-        factor = (analysis.gridded.offset * (DLOGLAM * math.log(10))).exp()[:, None]
         lag, sigma = (
             of_candidates("lag"),
             sigma_lnz(of_candidates("curvature"), analysis.kappa[:, None], REBIN),
@@ -50,7 +47,7 @@ class Table:
         lag[:, 0], sigma[:, 0] = analysis.lag, analysis.sigma  # the answer's were refined
         chi2 = of_candidates("chi2")
         sigma = errors.sigma(sigma, kind, surveys, analysis.gridded.noise_estimated.tolist())
-        z = (1 + z_of(lag)) * factor - 1
+        z = z_of(lag, analysis.gridded.offset[:, None])
         first = chi2[:, 0]
         far = torch.stack([c.far_chi2 for c in analysis.found])[decision.spectype, rows[:, 0]]
         n_good = (analysis.gridded.ivar > 0).sum(1)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import torch
 
 from spectraq.models.classes import CLASS_OF_SUBCLASS, STAR_TYPES
+from spectraq.models.grid.axis import z_of
 from spectraq.models.networks.ensemble import Opinion
 from spectraq.models.redshift.candidates import N_BEST, Candidates, log_prior
 from spectraq.models.redshift.chi2_evidence import between_classes
-from spectraq.models.redshift.minima import NOTHING, z_of
+from spectraq.models.redshift.minima import NOTHING
 
 SCAN_PROBABILITY = 0.02
 """A class no member gives this much is not scanned. Anything from 0 to 0.1 gives the same answers."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, pixel_of
 from spectraq.models.lines import wavelength
 from spectraq.models.tiles import dot, inverse
 
@@ -57,11 +57,6 @@ def measure(flux: torch.Tensor, ivar: torch.Tensor, lag: torch.Tensor) -> Galaxy
     )
 
 
-def _position(rest: float) -> float:
-    """Return the grid pixel of a rest-frame wavelength at redshift zero."""
-    return (math.log10(rest) - LOGLAM0) / DLOGLAM
-
-
 def _group(
     flux: torch.Tensor,
     ivar: torch.Tensor,
@@ -70,7 +65,7 @@ def _group(
     components: Components,
 ) -> GalaxyLines:
     """Fit one group with the width that suits it best."""
-    centre = (lag + _position(middle)).round().long()
+    centre = (lag + pixel_of(middle)).round().long()
     steps = torch.arange(-HALF_WINDOW, HALF_WINDOW + 1, device=flux.device)
     pixel = centre[:, None] + steps
     inside = (pixel >= 0) & (pixel < N_PIXELS)
@@ -104,7 +99,7 @@ def _shapes(distance: torch.Tensor, components: Components, sigma: float) -> tor
         norm = lines[0][1] * sigma * math.sqrt(2 * math.pi)
         profile = torch.zeros_like(distance)
         for name, share in lines:
-            pull = (distance - _position(wavelength(name))) / sigma
+            pull = (distance - pixel_of(wavelength(name))) / sigma
             profile = profile + share / norm * torch.exp(-0.5 * pull.square())
         out.append(profile)
     return torch.stack(out, 1).float()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import torch
 
-from spectraq.models.classes import CLASSES, N_GALAXY_BINS, N_QSO_BINS, Z_BIN, Z_BIN_START
-from spectraq.models.grid.axis import DLOGLAM, N_COARSE
+from spectraq.models.classes import CLASSES, N_GALAXY_BINS, N_QSO_BINS
+from spectraq.models.grid.axis import N_COARSE
 from spectraq.models.networks.rest_frame import COARSE
+from spectraq.models.redshift.candidates import bin_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.normal_equations import eliminate, gain
 from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS, fft_length
@@ -93,7 +94,7 @@ class OwnScan:
 
 def in_bins(nats: torch.Tensor, lags: torch.Tensor, bins: int) -> torch.Tensor:
     """Posterior over redshift bins from log likelihoods at lags, shape (B, bins)."""
-    index = ((lags * DLOGLAM - Z_BIN_START) / Z_BIN).round().long()
+    index = bin_of(lags).round().long()
     inside = (index >= 0) & (index < bins)
     probability = nats.softmax(1) * inside
     out = nats.new_zeros(len(nats), bins).index_add_(1, index.clamp(0, bins - 1), probability)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from spectraq.models.classes import CLASSES, Z_RANGES
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_PIXELS, REBIN, lag_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Window:
     @classmethod
     def of(cls, spectype: str, step: int = 1) -> Window:
         """Return the window of a class: the same stretch of wavelengths whatever the step."""
-        low, high = (math.log10(1 + z) / DLOGLAM / REBIN for z in Z_RANGES[spectype])
+        low, high = (lag_of(z) / REBIN for z in Z_RANGES[spectype])
         coarse = REBIN // step
         return cls(math.floor(low) * coarse, math.ceil(high) * coarse, step)
 

@@ -64,6 +64,11 @@ class Candidates:
                 mine[rows] = theirs
 
 
+def bin_of(lag: torch.Tensor) -> torch.Tensor:
+    """Return the fractional redshift bin of a lag in grid pixels; shape as given."""
+    return (lag * DLOGLAM - Z_BIN_START) / Z_BIN
+
+
 def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
     """Log of the networks' probability per coarse lag.
 
@@ -79,7 +84,7 @@ def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
     log_prior
         Shape (..., B, n).
     """
-    position = (lag * DLOGLAM - Z_BIN_START) / Z_BIN
+    position = bin_of(lag)
     low = position.floor()
     part = (position - low).float()
     bins = posterior.shape[-1]

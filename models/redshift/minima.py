@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch.nn.functional import max_pool1d
 
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.axis import LN_PER_PIXEL
 
 DISTINCT_COARSE_PIXELS = 6
 """Two minima closer than this many coarse pixels (1650 km/s) are one."""
@@ -103,11 +102,6 @@ def distinct(
     return best.values, best.indices
 
 
-def z_of(lag: torch.Tensor) -> torch.Tensor:
-    """Redshift of a lag in grid pixels, float64."""
-    return torch.expm1(lag.double() * (DLOGLAM * math.log(10)))
-
-
 def sigma_lnz(curvature: torch.Tensor, kappa: torch.Tensor, pixels: float) -> torch.Tensor:
     """One standard deviation of ln(1 + z) from the curvature of chi2.
 
@@ -123,5 +117,4 @@ def sigma_lnz(curvature: torch.Tensor, kappa: torch.Tensor, pixels: float) -> to
     pixels
         Grid pixels in a curve pixel.
     """
-    step = pixels * DLOGLAM * math.log(10)
-    return step * torch.sqrt(2 * kappa / curvature.clamp_min(FLAT))
+    return pixels * LN_PER_PIXEL * torch.sqrt(2 * kappa / curvature.clamp_min(FLAT))

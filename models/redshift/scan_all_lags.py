@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_PIXELS, REBIN, lag_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.redshift.normal_equations import eliminate, gain, pairs
@@ -23,11 +23,6 @@ CONTINUUM_TERMS = 3
 def fft_length(n: int) -> int:
     """Smallest length of at least n whose only prime factors are 2 and 3, which transforms fast."""
     return min(length for a in range(20) for b in (1, 3, 9) if (length := b << a) >= n)
-
-
-def lag_of(z: float) -> float:
-    """Lag in grid pixels of redshift z."""
-    return math.log10(1 + z) / DLOGLAM
 
 
 class Scan:

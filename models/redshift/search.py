@@ -10,14 +10,13 @@ import math
 import torch
 
 from spectraq.models.classes import STAR_TYPES, Z_RANGES
-from spectraq.models.constants import LIGHT_KM_S
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, REBIN, lag_of
 from spectraq.models.redshift.candidates import N_BEST, PRIOR_FLOOR, Candidates, log_prior, ordered
 from spectraq.models.redshift.chi2_evidence import between_classes, between_redshifts
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.redshift.minima import NOTHING, distinct, parabola
-from spectraq.models.redshift.scan_all_lags import Scan, lag_of
+from spectraq.models.redshift.scan_all_lags import Scan
 from spectraq.models.redshift.scan_near_lag import ExactScan
 
 STAR_TYPES_TRIED = 2
@@ -138,7 +137,7 @@ class Stars:
         self._scan = ExactScan(coarse, -reach // REBIN, STAR_RADIUS_COARSE)
         steps = torch.arange(-STAR_RADIUS_COARSE, STAR_RADIUS_COARSE + 1, device=device)
         self.lags = REBIN * steps.double()
-        velocity = self.lags.float() * DLOGLAM * math.log(10) * LIGHT_KM_S
+        velocity = self.lags.float() * KM_S_PER_PIXEL
         self._rarity = VELOCITY_NATS * torch.log1p((velocity / TYPICAL_VELOCITY).square())
 
     def search(

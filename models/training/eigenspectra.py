@@ -20,10 +20,11 @@ from torch.nn.functional import pad
 
 from spectraq.models import shipped
 from spectraq.models.classes import GALAXY_TYPES, STAR_TYPES, SUBCLASSES
+from spectraq.models.grid.axis import KM_S_PER_PIXEL
 from spectraq.models.redshift.eigenspectra import FILE, Basis
 from spectraq.models.training.material import Family
 from spectraq.models.training.mocks import galaxies, lines, quasars
-from spectraq.models.training.mocks.rest import KM_S_PER_PIXEL, blurred, mixed
+from spectraq.models.training.mocks.rest import blurred, mixed
 
 SMOOTH_PIXELS = 301
 """Width of the running mean that counts as smooth: far wider than a broad line's core."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectraq.models import shipped
 from spectraq.models.anomaly.supernovae import FILE, LAYOUT, Supernovae
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_PIXELS, REBIN, wavelength_of
 
 K = 6
 FIRST_PIXEL = -4400
@@ -39,7 +39,7 @@ def files(data: Path) -> list[Path]:
 
 def read(paths: Sequence[Path]) -> Array:
     """Read spectra onto coarse pixels at rest from FIRST_PIXEL on, NaN where not observed; (n, L)."""
-    wavelength = 10 ** (LOGLAM0 + DLOGLAM * (np.arange(FIRST_PIXEL, N_PIXELS, REBIN) + (REBIN - 1) / 2))
+    wavelength = wavelength_of(np.arange(FIRST_PIXEL, N_PIXELS, REBIN) + (REBIN - 1) / 2)
     spectra = []
     for path in paths:
         table = np.loadtxt(path)

@@ -12,12 +12,12 @@ from spectraq.models.anomaly.false_positive_shares import together
 from spectraq.models.anomaly.kinds import KINDS, SEEN, TABLE
 from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.reference import Reference
-from spectraq.models.anomaly.residual import intervals, pixel_of
+from spectraq.models.anomaly.residual import intervals
 from spectraq.models.anomaly.scores import Scores
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
 from spectraq.models.answer import Answer
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
+from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, pixel_of
 from spectraq.models.lines import AIRGLOW_LINES
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline

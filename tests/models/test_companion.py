@@ -11,11 +11,10 @@ from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.anomaly.supernovae import Supernovae
 from spectraq.models.batch import BatchAnalyst
-from spectraq.models.grid.axis import DLOGLAM, N_COARSE, N_PIXELS, REBIN
+from spectraq.models.grid.axis import DLOGLAM, N_COARSE, N_PIXELS, REBIN, z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.shipped import FOLDER
 from spectraq.models.simulate import simulate
 

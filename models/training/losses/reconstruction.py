@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM, coarse
+from spectraq.models.grid.axis import coarse, lag_of
 from spectraq.models.grid.prepare import masked_median, network_channels
 from spectraq.models.networks.encoder import Encoder, Latent
 from spectraq.models.networks.rest_frame import COARSE, FINE, Window
@@ -26,11 +26,6 @@ LINEAR_FROM_SIGMA = 3.0
 DRAWN_A_FAMILY = 40
 SHAPE_PIXELS = 32
 """Spectra to begin with are told apart by means over this many pixels."""
-
-
-def lag(z: Tensor) -> Tensor:
-    """Lags of redshifts in grid pixels."""
-    return torch.log10(1 + z) / DLOGLAM
 
 
 def weights(truth: Tensor, sqrt_ivar: Tensor) -> Tensor:
@@ -58,7 +53,7 @@ def encoder_loss(network: Encoder, exposures: Exposures, rows: Tensor) -> Tensor
     for index, spectype in enumerate(CLASSES):
         mine = known.spectype == index
         if mine.any():
-            model = network.observed(rows_of(latent, mine), spectype, lag(known.z[mine]))
+            model = network.observed(rows_of(latent, mine), spectype, lag_of(known.z[mine]))
             total = total + misfit(model, truth[mine], fine[mine]).sum()
     return total / len(rows) + SUBCLASS_WEIGHT * allowed_loss(latent.subclass, known.allowed)
 
@@ -76,7 +71,7 @@ def unet_loss(network: UNet, exposures: Exposures, rows: Tensor) -> Tensor:
     for index, spectype in enumerate(CLASSES):
         mine = known.spectype == index
         if mine.any():
-            model = COARSE[spectype].observed(found.rest[spectype][mine], lag(known.z[mine]))
+            model = COARSE[spectype].observed(found.rest[spectype][mine], lag_of(known.z[mine]))
             total = total + misfit(model, coarse_truth[mine], coarse_weight[mine]).sum()
     named = SUBCLASS_WEIGHT * allowed_loss(found.subclass, known.allowed)
     return total / len(rows) + named + denoising_loss(found, flux, sqrt_ivar, truth)

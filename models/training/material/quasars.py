@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from spectraq.models.training.material.family import Family
 from spectraq.models.training.material.galaxies import gasnet3
-from spectraq.models.training.material.regrid import log_image, pixel_of, unit_mean, unit_median
+from spectraq.models.training.material.regrid import log_image, nearest_pixel, unit_mean, unit_median
 
 ARCHETYPE_LOGLAM0 = 2.6534
 
@@ -33,7 +33,9 @@ def archetypes(data: Path) -> Family:
         subtypes = [str(name).strip() for name in hdus[1].data["SUBTYPE"]]
     labels = tuple("BAL" if name == "BAL" else "QSO" for name in subtypes)
     identity = np.eye(len(spectra), dtype=np.float32)
-    return Family("qso_archetype", "QSO", spectra, pixel_of(ARCHETYPE_LOGLAM0), identity, labels, weight=0.5)
+    return Family(
+        "qso_archetype", "QSO", spectra, nearest_pixel(ARCHETYPE_LOGLAM0), identity, labels, weight=0.5
+    )
 
 
 def families(data: Path, excluded: set[str]) -> list[Family]:

@@ -8,7 +8,13 @@ import numpy as np
 from astropy.io import fits
 
 from spectraq.models.training.material.family import Array, Family
-from spectraq.models.training.material.regrid import log_image, pixel_of, resample, unit_mean, unit_median
+from spectraq.models.training.material.regrid import (
+    log_image,
+    nearest_pixel,
+    resample,
+    unit_mean,
+    unit_median,
+)
 
 ARCHETYPE_WEIGHTS = {"B": 0.5, "A": 0.9, "F": 1.2, "G": 1.2, "K": 1.2, "M": 0.9, "WD": 0.9, "CV": 0.3}
 KURUCZ_LOGLAM0 = 3.47712135
@@ -95,7 +101,7 @@ def theory(data: Path) -> list[Family]:
     with fits.open(data / "templates/idlspec2d/kurucz_stds_v5.fit") as hdus:
         flux = np.asarray(hdus[0].data, np.float32)
         labels = [subclass_of_temperature(t) for t in hdus[1].data["TEFF"]]
-    kurucz = _library("star_kurucz", flux, pixel_of(KURUCZ_LOGLAM0), labels, 0.6, sharp=True)
+    kurucz = _library("star_kurucz", flux, nearest_pixel(KURUCZ_LOGLAM0), labels, 0.6, sharp=True)
     with fits.open(folder / "wd_templates_v2.2-lite.fits") as hdus:
         wavelength = np.asarray(hdus["WAVE"].data, np.float64)
         inside = (wavelength > 2800) & (wavelength < 11500)
@@ -118,7 +124,7 @@ def observed(data: Path) -> list[Family]:
     for path in sorted(data.glob("templates/mangadap/mastarhc_v2/*.fits.gz")):
         with fits.open(path) as hdus:
             spectra.append(np.asarray(hdus[0].data[:MASTAR_HC_PIXELS], np.float32))
-    first = pixel_of(MASTAR_HC_LOGLAM0)
+    first = nearest_pixel(MASTAR_HC_LOGLAM0)
     found.append(_library("star_mastar", np.array(spectra), first, ["*"] * len(spectra), 0.4, clean=True))
     with fits.open(data / "templates/redrock-archetypes/rrarchetype-star.fits") as hdus:
         flux, first = resample(3000 + 0.5 * np.arange(16001), hdus[1].data["ARCHETYPE"])

@@ -17,12 +17,11 @@ from spectraq.models.anomaly.reference import LEVELS, Reference
 from spectraq.models.anomaly.scores import Scores
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import grid_batch
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import Observation
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.tensors import rows_of
 
 MIN_SPECTRA = 40
@@ -65,7 +64,7 @@ def make(
     scorer = Scorer.load(folder, bases, cpu)
     gridded = grid_batch(spectra)
     analysis = analyst.analyze(gridded)
-    found = (1 + z_of(analysis.lag).numpy()) * 10 ** (gridded.offset.numpy() * DLOGLAM) - 1
+    found = z_of(analysis.lag, gridded.offset).numpy()
     right = np.abs(found - z) < RIGHT * (1 + z)
     right &= np.array(CLASSES)[analysis.decision.spectype.numpy()] == np.array(spectype)
     with torch.inference_mode():

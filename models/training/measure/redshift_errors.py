@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from spectraq.models.answers.redshift_errors import FILE, ClassErrors, survey_key
 from spectraq.models.batch import BatchAnalysis, BatchAnalyst
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import Observation
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.redshift.minima import z_of
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +58,7 @@ class Sample:
         cls, analysis: BatchAnalysis, spectype: Sequence[str], z: Floats, surveys: Sequence[str | None]
     ) -> Sample:
         """Compare an analysis with the truth."""
-        found = (1 + z_of(analysis.lag).numpy()) * 10 ** (analysis.gridded.offset.numpy() * DLOGLAM) - 1
+        found = z_of(analysis.lag, analysis.gridded.offset).numpy()
         offset = (found - z) / (1 + z)
         kind = analysis.decision.spectype.numpy()
         right = np.array(CLASSES)[kind] == np.asarray(spectype)

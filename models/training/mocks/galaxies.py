@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, LN_PER_PIXEL, pixel_of
 from spectraq.models.lines import wavelength
 from spectraq.models.training.material import Family
 from spectraq.models.training.mocks import lines
 from spectraq.models.training.mocks.rest import (
-    KM_S_PER_PIXEL,
     SUBCLASS_INDEX,
     Objects,
     blurred,
@@ -58,13 +57,13 @@ def with_continuum(flux: torch.Tensor, family: Family, rng: np.random.Generator)
 
 
 def _equivalent_width(flux: torch.Tensor, first_pixel: int, rest: float, half: int) -> NDArray[np.float64]:
-    pixel = round((np.log10(rest) - LOGLAM0) / DLOGLAM) - first_pixel
+    pixel = round(pixel_of(rest)) - first_pixel
     if pixel < 80 or pixel > flux.shape[1] - 80:
         return np.full(len(flux), np.nan)
     sides = torch.cat([flux[:, pixel - 75 : pixel - 30], flux[:, pixel + 30 : pixel + 75]], dim=1)
     continuum = sides.median(1)[0]
     excess = flux[:, pixel - half : pixel + half + 1].sum(1) / continuum - (2 * half + 1)
-    return np.asarray(excess * rest * DLOGLAM * np.log(10), np.float64)
+    return np.asarray(excess * rest * LN_PER_PIXEL, np.float64)
 
 
 def allowed_by_measure(flux: torch.Tensor, first_pixel: int) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import LN_PER_PIXEL, pixel_of
 from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import wavelength
 
@@ -142,7 +142,7 @@ def paint(
         Shape (n,).
     """
     n, length = flux.shape
-    position = (np.log10(WAVELENGTHS) - LOGLAM0) / DLOGLAM - first_pixel
+    position = pixel_of(WAVELENGTHS) - first_pixel
     centre = np.round(position).astype(int)
     smooth = box_mean(flux.abs(), 100)
     continuum = smooth[:, np.clip(centre, 0, length - 1)]  # (n, lines)
@@ -150,7 +150,7 @@ def paint(
     steps = torch.arange(-reach, reach + 1)
     pixels = torch.from_numpy(centre)[:, None] + steps  # (lines, 2 reach + 1)
     distance = steps[None] - torch.from_numpy(position - centre).float()[:, None]
-    pixel_angstrom = torch.from_numpy(WAVELENGTHS * DLOGLAM * np.log(10)).float()
+    pixel_angstrom = torch.from_numpy(WAVELENGTHS * LN_PER_PIXEL).float()
     sigma = sigma_pixels[:, None, None]
     profile = torch.exp(-0.5 * (distance[None] / sigma).square()) / (sigma * np.sqrt(2 * np.pi))
     profile = profile / pixel_angstrom[None, :, None]  # (n, lines, 2 reach + 1)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectraq.models.anomaly.kinds import NOTHING, NOTHING_PLANTED, SEEN, TABLE
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_PIXELS, REBIN, lag_of
 from spectraq.models.training.mocks import Mocks
 
 SHARES = {NOTHING: NOTHING_PLANTED, **{kind.name: kind.planted for kind in TABLE if kind.detected}}
@@ -161,7 +161,7 @@ class Strangers:
 
     def _observed(self, spectrum: Floats, z: float) -> Floats:
         """Shift a rest-frame spectrum, zero where it was not observed; (N_PIXELS,)."""
-        coarse = (np.arange(N_PIXELS) - (REBIN - 1) / 2 - np.log10(1 + z) / DLOGLAM) / REBIN - self._first
+        coarse = (np.arange(N_PIXELS) - (REBIN - 1) / 2 - lag_of(float(z))) / REBIN - self._first
         index = np.arange(len(spectrum))
         shifted = np.interp(coarse, index, spectrum, left=np.nan, right=np.nan)
         return np.asarray(np.nan_to_num(shifted))

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from spectraq.models.constants import LIGHT_KM_S
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import pixel_of
 from spectraq.models.lines import LYMAN_LIMIT, wavelength
 from spectraq.models.training.material import Family
 from spectraq.models.training.mocks.rest import SUBCLASS_INDEX, Objects, blurred, mixed, redshifted
@@ -122,8 +122,8 @@ def add_doublets(
         intervening = rng.random() < 0.6
         absorber = z[row] - (rng.exponential(0.3) if intervening else 0.002 * rng.random())
         for line in DOUBLETS[rng.integers(2)]:
-            rest = np.log10(wavelength(line) * (1 + max(0.02, absorber)) / (1 + z[row]))
-            pixel = int((rest - LOGLAM0) / DLOGLAM) - first_pixel
+            rest = wavelength(line) * (1 + max(0.02, absorber)) / (1 + z[row])
+            pixel = int(pixel_of(rest)) - first_pixel
             if 10 < pixel < flux.shape[1] - 10:
                 profile = np.array([0.75, 0.45, 0.25, 0.45, 0.75]) ** rng.uniform(0.3, 1)
                 flux[row, pixel - 2 : pixel + 3] *= torch.from_numpy(profile).float()
