@@ -22,6 +22,7 @@ from spectraq.models.networks.encoder import Latent
 from spectraq.models.networks.ensemble import Ensemble, Opinion
 from spectraq.models.redshift.best_fit import Fit, fit, interpolated
 from spectraq.models.redshift.candidates import Candidates
+from spectraq.models.redshift.chi2_evidence import kappa_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.redshift.minima import quartic, sigma_lnz
@@ -139,7 +140,7 @@ class BatchAnalyst:
                 self._with_curve(c, prepared, opinion, ~wanted[:, c], found[c]) for c in range(len(found))
             )
         chi2 = torch.stack([c.chi2[:, 0] for c in found])[decision.spectype, every]
-        kappa = (chi2 / freedom.clamp_min(10)).clamp_min(1)
+        kappa = kappa_of(chi2, freedom)
         lag = torch.stack([c.lag[:, 0] for c in found])[decision.spectype, every]
         curvature = torch.stack([c.curvature[:, 0] for c in found])[decision.spectype, every]
         sigma = sigma_lnz(curvature, kappa, REBIN)
@@ -245,7 +246,6 @@ class BatchAnalyst:
         top = gain.argmax(1, keepdim=True)
         peak = quartic(gain, top)
         at_end = (top[:, 0] == 0) | (top[:, 0] == gain.shape[1] - 1)
-        freedom = (ivar > 0).sum(1).clamp_min(10)
-        kappa = ((continuum.chi2 - peak.height[:, 0]) / freedom).clamp_min(1)
+        kappa = kappa_of(continuum.chi2 - peak.height[:, 0], (ivar > 0).sum(1))
         refined = centre - scan.radius + peak.index[:, 0]
         return refined, sigma_lnz(peak.curvature[:, 0], kappa, 1), at_end

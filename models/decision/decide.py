@@ -15,7 +15,7 @@ from spectraq.models.classes import CLASS_OF_SUBCLASS, STAR_TYPES
 from spectraq.models.grid.axis import z_of
 from spectraq.models.networks.ensemble import Opinion
 from spectraq.models.redshift.candidates import N_BEST, Candidates, log_prior
-from spectraq.models.redshift.chi2_evidence import between_classes
+from spectraq.models.redshift.chi2_evidence import between_classes, kappa_of
 from spectraq.models.redshift.minima import NOTHING
 
 SCAN_PROBABILITY = 0.02
@@ -116,7 +116,7 @@ def _sway(found: Sequence[Candidates], freedom: torch.Tensor) -> torch.Tensor:
     deepest = [c.chi2.min(1).values if i == STAR else c.chi2[:, 0] for i, c in enumerate(found)]
     chi2 = torch.stack(deepest, 1)
     best = chi2.min(1, keepdim=True).values
-    kappa = (best / freedom[:, None].clamp_min(10)).clamp_min(1)
+    kappa = kappa_of(best, freedom[:, None])
     rarity = torch.stack([c.rarity[:, 0] for c in found], 1).clamp_min(RARITY_FLOOR)
     return between_classes((chi2 - best) / (2 * kappa)) + rarity
 
@@ -147,7 +147,7 @@ def _overruled(
     """Nats by which another redshift fits better than the first candidate, shape (B,)."""
     other = (z - z[:, :1]).abs() > limit[:, None]
     rival = torch.where(other, chi2, torch.inf).min(1).values
-    kappa = (chi2[:, 0] / freedom.clamp_min(10)).clamp_min(1)
+    kappa = kappa_of(chi2[:, 0], freedom)
     return ((chi2[:, 0] - rival) / (2 * kappa)).clamp_min(0)
 
 

@@ -13,6 +13,7 @@ from spectraq.models.classes import CLASSES, N_GALAXY_BINS, N_QSO_BINS
 from spectraq.models.grid.axis import N_COARSE
 from spectraq.models.networks.rest_frame import COARSE
 from spectraq.models.redshift.candidates import bin_of
+from spectraq.models.redshift.chi2_evidence import kappa_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.normal_equations import eliminate, gain
 from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS, fft_length
@@ -82,8 +83,7 @@ class OwnScan:
         continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
         curves = {name: gains(rest[name], flux, ivar, continuum, len(self.lags[name])) for name in CLASSES}
         best = torch.stack([curves[name].max(1).values for name in CLASSES], 1)
-        freedom = (ivar > 0).sum(1).clamp_min(10)
-        kappa = ((continuum.chi2 - best.max(1).values) / freedom).clamp_min(1)
+        kappa = kappa_of(continuum.chi2 - best.max(1).values, (ivar > 0).sum(1))
         evidence = (best - best.max(1, keepdim=True).values) / (2 * kappa[:, None])
         posterior = {
             name: in_bins(curves[name] / (2 * kappa[:, None]), self.lags[name], bins)

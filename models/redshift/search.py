@@ -12,7 +12,7 @@ import torch
 from spectraq.models.classes import STAR_TYPES, Z_RANGES
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, REBIN, lag_of
 from spectraq.models.redshift.candidates import N_BEST, PRIOR_FLOOR, Candidates, log_prior, ordered
-from spectraq.models.redshift.chi2_evidence import between_classes, between_redshifts
+from spectraq.models.redshift.chi2_evidence import between_classes, between_redshifts, kappa_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.redshift.minima import NOTHING, distinct, parabola
@@ -81,8 +81,7 @@ class ScannedClass:
         """
         gain = self._scan.gain(flux, ivar, continuum)  # (B, S)
         best = gain.max(1, keepdim=True).values
-        freedom = (ivar > 0).sum(1, keepdim=True).clamp_min(10)
-        kappa = ((continuum.chi2[:, None] - best) / freedom).clamp_min(1)
+        kappa = kappa_of(continuum.chi2[:, None] - best, (ivar > 0).sum(1, keepdim=True))
         evidence = between_redshifts((best - gain) / (2 * kappa))
         prior = log_prior(posterior, self.lags.expand(len(gain), -1))
         rare = rarity(self.lags, snr)
@@ -164,8 +163,7 @@ class Stars:
         height = torch.cat([peak.height for peak in peaks], 1)  # (B, types)
         height = height + 2 * self._rarity[torch.cat(columns, 1)]  # chi2 alone
         chi2 = continuum.chi2[:, None] - height
-        freedom = (ivar > 0).sum(1, keepdim=True).clamp_min(10)
-        kappa = (chi2.min(1, keepdim=True).values / freedom).clamp_min(1)
+        kappa = kappa_of(chi2.min(1, keepdim=True).values, (ivar > 0).sum(1, keepdim=True))
         evidence = between_classes((height.max(1, keepdim=True).values - height) / (2 * kappa))
         index = torch.cat([peak.index for peak in peaks], 1)
         share = likeliest.values / type_probability.sum(1, keepdim=True).clamp_min(1e-12)
