@@ -19,7 +19,13 @@ from spectraq.models.anomaly.supernovae import Supernovae
 from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, z_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
-from spectraq.models.redshift.normal_equations import eliminate, gain, pairs
+from spectraq.models.redshift.normal_equations import (
+    eliminate,
+    gain,
+    pairs,
+    sizes,
+    with_unit_diagonal,
+)
 from spectraq.models.redshift.scan_all_lags import Scan
 from spectraq.models.tiles import dot, inverse, sums
 
@@ -34,6 +40,7 @@ QSO_STEP = 2 * REBIN
 OWN_LAG = 60
 """Grid pixels around the first object's redshift where a second one is the first: 4100 km/s."""
 COMPANION_RIDGE = 1e-3
+LEAST_SQUARE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +149,9 @@ def _gain(
     overlap, vector = seen[..., :-1], seen[..., -1]
     vector = vector - (overlap * first.amplitudes[:, None]).sum(2)
     gram = sums(shapes * ivar[:, None], shapes).double()
-    size = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-9).sqrt()
-    matrix = (gram - (overlap[:, :, None] * overlap[:, None]).sum(3)) / (size[:, :, None] * size[:, None])
-    matrix = matrix + COMPANION_RIDGE * torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
+    size = sizes(gram, LEAST_SQUARE)
+    left = gram - (overlap[:, :, None] * overlap[:, None]).sum(3)
+    matrix = with_unit_diagonal(left, size, COMPANION_RIDGE)
     vector = vector / size
     amplitude = dot(inverse(matrix), vector[:, None])
     light = ((amplitude / size).float()[..., None] * shapes).sum(1).abs() * (ivar > 0)

@@ -13,7 +13,8 @@ import torch
 
 from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, pixel_of
 from spectraq.models.lines import wavelength
-from spectraq.models.tiles import dot, inverse
+from spectraq.models.redshift.normal_equations import solved
+from spectraq.models.tiles import dot
 
 HALF_WINDOW = 70
 """Grid pixels on either side of a group's middle: 4800 km/s."""
@@ -118,10 +119,6 @@ def _solve(data: torch.Tensor, weight: torch.Tensor, design: torch.Tensor) -> _S
     weighted = design * weight[:, None]
     normal = dot(weighted[:, :, None], design[:, None]).double()
     vector = dot(weighted, data[:, None]).double()
-    size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
-    unit = normal / (size[:, :, None] * size[:, None])
-    unit = unit + RIDGE * torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
-    covariance = inverse(unit) / (size[:, :, None] * size[:, None])
-    amplitude = dot(covariance, vector[:, None])
+    amplitude, covariance = solved(normal, vector, RIDGE)
     variance = covariance.diagonal(dim1=1, dim2=2)
     return _Solution(amplitude.float(), variance.float(), -dot(amplitude, vector))

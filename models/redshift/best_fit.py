@@ -8,9 +8,10 @@ import torch
 
 from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, rebinned
 from spectraq.models.redshift.continuum import chebyshev
+from spectraq.models.redshift.normal_equations import solved
 from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS
 from spectraq.models.redshift.templates import Templates
-from spectraq.models.tiles import dot, in_tiles, inverse
+from spectraq.models.tiles import in_tiles
 
 RIDGE = 3e-5
 """As in `redshift/normal_equations.py`: what a short spectrum can't tell apart must not cancel."""
@@ -102,14 +103,14 @@ def fit(
     columns = torch.cat([shapes, smooth, *expected, flux[:, None]], 1)
     design = columns[:, :-1]
     sums = in_tiles(_weighted_sums, columns, ivar).double()
-    normal, vector = sums[:, :, :-1], sums[:, :, -1:]
-    amplitudes, covariance = _solved(normal, vector)
+    normal, vector = sums[:, :, :-1], sums[:, :, -1]
+    amplitudes, covariance = solved(normal, vector, RIDGE)
     k = shapes.shape[1] + CONTINUUM_TERMS
-    coefficients = amplitudes if own is None else _solved(normal[:, :k, :k], vector[:, :k])[0]
-    model = in_tiles(torch.bmm, amplitudes[:, None], design)[:, 0]
-    sigma = in_tiles(_spread, covariance, design) if with_error else None
+    coefficients = amplitudes if own is None else solved(normal[:, :k, :k], vector[:, :k], RIDGE)[0]
+    model = in_tiles(torch.bmm, amplitudes.float()[:, None], design)[:, 0]
+    sigma = in_tiles(_spread, covariance.float(), design) if with_error else None
     chi2 = (ivar * (flux - model).square()).sum(1)
-    return Fit(model, sigma, coefficients, chi2, rebinned(design) / REBIN)
+    return Fit(model, sigma, coefficients.float(), chi2, rebinned(design) / REBIN)
 
 
 def _weighted_sums(columns: torch.Tensor, ivar: torch.Tensor) -> torch.Tensor:
@@ -120,12 +121,3 @@ def _weighted_sums(columns: torch.Tensor, ivar: torch.Tensor) -> torch.Tensor:
 def _spread(covariance: torch.Tensor, design: torch.Tensor) -> torch.Tensor:
     """Return a deviation of sums of shapes whose amplitudes have this covariance; (B, N_PIXELS)."""
     return (torch.bmm(covariance, design) * design).sum(1).clamp_min(0).sqrt()
-
-
-def _solved(normal: torch.Tensor, vector: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Amplitudes (B, n) and their covariance (B, n, n) from normal equations of n shapes."""
-    size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
-    ridge = RIDGE * torch.eye(normal.shape[1], dtype=normal.dtype, device=normal.device)
-    unit = size[:, :, None] * size[:, None]
-    covariance = inverse(normal / unit + ridge) / unit
-    return dot(covariance, vector.transpose(1, 2)).float(), covariance.float()
