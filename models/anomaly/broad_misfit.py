@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from spectraq.models.anomaly.residual import LEAST_LEVEL, MODEL_ERROR, Residual
+from spectraq.models.anomaly.residual import Residual
+from spectraq.models.grid.model_error import JUDGED, LEAST_LEVEL
 
 BLOCK_PIXELS = 64
 """Stretches of 4400 km/s: wider than any line but a supernova's or a quasar's."""
@@ -38,7 +39,7 @@ def broad(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     mean = (residual.flux * residual.ivar).view(n, -1, BLOCK_PIXELS).sum(2) / safe
     level = (residual.model.abs() * residual.ivar).view(n, -1, BLOCK_PIXELS).sum(2) / safe
     level = level.clamp_min(LEAST_LEVEL)
-    sigma = (1 / safe + (MODEL_ERROR * level).square()).sqrt()
+    sigma = (1 / safe + (JUDGED * level).square()).sqrt()
     chi = torch.where(known, mean / sigma, 0.0).clamp(-30, 30)
     score = (chi.square().sum(1) / known.sum(1).clamp_min(8) + 0.05).log()
     worst = chi.abs().argmax(1)

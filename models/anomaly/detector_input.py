@@ -6,11 +6,12 @@ import torch
 from torch.nn.functional import one_hot, pad
 
 from spectraq.models.anomaly.kinds import SHOWN
-from spectraq.models.anomaly.residual import LEAST_LEVEL, Residual
+from spectraq.models.anomaly.residual import Residual
 from spectraq.models.anomaly.scores import Scores
 from spectraq.models.anomaly.unexplained_lines import known
 from spectraq.models.classes import CLASSES
 from spectraq.models.grid.axis import N_COARSE, REBIN, coarse, z_of
+from spectraq.models.grid.model_error import LEAST_LEVEL
 from spectraq.models.grid.prepare import asinh
 
 N_PLANES = 8
@@ -25,7 +26,7 @@ def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     filtered
-        From `lines.filtered`, shape (B, widths, N_PIXELS).
+        From `unexplained_lines.filtered`, shape (B, widths, N_PIXELS).
 
     Returns
     -------

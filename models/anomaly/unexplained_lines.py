@@ -108,7 +108,7 @@ def sought(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> tu
     ratio
         From `filtered`.
     airglow
-        From `sky.airglow`: a line there must be stronger to be told from what sky subtraction left.
+        From `airglow.airglow`: a line there must be stronger to be told from what sky subtraction left.
     """
     bad = unseen(residual)
     counted = (~(bad | known(residual))).to(ratio.dtype)

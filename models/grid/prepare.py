@@ -12,14 +12,10 @@ from torch.nn.functional import pad
 
 from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, coarse
 from spectraq.models.grid.credible import IVAR_LIMITS, credible
+from spectraq.models.grid.model_error import FITTED, LEAST_LEVEL, with_error
 from spectraq.models.grid.resample import Sampling, Samplings, sampling_of
 from spectraq.models.observation import Observation
 
-MODEL_ERROR = 0.04
-"""No basis follows a real spectrum better than this fraction of its local level.
-
-Tuned on mocks with faults; anything from 0.02 to 0.06 does.
-"""
 FLOOR_COARSE_PIXELS = 7
 """Half width of the box that the local level is taken over, in coarse pixels."""
 CONTINUUM_COARSE_PIXELS = 50
@@ -33,7 +29,7 @@ class Gridded:
 
     flux: torch.Tensor  # (B, N_PIXELS)
     ivar: torch.Tensor  # (B, N_PIXELS), zero where unused
-    offset: torch.Tensor  # (B,) float64, sub-pixel offset of `grid.place`
+    offset: torch.Tensor  # (B,) float64, sub-pixel offset of `resample.Sampling.bring`
     noise_estimated: torch.Tensor  # (B,) bool
     unit: torch.Tensor  # (B,) float64, what the observation's own flux was divided by
 
@@ -242,8 +238,8 @@ def network_channels(
 def prepare(gridded: Gridded) -> Prepared:
     """Scale to unit median |flux| and add the model error in quadrature to the noise.
 
-    The error is `MODEL_ERROR` times the local level, at least a tenth of the median: without it, chi2 at
-    S/N 300 punishes what no basis can follow rather than a wrong redshift.
+    The error is `model_error.FITTED` times the local level, at least a tenth of the median: without it, chi2
+    at S/N 300 punishes what no basis can follow rather than a wrong redshift.
     """
     raw_flux, raw_ivar = coarse(gridded.flux, gridded.ivar)
     used = raw_ivar > 0
@@ -251,11 +247,13 @@ def prepare(gridded: Gridded) -> Prepared:
     mask = used.to(raw_flux.dtype)
     level = (raw_flux / scale).clamp(-20, 20) * mask
     smooth = box_mean(torch.stack([level, mask]), FLOOR_COARSE_PIXELS)
-    local = (smooth[0] / smooth[1].clamp_min(0.5 / (2 * FLOOR_COARSE_PIXELS + 1))).abs().clamp_min(0.1)
+    local = (
+        (smooth[0] / smooth[1].clamp_min(0.5 / (2 * FLOOR_COARSE_PIXELS + 1))).abs().clamp_min(LEAST_LEVEL)
+    )
     flux, ivar = gridded.flux / scale, gridded.ivar * scale**2
     pixel_snr = gridded.flux.abs() * gridded.ivar.sqrt()
     snr = masked_median(pixel_snr, gridded.ivar > 0).nan_to_num(0.0)[:, 0]
-    ivar = ivar / (1 + ivar * (MODEL_ERROR * local).square().repeat_interleave(REBIN, 1))
+    ivar = with_error(ivar, (FITTED * local).repeat_interleave(REBIN, 1))
     coarse_flux, coarse_ivar = coarse(flux, ivar)
     channels = network_channels(raw_flux, raw_ivar.sqrt(), scale)
     assert channels.shape[1:] == (N_CHANNELS, N_COARSE)

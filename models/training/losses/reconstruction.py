@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spectraq.models.classes import CLASSES
 from spectraq.models.grid.axis import coarse, lag_of
+from spectraq.models.grid.model_error import JUDGED, LEAST_LEVEL, with_error
 from spectraq.models.grid.prepare import masked_median, network_channels
 from spectraq.models.networks.encoder import Encoder, Latent
 from spectraq.models.networks.rest_frame import COARSE, FINE, Window
@@ -19,8 +20,6 @@ from spectraq.models.training.losses.classifier import allowed_loss
 from spectraq.models.training.material.family import Family
 from spectraq.models.training.mocks.full_files import Exposures
 
-MODEL_ERROR = 0.02
-"""Fraction of the flux that need not be followed: at S/N 300 a wrong line counts, not the calibration."""
 SUBCLASS_WEIGHT = 0.3
 LINEAR_FROM_SIGMA = 3.0
 DRAWN_A_FAMILY = 40
@@ -29,9 +28,11 @@ SHAPE_PIXELS = 32
 
 
 def weights(truth: Tensor, sqrt_ivar: Tensor) -> Tensor:
-    """Inverse variance with the model error added, zero where there is no pixel; shape as given."""
-    variance = sqrt_ivar.clamp_min(1e-6) ** -2 + (MODEL_ERROR * truth.abs().clamp_min(0.1)).square()
-    return (sqrt_ivar > 0) / variance
+    """Return the inverse variance with the model error added, zero where there is no pixel; shape as given.
+
+    At S/N 300 a wrong line counts then, not the calibration.
+    """
+    return with_error(sqrt_ivar.square(), JUDGED * truth.abs().clamp_min(LEAST_LEVEL))
 
 
 def misfit(model: Tensor, truth: Tensor, weight: Tensor) -> Tensor:

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from spectraq.models.anomaly.kinds import NOTHING, NOTHING_PLANTED, SEEN, TABLE
 from spectraq.models.grid.axis import N_PIXELS, REBIN, lag_of
+from spectraq.models.grid.model_error import JUDGED, with_error
 from spectraq.models.training.mocks import Mocks
 
 SHARES = {NOTHING: NOTHING_PLANTED, **{kind.name: kind.planted for kind in TABLE if kind.detected}}
 """How often each is put in."""
 COMPANIONS = {"second_star": "STAR", "second_galaxy": "GALAXY", "second_quasar": "QSO"}
 LINE_SIGMA, LINE_WIDTH = (5.0, 25.0), (1.2, 5.0)
-MODEL_ERROR = 0.02
-"""Of the median flux, counted as noise where a line's S/N is said."""
 STEP, STEP_PIXELS = (0.08, 0.6), (1300, 3400)
 STEP_WIDTHS = (0.1, 0.1, 5.0, 15.0)
 """Grid pixels over which a step rises: often none."""
@@ -111,7 +110,7 @@ class Strangers:
         used = ivar > 0
         at, width = self._rng.choice(np.flatnonzero(used)[10:-10]), self._between(LINE_WIDTH)
         profile = np.exp(-0.5 * ((np.arange(N_PIXELS) - at) / width) ** 2)
-        weight = ivar / (1 + ivar * (MODEL_ERROR * _median(flux, used)) ** 2)
+        weight = with_error(ivar, np.full_like(ivar, JUDGED * _median(flux, used)))
         height = self._between(LINE_SIGMA) / np.sqrt((profile**2 * weight).sum())
         return np.asarray(flux + sign * height * profile * used)
 
