@@ -52,7 +52,7 @@ class Hosts:
         bases = eigenspectra.load()
         self.analyst = BatchAnalyst(Ensemble.load(), bases, cpu, BLOCK)
         taught = supernovae.learn(supernovae.read(supernovae.files(DATA)[::2]))
-        network = detector.load(shipped.FOLDER / detector.FILE)
+        network = detector.Detector.load(shipped.FOLDER / detector.FILE)
         self.scorer = Scorer(CompanionSearch(bases, taught, cpu), network, cpu)
         known = [one for one in labelled(DATA) if one.trusted]
         gridded = grid_batch([one.observation for one in known])

@@ -59,7 +59,7 @@ class Scorer:
     def load(cls, folder: Path, bases: dict[str, Basis], device: torch.device) -> Scorer:
         """Read the supernovae and the detector of a folder of weights."""
         path = shipped.required(folder, detector.FILE)[0]
-        return cls(CompanionSearch.load(folder, bases, device), detector.load(path, device), device)
+        return cls(CompanionSearch.load(folder, bases, device), Detector.load(path, device), device)
 
     def score(self, analysis: BatchAnalysis, block: int) -> Scores:
         """Score a batch, `block` rows at a time."""

@@ -11,7 +11,7 @@ import torch
 from spectraq.models.classes import CLASS_OF_SUBCLASS
 from spectraq.models.grid.axis import REBIN
 from spectraq.models.grid.prepare import Gridded, Prepared
-from spectraq.models.networks import classifier, encoder, half_precision, unet
+from spectraq.models.networks import half_precision
 from spectraq.models.networks.classifier import Classifier
 from spectraq.models.networks.encoder import Encoder, Latent
 from spectraq.models.networks.own_template_scan import OwnScan
@@ -104,8 +104,8 @@ def load(path: Path, device: torch.device) -> Member:
         When the file is not what its name says.
     """
     if path.stem == "encoder":
-        return EncoderMember(encoder.load(path, device), OwnScan(device))
+        return EncoderMember(Encoder.load(path, device), OwnScan(device))
     if path.stem == "unet":
-        return UNetMember(unet.load(path, device), OwnScan(device))
-    network = classifier.load(path, device)
+        return UNetMember(UNet.load(path, device), OwnScan(device))
+    network = Classifier.load(path, device)
     return NamingMember(network.shorten() if half_precision.available(device) else network)

@@ -9,8 +9,7 @@ learned Wiener filter), and the error of the outcome.
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +19,8 @@ from spectraq.models.grid.axis import N_COARSE, REBIN
 from spectraq.models.grid.prepare import N_CHANNELS, Contrast, network_channels
 from spectraq.models.networks import weightfile
 from spectraq.models.networks.rest_frame import COARSE
+from spectraq.models.networks.stored import StoredNetwork
 
-LAYOUT = "spectraq.unet.1"
 REST_CHANNELS = {name: -(-COARSE[name].length // N_COARSE) for name in CLASSES}
 """Output channels laid end to end as each class's rest frame."""
 N_OBSERVED = 3 * REBIN
@@ -65,7 +64,7 @@ class Pair(nn.Module):
         self.folded = True
 
 
-class UNet(nn.Module):
+class UNet(StoredNetwork):
     """Spectra on the grid to rest-frame and denoised spectra.
 
     Parameters
@@ -73,6 +72,9 @@ class UNet(nn.Module):
     widths
         Channels of each level, the first at full coarse resolution, each next at half of it.
     """
+
+    LAYOUT = "spectraq.unet.1"
+    SHAPE: ClassVar = {"widths": weightfile.integers}
 
     def __init__(self, widths: tuple[int, ...] = (12, 16, 32, 64)) -> None:
         super().__init__()
@@ -115,6 +117,11 @@ class UNet(nn.Module):
         denoised, sigma = self._denoised(self.observed(torch.cat([y, x], 1)).float(), seen, flux, sqrt_ivar)
         return Reconstruction(rest, denoised, sigma, subclass)
 
+    def _fold(self) -> None:
+        for part in (*self.down, *self.up):
+            assert isinstance(part, Pair)
+            part.fold()
+
     @staticmethod
     def _input(flux: Tensor, sqrt_ivar: Tensor) -> tuple[Contrast, Tensor]:
         """Coarse channels, and how each grid pixel differs from its coarse one in units of its noise."""
@@ -146,24 +153,3 @@ class UNet(nn.Module):
         share = torch.sigmoid(belief) * (sqrt_ivar > 0)
         denoised = share * (flux / seen.scale) + (1 - share) * guess
         return denoised, unit * torch.exp((error - 3).clamp(-9, 3))
-
-
-def save(network: UNet, path: Path) -> None:
-    """Write weights as half-precision safetensors."""
-    weightfile.write(network, path, LAYOUT, {"widths": ",".join(map(str, network.widths))})
-
-
-def load(path: Path, device: str | torch.device = "cpu") -> UNet:
-    """Read weights that `save` wrote, ready for inference (batch norms folded).
-
-    Raises
-    ------
-    ValueError
-        When the file is not a U-Net of this layout.
-    """
-    network = UNet(weightfile.integers(weightfile.shape_of(path, LAYOUT)["widths"]))
-    network.load_state_dict(weightfile.tensors_of(path))
-    for part in (*network.down, *network.up):
-        assert isinstance(part, Pair)
-        part.fold()
-    return network.eval().to(device)

@@ -154,7 +154,7 @@ def prepared(folder: Path, files: list[Examples], device: str, deadline: float) 
     n = sum(map(len, files)) - HELD_OUT
     checkpoint = folder / "detector.checkpoint"
     trainer = Trainer(RECIPE, network, partial(loss, network, files), n, checkpoint, deadline)
-    return trainer, partial(detector.save, network, folder / detector.FILE)
+    return trainer, partial(network.save, folder / detector.FILE)
 
 
 def write_card(folder: Path, files: list[Examples], seeds: list[int]) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def write_card(folder: Path, files: list[Examples], seeds: list[int]) -> dict[st
     "found" is what part of each kind has higher odds than 99 % of those with nothing in them.
     """
     path = folder / detector.FILE
-    network = detector.load(path)
+    network = Detector.load(path)
     with torch.inference_mode():
         planes, numbers, kind = read(files, torch.arange(HELD_OUT))
         blocks = zip(torch.split(planes, 500), torch.split(numbers, 500), strict=True)

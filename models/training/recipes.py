@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from spectraq.models.networks import classifier, encoder, unet
 from spectraq.models.networks.classifier import Classifier
 from spectraq.models.networks.encoder import Encoder
 from spectraq.models.networks.unet import UNet
@@ -105,7 +104,7 @@ def _classifier(name: str, recipe: Recipe, site: Site) -> Prepared:
         return classifier_loss(network, channels, truth, rows)
 
     trainer = site.trainer(name, recipe, network, loss, len(channels))
-    return Prepared(trainer, partial(classifier.save, network, site.folder / f"{name}.safetensors"))
+    return Prepared(trainer, partial(network.save, site.folder / f"{name}.safetensors"))
 
 
 def _encoder(name: str, recipe: Recipe, site: Site) -> Prepared:
@@ -119,7 +118,7 @@ def _encoder(name: str, recipe: Recipe, site: Site) -> Prepared:
         return reconstruction.encoder_loss(network, seen, rows + site.held_out)
 
     trainer = site.trainer(name, recipe, network, loss, len(seen) - site.held_out)
-    return Prepared(trainer, partial(encoder.save, network, site.folder / f"{name}.safetensors"))
+    return Prepared(trainer, partial(network.save, site.folder / f"{name}.safetensors"))
 
 
 def _unet(name: str, recipe: Recipe, site: Site) -> Prepared:
@@ -130,4 +129,4 @@ def _unet(name: str, recipe: Recipe, site: Site) -> Prepared:
         return reconstruction.unet_loss(network, seen, rows + site.held_out)
 
     trainer = site.trainer(name, recipe, network, loss, len(seen) - site.held_out)
-    return Prepared(trainer, partial(unet.save, network, site.folder / f"{name}.safetensors"))
+    return Prepared(trainer, partial(network.save, site.folder / f"{name}.safetensors"))
