@@ -21,7 +21,7 @@ from plots import COLOURS, Panel, write
 
 from spectraq.models.answers.redshift_errors import RedshiftErrors
 from spectraq.models.answers.warnings import warnings
-from spectraq.models.classes import CLASSES
+from spectraq.models.classes import CLASSES, SAME_Z
 from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.observation import Observation
@@ -31,7 +31,7 @@ from spectraq.models.simulate import simulate
 MOCKS, MOCK_SEED = 3072, 987
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1.0001)
 SNR_EDGES = (0.0, 3.0, 10.0, np.inf)
-RIGHT_Z = (0.0033, 0.0033, 0.015)
+RIGHT_Z = tuple(SAME_Z.values())
 INFORMATION = {"noise_estimated"}
 Array = NDArray[np.float64]
 

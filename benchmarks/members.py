@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spectraq.models.batch import BatchAnalysis
-from spectraq.models.classes import CLASSES
+from spectraq.models.classes import CLASSES, SAME_Z
 from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.pipeline import Pipeline
@@ -31,7 +31,6 @@ from spectraq.workers.files.labelled_spectra import LabelledSpectrum, labelled, 
 
 SEED = 921
 BATCHES = 2
-LIMIT = {"STAR": 0.0033, "GALAXY": 0.0033, "QSO": 0.015}
 BRIGHT = 8.0
 
 
@@ -65,7 +64,7 @@ def judged(analysis: BatchAnalysis, sample: Sample) -> dict[str, float]:
     z = z_of(analysis.lag, sample.gridded.offset).numpy()
     right = spectype == sample.spectype
     found = {"class": float(right.mean())}
-    for name, limit in LIMIT.items():
+    for name, limit in SAME_Z.items():
         mine = sample.spectype == name
         near = np.abs(z - sample.z) < limit * (1 + sample.z)
         found[name] = float((right & near)[mine].mean())
@@ -103,7 +102,7 @@ def main() -> None:
     mocks = [sky.batch(MAX_BATCH) for _ in range(BATCHES)]
     real = real_sample(spectra)
     table = Table(
-        "members", *(f"{sample} {f}" for sample in ("real", "mock") for f in ("class", *LIMIT)), "misfit"
+        "members", *(f"{sample} {f}" for sample in ("real", "mock") for f in ("class", *SAME_Z)), "misfit"
     )
     for name, members in ensembles(Pipeline.load().members).items():
         pipeline = Pipeline.load(members=members)

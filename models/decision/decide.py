@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from spectraq.models.classes import CLASS_OF_SUBCLASS, STAR_TYPES
+from spectraq.models.classes import CLASS_OF_SUBCLASS, SAME_Z, STAR_TYPES
 from spectraq.models.grid.axis import z_of
 from spectraq.models.networks.ensemble import Opinion
 from spectraq.models.redshift.candidates import N_BEST, Candidates, log_prior
@@ -22,8 +22,6 @@ SCAN_PROBABILITY = 0.02
 """A class no member gives this much is not scanned. Anything from 0 to 0.1 gives the same answers."""
 PROBABILITY_FLOOR = 1e-5
 STAR, GALAXY, QSO = range(3)
-DIFFERENT_Z = (0.0033, 0.0033, 0.015)
-"""Redshifts of a star, galaxy or quasar that differ by more than this in (1 + z) are different answers."""
 RARITY_FLOOR = -2.0
 """The most, in nats, that the rarity of its best redshift counts against a class: the real ones must come
 through where the networks are sure."""
@@ -51,6 +49,11 @@ class Decision:
     candidate_class: torch.Tensor  # (B, N_BEST); the answer first
     candidate: torch.Tensor  # (B, N_BEST) index within the class's candidates
     candidate_probability: torch.Tensor  # (B, N_BEST) over all candidates; 0 where there are fewer
+
+
+def same_z(spectype: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return how far redshifts of each class may differ, over 1 + z, and be one answer; shape as given."""
+    return torch.tensor(tuple(SAME_Z.values()), dtype=dtype, device=spectype.device)[spectype]
 
 
 def to_scan(opinion: Opinion) -> torch.Tensor:
@@ -83,7 +86,7 @@ def decide(opinion: Opinion, found: Sequence[Candidates], freedom: torch.Tensor)
     scores = torch.stack([c.score for c in found])  # (3, B, n)
     redshifts = torch.stack([z_of(c.lag) for c in found])
     own_score, own_z = _own(scores, spectype), _own(redshifts, spectype)
-    limit = own_z.new_tensor(DIFFERENT_Z)[spectype] * (1 + own_z[:, 0])
+    limit = same_z(spectype, own_z.dtype) * (1 + own_z[:, 0])
     member_z, member_class = _alone(opinion, found, sway)
     agree = ((member_z - own_z[:, 0]).abs() < limit).all(0) & (member_class == spectype).all(0)
     classes, index, probability = _joined(posterior, scores, spectype)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spectraq.models.answers.redshift_errors import FILE, ClassErrors, survey_key
 from spectraq.models.batch import BatchAnalysis, BatchAnalyst
-from spectraq.models.classes import CLASSES
+from spectraq.models.classes import CLASSES, SAME_Z
 from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.networks.ensemble import Ensemble
@@ -29,8 +29,6 @@ from spectraq.models.redshift import eigenspectra
 
 Floats = NDArray[np.float64]
 
-NEAR = (0.003, 0.003, 0.015)
-"""Answers of a star, galaxy or quasar farther than this from the truth, over 1 + z, are wrong."""
 SCALES = np.geomspace(0.3, 4, 40)
 FLOORS = np.geomspace(2e-6, 4e-4, 40)
 FREEDOM = 4.0
@@ -62,7 +60,7 @@ class Sample:
         offset = (found - z) / (1 + z)
         kind = analysis.decision.spectype.numpy()
         right = np.array(CLASSES)[kind] == np.asarray(spectype)
-        right &= np.abs(offset) < np.array(NEAR)[kind]
+        right &= np.abs(offset) < np.array(tuple(SAME_Z.values()))[kind]
         estimated = analysis.gridded.noise_estimated.tolist()
         keys = np.array([survey_key(*pair) for pair in zip(surveys, estimated, strict=True)])
         return cls(kind[right], offset[right], analysis.sigma.double().numpy()[right], keys[right])
