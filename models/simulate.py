@@ -105,8 +105,8 @@ def _one(rng: np.random.Generator) -> Simulated:
         other = "M" if spectype == "GALAXY" else "GALAXY"
         flux = flux + rng.uniform(0.6, 1.2) * _object(other, wavelength, rng)[0]
     elif fault == "arm_step":
-        at = rng.uniform(5600, 6200)
-        flux = flux * np.where(wavelength > at, 1 + rng.choice([-1, 1]) * rng.uniform(0.25, 0.5), 1.0)
+        edge = rng.uniform(5600, 6200)
+        flux = flux * np.where(wavelength > edge, 1 + rng.choice([-1, 1]) * rng.uniform(0.25, 0.5), 1.0)
     x = np.linspace(-1, 1, wavelength.size)
     flux = flux * np.exp(0.03 * (rng.normal() * x + rng.normal() * (2 * x**2 - 1)))
     snr = float(np.clip(survey.median_snr * np.exp(rng.normal(0, 0.7)), *SNR_RANGE))

@@ -82,16 +82,16 @@ def dot(first: Tensor, second: Tensor) -> Tensor:
 def inverse(matrix: Tensor) -> Tensor:
     """Inverses of small matrices, (..., n, n) as given."""
     n = matrix.shape[-1]
-    found: Tensor = torch.linalg.inv(_enlarged(matrix))
-    return found[..., :n, :n]
+    inverted: Tensor = torch.linalg.inv(_enlarged(matrix))
+    return inverted[..., :n, :n]
 
 
 def cholesky_inverse(matrix: Tensor) -> Tensor:
     """Inverses of the lower Cholesky factors of small positive definite matrices, (..., n, n) as given."""
     n, whole = matrix.shape[-1], _enlarged(matrix)
     eye = torch.eye(whole.shape[-1], dtype=whole.dtype, device=whole.device).expand_as(whole)
-    found: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(whole), eye, upper=False)
-    return found[..., :n, :n]
+    inverted: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(whole), eye, upper=False)
+    return inverted[..., :n, :n]
 
 
 def _enlarged(matrix: Tensor) -> Tensor:

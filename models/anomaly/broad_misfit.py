@@ -34,14 +34,14 @@ def broad(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     """
     n = len(residual.flux)
     weight = residual.ivar.view(n, -1, BLOCK_PIXELS).sum(2)
-    known = weight > 0
-    safe = torch.where(known, weight, 1.0)
+    used = weight > 0
+    safe = torch.where(used, weight, 1.0)
     mean = (residual.flux * residual.ivar).view(n, -1, BLOCK_PIXELS).sum(2) / safe
     level = (residual.model.abs() * residual.ivar).view(n, -1, BLOCK_PIXELS).sum(2) / safe
     level = level.clamp_min(LEAST_LEVEL)
     sigma = (1 / safe + (JUDGED * level).square()).sqrt()
-    chi = torch.where(known, mean / sigma, 0.0).clamp(-30, 30)
-    score = (chi.square().sum(1) / known.sum(1).clamp_min(8) + 0.05).log()
+    chi = torch.where(used, mean / sigma, 0.0).clamp(-30, 30)
+    score = (chi.square().sum(1) / used.sum(1).clamp_min(8) + 0.05).log()
     worst = chi.abs().argmax(1)
     fraction = (mean / level).gather(1, worst[:, None])[:, 0]
     return score, fraction, worst * BLOCK_PIXELS

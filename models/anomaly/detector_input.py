@@ -8,7 +8,7 @@ from torch.nn.functional import one_hot, pad
 from spectraq.models.anomaly.kinds import SHOWN
 from spectraq.models.anomaly.residual import Residual
 from spectraq.models.anomaly.scores import Scores
-from spectraq.models.anomaly.unexplained_lines import known
+from spectraq.models.anomaly.unexplained_lines import near_known_lines
 from spectraq.models.classes import CLASSES
 from spectraq.models.grid.axis import N_COARSE, REBIN, coarse, z_of
 from spectraq.models.grid.model_error import LEAST_LEVEL
@@ -43,7 +43,7 @@ def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
     whole = near.unfold(1, 2 * EDGE_PIXELS + 1, 1).amin(2)
     lines = (filtered * whole[:, None]).view(n, -1, N_COARSE, REBIN)
     emission, absorption = lines.amax(3).clamp_min(0), (-lines.amin(3)).clamp_min(0)
-    own = known(residual).to(left.dtype).view(n, N_COARSE, REBIN).mean(2)
+    line_share = near_known_lines(residual).to(left.dtype).view(n, N_COARSE, REBIN).mean(2)
     return torch.stack(
         [
             asinh(left * precision / 2) * used,
@@ -53,7 +53,7 @@ def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
             asinh(emission[:, 0] / 2),
             asinh(emission[:, 1:].amax(1) / 2),
             asinh(absorption.amax(1) / 2),
-            own,
+            line_share,
         ],
         dim=1,
     )

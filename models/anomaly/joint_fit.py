@@ -59,18 +59,18 @@ class Leftover:
     lag: torch.Tensor  # (B,)
 
     @classmethod
-    def of(cls, known: FirstObject) -> Leftover:
+    def of(cls, objects: FirstObject) -> Leftover:
         """Prepare a batch."""
-        fine = with_error(known.ivar, JUDGED * known.model.abs().clamp_min(LEAST_LEVEL))
-        flux, weight = coarse(known.flux, fine)
-        model, _ = coarse(known.model, fine)
+        fine = with_error(objects.ivar, JUDGED * objects.model.abs().clamp_min(LEAST_LEVEL))
+        flux, weight = coarse(objects.flux, fine)
+        model, _ = coarse(objects.model, fine)
         level = model.abs().clamp_min(LEAST_LEVEL)
         weight = with_error(weight, SHARED_ERROR * level)
         outlier = (flux - model).abs() * weight.sqrt() > OUTLIER_SIGMA
         ivar = torch.where(outlier, 0.0, weight)
-        first = _orthonormal(known.design, flux, ivar)
+        first = _orthonormal(objects.design, flux, ivar)
         kappa = (first.chi2 / (ivar > 0).sum(1).clamp_min(MIN_FREEDOM)).clamp_min(LEAST_KAPPA)
-        return cls(flux, ivar, level, first, kappa, known.lag)
+        return cls(flux, ivar, level, first, kappa, objects.lag)
 
 
 def _orthonormal(design: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor) -> Continuum:

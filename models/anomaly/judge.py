@@ -69,13 +69,14 @@ class Scorer:
         self, analysis: BatchAnalysis, block: int
     ) -> Iterator[tuple[Scores, torch.Tensor, torch.Tensor]]:
         """Score a batch block by block, with the picture and the evidence that the detector sees."""
-        measured, known, unfamiliar = Measured.of(analysis), FirstObject.of(analysis), Unfamiliar.of(analysis)
+        measured, first_objects = Measured.of(analysis), FirstObject.of(analysis)
+        unfamiliar = Unfamiliar.of(analysis)
         for part, rows in in_blocks(torch.arange(len(measured.lag), device=measured.lag.device), block):
-            seen, left = Residual.of(rows_of(measured, rows)), Leftover.of(rows_of(known, rows))
-            ratio = filtered(seen)
+            residual, left = Residual.of(rows_of(measured, rows)), Leftover.of(rows_of(first_objects, rows))
+            ratio = filtered(residual)
             companions, jump = self._companions.search(left), sharpest(left)
-            scores = score(seen, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)
-            planes, numbers = picture(seen, ratio), evidence(scores, seen)
+            scores = score(residual, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)
+            planes, numbers = picture(residual, ratio), evidence(scores, residual)
             if self._detector is not None:
                 scores = _with(scores, in_tiles(self._detector, planes, numbers, tile=NETWORK_ROWS))
             counted = slice(len(part))

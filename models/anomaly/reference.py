@@ -77,10 +77,10 @@ class Reference:
         # Term by term: a library's product of small matrices rounds by where they lie in memory.
         turned = (self.precision[scores.spectype].double() * off[:, None]).sum(2)
         distance = (turned * off).sum(1).clamp_min(LEAST_DISTANCE).float()
-        known = (scores.latent != 0).any(1)
+        encoded = (scores.latent != 0).any(1)
         value, size = scores.value.clone(), scores.size.clone()
-        value[:, LATENT] = torch.where(known, distance.log(), math.log(LEAST_DISTANCE))
-        size[:, LATENT] = torch.where(known, distance.sqrt(), 0.0)
+        value[:, LATENT] = torch.where(encoded, distance.log(), math.log(LEAST_DISTANCE))
+        size[:, LATENT] = torch.where(encoded, distance.sqrt(), 0.0)
         return dataclasses.replace(scores, value=value, size=size)
 
     def rates(self, scores: Scores) -> torch.Tensor:

@@ -100,15 +100,17 @@ class CompanionSearch:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         types, n = len(self._stars), len(flux)
 
-        def seen_in(shapes: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
+        def projected(shapes: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
             """(types, K, n), (B, D, n) to (K, D, types, B)."""
             # The data come first: a single column takes ten times as long as a single row.
-            found = sums(data, shapes.flatten(0, 1).expand(n, -1, -1))
-            return found.view(n, data.shape[1], types, -1).permute(3, 1, 2, 0)
+            projections = sums(data, shapes.flatten(0, 1).expand(n, -1, -1))
+            return projections.view(n, data.shape[1], types, -1).permute(3, 1, 2, 0)
 
-        products = seen_in(self._products, ivar[:, None])[:, 0]
-        seen = seen_in(self._stars, torch.cat([(ivar * flux)[:, None], first.weighted], 1))
-        matrix, vector = eliminate(products, seen[:, 1:], seen[:, 0], first.amplitudes.T[:, None])
+        products = projected(self._products, ivar[:, None])[:, 0]
+        projections = projected(self._stars, torch.cat([(ivar * flux)[:, None], first.weighted], 1))
+        matrix, vector = eliminate(
+            products, projections[:, 1:], projections[:, 0], first.amplitudes.T[:, None]
+        )
         best = gain(matrix, vector).max(0)
         _, share = _gain(self._stars[best.indices], flux, ivar, first)
         return best.values, share
@@ -145,8 +147,8 @@ def _gain(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Gain of companions with the given shapes (B, K, N_COARSE), and their share of the light; (B,) each."""
     data = torch.cat([first.weighted, (ivar * flux)[:, None]], 1)
-    seen = sums(shapes, data).double()
-    overlap, vector = seen[..., :-1], seen[..., -1]
+    projections = sums(shapes, data).double()
+    overlap, vector = projections[..., :-1], projections[..., -1]
     vector = vector - (overlap * first.amplitudes[:, None]).sum(2)
     gram = sums(shapes * ivar[:, None], shapes).double()
     size = sizes(gram, LEAST_SQUARE)

@@ -47,12 +47,12 @@ class Lines:
     width: torch.Tensor  # (B,) standard deviation in pixels
 
 
-def known(residual: Residual) -> torch.Tensor:
+def near_known_lines(residual: Residual) -> torch.Tensor:
     """Pixels where the object may have lines of its own; shape (B, N_PIXELS)."""
     return _near(residual, _line_tables((KNOWN,) * len(CLASSES), residual.flux.device))
 
 
-def emitting(residual: Residual) -> torch.Tensor:
+def near_emitted_lines(residual: Residual) -> torch.Tensor:
     """Pixels where the object may emit more than the fit can follow; shape (B, N_PIXELS)."""
     return _near(residual, _line_tables(EMITTED, residual.flux.device))
 
@@ -76,7 +76,7 @@ def _line_tables(lines: tuple[tuple[Line, ...], ...], device: torch.device) -> t
         return pad_sequence(tables, batch_first=True, padding_value=NO_LINE).to(device)
 
 
-def unseen(residual: Residual) -> torch.Tensor:
+def untrusted(residual: Residual) -> torch.Tensor:
     """Pixels that can't be trusted: the worst of the sky, gaps and their edges; shape (B, N_PIXELS)."""
     unused = (residual.ivar == 0).float()
     return _bad(residual.flux.device) | (
@@ -110,12 +110,12 @@ def sought(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> tu
     airglow
         From `airglow.airglow`: a line there must be stronger to be told from what sky subtraction left.
     """
-    bad = unseen(residual)
-    counted = (~(bad | known(residual))).to(ratio.dtype)
+    bad = untrusted(residual)
+    counted = (~(bad | near_known_lines(residual))).to(ratio.dtype)
     free = ratio * counted[:, None]
     near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
     unit = _scatter(free, counted) * (1 + SKY_DAMPING * near)
-    emitted = ratio * (~(bad | emitting(residual))).to(ratio.dtype)[:, None]
+    emitted = ratio * (~(bad | near_emitted_lines(residual))).to(ratio.dtype)[:, None]
     return _strongest(emitted / unit), _strongest(-free / unit)
 
 
@@ -154,8 +154,8 @@ def _convolved(values: torch.Tensor, band: torch.Tensor) -> torch.Tensor:
     As products of stretches with a band matrix: half the time of a convolution with so few channels.
     """
     stretches = pad(values, (REACH, REACH)).unfold(1, STRETCH + 2 * REACH, STRETCH)  # (B, n, S + 2 REACH)
-    found = sums(stretches, band.expand(len(values), -1, -1))  # (B, n, widths * S)
-    split = found.view(*found.shape[:2], len(WIDTHS), STRETCH)
+    convolved = sums(stretches, band.expand(len(values), -1, -1))  # (B, n, widths * S)
+    split = convolved.view(*convolved.shape[:2], len(WIDTHS), STRETCH)
     return split.transpose(1, 2).flatten(2)
 
 

@@ -40,13 +40,13 @@ def model_spectra(
     offset = analysis.gridded.offset.cpu().numpy()
     planes = _planes(analysis)
     rest = _rest(analysis, encoder)
-    curves = [found.curve.cpu().numpy() for found in analysis.found]
+    curves = [candidates.curve.cpu().numpy() for candidates in analysis.candidates]
     redshifts = [z_of(lag, analysis.gridded.offset[:, None]).float().cpu().numpy() for lag in lags]
     spectra = []
     for i, mask in enumerate(used):
         pixels = np.flatnonzero(mask)
         reach = slice(int(pixels[0]), int(pixels[-1]) + 1)
-        own = FINE[CLASSES[int(analysis.decision.spectype[i])]]
+        window = FINE[CLASSES[int(analysis.decision.spectype[i])]]
         spectra.append(
             ModelSpectrum(
                 loglam0=loglam_of(float(reach.start + offset[i])),
@@ -54,7 +54,7 @@ def model_spectra(
                 **{name: _single(plane[i, reach] * unit[i]) for name, plane in planes.items()},
                 z_grids={c: z[i] for c, z in zip(CLASSES, redshifts, strict=True)},
                 chi2_curves={c: curve[i] for c, curve in zip(CLASSES, curves, strict=True)},
-                rest_loglam0=loglam_of(own.first_pixel) if rest else 0.0,
+                rest_loglam0=loglam_of(window.first_pixel) if rest else 0.0,
                 rest=rest[i] if rest else np.zeros(0, np.float32),
             )
         )
@@ -80,10 +80,12 @@ def _rest(analysis: BatchAnalysis, encoder: Encoder | None) -> list[NDArray[np.f
     """What the encoder expects of each object at rest, median one; nothing where it is not a member."""
     if encoder is None or analysis.latent is None:
         return []
-    found = []
+    rest_frames = []
     for i, spectype in enumerate(analysis.decision.spectype.tolist()):
         latent = rows_of(analysis.latent, slice(i, i + 1))
         rest = encoder.rest(latent, CLASSES[spectype])[0].cpu().numpy()
         middle = float(np.median(np.abs(rest)))
-        found.append((rest / (middle if middle > 0 and math.isfinite(middle) else 1.0)).astype(np.float32))
-    return found
+        rest_frames.append(
+            (rest / (middle if middle > 0 and math.isfinite(middle) else 1.0)).astype(np.float32)
+        )
+    return rest_frames

@@ -77,19 +77,19 @@ def _group(
     solved = [
         _solve(data, weight, torch.cat([_shapes(distance, components, sigma), level], 1)) for sigma in WIDTHS
     ]
-    best = torch.stack([one.chi2 for one in solved]).argmin(0)  # (B,)
+    best = torch.stack([solution.chi2 for solution in solved]).argmin(0)  # (B,)
     rows = torch.arange(len(best), device=best.device)
-    amplitude = torch.stack([one.amplitude for one in solved])[best, rows]
-    variance = torch.stack([one.variance for one in solved])[best, rows]
+    amplitude = torch.stack([solution.amplitude for solution in solved])[best, rows]
+    variance = torch.stack([solution.variance for solution in solved])[best, rows]
     n = len(components)
     continuum = amplitude[:, n]
     # A profile of unit sum holds amplitude x pixels; a pixel is lambda ln(10) dloglam wide at rest.
     rest = torch.tensor([wavelength(lines[0][0]) for lines in components], device=flux.device)
     pixel_width = rest * DLOGLAM * math.log(10)
     scale = pixel_width / continuum.clamp_min(1e-3)[:, None]
-    seen = ((weight > 0).sum(1) >= MIN_PIXELS) & (continuum > 1e-3)
-    width = torch.where(seen[:, None], amplitude[:, :n] * scale, 0.0)
-    error = torch.where(seen[:, None], variance[:, :n].clamp_min(0).sqrt() * scale, math.inf)
+    measured = ((weight > 0).sum(1) >= MIN_PIXELS) & (continuum > 1e-3)
+    width = torch.where(measured[:, None], amplitude[:, :n] * scale, 0.0)
+    error = torch.where(measured[:, None], variance[:, :n].clamp_min(0).sqrt() * scale, math.inf)
     return GalaxyLines(width, error)
 
 

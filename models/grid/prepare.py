@@ -221,15 +221,15 @@ def network_channels(
         Shape (B, 4, N_COARSE): the flux over its median; its high frequencies in units of the noise; the same
         relative to the local continuum; how well each pixel is known.
     """
-    seen = Contrast.of(flux, sqrt_ivar, scale)
+    contrast = Contrast.of(flux, sqrt_ivar, scale)
     mask = (sqrt_ivar > 0).to(flux.dtype)
-    detail = (seen.level - seen.continuum) * mask
+    detail = (contrast.level - contrast.continuum) * mask
     return torch.stack(
         [
-            asinh(seen.level) * mask,
-            asinh(detail * seen.snr / 2) / 2,
-            asinh(4 * detail / (seen.continuum.abs() + 0.2)),
-            0.3 * torch.log1p(seen.snr) * mask,
+            asinh(contrast.level) * mask,
+            asinh(detail * contrast.snr / 2) / 2,
+            asinh(4 * detail / (contrast.continuum.abs() + 0.2)),
+            0.3 * torch.log1p(contrast.snr) * mask,
         ],
         dim=1,
     )

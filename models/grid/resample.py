@@ -165,7 +165,7 @@ class Samplings:
 
     def of(self, wavelength: Floats) -> Sampling:
         """Return the sampling of these wavelengths."""
-        known = self._known.get(wavelength.size)
-        if known is None or not np.array_equal(known[0], wavelength):
-            known = self._known[wavelength.size] = (wavelength, sampling_of(wavelength))
-        return known[1]
+        kept = self._known.get(wavelength.size)
+        if kept is None or not np.array_equal(kept[0], wavelength):
+            kept = self._known[wavelength.size] = (wavelength, sampling_of(wavelength))
+        return kept[1]

@@ -76,11 +76,11 @@ class UNetMember:
 
     def vote(self, gridded: Gridded, prepared: Prepared, with_redshift: bool) -> Vote:
         """Judge a batch."""
-        found: Reconstruction = self.network(gridded.flux, gridded.ivar.sqrt())
+        reconstruction: Reconstruction = self.network(gridded.flux, gridded.ivar.sqrt())
         if not with_redshift:
-            return Vote(found.subclass, None, None)
-        evidence, posterior = self._scan.ask(found.rest, prepared.coarse_flux, prepared.coarse_ivar)
-        named = with_class_evidence(found.subclass, evidence)
+            return Vote(reconstruction.subclass, None, None)
+        evidence, posterior = self._scan.ask(reconstruction.rest, prepared.coarse_flux, prepared.coarse_ivar)
+        named = with_class_evidence(reconstruction.subclass, evidence)
         return Vote(named, posterior["GALAXY"], posterior["QSO"])
 
 

@@ -72,8 +72,8 @@ class Window:
         whole = start.floor().long().clamp_max(self.last_lag - self.first_lag - 1)
         part = (start - whole).to(rest.dtype)[:, None]
         index = whole[:, None] + torch.arange(self.n_observed + 1, device=rest.device)
-        seen = rest.gather(1, index)
-        return seen[:, :-1] * (1 - part) + seen[:, 1:] * part
+        reached = rest.gather(1, index)
+        return reached[:, :-1] * (1 - part) + reached[:, 1:] * part
 
 
 FINE = {name: Window.of(name) for name in CLASSES}

@@ -101,7 +101,7 @@ class UNet(StoredNetwork):
         flux, sqrt_ivar
             On the grid, shape (B, N_PIXELS), any unit; sqrt_ivar is zero where there is no pixel.
         """
-        seen, x = self._input(flux, sqrt_ivar)
+        contrast, x = self._input(flux, sqrt_ivar)
         skips, y = [], x
         for level, pair in enumerate(self.down):
             y = pair(y if level == 0 else nn.functional.max_pool1d(y, 2))
@@ -114,7 +114,9 @@ class UNet(StoredNetwork):
         for pair, skip in zip(self.up, reversed(skips[:-1]), strict=True):
             y = pair(torch.cat([y.repeat_interleave(2, 2), skip], 1))
         rest = self._laid_out(self.rest(y).float())
-        denoised, sigma = self._denoised(self.observed(torch.cat([y, x], 1)).float(), seen, flux, sqrt_ivar)
+        denoised, sigma = self._denoised(
+            self.observed(torch.cat([y, x], 1)).float(), contrast, flux, sqrt_ivar
+        )
         return Reconstruction(rest, denoised, sigma, subclass)
 
     def _fold(self) -> None:
@@ -136,20 +138,20 @@ class UNet(StoredNetwork):
 
     @staticmethod
     def _laid_out(channels: Tensor) -> dict[str, Tensor]:
-        found, start = {}, 0
+        rest, start = {}, 0
         for name, n in REST_CHANNELS.items():
-            found[name] = channels[:, start : start + n].flatten(1)[:, : COARSE[name].length]
+            rest[name] = channels[:, start : start + n].flatten(1)[:, : COARSE[name].length]
             start += n
-        return found
+        return rest
 
     @staticmethod
-    def _denoised(out: Tensor, seen: Contrast, flux: Tensor, sqrt_ivar: Tensor) -> tuple[Tensor, Tensor]:
+    def _denoised(out: Tensor, contrast: Contrast, flux: Tensor, sqrt_ivar: Tensor) -> tuple[Tensor, Tensor]:
         prior, belief, error = (
             part.transpose(1, 2).flatten(1) for part in torch.split(out, REBIN, dim=1)
         )  # (B, N_PIXELS) each
-        continuum = seen.continuum.repeat_interleave(REBIN, 1)
+        continuum = contrast.continuum.repeat_interleave(REBIN, 1)
         unit = continuum.abs() + 0.2
         guess = continuum + unit * torch.sinh(DETAIL_LIMIT * torch.tanh(prior / DETAIL_LIMIT)) / 4
         share = torch.sigmoid(belief) * (sqrt_ivar > 0)
-        denoised = share * (flux / seen.scale) + (1 - share) * guess
+        denoised = share * (flux / contrast.scale) + (1 - share) * guess
         return denoised, unit * torch.exp((error - 3).clamp(-9, 3))

@@ -17,12 +17,12 @@ def available(control: Path = CONTROL) -> int:
 
 def _quota(control: Path) -> int | None:
     """Whole cores of the quota, rounded up; None where there is none."""
-    two, one = control / "cpu.max", control / "cpu"  # the two versions of control groups
+    version_2, version_1 = control / "cpu.max", control / "cpu"  # the two versions of control groups
     try:
-        if two.exists():
-            quota, period = two.read_text().split()
+        if version_2.exists():
+            quota, period = version_2.read_text().split()
         else:
-            quota, period = ((one / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+            quota, period = ((version_1 / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
         return -(-int(quota) // int(period)) if int(quota) > 0 else None
     except (OSError, ValueError):  # "max", or no control groups here
         return None

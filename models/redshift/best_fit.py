@@ -80,7 +80,7 @@ def fit(
     flux: torch.Tensor,
     ivar: torch.Tensor,
     shapes: torch.Tensor,
-    own: torch.Tensor | None = None,
+    expected: torch.Tensor | None = None,
     with_error: bool = True,
 ) -> Fit:
     """Fit eigenspectra and a polynomial continuum by weighted least squares.
@@ -91,22 +91,22 @@ def fit(
         Shape (B, N_PIXELS).
     shapes
         Eigenspectra at the redshift, shape (B, K, N_PIXELS).
-    own
+    expected
         What the encoder expects of each spectrum, shape (B, N_PIXELS). It joins the model; the coefficients
         are those of a fit without it, because it is much like a sum of eigenspectra itself.
     with_error
         Whether the model's standard deviation is wanted: it takes as long as the fit.
     """
     smooth = chebyshev(N_PIXELS, CONTINUUM_TERMS, flux.device).expand(len(flux), -1, -1)
-    expected = [] if own is None else [own[:, None]]
+    extra = [] if expected is None else [expected[:, None]]
     # The flux is one more column: one product gives both sides of the normal equations.
-    columns = torch.cat([shapes, smooth, *expected, flux[:, None]], 1)
+    columns = torch.cat([shapes, smooth, *extra, flux[:, None]], 1)
     design = columns[:, :-1]
     sums = in_tiles(_weighted_sums, columns, ivar).double()
     normal, vector = sums[:, :, :-1], sums[:, :, -1]
     amplitudes, covariance = solved(normal, vector, RIDGE)
     k = shapes.shape[1] + CONTINUUM_TERMS
-    coefficients = amplitudes if own is None else solved(normal[:, :k, :k], vector[:, :k], RIDGE)[0]
+    coefficients = amplitudes if expected is None else solved(normal[:, :k, :k], vector[:, :k], RIDGE)[0]
     model = in_tiles(torch.bmm, amplitudes.float()[:, None], design)[:, 0]
     sigma = in_tiles(_spread, covariance.float(), design) if with_error else None
     chi2 = (ivar * (flux - model).square()).sum(1)

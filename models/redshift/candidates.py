@@ -54,14 +54,14 @@ class Candidates:
             curve=torch.full((n, columns), math.nan, device=device),
         )
 
-    def put(self, rows: torch.Tensor, found: Candidates) -> None:
+    def put(self, rows: torch.Tensor, candidates: Candidates) -> None:
         """Write what was found for some rows in place."""
         for name in self.__dataclass_fields__:
-            mine, theirs = getattr(self, name), getattr(found, name)[: len(rows)]
-            if mine.ndim == 2:
-                mine[rows, : theirs.shape[1]] = theirs
+            stored, given = getattr(self, name), getattr(candidates, name)[: len(rows)]
+            if stored.ndim == 2:
+                stored[rows, : given.shape[1]] = given
             else:
-                mine[rows] = theirs
+                stored[rows] = given
 
 
 def bin_of(lag: torch.Tensor) -> torch.Tensor:

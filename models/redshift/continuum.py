@@ -22,10 +22,10 @@ def combined(lower: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
 
     Term by term: a library's product of small matrices rounds by where they lie in memory.
     """
-    found = lower[:, :, 0, None] * shapes[:, None, 0]
+    total = lower[:, :, 0, None] * shapes[:, None, 0]
     for j in range(1, shapes.shape[1]):
-        found[:, j:].addcmul_(lower[:, j:, j, None], shapes[:, None, j])
-    return found
+        total[:, j:].addcmul_(lower[:, j:, j, None], shapes[:, None, j])
+    return total
 
 
 @dataclass(frozen=True, slots=True)

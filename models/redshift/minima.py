@@ -28,25 +28,25 @@ class Peak:
     curvature: torch.Tensor  # (...) minus the second derivative, per pixel squared; not positive at an edge
 
 
-def parabola(curve: torch.Tensor, at: torch.Tensor) -> Peak:
+def parabola(curve: torch.Tensor, column: torch.Tensor) -> Peak:
     """Refine peaks of curves by a parabola through three points.
 
     Parameters
     ----------
     curve
         Shape (B, S).
-    at
+    column
         Column of each peak, int64, shape (B, n); those at an end are moved one inwards.
     """
-    at = at.clamp(1, curve.shape[1] - 2)
-    left, middle, right = (curve.gather(1, at + step) for step in (-1, 0, 1))
+    column = column.clamp(1, curve.shape[1] - 2)
+    left, middle, right = (curve.gather(1, column + step) for step in (-1, 0, 1))
     second = left - 2 * middle + right
     convex = second < 0
     shift = torch.where(convex, 0.5 * (left - right) / torch.where(convex, second, -1.0), 0.0).clamp(-1, 1)
-    return Peak(at + shift.double(), middle - 0.25 * (left - right) * shift, -second)
+    return Peak(column + shift.double(), middle - 0.25 * (left - right) * shift, -second)
 
 
-def quartic(curve: torch.Tensor, at: torch.Tensor) -> Peak:
+def quartic(curve: torch.Tensor, column: torch.Tensor) -> Peak:
     """Refine peaks of finely sampled curves by the quartic through five points.
 
     A narrow line's peak is not a parabola over three pixels: its top is then pulled towards the middle of
@@ -55,18 +55,18 @@ def quartic(curve: torch.Tensor, at: torch.Tensor) -> Peak:
 
     Parameters
     ----------
-    curve, at
+    curve, column
         As of `parabola`; columns within two of an end are moved inwards.
     """
-    at = at.clamp(2, curve.shape[1] - 3)
-    rough = parabola(curve, at)
-    points = torch.stack([curve.gather(1, at + step) for step in (-2, -1, 0, 1, 2)]).double()
+    column = column.clamp(2, curve.shape[1] - 3)
+    rough = parabola(curve, column)
+    points = torch.stack([curve.gather(1, column + step) for step in (-2, -1, 0, 1, 2)]).double()
     outer_left, left, middle, right, outer_right = points
     first = (right - left) * 2 / 3 - (outer_right - outer_left) / 12
     second = (left + right) * 4 / 3 - (outer_left + outer_right) / 12 - 2.5 * middle
     third = (outer_right - outer_left) / 2 - (right - left)
     fourth = outer_left + outer_right - 4 * (left + right) + 6 * middle
-    start = rough.index - at
+    start = rough.index - column
     x = start
     for _ in range(NEWTON_STEPS):
         slope = first + x * (second + x * (third / 2 + x * fourth / 6))
@@ -76,7 +76,7 @@ def quartic(curve: torch.Tensor, at: torch.Tensor) -> Peak:
     height = middle + x * (first + x * (second / 2 + x * (third / 6 + x * fourth / 24)))
     near = (bend < 0) & ((x - start).abs() < 0.5)
     return Peak(
-        torch.where(near, at + x, rough.index),
+        torch.where(near, column + x, rough.index),
         torch.where(near, height.to(curve.dtype), rough.height),
         torch.where(near, -bend.to(curve.dtype), rough.curvature),
     )

@@ -73,9 +73,9 @@ class Scan:
         data = torch.cat([ivar[:, None], (ivar * flux)[:, None], continuum.weighted], 1)
         sums = in_tiles(self._sums, data, dim=1)
         n = len(self._products)
-        products, seen = sums[:n], sums[n:].view(self.k, -1, *sums.shape[1:])  # (K, 1 + P, B, S)
+        products, projections = sums[:n], sums[n:].view(self.k, -1, *sums.shape[1:])  # (K, 1 + P, B, S)
         amplitudes = continuum.amplitudes.T[:, :, None]
-        matrix, vector = eliminate(products, seen[:, 1:], seen[:, 0], amplitudes)
+        matrix, vector = eliminate(products, projections[:, 1:], projections[:, 0], amplitudes)
         return gain(matrix, vector).flip(1)
 
     def _sums(self, data: torch.Tensor) -> torch.Tensor:

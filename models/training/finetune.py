@@ -65,13 +65,13 @@ def fit(
     if n < MIN_SPECTRA:
         raise ValueError(f"{n} labelled spectra are too few to fit to; at least {MIN_SPECTRA} are needed")
     held = torch.arange(n) % HELD_OUT_EVERY == 0
-    learned, known = _mixed(channels[~held], truth[~held])
+    learned, targets = _mixed(channels[~held], truth[~held])
     out.mkdir(parents=True, exist_ok=True)
     for path in weights.iterdir():
         shutil.copy(path, out / path.name)
     names = sorted(path.stem for path in weights.glob("classifier-*.safetensors"))
     old = [Classifier.load(weights / f"{name}.safetensors") for name in names]
-    new = [_tuned(weights, out, name, learned, known, epochs, report) for name in names]
+    new = [_tuned(weights, out, name, learned, targets, epochs, report) for name in names]
     measured = [figures(ask(networks, [channels[held]]), truth[held]) for networks in (old, new)]
     better = _better(*measured)
     if not better:

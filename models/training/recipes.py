@@ -108,25 +108,25 @@ def _classifier(name: str, recipe: Recipe, site: Site) -> Prepared:
 
 
 def _encoder(name: str, recipe: Recipe, site: Site) -> Prepared:
-    seen = full_files.opened(site.exposures)
+    exposures = full_files.opened(site.exposures)
     first, second, third = recipe.widths
     network = Encoder((first, second, third), recipe.hidden)
     reconstruction.start_from(network, material_file.load(site.material).families, recipe.seed)
     network.to(site.device)
 
     def loss(rows: Tensor) -> Tensor:
-        return reconstruction.encoder_loss(network, seen, rows + site.held_out)
+        return reconstruction.encoder_loss(network, exposures, rows + site.held_out)
 
-    trainer = site.trainer(name, recipe, network, loss, len(seen) - site.held_out)
+    trainer = site.trainer(name, recipe, network, loss, len(exposures) - site.held_out)
     return Prepared(trainer, partial(network.save, site.folder / f"{name}.safetensors"))
 
 
 def _unet(name: str, recipe: Recipe, site: Site) -> Prepared:
-    seen = full_files.opened(site.exposures)
+    exposures = full_files.opened(site.exposures)
     network = UNet(recipe.widths).to(site.device)
 
     def loss(rows: Tensor) -> Tensor:
-        return reconstruction.unet_loss(network, seen, rows + site.held_out)
+        return reconstruction.unet_loss(network, exposures, rows + site.held_out)
 
-    trainer = site.trainer(name, recipe, network, loss, len(seen) - site.held_out)
+    trainer = site.trainer(name, recipe, network, loss, len(exposures) - site.held_out)
     return Prepared(trainer, partial(network.save, site.folder / f"{name}.safetensors"))

@@ -31,10 +31,10 @@ def files(data: Path) -> list[Path]:
     FileNotFoundError
         Where there is none.
     """
-    found = sorted((data / "transients").glob("*/*.dat"))
-    if not found:
+    paths = sorted((data / "transients").glob("*/*.dat"))
+    if not paths:
         raise FileNotFoundError(f"{data / 'transients'}: no spectra of supernovae (*/*.dat)")
-    return found
+    return paths
 
 
 def read(paths: Sequence[Path]) -> Array:
@@ -55,12 +55,12 @@ def learn(flux: Array, k: int = K) -> Supernovae:
     flux
         From `read`, shape (n, L).
     """
-    known = np.isfinite(flux)
-    flux = np.where(known, flux / np.nanmedian(np.abs(flux), axis=1, keepdims=True), 0.0)
+    observed = np.isfinite(flux)
+    flux = np.where(observed, flux / np.nanmedian(np.abs(flux), axis=1, keepdims=True), 0.0)
     basis = np.random.default_rng(0).normal(size=(k, flux.shape[1]))
     for _ in range(ROUNDS):
-        coefficients = np.stack([_solved(basis[:, o], y[o]) for y, o in zip(flux, known, strict=True)])
-        columns = zip(flux.T, known.T, strict=True)
+        coefficients = np.stack([_solved(basis[:, o], y[o]) for y, o in zip(flux, observed, strict=True)])
+        columns = zip(flux.T, observed.T, strict=True)
         basis = np.stack([_solved(coefficients[o].T, y[o]) for y, o in columns]).T
     basis /= np.abs(basis).mean(1, keepdims=True) + 1e-9
     return Supernovae(torch.from_numpy(basis).float(), FIRST_COARSE)

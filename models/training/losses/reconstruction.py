@@ -46,48 +46,50 @@ def encoder_loss(network: Encoder, exposures: Exposures, rows: Tensor) -> Tensor
     """Score a batch: misfit of each spectrum's own class at its own redshift, and its subclass."""
     device = network.dense.weight.device
     flux, sqrt_ivar, truth = (plane.to(device) for plane in exposures.read(rows))
-    known = exposures.truth[rows].to(device)
-    assert known.allowed is not None
+    label = exposures.truth[rows].to(device)
+    assert label.allowed is not None
     mean, weight = coarse(flux, sqrt_ivar.square())
     latent: Latent = network(network_channels(mean, weight.sqrt()))
     fine, total = weights(truth, sqrt_ivar), flux.new_zeros(())
     for index, spectype in enumerate(CLASSES):
-        mine = known.spectype == index
-        if mine.any():
-            model = network.observed(rows_of(latent, mine), spectype, lag_of(known.z[mine]))
-            total = total + misfit(model, truth[mine], fine[mine]).sum()
-    return total / len(rows) + SUBCLASS_WEIGHT * allowed_loss(latent.subclass, known.allowed)
+        of_class = label.spectype == index
+        if of_class.any():
+            model = network.observed(rows_of(latent, of_class), spectype, lag_of(label.z[of_class]))
+            total = total + misfit(model, truth[of_class], fine[of_class]).sum()
+    return total / len(rows) + SUBCLASS_WEIGHT * allowed_loss(latent.subclass, label.allowed)
 
 
 def unet_loss(network: UNet, exposures: Exposures, rows: Tensor) -> Tensor:
     """Score a batch: the same misfit on coarse pixels, and -ln likelihood of the noiseless flux."""
     device = network.position.device
     flux, sqrt_ivar, truth = (plane.to(device) for plane in exposures.read(rows))
-    known = exposures.truth[rows].to(device)
-    assert known.allowed is not None
-    found: Reconstruction = network(flux, sqrt_ivar)
+    label = exposures.truth[rows].to(device)
+    assert label.allowed is not None
+    reconstruction: Reconstruction = network(flux, sqrt_ivar)
     coarse_truth, weight = coarse(truth, sqrt_ivar.square())
     coarse_weight = weights(coarse_truth, weight.sqrt())
     total = flux.new_zeros(())
     for index, spectype in enumerate(CLASSES):
-        mine = known.spectype == index
-        if mine.any():
-            model = COARSE[spectype].observed(found.rest[spectype][mine], lag_of(known.z[mine]))
-            total = total + misfit(model, coarse_truth[mine], coarse_weight[mine]).sum()
-    named = SUBCLASS_WEIGHT * allowed_loss(found.subclass, known.allowed)
-    return total / len(rows) + named + denoising_loss(found, flux, sqrt_ivar, truth)
+        of_class = label.spectype == index
+        if of_class.any():
+            model = COARSE[spectype].observed(
+                reconstruction.rest[spectype][of_class], lag_of(label.z[of_class])
+            )
+            total = total + misfit(model, coarse_truth[of_class], coarse_weight[of_class]).sum()
+    named = SUBCLASS_WEIGHT * allowed_loss(reconstruction.subclass, label.allowed)
+    return total / len(rows) + named + denoising_loss(reconstruction, flux, sqrt_ivar, truth)
 
 
-def denoising_loss(found: Reconstruction, flux: Tensor, sqrt_ivar: Tensor, truth: Tensor) -> Tensor:
+def denoising_loss(reconstruction: Reconstruction, flux: Tensor, sqrt_ivar: Tensor, truth: Tensor) -> Tensor:
     """Mean of -ln p of the noiseless flux over the pixels seen, Gaussian with broad wings."""
     used = sqrt_ivar > 0
     mean, weight = coarse(flux, sqrt_ivar.square())
     scale = masked_median(mean.abs(), weight > 0).clamp_min(1e-12)
-    pull = (truth / scale - found.flux) / found.sigma
+    pull = (truth / scale - reconstruction.flux) / reconstruction.sigma
     # A cosmic ray must not widen everybody's error: far out the loss grows linearly.
     far = LINEAR_FROM_SIGMA * (pull.abs() - 0.5 * LINEAR_FROM_SIGMA)
     square = torch.where(pull.abs() < LINEAR_FROM_SIGMA, 0.5 * pull.square(), far)
-    return ((square + found.sigma.log()) * used).sum() / used.sum().clamp_min(1)
+    return ((square + reconstruction.sigma.log()) * used).sum() / used.sum().clamp_min(1)
 
 
 def start_from(network: Encoder, families: Sequence[Family], seed: int) -> None:

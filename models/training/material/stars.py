@@ -51,10 +51,10 @@ def _library(
     sharp: bool = False,
     clean: bool = False,
 ) -> Family:
-    known = [row for row, label in enumerate(labels) if label]
-    spectra = unit_median(np.nan_to_num(flux[known]))
-    names = tuple(str(labels[row]) for row in known)
-    identity = np.eye(len(known), dtype=np.float32)
+    labelled = [row for row, label in enumerate(labels) if label]
+    spectra = unit_median(np.nan_to_num(flux[labelled]))
+    names = tuple(str(labels[row]) for row in labelled)
+    identity = np.eye(len(labelled), dtype=np.float32)
     return Family(
         name, "STAR", spectra, first, identity, names, weight=weight, resolution_pending=sharp, clean=clean
     )
@@ -62,7 +62,7 @@ def _library(
 
 def archetypes(data: Path) -> list[Family]:
     """Redrock's star bases with its archetypes' coefficients; for CVs, coefficients around the mean."""
-    found = []
+    families = []
     for subclass, weight in ARCHETYPE_WEIGHTS.items():
         with fits.open(data / f"templates/redrock/rrtemplate-STAR-{subclass}-v0.1.fits") as hdus:
             flux = np.asarray(hdus[0].data, np.float64)
@@ -75,7 +75,7 @@ def archetypes(data: Path) -> list[Family]:
             coefficients = scatter + np.eye(1, len(basis))
         else:
             coefficients = table if table.shape[1] == len(basis) else table.T
-        found.append(
+        families.append(
             Family(
                 f"star_archetype_{subclass}",
                 "STAR",
@@ -88,7 +88,7 @@ def archetypes(data: Path) -> list[Family]:
                 clean=True,
             )
         )
-    return found
+    return families
 
 
 def theory(data: Path) -> list[Family]:
@@ -115,27 +115,29 @@ def observed(data: Path) -> list[Family]:
     with np.load(data / "templates/pyhammer/pyhammer_templates.npz") as archive:
         flux, first = resample(10 ** archive["loglam"].astype(np.float64), np.nan_to_num(archive["flux"]))
         labels = [subclass_of(str(name)) for name in archive["name"]]
-    found = [_library("star_pyhammer", flux, first, labels, 1.5, clean=True)]
+    families = [_library("star_pyhammer", flux, first, labels, 1.5, clean=True)]
     for version, weight in (("55734", 1.5), ("53724", 1.0)):
         flux, first, header = log_image(data / f"templates/idlspec2d/spEigenStar-{version}.fits")
         labels = [subclass_of(header[f"NAME{row}"]) for row in range(len(flux))]
-        found.append(_library(f"star_sdss_{version}", flux, first, labels, weight, clean=version == "55734"))
+        families.append(
+            _library(f"star_sdss_{version}", flux, first, labels, weight, clean=version == "55734")
+        )
     spectra = []
     for path in sorted(data.glob("templates/mangadap/mastarhc_v2/*.fits.gz")):
         with fits.open(path) as hdus:
             spectra.append(np.asarray(hdus[0].data[:MASTAR_HC_PIXELS], np.float32))
     first = nearest_pixel(MASTAR_HC_LOGLAM0)
-    found.append(_library("star_mastar", np.array(spectra), first, ["*"] * len(spectra), 0.4, clean=True))
+    families.append(_library("star_mastar", np.array(spectra), first, ["*"] * len(spectra), 0.4, clean=True))
     with fits.open(data / "templates/redrock-archetypes/rrarchetype-star.fits") as hdus:
         flux, first = resample(3000 + 0.5 * np.arange(16001), hdus[1].data["ARCHETYPE"])
         labels = [subclass_of(str(name).strip()) for name in hdus[1].data["SUBTYPE"]]
-    found.append(_library("star_redrock", flux, first, labels, 0.4))
-    return found
+    families.append(_library("star_redrock", flux, first, labels, 0.4))
+    return families
 
 
 def cataclysmic(data: Path) -> list[Family]:
     """SDSS's eigenspectra of cataclysmic variables with coefficients around the mean one."""
-    found = []
+    families = []
     for version in ("53724", "55734"):
         basis, first, _ = log_image(data / f"templates/idlspec2d/spEigenCVstar-{version}.fits")
         basis = basis / np.abs(basis).mean(1, keepdims=True)
@@ -143,7 +145,7 @@ def cataclysmic(data: Path) -> list[Family]:
         coefficients = scatter + np.eye(1, len(basis))
         coefficients /= np.maximum(np.abs(coefficients @ basis).mean(1, keepdims=True), 0.2)
         labels = ("CV",) * len(coefficients)
-        found.append(
+        families.append(
             Family(
                 f"star_cv_{version}",
                 "STAR",
@@ -154,7 +156,7 @@ def cataclysmic(data: Path) -> list[Family]:
                 weight=0.25,
             )
         )
-    return found
+    return families
 
 
 def families(data: Path) -> list[Family]:

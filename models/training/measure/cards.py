@@ -69,8 +69,8 @@ def write(
     networks = [Classifier.load(folder / f"{name}.safetensors") for name in members]
     believed = [(name, ask(networks, blocks), truth) for name, blocks, truth in samples]
     for index, (name, recipe) in enumerate(members.items()):
-        mine = {sample: figures(b.member(index), truth) for sample, b, truth in believed}
-        write_member(folder, name, recipe, made_of, mine)
+        measured = {sample: figures(b.member(index), truth) for sample, b, truth in believed}
+        write_member(folder, name, recipe, made_of, measured)
     return _ensemble(folder, list(members), silent, believed, made_of)
 
 

@@ -64,8 +64,8 @@ def make(
     scorer = Scorer.load(folder, bases, cpu)
     gridded = grid_batch(spectra)
     analysis = analyst.analyze(gridded)
-    found = z_of(analysis.lag, gridded.offset).numpy()
-    right = np.abs(found - z) < RIGHT * (1 + z)
+    answered = z_of(analysis.lag, gridded.offset).numpy()
+    right = np.abs(answered - z) < RIGHT * (1 + z)
     right &= np.array(CLASSES)[analysis.decision.spectype.numpy()] == np.array(spectype)
     with torch.inference_mode():
         scores = scorer.score(analysis, BLOCK)
@@ -119,12 +119,12 @@ def learn(name: str, normal: Scores) -> Reference:
     parabola, quantile = torch.zeros(*shape, 3), torch.zeros(*shape, len(LEVELS))
     tail, snr_range = torch.zeros(shape), torch.zeros(len(CLASSES), 2)
     for c, spectype in enumerate(CLASSES):
-        mine = normal.spectype == c
-        if (n := int(mine.sum())) < MIN_SPECTRA:
+        of_class = normal.spectype == c
+        if (n := int(of_class.sum())) < MIN_SPECTRA:
             raise ValueError(f"{n} normal spectra of class {spectype}; {MIN_SPECTRA} are needed")
-        snr_range[c] = torch.quantile(normal.log_snr[mine], torch.tensor([0.02, 0.98]))
+        snr_range[c] = torch.quantile(normal.log_snr[of_class], torch.tensor([0.02, 0.98]))
         for k, kind in enumerate(TABLE):
-            rows = mine & ~normal.noise_estimated if kind.of_chi2 else mine
+            rows = of_class & ~normal.noise_estimated if kind.of_chi2 else of_class
             x = normal.log_snr[rows].clamp(*snr_range[c].tolist())
             y = normal.value[rows, k]
             parabola[c, k] = _median_parabola(x, y)

@@ -108,8 +108,8 @@ class Strangers:
     def _line(self, flux: Floats, ivar: Floats, sign: int) -> Floats:
         """Add or take away a line of a given significance anywhere."""
         used = ivar > 0
-        at, width = self._rng.choice(np.flatnonzero(used)[10:-10]), self._between(LINE_WIDTH)
-        profile = np.exp(-0.5 * ((np.arange(N_PIXELS) - at) / width) ** 2)
+        centre, width = self._rng.choice(np.flatnonzero(used)[10:-10]), self._between(LINE_WIDTH)
+        profile = np.exp(-0.5 * ((np.arange(N_PIXELS) - centre) / width) ** 2)
         weight = with_error(ivar, np.full_like(ivar, JUDGED * _median(flux, used)))
         height = self._between(LINE_SIGMA) / np.sqrt((profile**2 * weight).sum())
         return np.asarray(flux + sign * height * profile * used)
@@ -117,8 +117,8 @@ class Strangers:
     def _step(self, flux: Floats) -> Floats:
         """Make all that is redward of a pixel brighter or fainter."""
         height = max(self._between(STEP) * self._rng.choice([-1, 1]), -0.5)
-        at, width = self._rng.integers(*STEP_PIXELS), self._rng.choice(STEP_WIDTHS)
-        distance = np.clip((np.arange(N_PIXELS) - at) / width, -50, 50)
+        edge, width = self._rng.integers(*STEP_PIXELS), self._rng.choice(STEP_WIDTHS)
+        distance = np.clip((np.arange(N_PIXELS) - edge) / width, -50, 50)
         return np.asarray(flux * (1 + height / (1 + np.exp(-distance))))
 
     def _residual_sky(self, flux: Floats, ivar: Floats) -> Floats:
@@ -146,12 +146,12 @@ class Strangers:
         used, rng = ivar > 0, self._rng
         for _ in range(TRIES):
             pair = self._supernovae[rng.integers(0, len(self._supernovae), 2)]
-            one, other = (self._observed(spectrum, mocks.z[i] + rng.normal(0, 0.006)) for spectrum in pair)
-            seen = used & (one > 0) & (other > 0)
-            if seen.sum() < LEAST_SUPERNOVA_PIXELS:
+            first, second = (self._observed(spectrum, mocks.z[i] + rng.normal(0, 0.006)) for spectrum in pair)
+            overlap = used & (first > 0) & (second > 0)
+            if overlap.sum() < LEAST_SUPERNOVA_PIXELS:
                 continue
             part = rng.choice([0, 0, rng.uniform()])
-            light = (1 - part) * one / _median(one, seen) + part * other / _median(other, seen)
+            light = (1 - part) * first / _median(first, overlap) + part * second / _median(second, overlap)
             tilt = np.exp(rng.normal(0, 0.25) * np.linspace(-0.5, 0.55, N_PIXELS))
             return np.asarray(
                 flux + self._between(SUPERNOVA_LIGHT) * _median(flux, used) * light * tilt * used
