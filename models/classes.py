@@ -33,7 +33,7 @@ N_QSO_BINS = 568  # to z = 7.04
 
 
 def z_to_bin(z: Tensor) -> Tensor:
-    """Fractional bin of a redshift: log10(1 + z) = Z_BIN_START + Z_BIN * bin."""
+    """Return the fractional bin of a redshift: log10(1 + z) = Z_BIN_START + Z_BIN * bin."""
     return (torch.log10(1 + z) - Z_BIN_START) / Z_BIN
 
 

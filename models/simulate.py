@@ -130,7 +130,7 @@ def _drawn(rng: np.random.Generator, shares: dict[str, float]) -> str:
 
 
 def _sampling(survey: Survey, rng: np.random.Generator) -> Floats:
-    """Pixel centres in vacuum angstrom; the ends differ a little from spectrum to spectrum."""
+    """Return the pixel centres in vacuum angstrom; the ends differ a little from spectrum to spectrum."""
     first, last = survey.first * (1 + rng.uniform(0, 0.004)), survey.last * (1 - rng.uniform(0, 0.004))
     if not survey.logarithmic:
         return np.arange(first, last, survey.step)
@@ -139,7 +139,7 @@ def _sampling(survey: Survey, rng: np.random.Generator) -> Floats:
 
 
 def _object(name: str, wavelength: Floats, rng: np.random.Generator) -> tuple[Floats, str, float]:
-    """Noiseless flux of median one, subtype and redshift of an object drawn from a basis."""
+    """Return the noiseless flux of median one, subtype and redshift of an object drawn from a basis."""
     basis = _bases()[name]
     row = int(rng.integers(len(basis.amplitudes)))
     if basis.spectype == "STAR":

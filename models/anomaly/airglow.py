@@ -21,7 +21,7 @@ def airglow(device: torch.device) -> torch.Tensor:
 
 
 def sky_residual(residual: Residual, lines: torch.Tensor) -> torch.Tensor:
-    """Significance of the sky's lines in the residual, positive if too little was subtracted; shape (B,).
+    """Return the significance of the sky's lines, positive if too little was subtracted; shape (B,).
 
     Parameters
     ----------

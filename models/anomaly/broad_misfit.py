@@ -14,14 +14,14 @@ CLIP_SIGMA = 8.0
 
 
 def misfit(residual: Residual) -> torch.Tensor:
-    """Log of chi2 a pixel, clipped; shape (B,)."""
+    """Return the log of chi2 a pixel, clipped; shape (B,)."""
     chi = (residual.flux * residual.ivar.sqrt()).clamp(-CLIP_SIGMA, CLIP_SIGMA)
     count = (residual.ivar > 0).sum(1).clamp_min(50)
     return (chi.square().sum(1) / count).clamp_min(0.05).log()
 
 
 def broad(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Misfit of whole stretches.
+    """Return the misfit of whole stretches.
 
     Returns
     -------

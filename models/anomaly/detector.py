@@ -120,7 +120,7 @@ class Detector(StoredNetwork):
 
 
 def odds(log_probability: Tensor) -> Tensor:
-    """Log odds that something is strange; (B, len(SEEN)) to (B,).
+    """Return the log odds that something is strange; (B, len(SEEN)) to (B,).
 
     Parameters
     ----------
@@ -133,6 +133,6 @@ def odds(log_probability: Tensor) -> Tensor:
 
 
 def _places() -> Tensor:
-    """Airglow and position on coarse pixels, (N_PLACES, N_COARSE)."""
+    """Return the airglow and position on coarse pixels, (N_PLACES, N_COARSE)."""
     lines = max_pool1d(airglow(torch.device("cpu"))[None, None], REBIN)[0]
     return torch.cat([lines, torch.linspace(-1, 1, N_COARSE)[None]])

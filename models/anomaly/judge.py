@@ -114,7 +114,7 @@ class Judge:
 
 
 def attributed(rates: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """Rates over shares of every kind, the detector's given to what it thinks it sees; (B, kinds).
+    """Return the rates over shares of every kind, the detector's given to what it thinks it sees; (B, kinds).
 
     Parameters
     ----------
@@ -151,5 +151,5 @@ def _with(scores: Scores, seen: torch.Tensor) -> Scores:
 
 
 def _sigma(rate: float) -> float:
-    """Sigma of a Gaussian that is exceeded as rarely."""
+    """Return the sigma of a Gaussian that is exceeded as rarely."""
     return -NormalDist().inv_cdf(min(rate, 0.5))

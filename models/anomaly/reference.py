@@ -84,7 +84,7 @@ class Reference:
         return dataclasses.replace(scores, value=value, size=size)
 
     def rates(self, scores: Scores) -> torch.Tensor:
-        """How often normal spectra of the same class and S/N score as high, shape (B, kinds).
+        """Return how often normal spectra of the same class and S/N score as high, shape (B, kinds).
 
         Parameters
         ----------

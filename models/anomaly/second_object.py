@@ -101,7 +101,7 @@ class CompanionSearch:
         types, n = len(self._stars), len(flux)
 
         def projected(shapes: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
-            """(types, K, n), (B, D, n) to (K, D, types, B)."""
+            """Return sums over the pixels, (types, K, n) and (B, D, n) to (K, D, types, B)."""
             # The data come first: a single column takes ten times as long as a single row.
             projections = sums(data, shapes.flatten(0, 1).expand(n, -1, -1))
             return projections.view(n, data.shape[1], types, -1).permute(3, 1, 2, 0)
@@ -117,7 +117,7 @@ class CompanionSearch:
 
 
 def _second(scan: Scan, left: Leftover) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gain and redshift of the best second object that is not the first one again, (B,) each."""
+    """Return the gain and redshift of the best second object that is not the first one again, (B,) each."""
     gains = scan.gain(left.flux, left.ivar, left.first)
     near = (scan.lags - left.lag[:, None]).abs() < OWN_LAG
     best = torch.where(near, 0.0, gains).max(1)
@@ -125,7 +125,7 @@ def _second(scan: Scan, left: Leftover) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def halved(left: Leftover) -> Leftover:
-    """On half as many pixels, for shapes that do not change within one: sums stay what they are."""
+    """Return the same on half as many pixels, for shapes that do not change within one; sums stay."""
     ivar = _pairs(left.ivar)
     flux = _pairs(left.ivar * left.flux) / ivar.clamp_min(1e-20)
     first = dataclasses.replace(left.first, weighted=_pairs(left.first.weighted))
@@ -138,14 +138,14 @@ def _pairs(values: torch.Tensor) -> torch.Tensor:
 
 
 def binned(shapes: torch.Tensor) -> torch.Tensor:
-    """Shapes on coarse pixels: (..., N_PIXELS) to (..., N_COARSE)."""
+    """Return the shapes on coarse pixels: (..., N_PIXELS) to (..., N_COARSE)."""
     return shapes.view(*shapes.shape[:-1], N_COARSE, REBIN).mean(-1)
 
 
 def _gain(
     shapes: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor, first: Continuum
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gain of companions with the given shapes (B, K, N_COARSE), and their share of the light; (B,) each."""
+    """Return gain and share of the light of companions of given shapes (B, K, N_COARSE); (B,) each."""
     data = torch.cat([first.weighted, (ivar * flux)[:, None]], 1)
     projections = sums(shapes, data).double()
     overlap, vector = projections[..., :-1], projections[..., -1]

@@ -48,12 +48,12 @@ class Lines:
 
 
 def near_known_lines(residual: Residual) -> torch.Tensor:
-    """Pixels where the object may have lines of its own; shape (B, N_PIXELS)."""
+    """Return the pixels where the object may have lines of its own; shape (B, N_PIXELS)."""
     return _near(residual, _line_tables((KNOWN,) * len(CLASSES), residual.flux.device))
 
 
 def near_emitted_lines(residual: Residual) -> torch.Tensor:
-    """Pixels where the object may emit more than the fit can follow; shape (B, N_PIXELS)."""
+    """Return the pixels where the object may emit more than the fit can follow; shape (B, N_PIXELS)."""
     return _near(residual, _line_tables(EMITTED, residual.flux.device))
 
 
@@ -64,7 +64,7 @@ def _near(residual: Residual, tables: torch.Tensor) -> torch.Tensor:
 
 @cache
 def _line_tables(lines: tuple[tuple[Line, ...], ...], device: torch.device) -> torch.Tensor:
-    """Grid pixel at rest and half width of the lines of every class, shape (classes, n, 2)."""
+    """Return the grid pixel at rest and half width of the lines of every class, shape (classes, n, 2)."""
     tables = []
     for spectype, of_class in enumerate(lines):
         narrow = HALF_WIDTH_PIXELS["star" if spectype == STAR else "narrow"]
@@ -77,7 +77,7 @@ def _line_tables(lines: tuple[tuple[Line, ...], ...], device: torch.device) -> t
 
 
 def untrusted(residual: Residual) -> torch.Tensor:
-    """Pixels that can't be trusted: the worst of the sky, gaps and their edges; shape (B, N_PIXELS)."""
+    """Return the pixels of the worst of the sky, of gaps and of their edges; shape (B, N_PIXELS)."""
     unused = (residual.ivar == 0).float()
     return _bad(residual.flux.device) | (
         max_pool1d(unused[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)[:, 0] > 0
@@ -93,7 +93,7 @@ def _bad(device: torch.device) -> torch.Tensor:
 
 
 def filtered(residual: Residual) -> torch.Tensor:
-    """Lines of every width at every pixel, in units of the noise; shape (B, len(WIDTHS), N_PIXELS)."""
+    """Return lines of every width at every pixel, in units of the noise; (B, len(WIDTHS), N_PIXELS)."""
     profile, square = _bands(residual.flux.device)
     signal = _convolved(residual.narrow * residual.ivar, profile)
     norm = _convolved(residual.ivar, square)
@@ -130,7 +130,7 @@ def _scatter(free: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
 
 
 def _kernels(device: torch.device) -> torch.Tensor:
-    """Profiles of lines, shape (widths, 2 * REACH + 1)."""
+    """Return the profiles of lines, shape (widths, 2 * REACH + 1)."""
     offset = torch.arange(-REACH, REACH + 1, device=device)
     width = torch.tensor(WIDTHS, device=device)[:, None]
     return torch.exp(-0.5 * (offset / width).square())

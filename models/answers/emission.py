@@ -36,7 +36,7 @@ def negative_emission(analysis: BatchAnalysis) -> torch.Tensor:
 
 
 def _significance(model: torch.Tensor, ivar: torch.Tensor, centre: torch.Tensor, half: int) -> torch.Tensor:
-    """Flux of the model's line over its sides in sigma of the observation, shape (B,); 0 where unseen."""
+    """Return the model line's flux over its sides in sigma of the observation, (B,); 0 where not seen."""
     reach = half + SIDE_PIXELS
     offset = torch.arange(-reach, reach + 1, device=model.device)
     index = centre[:, None] + offset

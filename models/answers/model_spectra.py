@@ -26,7 +26,7 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 def model_spectra(
     analysis: BatchAnalysis, lags: Sequence[torch.Tensor], encoder: Encoder | None
 ) -> list[ModelSpectrum]:
-    """Best fits in the observations' units over the pixels they reach, with chi2(z) of every class.
+    """Return best fits in the observations' units over the pixels they reach, with chi2(z) of each class.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def model_spectra(
 
 
 def _single(values: Array) -> NDArray[np.float32]:
-    """Values in single precision; a fit may reach further than the flux that it was made to."""
+    """Return the values in single precision; a fit may reach further than the flux that it was made to."""
     return np.clip(values, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
 
 

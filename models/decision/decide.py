@@ -57,7 +57,7 @@ def same_z(spectype: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def to_scan(opinion: Opinion) -> torch.Tensor:
-    """Which classes are worth a scan, shape (B, 3) bool; never none."""
+    """Return which classes are worth a scan, shape (B, 3) bool; never none."""
     return opinion.spectype.max(0).values > SCAN_PROBABILITY
 
 
@@ -116,7 +116,7 @@ def _own(by_class: torch.Tensor, spectype: torch.Tensor) -> torch.Tensor:
 
 
 def _sway(candidates: Sequence[Candidates], freedom: torch.Tensor) -> torch.Tensor:
-    """What chi2, and how rare the best candidate is, say against each class in nats; shape (B, 3)."""
+    """Return what chi2, and how rare the best candidate is, say against each class in nats; shape (B, 3)."""
     # The star type that fits best speaks for stars even where the networks prefer another type.
     deepest = [c.chi2.min(1).values if i == STAR else c.chi2[:, 0] for i, c in enumerate(candidates)]
     chi2 = torch.stack(deepest, 1)
@@ -140,7 +140,7 @@ def _with_star_evidence(subclass: torch.Tensor, stars: Candidates) -> torch.Tens
 
 
 def _gap(score: torch.Tensor, z: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
-    """Nats between the first candidate and the best that is a different redshift, shape (B,)."""
+    """Return the nats between the first candidate and the best that is a different redshift, shape (B,)."""
     other = (z - z[:, :1]).abs() > limit[:, None]
     rival = torch.where(other, score, NOTHING).max(1).values
     return (score[:, 0] - rival).clamp(0, UNRIVALLED)
@@ -149,7 +149,7 @@ def _gap(score: torch.Tensor, z: torch.Tensor, limit: torch.Tensor) -> torch.Ten
 def _overruled(
     chi2: torch.Tensor, z: torch.Tensor, limit: torch.Tensor, freedom: torch.Tensor
 ) -> torch.Tensor:
-    """Nats by which another redshift fits better than the first candidate, shape (B,)."""
+    """Return the nats by which another redshift fits better than the first candidate, shape (B,)."""
     other = (z - z[:, :1]).abs() > limit[:, None]
     rival = torch.where(other, chi2, torch.inf).min(1).values
     kappa = kappa_of(chi2[:, 0], freedom)
@@ -159,7 +159,7 @@ def _overruled(
 def _alone(
     opinion: Opinion, candidates: Sequence[Candidates], sway: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Redshift and class each member would give by itself, shape (M, B) each."""
+    """Return the redshift and class each member would give by itself, shape (M, B) each."""
     share = opinion.subclass[:, :, : len(STAR_TYPES)].clamp_min(1e-12).log()
     stars = candidates[STAR].basis.expand(len(share), -1, -1)
     priors = (

@@ -94,7 +94,7 @@ def _group(
 
 
 def _shapes(distance: torch.Tensor, components: Components, sigma: float) -> torch.Tensor:
-    """Gaussians of each component, its first line's of unit sum, shape (B, components, window)."""
+    """Return the Gaussians of each component, its first line's of unit sum, shape (B, components, window)."""
     out = []
     for lines in components:
         norm = lines[0][1] * sigma * math.sqrt(2 * math.pi)

@@ -32,14 +32,14 @@ LEAST_NATS = -3.0
 def _side(
     distance: torch.Tensor, error: torch.Tensor, measured: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Nats for being above a border and for being below it; zero where nothing is known."""
+    """Return the nats for being above a border and for being below it; zero where nothing is known."""
     pull = distance / error
     above, below = (torch.special.log_ndtr(sign * pull).clamp_min(LEAST_NATS) for sign in (1, -1))
     return torch.where(measured, above, 0.0), torch.where(measured, below, 0.0)
 
 
 def evidence(lines: GalaxyLines) -> torch.Tensor:
-    """Nats that the lines give to each of GALAXY_TYPES, shape (B, 4)."""
+    """Return the nats that the lines give to each of GALAXY_TYPES, shape (B, 4)."""
     width, relative = lines.width.clamp_min(1e-2), lines.error / lines.width.clamp_min(1e-2)
     hbeta, oiii, halpha, nii = (NAMES.index(name) for name in ("Hbeta", "OIII", "Halpha", "NII"))
     logarithm, dex = width.log10(), relative / math.log(10)

@@ -48,7 +48,7 @@ class Prepared:
 
 
 def running_median(values: NDArray[np.float64], blocks: int) -> NDArray[np.float64]:
-    """Median of consecutive blocks, interpolated linearly between their centres; shape as given."""
+    """Return medians of consecutive blocks, linear between their centres; shape as given."""
     index = np.array_split(np.arange(values.size), min(blocks, values.size))
     centres = [float(block.mean()) for block in index]
     return np.interp(np.arange(values.size), centres, [float(np.median(values[block])) for block in index])
@@ -142,7 +142,7 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
 
 
 def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:
-    """Mean over 2 * half_width + 1 neighbours along the last axis, zeros beyond the ends; shape as given."""
+    """Return means of 2 * half_width + 1 neighbours along the last axis, zeros beyond the ends."""
     # Double precision: what is left of a sum over the whole axis must not show its rounding.
     total = pad(values, (half_width + 1, half_width)).cumsum(-1, dtype=torch.float64)
     width = 2 * half_width + 1
@@ -150,14 +150,14 @@ def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:
 
 
 def asinh(values: torch.Tensor) -> torch.Tensor:
-    """Inverse hyperbolic sine, five times as fast on a CPU as the library's, to its last digit but one."""
+    """Return the inverse hyperbolic sine: on a CPU five times as fast, all but the last digit as exact."""
     size = values.abs()
     square = size.square()
     return torch.copysign(torch.log1p(size + square / (1 + torch.sqrt(1 + square))), values)
 
 
 def masked_median(values: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
-    """Median over the used elements of each row, the lower of two, shape (B, 1); NaN where none is."""
+    """Return the median of the used elements of each row, the lower of two, (B, 1); NaN where none is."""
     if values.device.type != "cpu":
         blank = torch.full_like(values, float("nan"))
         return torch.where(used, values, blank).nanmedian(1, keepdim=True)[0]
@@ -169,7 +169,7 @@ def masked_median(values: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
 
 
 def scale_of(flux: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
-    """Median |flux| of the used pixels, positive, 1 where there are none; shape (B, 1)."""
+    """Return the median |flux| of the used pixels, positive, 1 where there are none; shape (B, 1)."""
     return masked_median(flux.abs(), used).nan_to_num(1.0).clamp_min(1e-12)
 
 

@@ -21,7 +21,7 @@ STEEP = 1e8
 
 
 def rough_median(values: Floats) -> float:
-    """Median of one value in MEDIAN_OF_EACH, the lower of two in the middle; values must not be empty."""
+    """Return the median of one value in MEDIAN_OF_EACH, the lower of two; values must not be empty."""
     few = values[::MEDIAN_OF_EACH]
     middle = (few.size - 1) // 2
     return float(np.partition(few, middle)[middle])
@@ -84,7 +84,7 @@ class Native:
 
 
 def pixel_edges(wavelength: Floats) -> Floats:
-    """Edges of pixels halfway between their centres, shape (n + 1,), in angstrom."""
+    """Return the edges of pixels halfway between their centres, shape (n + 1,), in angstrom."""
     middle = 0.5 * (wavelength[1:] + wavelength[:-1])
     first = wavelength[0] - (middle[0] - wavelength[0])
     last = wavelength[-1] + (wavelength[-1] - middle[-1])

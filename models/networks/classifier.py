@@ -58,7 +58,7 @@ def fold_residual(network: nn.Module, blocks: Iterable[nn.Module]) -> None:
 
 
 def packed_residual(stem: nn.Module, blocks: Iterable[nn.Module]) -> PackedTrunk:
-    """Stem and residual blocks of a folded network, in half precision."""
+    """Return the stem and residual blocks of a folded network, in half precision."""
     return PackedTrunk(stem, [(b.first, b.second, b.shortcut) for b in blocks], N_COARSE)
 
 

@@ -37,7 +37,7 @@ class Latent:
 
 
 def chebyshev(n: int, device: torch.device | str = "cpu") -> Tensor:
-    """First n Chebyshev polynomials after the constant, over the grid; shape (n, N_PIXELS)."""
+    """Return the first n Chebyshev polynomials after the constant, over the grid; shape (n, N_PIXELS)."""
     angle = torch.arccos(torch.linspace(-1, 1, N_PIXELS, device=device))
     return torch.cos(torch.arange(1, n + 1, device=device)[:, None] * angle)
 
@@ -89,15 +89,15 @@ class Encoder(StoredNetwork):
         weightfile.fold_sequence(self.trunk)
 
     def rest(self, latent: Latent, spectype: str) -> Tensor:
-        """Rest-frame spectra if all were of one class, shape (B, FINE[spectype].length)."""
+        """Return the rest-frame spectra if all were of one class, shape (B, FINE[spectype].length)."""
         return _mixed(latent.coefficients[:, CLASSES.index(spectype)], self.eigenspectra[spectype])
 
     def respond(self, latent: Latent, spectype: str) -> Tensor:
-        """Observed-frame factor of the same, shape (B, N_PIXELS)."""
+        """Return the observed-frame factor of the same, shape (B, N_PIXELS)."""
         return torch.exp(_mixed(latent.response[:, CLASSES.index(spectype)], self.response_terms))
 
     def observed(self, latent: Latent, spectype: str, lag: Tensor) -> Tensor:
-        """Spectra at given lags, up to an amplitude; shape (B, N_PIXELS).
+        """Return the spectra at given lags, up to an amplitude; shape (B, N_PIXELS).
 
         Parameters
         ----------
@@ -108,6 +108,6 @@ class Encoder(StoredNetwork):
 
 
 def _mixed(amplitudes: Tensor, shapes: Tensor) -> Tensor:
-    """Sums of the same n shapes for all, (B, n) and (n, L) to (B, L)."""
+    """Return the sums of the same n shapes for all, (B, n) and (n, L) to (B, L)."""
     shared = on_lines(shapes).expand(len(amplitudes), -1, -1)
     return in_tiles(torch.bmm, amplitudes[:, None], shared)[:, 0]

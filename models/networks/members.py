@@ -85,7 +85,7 @@ class UNetMember:
 
 
 def binned(rest: torch.Tensor) -> torch.Tensor:
-    """Rest-frame spectra on coarse pixels."""
+    """Return the rest-frame spectra on coarse pixels."""
     return rest.view(len(rest), -1, REBIN).mean(2)
 
 

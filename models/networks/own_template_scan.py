@@ -24,7 +24,7 @@ BINS = {"GALAXY": N_GALAXY_BINS, "QSO": N_QSO_BINS}
 def gains(
     rest: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor, continuum: Continuum, n_lags: int
 ) -> torch.Tensor:
-    """How much less chi2 is than the continuum's alone, at every lag of a class.
+    """Return how much less chi2 is than the continuum's alone, at every lag of a class.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class OwnScan:
 
 
 def in_bins(nats: torch.Tensor, lags: torch.Tensor, bins: int) -> torch.Tensor:
-    """Posterior over redshift bins from log likelihoods at lags, shape (B, bins)."""
+    """Return the posterior over redshift bins from log likelihoods at lags, shape (B, bins)."""
     index = bin_of(lags).round().long()
     inside = (index >= 0) & (index < bins)
     probability = nats.softmax(1) * inside

@@ -40,12 +40,12 @@ class Window:
 
     @property
     def n_observed(self) -> int:
-        """Number of observed pixels."""
+        """Return the number of observed pixels."""
         return N_PIXELS // self.step
 
     @property
     def length(self) -> int:
-        """Number of rest-frame pixels."""
+        """Return the number of rest-frame pixels."""
         return self.n_observed + self.last_lag - self.first_lag
 
     @property

@@ -10,13 +10,13 @@ CONTROL = Path("/sys/fs/cgroup")
 
 
 def available(control: Path = CONTROL) -> int:
-    """Cores that the affinity of the process and the quota of its container allow, at least one."""
+    """Return how many cores the process's affinity and its container's quota allow, at least one."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(min(count, _quota(control) or count), 1)
 
 
 def _quota(control: Path) -> int | None:
-    """Whole cores of the quota, rounded up; None where there is none."""
+    """Return the whole cores of the quota, rounded up; None where there is none."""
     version_2, version_1 = control / "cpu.max", control / "cpu"  # the two versions of control groups
     try:
         if version_2.exists():

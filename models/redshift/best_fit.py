@@ -29,7 +29,7 @@ class Fit:
 
     @classmethod
     def empty(cls, n: int, k: int, device: torch.device, with_error: bool) -> Fit:
-        """Nothing yet for n spectra with at most k eigenspectra; `put` fills it."""
+        """Return an empty record for n spectra with at most k eigenspectra; `put` fills it."""
         pixels = torch.zeros(n, N_PIXELS, device=device)
         sigma = pixels.clone() if with_error else None
         coefficients = torch.zeros(n, k + CONTINUUM_TERMS, device=device)
@@ -48,7 +48,7 @@ class Fit:
 
 
 def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
-    """Templates at fractional lags by cubic convolution (Keys 1981), shape (B, K, N_PIXELS).
+    """Return the templates at fractional lags by cubic convolution (Keys 1981), shape (B, K, N_PIXELS).
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def fit(
 
 
 def _weighted_sums(columns: torch.Tensor, ivar: torch.Tensor) -> torch.Tensor:
-    """Sums over the pixels of ivar times each shape times each column, (B, n, n + 1)."""
+    """Return the sums over the pixels of ivar times each shape times each column, (B, n, n + 1)."""
     return torch.bmm(columns[:, :-1] * ivar[:, None], columns.transpose(1, 2))
 
 

@@ -35,7 +35,7 @@ class Candidates:
 
     @classmethod
     def empty(cls, n: int, columns: int, device: torch.device) -> Candidates:
-        """Nothing yet for n spectra; `put` fills it."""
+        """Return an empty record for n spectra; `put` fills it."""
         far = torch.full((n,), math.inf, device=device)
 
         def full(value: float) -> torch.Tensor:
@@ -70,7 +70,7 @@ def bin_of(lag: torch.Tensor) -> torch.Tensor:
 
 
 def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
-    """Log of the networks' probability per coarse lag.
+    """Return the log of the networks' probability per coarse lag.
 
     Parameters
     ----------

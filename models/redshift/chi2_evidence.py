@@ -30,10 +30,10 @@ def kappa_of(chi2: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def between_redshifts(gap: torch.Tensor) -> torch.Tensor:
-    """Nats for a redshift whose chi2 is `gap` nats (chi2 / (2 kappa)) above the best; 0 or less."""
+    """Return the nats for a redshift whose chi2 is `gap` = chi2 / (2 kappa) above the best; 0 or less."""
     return -REDSHIFT_SCALE * torch.log1p(gap.clamp_min(0) / REDSHIFT_SCALE)
 
 
 def between_classes(gap: torch.Tensor) -> torch.Tensor:
-    """Nats for a class whose chi2 is `gap` nats above the best class's; from CLASS_FLOOR to 0."""
+    """Return the nats for a class whose chi2 is `gap` nats above the best class's; from CLASS_FLOOR to 0."""
     return (-CLASS_WEIGHT * gap).clamp_min(CLASS_FLOOR)

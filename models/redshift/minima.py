@@ -29,7 +29,7 @@ class Peak:
 
 
 def parabola(curve: torch.Tensor, column: torch.Tensor) -> Peak:
-    """Refine peaks of curves by a parabola through three points.
+    """Return peaks of curves, refined by a parabola through three points.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def parabola(curve: torch.Tensor, column: torch.Tensor) -> Peak:
 
 
 def quartic(curve: torch.Tensor, column: torch.Tensor) -> Peak:
-    """Refine peaks of finely sampled curves by the quartic through five points.
+    """Return peaks of finely sampled curves, refined by the quartic through five points.
 
     A narrow line's peak is not a parabola over three pixels: its top is then pulled towards the middle of
     the nearest pixel by up to 9e-6 in ln(1 + z), and its width is a little off. Where the quartic has no top
@@ -103,7 +103,7 @@ def distinct(
 
 
 def sigma_lnz(curvature: torch.Tensor, kappa: torch.Tensor, pixels: float) -> torch.Tensor:
-    """One standard deviation of ln(1 + z) from the curvature of chi2.
+    """Return one standard deviation of ln(1 + z) from the curvature of chi2.
 
     chi2 rises by kappa at one sigma: where the fit is worse than the noise (kappa = chi2/dof > 1), the noise
     is taken to be that much larger.

@@ -20,7 +20,7 @@ SINGULAR = 1e-7
 
 
 def pairs(k: int) -> list[tuple[int, int]]:
-    """Index pairs (i, j), i <= j, in the order that products of eigenspectra are kept."""
+    """Return the index pairs (i, j), i <= j, in the order that products of eigenspectra are kept."""
     return [(i, j) for i in range(k) for j in range(i, k)]
 
 

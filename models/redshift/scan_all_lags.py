@@ -21,7 +21,7 @@ CONTINUUM_TERMS = 3
 
 
 def fft_length(n: int) -> int:
-    """Smallest length of at least n whose only prime factors are 2 and 3, which transforms fast."""
+    """Return the least length from n on of prime factors 2 and 3 alone, which transforms fast."""
     return min(length for a in range(20) for b in (1, 3, 9) if (length := b << a) >= n)
 
 
@@ -56,7 +56,7 @@ class Scan:
         self._products = torch.fft.rfft(products, self.n_fft)  # (K(K+1)/2, n_fft/2 + 1)
 
     def gain(self, flux: torch.Tensor, ivar: torch.Tensor, continuum: Continuum) -> torch.Tensor:
-        """How much less chi2 is than that of the continuum alone, at every lag.
+        """Return how much less chi2 is than that of the continuum alone, at every lag.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class Scan:
         return gain(matrix, vector).flip(1)
 
     def _sums(self, data: torch.Tensor) -> torch.Tensor:
-        """Sums over the pixels at every lag, the first column being the largest lag.
+        """Return the sums over the pixels at every lag, the first column being the largest lag.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ faint. Four bright SDSS quasars with pipeline redshifts of 5.5 to 6.6 were all s
 
 
 def rarity(lag: torch.Tensor, snr: torch.Tensor) -> torch.Tensor:
-    """Log of how much rarer a redshift is among real spectra of an S/N than among mocks, shape (B, S).
+    """Return the log of how much rarer a redshift is in real spectra of an S/N than in mocks, (B, S).
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ def read(files: list[Examples], rows: Tensor) -> tuple[Tensor, ...]:
 
 
 def loss(network: Detector, files: list[Examples], rows: Tensor) -> Tensor:
-    """Mean -ln p of what was put in."""
+    """Return the mean -ln p of what was put in."""
     planes, numbers, kind = (column.to(network.places.device) for column in read(files, rows + HELD_OUT))
     bfloat = planes.device.type == "cpu"
     with torch.autocast(planes.device.type, torch.bfloat16, enabled=bfloat):

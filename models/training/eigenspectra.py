@@ -237,7 +237,7 @@ def _detail(flux: torch.Tensor, fraction: float) -> torch.Tensor:
 
 
 def _fit(flux: torch.Tensor, observed: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
-    """Least-squares amplitudes over the observed pixels, shape (n, K)."""
+    """Return the least-squares amplitudes over the observed pixels, shape (n, K)."""
     weight = observed.double()
     wide = basis.double()
     k = len(basis)
@@ -250,7 +250,7 @@ def _fit(flux: torch.Tensor, observed: torch.Tensor, basis: torch.Tensor) -> tor
 
 
 def _eigenspectra(flux: torch.Tensor, observed: torch.Tensor, k: int, detail: float) -> torch.Tensor:
-    """Eigenspectra of unit mean square over all pixels, shape (k, L)."""
+    """Return the eigenspectra of unit mean square over all pixels, shape (k, L)."""
     mean = (flux * observed).sum(0) / observed.sum(0).clamp_min(1)
     filled = torch.where(observed, flux, mean)
     complete = bool(observed.all())

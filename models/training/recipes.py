@@ -36,7 +36,7 @@ class Prepared:
 
 
 def members(classifiers: int, epochs: int, reconstruction_epochs: int | None = None) -> dict[str, Recipe]:
-    """Recipes of the ensemble's members by name.
+    """Return the recipes of the ensemble's members by name.
 
     Parameters
     ----------

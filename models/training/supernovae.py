@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 
 def files(data: Path) -> list[Path]:
-    """Two-column spectra (rest-frame angstrom, flux) of supernovae under `data`.
+    """Return two-column spectra (rest-frame angstrom, flux) of supernovae under `data`.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def learn(flux: Array, k: int = K) -> Supernovae:
 
 
 def _solved(shapes: Array, values: Array, ridge: float = 1e-3) -> Array:
-    """Coefficients of shapes (k, n) that give values (n,), small where little is known."""
+    """Return the coefficients of shapes (k, n) that give values (n,), small where little is known."""
     normal = shapes @ shapes.T + ridge * np.eye(len(shapes))
     return np.asarray(np.linalg.solve(normal, shapes @ values))
 

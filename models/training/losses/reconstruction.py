@@ -36,7 +36,7 @@ def weights(truth: Tensor, sqrt_ivar: Tensor) -> Tensor:
 
 
 def misfit(model: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Logarithm of one plus chi2 a pixel of a model of free amplitude, shape (B,)."""
+    """Return the logarithm of one plus chi2 a pixel of a model of free amplitude, shape (B,)."""
     amplitude = (weight * model * truth).sum(1) / (weight * model.square()).sum(1).clamp_min(1e-9)
     residual = truth - amplitude[:, None] * model
     return torch.log1p((weight * residual.square()).sum(1) / (weight > 0).sum(1).clamp_min(1))
@@ -81,7 +81,7 @@ def unet_loss(network: UNet, exposures: Exposures, rows: Tensor) -> Tensor:
 
 
 def denoising_loss(reconstruction: Reconstruction, flux: Tensor, sqrt_ivar: Tensor, truth: Tensor) -> Tensor:
-    """Mean of -ln p of the noiseless flux over the pixels seen, Gaussian with broad wings."""
+    """Return the mean of -ln p of the noiseless flux over the pixels seen, Gaussian with broad wings."""
     used = sqrt_ivar > 0
     mean, weight = coarse(flux, sqrt_ivar.square())
     scale = masked_median(mean.abs(), weight > 0).clamp_min(1e-12)
@@ -115,7 +115,7 @@ def _in_window(flux: Tensor, first_pixel: int, window: Window) -> Tensor:
 
 
 def _unlike(spectra: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """Indices of k spectra, each the farthest from those before it."""
+    """Return the indices of k spectra, each the farthest from those before it."""
     shape = torch.nn.functional.avg_pool1d(spectra[:, None], SHAPE_PIXELS)[:, 0]
     shape = shape / shape.norm(dim=1, keepdim=True)
     chosen = [int(torch.randint(len(shape), (1,), generator=generator))]

@@ -37,7 +37,7 @@ def archetypes(data: Path) -> tuple[Array, int, Array]:
 
 
 def stellar_populations(data: Path, basis: Array, first_pixel: int) -> Array:
-    """Single stellar populations over the basis's whole range, shape (M, L).
+    """Return the single stellar populations over the basis's whole range, shape (M, L).
 
     They are observed or modelled over a shorter range; beyond it the best fit of the archetypes' basis goes
     on, scaled to meet the edge.
@@ -79,7 +79,7 @@ def blue_only(spectra: Array, first_pixel: int) -> Array:
 
 
 def sdss_fits(data: Path, spectra: Array, first_pixel: int) -> Family:
-    """SDSS's own galaxy eigenspectra, with the coefficients that fit other families' galaxies."""
+    """Return SDSS's own galaxy eigenspectra, with the coefficients that fit other families' galaxies."""
     shift = SDSS_GALAXY_ZERO_POINT / LN_PER_PIXEL
     # A basis that gives redshifts too high lies too far to the blue.
     basis, first, _ = log_image(data / "templates/idlspec2d/spEigenGal-56436.fits", shift_pixels=-shift)
@@ -137,7 +137,7 @@ def gasnet3(
 
 
 def families(data: Path, excluded: set[str]) -> list[Family]:
-    """All galaxy families."""
+    """Return all galaxy families."""
     basis, first, coefficients = archetypes(data)
     ssp = stellar_populations(data, basis, first)
     archetype_spectra = coefficients @ basis

@@ -15,7 +15,7 @@ ARCHETYPE_LOGLAM0 = 2.6534
 
 
 def sdss_coefficients(data: Path) -> Family:
-    """SDSS's quasar eigenspectra with the coefficients of real quasars that desisim holds (DESI)."""
+    """Return SDSS's quasar eigenspectra with the coefficients of real quasars that desisim holds (DESI)."""
     with fits.open(data / "templates/desisim-basis/qso_templates_v2.0-lite.fits") as hdus:
         tables = [hdus[name].data for name in ("BOSS_PCA", "SDSS_PCA")]
         coefficients = np.concatenate([np.stack([t[f"PCA{i}"] for i in range(4)], axis=1) for t in tables])
@@ -27,7 +27,7 @@ def sdss_coefficients(data: Path) -> Family:
 
 
 def archetypes(data: Path) -> Family:
-    """Redrock's quasar archetypes, some with broad absorption lines."""
+    """Return Redrock's quasar archetypes, some with broad absorption lines."""
     with fits.open(data / "templates/redrock-archetypes/rrarchetype-qso.fits") as hdus:
         spectra = unit_median(np.asarray(hdus[1].data["ARCHETYPE"], np.float32))
         subtypes = [str(name).strip() for name in hdus[1].data["SUBTYPE"]]
@@ -39,6 +39,6 @@ def archetypes(data: Path) -> Family:
 
 
 def families(data: Path, excluded: set[str]) -> list[Family]:
-    """All quasar families."""
+    """Return all quasar families."""
     tables = ("Encoder_SDSS_QSO_results.fits", "IWG8V3_Encoder_SDSS_QSO.fits")
     return [sdss_coefficients(data), archetypes(data), gasnet3(data, "QSO", tables, excluded, 5e-3)]

@@ -92,7 +92,7 @@ def archetypes(data: Path) -> list[Family]:
 
 
 def theory(data: Path) -> list[Family]:
-    """DESI's star and white dwarf models, and Kurucz's standards."""
+    """Return DESI's star and white dwarf models, and Kurucz's standards."""
     folder = data / "templates/desisim-basis"
     with fits.open(folder / "star_templates_v2.0-lite.fits") as hdus:
         flux, first = resample(np.asarray(hdus[2].data, np.float64), hdus[0].data, 3000, 11000)
@@ -136,7 +136,7 @@ def observed(data: Path) -> list[Family]:
 
 
 def cataclysmic(data: Path) -> list[Family]:
-    """SDSS's eigenspectra of cataclysmic variables with coefficients around the mean one."""
+    """Return SDSS's eigenspectra of cataclysmic variables with coefficients around the mean one."""
     families = []
     for version in ("53724", "55734"):
         basis, first, _ = log_image(data / f"templates/idlspec2d/spEigenCVstar-{version}.fits")
@@ -160,5 +160,5 @@ def cataclysmic(data: Path) -> list[Family]:
 
 
 def families(data: Path) -> list[Family]:
-    """All star families."""
+    """Return all star families."""
     return [*archetypes(data), *theory(data), *observed(data), *cataclysmic(data)]

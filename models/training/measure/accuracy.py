@@ -28,7 +28,7 @@ class Beliefs:
     z_qso: Tensor  # (M, n, N_QSO_BINS)
 
     def class_probability(self, temperature: float = 1.0) -> Tensor:
-        """Mean over members of the probability of each class, shape (n, 3)."""
+        """Return the mean over members of the probability of each class, shape (n, 3)."""
         return class_probability((self.subclass / temperature).softmax(-1).mean(0))
 
     def member(self, index: int) -> Beliefs:

@@ -82,12 +82,12 @@ def make(
 
 
 def flagged(reference: Reference, scores: Scores) -> float:
-    """Fraction of spectra that a reference makes anomalies."""
+    """Return the fraction of spectra that a reference makes anomalies."""
     return float((together(reference.rates(reference.measured(scores))) < FLAG_RATE).float().mean())
 
 
 def cross_validated(name: str, normal: Scores) -> float:
-    """Fraction flagged of normal spectra that were left out of their reference."""
+    """Return the fraction flagged of normal spectra that were left out of their reference."""
     n = len(normal.spectype)
     order = torch.from_numpy(np.random.default_rng(0).permutation(n))
     parts = [order[i::PARTS] for i in range(PARTS)]
@@ -145,7 +145,7 @@ def _tail(over: torch.Tensor) -> torch.Tensor:
 
 
 def _familiar(normal: Scores, taught: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Centre and precision of each class's latent vectors, from the spectra that are `taught`."""
+    """Return the centre and precision of each class's latent vectors, from the spectra that are `taught`."""
     n = normal.latent.shape[1]
     centre, precision = torch.zeros(len(CLASSES), n), torch.zeros(len(CLASSES), n, n)
     for c in range(len(CLASSES)):
@@ -174,7 +174,7 @@ def _powers(x: torch.Tensor) -> torch.Tensor:
 
 
 def _median_parabola(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Least absolute deviations by reweighting; shape (3,)."""
+    """Return the parabola of least absolute deviations, by reweighting; shape (3,)."""
     design = _powers(x)
     weight = torch.ones_like(y)
     solved = torch.zeros(design.shape[1])

@@ -71,7 +71,7 @@ class Sample:
 
 
 def spread(pulls: Floats) -> float:
-    """Standard deviation that outliers do not move: 1.4826 times the median absolute deviation."""
+    """Return the standard deviation that outliers do not move: 1.4826 times the median absolute deviation."""
     return float(1.4826 * np.median(np.abs(pulls - np.median(pulls))))
 
 
@@ -112,7 +112,7 @@ def measured(sample: Sample, zero_points: Mapping[str, float]) -> ClassErrors:
 
 
 def pulls(sample: Sample, errors: Sequence[ClassErrors]) -> Floats:
-    """Offsets in units of the calibrated error, shape (n,)."""
+    """Return the offsets in units of the calibrated error, shape (n,)."""
     sigma = []
     for kind, key, curvature_sigma in zip(sample.kind, sample.survey, sample.sigma, strict=True):
         name, _, rest = str(key).partition(" ")

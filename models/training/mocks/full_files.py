@@ -46,7 +46,7 @@ class Exposures:
 
 
 def planes(mocks: Mocks) -> NDArray[np.float16]:
-    """Pixels of a batch of mocks as they are kept on disk, (n, N_PLANES, N_PIXELS)."""
+    """Return the pixels of a batch of mocks as they are kept on disk, (n, N_PLANES, N_PIXELS)."""
     stacked = torch.stack([mocks.flux, mocks.ivar.sqrt(), mocks.truth], 1)
     return stacked.clamp(-HALF_LIMIT, HALF_LIMIT).numpy().astype(np.float16)
 

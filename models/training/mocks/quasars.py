@@ -84,7 +84,7 @@ def broad_absorption(loglam: Floats, rng: np.random.Generator) -> Floats:
 
 
 def mean_forest_depth(z: Floats) -> Floats:
-    """Effective optical depth of the Lyman alpha forest at a redshift (Becker et al. 2013, eq. 5)."""
+    """Return the Lyman alpha forest's effective optical depth at a redshift (Becker et al. 2013, eq. 5)."""
     return 0.751 * ((1 + z) / 4.5) ** 2.90 - 0.132
 
 
