@@ -71,25 +71,18 @@ def score(
         "unmodelled_emission": _of_line(emission),
         "unmodelled_absorption": _of_line(absorption),
         "broad_misfit": Score(wide, wide_fraction, wide_pixel, wide_pixel + BLOCK_PIXELS),
-        "arm_step": Score(
-            jump.strength.sqrt(),
-            jump.fraction,
-            jump.pixel - STEP_MARGIN_PIXELS,
-            jump.pixel + STEP_MARGIN_PIXELS,
-        ),
+        "arm_step": _of_step(jump),
         "sky_residual": Score(sky.abs(), sky),
         **_of_companions(companions),
-        "ensemble_disagreement": Score(
-            unfamiliar.disagreement.clamp_min(1e-4).log(), unfamiliar.disagreement
-        ),
+        "ensemble_disagreement": _of_disagreement(unfamiliar.disagreement),
     }
     nothing = torch.zeros_like(chi2)
-    table = [by_kind.get(kind, Score(nothing, nothing)) for kind in KINDS]
+    table = [by_kind.get(name, Score(nothing, nothing)) for name in KINDS]
     return Scores(
-        value=torch.stack([one.value for one in table], 1),
-        size=torch.stack([one.size for one in table], 1),
-        low=torch.stack([first if one.low is None else one.low for one in table], 1),
-        high=torch.stack([last if one.high is None else one.high for one in table], 1),
+        value=torch.stack([kind.value for kind in table], 1),
+        size=torch.stack([kind.size for kind in table], 1),
+        low=torch.stack([first if kind.low is None else kind.low for kind in table], 1),
+        high=torch.stack([last if kind.high is None else kind.high for kind in table], 1),
         spectype=residual.spectype,
         latent=unfamiliar.latent,
         log_snr=residual.snr.clamp_min(0.1).log10(),
@@ -103,8 +96,17 @@ def _of_line(line: Lines) -> Score:
     return Score(line.strength, line.strength, line.pixel - reach, line.pixel + reach)
 
 
+def _of_step(step: Jump) -> Score:
+    first, last = step.pixel - STEP_MARGIN_PIXELS, step.pixel + STEP_MARGIN_PIXELS
+    return Score(step.strength.sqrt(), step.fraction, first, last)
+
+
+def _of_disagreement(disagreement: torch.Tensor) -> Score:
+    return Score(disagreement.clamp_min(1e-4).log(), disagreement)
+
+
 def _of_companions(companions: Companions) -> dict[str, Score]:
-    """Return the scores of second objects: of what shines beside a galaxy its share, else the redshift."""
+    """Return the scores of second objects; their size is a share of the light, or where none is known z."""
     strength = companions.gain.sqrt()
     star, galaxy, quasar, supernova = range(companions.z.shape[1])
     return {
