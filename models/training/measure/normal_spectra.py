@@ -16,7 +16,7 @@ from spectraq.models.anomaly.kinds import TABLE
 from spectraq.models.anomaly.reference import LEVELS, Reference
 from spectraq.models.anomaly.scores import Scores
 from spectraq.models.batch import BatchAnalyst
-from spectraq.models.classes import CLASSES
+from spectraq.models.classes import CLASSES, SAME_Z
 from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import grid_batch
 from spectraq.models.networks.ensemble import Ensemble
@@ -37,8 +37,6 @@ SHARED_TAIL = 0.5
 """Part of a tail that comes from the median class: a hundred spectra a class say little of it."""
 TAIL_WIDENING = 1.1
 """So few spectra make tails too short: this much longer, four to six of 355 are flagged when left out."""
-RIGHT = 0.005
-"""A redshift within this of the label, over 1 + z, was fitted right."""
 PARTS = 8
 """Of the cross-validation that the card's false-positive rate comes from."""
 BLOCK = 16
@@ -65,8 +63,9 @@ def make(
     gridded = grid_batch(spectra)
     analysis = analyst.analyze(gridded)
     answered = z_of(analysis.lag, gridded.offset).numpy()
-    right = np.abs(answered - z) < RIGHT * (1 + z)
-    right &= np.array(CLASSES)[analysis.decision.spectype.numpy()] == np.array(spectype)
+    kind = analysis.decision.spectype.numpy()
+    right = np.abs(answered - z) < np.array(tuple(SAME_Z.values()))[kind] * (1 + z)
+    right &= np.array(CLASSES)[kind] == np.array(spectype)
     with torch.inference_mode():
         scores = scorer.score(analysis, BLOCK)
     normal = rows_of(scores, torch.from_numpy(np.flatnonzero(right)))
