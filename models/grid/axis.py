@@ -41,7 +41,7 @@ def loglam_of(pixel: Number) -> Number:
 
 def wavelength_of(pixel: Number) -> Number:
     """Return the wavelength of a pixel in vacuum angstrom."""
-    return 10 ** loglam_of(pixel)  # type: ignore[no-any-return]
+    return 10 ** loglam_of(pixel)
 
 
 def pixel_of_loglam(loglam: Number) -> Number:
@@ -74,7 +74,7 @@ def z_of(lag: torch.Tensor, offset: torch.Tensor | None = None) -> torch.Tensor:
 
 LOGLAM = loglam_of(np.arange(N_PIXELS, dtype=np.float64))
 WAVELENGTH = 10**LOGLAM
-EDGES = wavelength_of(np.arange(N_PIXELS + 1) - 0.5)
+EDGES = wavelength_of(np.asarray(np.arange(N_PIXELS + 1) - 0.5, np.float64))
 
 
 def rebinned(values: torch.Tensor) -> torch.Tensor:

@@ -39,7 +39,8 @@ def files(data: Path) -> list[Path]:
 
 def read(paths: Sequence[Path]) -> Array:
     """Read spectra onto coarse pixels at rest from FIRST_PIXEL on, NaN where not observed; (n, L)."""
-    wavelength = wavelength_of(np.arange(FIRST_PIXEL, N_PIXELS, REBIN) + (REBIN - 1) / 2)
+    middle = np.asarray(np.arange(FIRST_PIXEL, N_PIXELS, REBIN) + (REBIN - 1) / 2, np.float64)
+    wavelength = wavelength_of(middle)
     spectra = []
     for path in paths:
         table = np.loadtxt(path)
