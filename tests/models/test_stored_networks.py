@@ -40,7 +40,7 @@ def test_a_network_is_read_with_its_shape_and_its_weights_and_folded_when_it_is_
     assert loaded.folded and not loaded.training and not again.folded
 
 
-@pytest.mark.parametrize(("name", "other"), permutations(NETWORKS, 2))
+@pytest.mark.parametrize(("name", "other"), list(permutations(NETWORKS, 2)))
 def test_a_network_is_not_taken_for_another(name: str, other: str, tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
     NETWORKS[name]().save(path)
