@@ -24,6 +24,7 @@ OUTLIER_SIGMA = 25.0
 """Coarse pixels this far from the fit are cosmic rays, not companions."""
 RIDGE = 1e-5
 LEAST_SQUARE = 1e-12
+"""As of `normal_equations.sizes`."""
 LEAST_KAPPA = 1.0
 """A fit better than its noise does not make a gain more of a surprise."""
 MIN_FREEDOM = 50

@@ -20,12 +20,13 @@ HALF_WINDOW = 70
 """Grid pixels on either side of a group's middle: 4800 km/s."""
 WIDTHS = (1.4, 2.2, 3.6)
 """Standard deviations of lines that are tried, in grid pixels: 97, 152 and 250 km/s."""
+Components = tuple[tuple[tuple[str, float], ...], ...]
+"""Of each component its lines, by name, with relative strengths."""
 GROUPS = {
     "Hbeta": (4940.0, ((("Hbeta", 1.0),), (("OIII_5008", 1.0), ("OIII_4960", 1 / 2.98)))),
     "Halpha": (wavelength("Halpha"), ((("Halpha", 1.0),), (("NII_6585", 1.0), ("NII_6550", 1 / 3)))),
 }
-"""Middle of each window in vacuum angstrom, and its components: names of lines with relative strengths."""
-Components = tuple[tuple[tuple[str, float], ...], ...]
+"""Middle of each window in vacuum angstrom, and its components."""
 NAMES = ("Hbeta", "OIII", "Halpha", "NII")
 """The components in the order of GROUPS."""
 RIDGE = 1e-4
@@ -74,13 +75,13 @@ def _group(
     data, weight = flux.gather(1, index), ivar.gather(1, index) * inside
     distance = pixel - lag[:, None]  # rest-frame position of each pixel
     level = torch.stack([torch.ones_like(data), (steps / HALF_WINDOW).expand_as(data)], 1)
-    solved = [
+    solutions = [
         _solve(data, weight, torch.cat([_shapes(distance, components, sigma), level], 1)) for sigma in WIDTHS
     ]
-    best = torch.stack([solution.chi2 for solution in solved]).argmin(0)  # (B,)
+    best = torch.stack([solution.chi2 for solution in solutions]).argmin(0)  # (B,)
     rows = torch.arange(len(best), device=best.device)
-    amplitude = torch.stack([solution.amplitude for solution in solved])[best, rows]
-    variance = torch.stack([solution.variance for solution in solved])[best, rows]
+    amplitude = torch.stack([solution.amplitude for solution in solutions])[best, rows]
+    variance = torch.stack([solution.variance for solution in solutions])[best, rows]
     n = len(components)
     continuum = amplitude[:, n]
     # A profile of unit sum holds amplitude x pixels; a pixel is lambda ln(10) dloglam wide at rest.
