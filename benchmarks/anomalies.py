@@ -20,15 +20,15 @@ from spectraq.models import shipped
 from spectraq.models.anomaly import detector
 from spectraq.models.anomaly.false_positive_shares import together
 from spectraq.models.anomaly.judge import FLAG_RATE, Scorer, attributed
-from spectraq.models.anomaly.scores import KINDS, Scores
+from spectraq.models.anomaly.kinds import KINDS
+from spectraq.models.anomaly.scores import Scores
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import N_PIXELS, WAVELENGTH
+from spectraq.models.grid.axis import N_PIXELS, WAVELENGTH, z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch, running_median
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.tensors import rows_of
 from spectraq.models.training import supernovae
 from spectraq.models.training.measure import normal_spectra
@@ -52,7 +52,7 @@ class Hosts:
         bases = eigenspectra.load()
         self.analyst = BatchAnalyst(Ensemble.load(), bases, cpu, BLOCK)
         taught = supernovae.learn(supernovae.read(supernovae.files(DATA)[::2]))
-        network = detector.load(shipped.FOLDER / detector.FILE)
+        network = detector.Detector.load(shipped.FOLDER / detector.FILE)
         self.scorer = Scorer(CompanionSearch(bases, taught, cpu), network, cpu)
         known = [one for one in labelled(DATA) if one.trusted]
         gridded = grid_batch([one.observation for one in known])

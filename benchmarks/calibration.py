@@ -21,18 +21,17 @@ from plots import COLOURS, Panel, write
 
 from spectraq.models.answers.redshift_errors import RedshiftErrors
 from spectraq.models.answers.warnings import warnings
-from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.classes import CLASSES, SAME_Z
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.simulate import simulate
 
 MOCKS, MOCK_SEED = 3072, 987
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1.0001)
 SNR_EDGES = (0.0, 3.0, 10.0, np.inf)
-RIGHT_Z = (0.0033, 0.0033, 0.015)
+RIGHT_Z = tuple(SAME_Z.values())
 INFORMATION = {"noise_estimated"}
 Array = NDArray[np.float64]
 
@@ -66,7 +65,7 @@ def judged(
     analysis = pipeline.analysis(gridded)
     decision = analysis.decision
     kind = decision.spectype.numpy()
-    found = (1 + z_of(analysis.lag).numpy()) * 10 ** (gridded.offset.numpy() * DLOGLAM) - 1
+    found = z_of(analysis.lag, gridded.offset).numpy()
     offset = (found - z) / (1 + z)
     truth = np.array([CLASSES.index(one) for one in spectype])
     sigma = RedshiftErrors.load().sigma(

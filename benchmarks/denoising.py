@@ -20,10 +20,10 @@ from scipy.signal import savgol_filter, wiener
 
 from spectraq.models.answers.denoise import denoise
 from spectraq.models.batch import BatchAnalysis
-from spectraq.models.classes import CLASSES
+from spectraq.models.classes import CLASSES, SAME_Z
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded
 from spectraq.models.pipeline import Pipeline
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.training import material
 from spectraq.models.training.mocks import MAX_BATCH, Mocks, MockSky
 from spectraq.models.training.mocks.surveys import NoiseShapes
@@ -108,7 +108,7 @@ def main() -> None:
                 truth = torch.from_numpy(mocks.z)
                 own = torch.tensor([CLASSES.index(name) for name in mocks.spectype])
                 right = (analysis.decision.spectype == own) & (own == index)
-                right &= (z_of(analysis.lag) - truth).abs() / (1 + truth) < 0.0033
+                right &= (z_of(analysis.lag) - truth).abs() / (1 + truth) < SAME_Z["GALAXY"]
                 right &= (analysis.prepared.snr >= low) & (analysis.prepared.snr < high)
                 for name, values in errors.items():
                     picked[name].append(values[right])

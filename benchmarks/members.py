@@ -20,11 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from spectraq.models.batch import BatchAnalysis
-from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.classes import CLASSES, SAME_Z
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.pipeline import Pipeline
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.training import material
 from spectraq.models.training.mocks import MAX_BATCH, Mocks, MockSky
 from spectraq.models.training.mocks.surveys import NoiseShapes
@@ -32,7 +31,6 @@ from spectraq.workers.files.labelled_spectra import LabelledSpectrum, labelled, 
 
 SEED = 921
 BATCHES = 2
-LIMIT = {"STAR": 0.0033, "GALAXY": 0.0033, "QSO": 0.015}
 BRIGHT = 8.0
 
 
@@ -63,10 +61,10 @@ def mock_sample(mocks: Mocks) -> Sample:
 def judged(analysis: BatchAnalysis, sample: Sample) -> dict[str, float]:
     """Class accuracy, and by class the fraction with class and redshift right."""
     spectype = np.array(CLASSES)[analysis.decision.spectype.numpy()]
-    z = (1 + z_of(analysis.lag).numpy()) * 10 ** (sample.gridded.offset.numpy() * DLOGLAM) - 1
+    z = z_of(analysis.lag, sample.gridded.offset).numpy()
     right = spectype == sample.spectype
     found = {"class": float(right.mean())}
-    for name, limit in LIMIT.items():
+    for name, limit in SAME_Z.items():
         mine = sample.spectype == name
         near = np.abs(z - sample.z) < limit * (1 + sample.z)
         found[name] = float((right & near)[mine].mean())
@@ -104,7 +102,7 @@ def main() -> None:
     mocks = [sky.batch(MAX_BATCH) for _ in range(BATCHES)]
     real = real_sample(spectra)
     table = Table(
-        "members", *(f"{sample} {f}" for sample in ("real", "mock") for f in ("class", *LIMIT)), "misfit"
+        "members", *(f"{sample} {f}" for sample in ("real", "mock") for f in ("class", *SAME_Z)), "misfit"
     )
     for name, members in ensembles(Pipeline.load().members).items():
         pipeline = Pipeline.load(members=members)

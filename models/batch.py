@@ -22,6 +22,7 @@ from spectraq.models.networks.encoder import Latent
 from spectraq.models.networks.ensemble import Ensemble, Opinion
 from spectraq.models.redshift.best_fit import Fit, fit, interpolated
 from spectraq.models.redshift.candidates import Candidates
+from spectraq.models.redshift.chi2_evidence import kappa_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.redshift.minima import quartic, sigma_lnz
@@ -35,7 +36,7 @@ from spectraq.models.tiles import TILE
 FINE_RADIUS = 4
 """Exact gains are taken this many grid pixels around the coarse minimum: one coarse pixel."""
 MARGIN_PIXELS = 16
-"""What templates reach beyond the searched lags, for the windows of the fine search."""
+"""Template margin beyond the searched lags, in pixels: the windows of the fine search reach there."""
 MARGIN = 2
 """Pixels that the interpolation of templates needs on either side."""
 
@@ -52,7 +53,7 @@ class BatchAnalysis:
     prepared: Prepared
     opinion: Opinion
     latent: Latent | None  # None where the encoder is not a member
-    found: tuple[Candidates, ...]  # by class, in the order of CLASSES
+    candidates: tuple[Candidates, ...]  # by class, in the order of CLASSES
     decision: Decision
     lag: torch.Tensor  # (B,) float64, the answer's, in grid pixels, sub-pixel offset not included
     sigma: torch.Tensor  # (B,) one standard deviation of ln(1 + z), from chi2 alone
@@ -131,26 +132,27 @@ class BatchAnalyst:
         every = torch.arange(n, device=self.device)
         prepared, opinion, latent = self._asked(gridded, every)
         wanted = to_scan(opinion)
-        found = tuple(self._search(c, prepared, opinion, wanted[:, c]) for c in range(len(CLASSES)))
+        candidates = tuple(self._search(c, prepared, opinion, wanted[:, c]) for c in range(len(CLASSES)))
         freedom = (prepared.coarse_ivar > 0).sum(1)
-        decision = self._decided(opinion, found, freedom, every)
+        decision = self._decided(opinion, candidates, freedom, every)
         if everything:
-            found = tuple(
-                self._with_curve(c, prepared, opinion, ~wanted[:, c], found[c]) for c in range(len(found))
+            candidates = tuple(
+                self._with_curve(c, prepared, opinion, ~wanted[:, c], of_class)
+                for c, of_class in enumerate(candidates)
             )
-        chi2 = torch.stack([c.chi2[:, 0] for c in found])[decision.spectype, every]
-        kappa = (chi2 / freedom.clamp_min(10)).clamp_min(1)
-        lag = torch.stack([c.lag[:, 0] for c in found])[decision.spectype, every]
-        curvature = torch.stack([c.curvature[:, 0] for c in found])[decision.spectype, every]
+        chi2 = torch.stack([c.chi2[:, 0] for c in candidates])[decision.spectype, every]
+        kappa = kappa_of(chi2, freedom)
+        lag = torch.stack([c.lag[:, 0] for c in candidates])[decision.spectype, every]
+        curvature = torch.stack([c.curvature[:, 0] for c in candidates])[decision.spectype, every]
         sigma = sigma_lnz(curvature, kappa, REBIN)
-        at_limit = torch.stack([c.at_limit[:, 0] for c in found])[decision.spectype, every]
+        at_limit = torch.stack([c.at_limit[:, 0] for c in candidates])[decision.spectype, every]
         best = Fit.empty(n, max(t.flux.shape[1] for t in self._templates), self.device, everything)
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
-            self._finish(c, prepared, latent, found[c].basis[:, 0], rows, lag, sigma, at_limit, best)
+            self._finish(c, prepared, latent, candidates[c].basis[:, 0], rows, lag, sigma, at_limit, best)
         decision = self._with_galaxy_types(gridded, decision, lag)
         return BatchAnalysis(
-            gridded, prepared, opinion, latent, found, decision, lag, sigma, at_limit, kappa, best
+            gridded, prepared, opinion, latent, candidates, decision, lag, sigma, at_limit, kappa, best
         )
 
     def _asked(self, gridded: Gridded, every: torch.Tensor) -> tuple[Prepared, Opinion, Latent | None]:
@@ -168,18 +170,18 @@ class BatchAnalyst:
 
     def _search(self, c: int, prepared: Prepared, opinion: Opinion, wanted: torch.Tensor) -> Candidates:
         """Find the candidates of one class for the rows that want it."""
-        found = Candidates.empty(len(wanted), len(self.lags[c]), self.device)
+        candidates = Candidates.empty(len(wanted), len(self.lags[c]), self.device)
         for part, filled in in_blocks(torch.nonzero(wanted)[:, 0], self.block):
             flux, ivar = prepared.coarse_flux[filled], prepared.coarse_ivar[filled]
             continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
             if c == STAR:
                 probability = opinion.subclass[:, filled, : len(STAR_TYPES)].mean(0)
-                found.put(part, self.stars.search(flux, ivar, continuum, probability))
+                candidates.put(part, self.stars.search(flux, ivar, continuum, probability))
             else:
                 posterior = (opinion.z_galaxy if c == GALAXY else opinion.z_qso)[:, filled].mean(0)
                 snr = prepared.snr[filled]
-                found.put(part, self.scans[CLASSES[c]].search(flux, ivar, continuum, posterior, snr))
-        return found
+                candidates.put(part, self.scans[CLASSES[c]].search(flux, ivar, continuum, posterior, snr))
+        return candidates
 
     def _with_curve(
         self, c: int, prepared: Prepared, opinion: Opinion, rows: torch.Tensor, candidates: Candidates
@@ -189,12 +191,16 @@ class BatchAnalyst:
         return replace(candidates, curve=torch.where(rows[:, None], curve, candidates.curve))
 
     def _decided(
-        self, opinion: Opinion, found: Sequence[Candidates], freedom: torch.Tensor, every: torch.Tensor
+        self,
+        opinion: Opinion,
+        candidates: Sequence[Candidates],
+        freedom: torch.Tensor,
+        every: torch.Tensor,
     ) -> Decision:
         """Decide on every row."""
         done = []
         for part, filled in in_blocks(every, max(self.block, SMALL_ROWS_A_BLOCK)):
-            minima = [rows_of(candidates, filled) for candidates in found]
+            minima = [rows_of(of_class, filled) for of_class in candidates]
             decision = decide(rows_of(opinion, filled, dim=1), minima, freedom[filled])
             done.append(rows_of(decision, slice(len(part))))
         return joined(done)
@@ -223,16 +229,18 @@ class BatchAnalyst:
         """Refine the redshifts of rows of one class and fit them; writes to lag, sigma, at_limit and best."""
         templates = self._templates[c]
         for part, filled in in_blocks(rows, self.block):
-            flux, ivar, which, at = prepared.flux[filled], prepared.ivar[filled], basis[filled], lag[filled]
+            flux, ivar = prepared.flux[filled], prepared.ivar[filled]
+            which, lags = basis[filled], lag[filled]
             if c < len(self._fine):
-                at, width, end = self._refined(self._fine[c], flux, ivar, which, at)
-                lag[part], sigma[part] = at[: len(part)], width[: len(part)]
+                lags, width, end = self._refined(self._fine[c], flux, ivar, which, lags)
+                lag[part], sigma[part] = lags[: len(part)], width[: len(part)]
                 at_limit[part] |= end[: len(part)]
-            own = None
+            expected = None
             if latent is not None and self.ensemble.encoder is not None:
                 # What the encoder expects of this very spectrum follows it further than any few eigenspectra.
-                own = self.ensemble.encoder.observed(rows_of(latent, filled), CLASSES[c], at)
-            best.put(part, fit(flux, ivar, interpolated(templates, which, at), own, best.sigma is not None))
+                expected = self.ensemble.encoder.observed(rows_of(latent, filled), CLASSES[c], lags)
+            shapes = interpolated(templates, which, lags)
+            best.put(part, fit(flux, ivar, shapes, expected, best.sigma is not None))
 
     @staticmethod
     def _refined(
@@ -245,7 +253,6 @@ class BatchAnalyst:
         top = gain.argmax(1, keepdim=True)
         peak = quartic(gain, top)
         at_end = (top[:, 0] == 0) | (top[:, 0] == gain.shape[1] - 1)
-        freedom = (ivar > 0).sum(1).clamp_min(10)
-        kappa = ((continuum.chi2 - peak.height[:, 0]) / freedom).clamp_min(1)
+        kappa = kappa_of(continuum.chi2 - peak.height[:, 0], (ivar > 0).sum(1))
         refined = centre - scan.radius + peak.index[:, 0]
         return refined, sigma_lnz(peak.curvature[:, 0], kappa, 1), at_end

@@ -7,9 +7,11 @@ from torch import Tensor
 
 Z_RANGES = {"STAR": (-0.0047, 0.0047), "GALAXY": (-0.004, 1.69), "QSO": (0.02, 7.0)}
 """Stars to 1400 km/s: beyond the Galaxy's escape velocity."""
-
-
 CLASSES = ("STAR", "GALAXY", "QSO")
+
+SAME_Z = {"STAR": 0.0033, "GALAXY": 0.0033, "QSO": 0.015}
+"""Redshifts of an object that differ by less than this, over 1 + z, are the same answer: 1000 km/s, and 4500
+km/s of quasars. In the order of CLASSES."""
 
 STAR_TYPES = ("O", "B", "A", "F", "G", "K", "M", "L", "CARBON", "WD", "CV")
 
@@ -31,7 +33,7 @@ N_QSO_BINS = 568  # to z = 7.04
 
 
 def z_to_bin(z: Tensor) -> Tensor:
-    """Fractional bin of a redshift: log10(1 + z) = Z_BIN_START + Z_BIN * bin."""
+    """Return the fractional bin of a redshift: log10(1 + z) = Z_BIN_START + Z_BIN * bin."""
     return (torch.log10(1 + z) - Z_BIN_START) / Z_BIN
 
 

@@ -46,7 +46,7 @@ class Observation:
     survey: str | None = None
 
     def good(self) -> NDArray[np.bool_]:
-        """Pixels that are finite and carry weight, shape (n,)."""
+        """Return the pixels that are finite and carry weight, shape (n,)."""
         good = np.isfinite(self.flux) & np.isfinite(self.wavelength)
         if self.ivar is not None:
             good &= np.isfinite(self.ivar) & (self.ivar > 0)

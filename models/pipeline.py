@@ -163,8 +163,8 @@ class Pipeline:
 
     def _analyze_anywhere(self, observations: Sequence[Observation]) -> list[Answer]:
         """Analyse here, or in another process where one is free."""
-        found = self._partners.answers(observations) if self._shared > SPECTRA_ALONE else None
-        return found or self._analyze(observations, with_model=False)
+        answered = self._partners.answers(observations) if self._shared > SPECTRA_ALONE else None
+        return answered or self._analyze(observations, with_model=False)
 
     def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:
         gridded = grid_batch(observations, self._analyst.device)

@@ -54,13 +54,13 @@ def required(folder: Path, pattern: str) -> list[Path]:
     MissingWeightsError
         Where there is none.
     """
-    found = sorted(folder.glob(pattern))
-    if not found:
+    paths = sorted(folder.glob(pattern))
+    if not paths:
         raise MissingWeightsError(
             f"no {pattern} in {folder}: the weights are missing; "
             "reinstall spectraq, or make them again with `spectraq train` and point at them"
         )
-    return found
+    return paths
 
 
 def digest_of(path: Path) -> str:

@@ -6,6 +6,7 @@ the very eigenspectra that spectraq fits: they show that a stream works, not how
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from spectraq.models.anomaly.airglow import airglow
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, WAVELENGTH
+from spectraq.models.grid.axis import DLOGLAM, LN_PER_PIXEL, WAVELENGTH, loglam_of, pixel_of
 from spectraq.models.observation import Observation
 from spectraq.models.redshift import eigenspectra
 
@@ -104,8 +105,8 @@ def _one(rng: np.random.Generator) -> Simulated:
         other = "M" if spectype == "GALAXY" else "GALAXY"
         flux = flux + rng.uniform(0.6, 1.2) * _object(other, wavelength, rng)[0]
     elif fault == "arm_step":
-        at = rng.uniform(5600, 6200)
-        flux = flux * np.where(wavelength > at, 1 + rng.choice([-1, 1]) * rng.uniform(0.25, 0.5), 1.0)
+        edge = rng.uniform(5600, 6200)
+        flux = flux * np.where(wavelength > edge, 1 + rng.choice([-1, 1]) * rng.uniform(0.25, 0.5), 1.0)
     x = np.linspace(-1, 1, wavelength.size)
     flux = flux * np.exp(0.03 * (rng.normal() * x + rng.normal() * (2 * x**2 - 1)))
     snr = float(np.clip(survey.median_snr * np.exp(rng.normal(0, 0.7)), *SNR_RANGE))
@@ -129,16 +130,16 @@ def _drawn(rng: np.random.Generator, shares: dict[str, float]) -> str:
 
 
 def _sampling(survey: Survey, rng: np.random.Generator) -> Floats:
-    """Pixel centres in vacuum angstrom; the ends differ a little from spectrum to spectrum."""
+    """Return the pixel centres in vacuum angstrom; the ends differ a little from spectrum to spectrum."""
     first, last = survey.first * (1 + rng.uniform(0, 0.004)), survey.last * (1 - rng.uniform(0, 0.004))
     if not survey.logarithmic:
         return np.arange(first, last, survey.step)
-    start = LOGLAM0 + DLOGLAM * np.ceil((np.log10(first) - LOGLAM0) / DLOGLAM)
+    start = loglam_of(math.ceil(pixel_of(first)))
     return 10 ** np.arange(start, np.log10(last), survey.step)
 
 
 def _object(name: str, wavelength: Floats, rng: np.random.Generator) -> tuple[Floats, str, float]:
-    """Noiseless flux of median one, subtype and redshift of an object drawn from a basis."""
+    """Return the noiseless flux of median one, subtype and redshift of an object drawn from a basis."""
     basis = _bases()[name]
     row = int(rng.integers(len(basis.amplitudes)))
     if basis.spectype == "STAR":
@@ -147,7 +148,7 @@ def _object(name: str, wavelength: Floats, rng: np.random.Generator) -> tuple[Fl
         z = max((1 + float(basis.z[row])) * (1 + rng.normal(0, 0.005)) - 1, 0.003)
         z = min(z, 1.6 if name == "GALAXY" else 5.0)
     rest = (basis.amplitudes[row] @ basis.flux).numpy().astype(np.float64)
-    pixel = (np.log10(wavelength / (1 + z)) - LOGLAM0) / DLOGLAM - basis.first
+    pixel = pixel_of(wavelength / (1 + z)) - basis.first
     flux = np.interp(pixel, np.arange(rest.size), rest)
     return flux / max(float(np.median(np.abs(flux))), 1e-3), basis.labels[row], z
 
@@ -163,6 +164,6 @@ def _noise(wavelength: Floats, flux: Floats, sky: Floats, snr: float, rng: np.ra
 def _line(wavelength: Floats, sigma: Floats, rng: np.random.Generator) -> Floats:
     """Add an emission line of 15 to 40 sigma at a random place."""
     centre = rng.uniform(wavelength[0] + 200, wavelength[-1] - 200)
-    width = centre * DLOGLAM * np.log(10) * rng.uniform(1.5, 4.0)
+    width = centre * LN_PER_PIXEL * rng.uniform(1.5, 4.0)
     profile = np.exp(-0.5 * ((wavelength - centre) / width) ** 2)
     return np.asarray(rng.uniform(15, 40) * profile / np.sqrt(np.sum((profile / sigma) ** 2)))

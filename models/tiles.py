@@ -42,14 +42,14 @@ def in_tiles(product: Callable[..., Tensor], *rows: Tensor, tile: int = TILE, di
 
 
 def _tile(values: Tensor, start: int, tile: int) -> Tensor:
-    """Rows from `start` on, the last one repeated where there are fewer than a tile's."""
+    """Return the rows from `start` on, the last one repeated where there are fewer than a tile's."""
     part = values[start : start + tile]
     missing = tile - len(part)
     return on_lines(torch.cat([part, part[-1:].expand(missing, *part.shape[1:])])) if missing else part
 
 
 def sums(left: Tensor, right: Tensor) -> Tensor:
-    """Sums along the last axis of products, (B, K, n) and (B, D, n) to (B, K, D)."""
+    """Return the sums along the last axis of products, (B, K, n) and (B, D, n) to (B, K, D)."""
     return in_tiles(_sums, left, right)
 
 
@@ -75,23 +75,23 @@ def on_lines(values: Tensor) -> Tensor:
 
 
 def dot(first: Tensor, second: Tensor) -> Tensor:
-    """Sums of products along the last axis, for matrices so small that a library's products do not pay."""
+    """Return sums of products along the last axis, for matrices too small for a library's products."""
     return (first * second).sum(-1)
 
 
 def inverse(matrix: Tensor) -> Tensor:
-    """Inverses of small matrices, (..., n, n) as given."""
+    """Return the inverses of small matrices, (..., n, n) as given."""
     n = matrix.shape[-1]
-    found: Tensor = torch.linalg.inv(_enlarged(matrix))
-    return found[..., :n, :n]
+    inverted: Tensor = torch.linalg.inv(_enlarged(matrix))
+    return inverted[..., :n, :n]
 
 
 def cholesky_inverse(matrix: Tensor) -> Tensor:
-    """Inverses of the lower Cholesky factors of small positive definite matrices, (..., n, n) as given."""
+    """Return inverses of the lower Cholesky factors of small positive definite matrices, (..., n, n)."""
     n, whole = matrix.shape[-1], _enlarged(matrix)
     eye = torch.eye(whole.shape[-1], dtype=whole.dtype, device=whole.device).expand_as(whole)
-    found: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(whole), eye, upper=False)
-    return found[..., :n, :n]
+    inverted: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(whole), eye, upper=False)
+    return inverted[..., :n, :n]
 
 
 def _enlarged(matrix: Tensor) -> Tensor:

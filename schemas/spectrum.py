@@ -120,6 +120,17 @@ class Spectrum(Message):
         """Number of pixels."""
         return self.flux.size
 
+    def good(self) -> NDArray[np.bool_]:
+        """Return which pixels count, shape (n,): finite, not masked, of positive ivar where there is one."""
+        good = np.isfinite(self.flux)
+        if self.wavelength is not None:
+            good &= np.isfinite(self.wavelength)
+        if self.ivar is not None:
+            good &= np.isfinite(self.ivar) & (self.ivar > 0)
+        if self.mask is not None:
+            good &= self.mask == 0
+        return good
+
     def vacuum_wavelength(self) -> NDArray[np.float64]:
         """Return the vacuum wavelength of each pixel in angstrom, shape (n,)."""
         if self.wavelength is not None:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import torch
 
 from spectraq.models.anomaly.joint_fit import Leftover
-from spectraq.models.anomaly.residual import pixel_of
-from spectraq.models.grid.axis import REBIN
+from spectraq.models.grid.axis import REBIN, pixel_of
 
 STEP_RANGE = (5000.0, 8000.0)
 """Angstrom: where the arms of the spectrographs meet."""
 LEAST_FREEDOM = 0.003
-"""A step of which the first object's shapes follow all but this part can't be told from them."""
+"""Steps less independent of the fit than this fraction are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,8 @@ def sharpest(left: Leftover) -> Jump:
     told = freedom > LEAST_FREEDOM * whole[:, :1]
     inverse = torch.where(told, 1 / freedom.clamp_min(1e-9), 0.0)
     best = (signal.abs() * inverse.sqrt()).max(1)
-    at = best.indices[:, None]
-    fraction = (signal * inverse).gather(1, at)[:, 0]
+    column = best.indices[:, None]
+    fraction = (signal * inverse).gather(1, column)[:, 0]
     strength = best.values / left.kappa.double().sqrt()
     return Jump(strength.float(), fraction.float(), (best.indices + low) * REBIN)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from spectraq.models.anomaly.residual import LEAST_LEVEL, MODEL_ERROR, Residual
+from spectraq.models.anomaly.residual import Residual
+from spectraq.models.grid.model_error import JUDGED, LEAST_LEVEL
 
 BLOCK_PIXELS = 64
 """Stretches of 4400 km/s: wider than any line but a supernova's or a quasar's."""
@@ -13,14 +14,14 @@ CLIP_SIGMA = 8.0
 
 
 def misfit(residual: Residual) -> torch.Tensor:
-    """Log of chi2 a pixel, clipped; shape (B,)."""
+    """Return the log of chi2 a pixel, clipped; shape (B,)."""
     chi = (residual.flux * residual.ivar.sqrt()).clamp(-CLIP_SIGMA, CLIP_SIGMA)
     count = (residual.ivar > 0).sum(1).clamp_min(50)
     return (chi.square().sum(1) / count).clamp_min(0.05).log()
 
 
 def broad(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Misfit of whole stretches.
+    """Return the misfit of whole stretches.
 
     Returns
     -------
@@ -33,14 +34,14 @@ def broad(residual: Residual) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     """
     n = len(residual.flux)
     weight = residual.ivar.view(n, -1, BLOCK_PIXELS).sum(2)
-    known = weight > 0
-    safe = torch.where(known, weight, 1.0)
+    used = weight > 0
+    safe = torch.where(used, weight, 1.0)
     mean = (residual.flux * residual.ivar).view(n, -1, BLOCK_PIXELS).sum(2) / safe
     level = (residual.model.abs() * residual.ivar).view(n, -1, BLOCK_PIXELS).sum(2) / safe
     level = level.clamp_min(LEAST_LEVEL)
-    sigma = (1 / safe + (MODEL_ERROR * level).square()).sqrt()
-    chi = torch.where(known, mean / sigma, 0.0).clamp(-30, 30)
-    score = (chi.square().sum(1) / known.sum(1).clamp_min(8) + 0.05).log()
+    sigma = (1 / safe + (JUDGED * level).square()).sqrt()
+    chi = torch.where(used, mean / sigma, 0.0).clamp(-30, 30)
+    score = (chi.square().sum(1) / used.sum(1).clamp_min(8) + 0.05).log()
     worst = chi.abs().argmax(1)
     fraction = (mean / level).gather(1, worst[:, None])[:, 0]
     return score, fraction, worst * BLOCK_PIXELS

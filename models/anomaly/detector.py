@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +17,13 @@ from torch.nn.functional import max_pool1d
 
 from spectraq.models.anomaly.airglow import airglow
 from spectraq.models.anomaly.detector_input import N_EVIDENCE, N_PLANES
-from spectraq.models.anomaly.scores import COUNTED, SEEN
+from spectraq.models.anomaly.kinds import COUNTED, SEEN
 from spectraq.models.grid.axis import N_COARSE, REBIN
 from spectraq.models.networks import weightfile
 from spectraq.models.networks.classifier import ResidualBlock, fold_residual, packed_residual
 from spectraq.models.networks.half_precision import PackedTrunk, available
+from spectraq.models.networks.stored import StoredNetwork
 
-LAYOUT = "spectraq.detector.1"
 FILE = "detector.safetensors"
 WIDTHS = (24, 32, 48, 64)
 HIDDEN = 96
@@ -31,7 +32,7 @@ N_PLACES = 2
 EVIDENCE_HIDDEN = 32
 
 
-class Detector(nn.Module):
+class Detector(StoredNetwork):
     """Picture and evidence to log probabilities of what is seen.
 
     Parameters
@@ -44,11 +45,13 @@ class Detector(nn.Module):
         Before the last layer.
     """
 
+    LAYOUT = "spectraq.detector.1"
+    SHAPE: ClassVar = {"widths": weightfile.integers, "hidden": int}
     places: Tensor
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS, hidden: int = HIDDEN, dropout: float = 0.1) -> None:
         super().__init__()
-        self.widths, self.hidden, self.folded = widths, hidden, False
+        self.widths, self.hidden = widths, hidden
         self.packed: PackedTrunk | None = None
         self.stem = nn.Conv1d(N_PLANES + N_PLACES, widths[0], 9, 4, 4, bias=False)  # -> (B, w0, 288)
         self.stem_norm = nn.BatchNorm1d(widths[0])
@@ -66,9 +69,9 @@ class Detector(nn.Module):
         Parameters
         ----------
         planes
-            From `picture.picture`, shape (B, N_PLANES, N_COARSE).
+            From `detector_input.picture`, shape (B, N_PLANES, N_COARSE).
         numbers
-            From `picture.evidence`, shape (B, N_EVIDENCE).
+            From `detector_input.evidence`, shape (B, N_EVIDENCE).
 
         Returns
         -------
@@ -95,20 +98,29 @@ class Detector(nn.Module):
             depths.append(x)
         return depths
 
-    def fold(self) -> Detector:
-        """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
-        fold_residual(self.eval(), self.blocks)
-        self.folded = True
-        return self
+    @classmethod
+    def load(cls, path: Path, device: str | torch.device = "cpu") -> Self:
+        """Return the network that `save` wrote, folded, and in half precision where that is quicker.
 
-    def shorten(self) -> Detector:
+        Raises
+        ------
+        ValueError
+            When the file is of another layout.
+        """
+        network = super().load(path, device)
+        return network.shorten() if available(torch.device(device)) else network
+
+    def _fold(self) -> None:
+        fold_residual(self, self.blocks)
+
+    def shorten(self) -> Self:
         """Let the convolutions of a folded network work in half precision (bfloat16); returns self."""
         self.packed = packed_residual(self.stem, self.blocks)
         return self
 
 
 def odds(log_probability: Tensor) -> Tensor:
-    """Log odds that something is strange; (B, len(SEEN)) to (B,).
+    """Return the log odds that something is strange; (B, len(SEEN)) to (B,).
 
     Parameters
     ----------
@@ -121,27 +133,6 @@ def odds(log_probability: Tensor) -> Tensor:
 
 
 def _places() -> Tensor:
-    """Airglow and position on coarse pixels, (N_PLACES, N_COARSE)."""
+    """Return the airglow and position on coarse pixels, (N_PLACES, N_COARSE)."""
     lines = max_pool1d(airglow(torch.device("cpu"))[None, None], REBIN)[0]
     return torch.cat([lines, torch.linspace(-1, 1, N_COARSE)[None]])
-
-
-def save(network: Detector, path: Path) -> None:
-    """Write weights as half-precision safetensors."""
-    shape = {"widths": ",".join(map(str, network.widths)), "hidden": str(network.hidden)}
-    weightfile.write(network, path, LAYOUT, shape)
-
-
-def load(path: Path, device: str | torch.device = "cpu") -> Detector:
-    """Read weights that `save` wrote, ready for inference (batch norms folded).
-
-    Raises
-    ------
-    ValueError
-        When the file is not a detector of this layout.
-    """
-    shape = weightfile.shape_of(path, LAYOUT)
-    network = Detector(weightfile.integers(shape["widths"]), int(shape["hidden"]))
-    network.load_state_dict(weightfile.tensors_of(path))
-    network.fold().to(device)
-    return network.shorten() if available(torch.device(device)) else network

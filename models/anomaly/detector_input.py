@@ -5,22 +5,19 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import one_hot, pad
 
-from spectraq.models.anomaly.residual import LEAST_LEVEL, Residual
+from spectraq.models.anomaly.kinds import SHOWN
+from spectraq.models.anomaly.residual import Residual
 from spectraq.models.anomaly.scores import Scores
-from spectraq.models.anomaly.unexplained_lines import known
+from spectraq.models.anomaly.unexplained_lines import near_known_lines
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import N_COARSE, REBIN, coarse
+from spectraq.models.grid.axis import N_COARSE, REBIN, coarse, z_of
+from spectraq.models.grid.model_error import LEAST_LEVEL
 from spectraq.models.grid.prepare import asinh
-from spectraq.models.redshift.minima import z_of
 
 N_PLANES = 8
-N_EVIDENCE = 11 + len(CLASSES) + 3
+N_EVIDENCE = len(SHOWN) + len(CLASSES) + 3
 EDGE_PIXELS = 2
 """Filters that reach over masked pixels so near show gaps, not lines."""
-SIGMA = slice(1, 3)
-GAINS = slice(4, 10)
-"""Scores in units of sigma, from lines to companions; the others are logarithms."""
-DISAGREEMENT = 10
 
 
 def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
@@ -29,7 +26,7 @@ def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     filtered
-        From `lines.filtered`, shape (B, widths, N_PIXELS).
+        From `unexplained_lines.filtered`, shape (B, widths, N_PIXELS).
 
     Returns
     -------
@@ -46,7 +43,7 @@ def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
     whole = near.unfold(1, 2 * EDGE_PIXELS + 1, 1).amin(2)
     lines = (filtered * whole[:, None]).view(n, -1, N_COARSE, REBIN)
     emission, absorption = lines.amax(3).clamp_min(0), (-lines.amin(3)).clamp_min(0)
-    own = known(residual).to(left.dtype).view(n, N_COARSE, REBIN).mean(2)
+    line_share = near_known_lines(residual).to(left.dtype).view(n, N_COARSE, REBIN).mean(2)
     return torch.stack(
         [
             asinh(left * precision / 2) * used,
@@ -56,7 +53,7 @@ def picture(residual: Residual, filtered: torch.Tensor) -> torch.Tensor:
             asinh(emission[:, 0] / 2),
             asinh(emission[:, 1:].amax(1) / 2),
             asinh(absorption.amax(1) / 2),
-            own,
+            line_share,
         ],
         dim=1,
     )
@@ -66,11 +63,7 @@ def evidence(scores: Scores, residual: Residual) -> torch.Tensor:
     """Put the measured scores, class, S/N and redshift side by side, each of order one: (B, N_EVIDENCE)."""
     value = scores.value
     numbers = [
-        value[:, :1],
-        torch.asinh(value[:, SIGMA] / 2),
-        value[:, SIGMA.stop : GAINS.start],
-        torch.asinh(value[:, GAINS] / 2),
-        value[:, DISAGREEMENT, None] / 5,
+        *(shown_as(value[:, column, None]) for column, shown_as in SHOWN),
         one_hot(scores.spectype, len(CLASSES)).to(value.dtype),
         scores.log_snr[:, None],
         scores.noise_estimated.to(value.dtype)[:, None],

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import torch
 
-from spectraq.models.anomaly.residual import LEAST_LEVEL, MODEL_ERROR
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.grid.axis import coarse
+from spectraq.models.grid.model_error import JUDGED, LEAST_LEVEL, with_error
 from spectraq.models.redshift.continuum import Continuum, combined
+from spectraq.models.redshift.normal_equations import sizes, with_unit_diagonal
 from spectraq.models.tiles import cholesky_inverse, sums
 
 SHARED_ERROR = 0.04
@@ -22,6 +23,8 @@ this leaves most blends and jumps above what normal spectra show."""
 OUTLIER_SIGMA = 25.0
 """Coarse pixels this far from the fit are cosmic rays, not companions."""
 RIDGE = 1e-5
+LEAST_SQUARE = 1e-12
+"""As of `normal_equations.sizes`."""
 LEAST_KAPPA = 1.0
 """A fit better than its noise does not make a gain more of a surprise."""
 MIN_FREEDOM = 50
@@ -57,29 +60,26 @@ class Leftover:
     lag: torch.Tensor  # (B,)
 
     @classmethod
-    def of(cls, known: FirstObject) -> Leftover:
+    def of(cls, objects: FirstObject) -> Leftover:
         """Prepare a batch."""
-        error = MODEL_ERROR * known.model.abs().clamp_min(LEAST_LEVEL)
-        fine = known.ivar / (1 + known.ivar * error.square())
-        flux, weight = coarse(known.flux, fine)
-        model, _ = coarse(known.model, fine)
+        fine = with_error(objects.ivar, JUDGED * objects.model.abs().clamp_min(LEAST_LEVEL))
+        flux, weight = coarse(objects.flux, fine)
+        model, _ = coarse(objects.model, fine)
         level = model.abs().clamp_min(LEAST_LEVEL)
-        weight = weight / (1 + weight * (SHARED_ERROR * level).square())
+        weight = with_error(weight, SHARED_ERROR * level)
         outlier = (flux - model).abs() * weight.sqrt() > OUTLIER_SIGMA
         ivar = torch.where(outlier, 0.0, weight)
-        first = _orthonormal(known.design, flux, ivar)
+        first = _orthonormal(objects.design, flux, ivar)
         kappa = (first.chi2 / (ivar > 0).sum(1).clamp_min(MIN_FREEDOM)).clamp_min(LEAST_KAPPA)
-        return cls(flux, ivar, level, first, kappa, known.lag)
+        return cls(flux, ivar, level, first, kappa, objects.lag)
 
 
 def _orthonormal(design: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor) -> Continuum:
     """Make the shapes of the first fit (B, n, N_COARSE) orthonormal under the weights, to eliminate them."""
     scaled = design * ivar[:, None]
     gram = sums(scaled, design).double()
-    size = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
-    unit = gram / (size[:, :, None] * size[:, None])
-    eye = torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
-    lower = cholesky_inverse(unit + RIDGE * eye) / size[:, None]
+    size = sizes(gram, LEAST_SQUARE)
+    lower = cholesky_inverse(with_unit_diagonal(gram, size, RIDGE)) / size[:, None]
     weighted = combined(lower.float(), scaled)
     amplitudes = (weighted * flux[:, None]).sum(2)
     chi2 = (ivar * flux.square()).sum(1) - amplitudes.square().sum(1)

@@ -16,19 +16,20 @@ from spectraq.models.anomaly.airglow import airglow
 from spectraq.models.anomaly.arm_step import sharpest
 from spectraq.models.anomaly.detector import Detector
 from spectraq.models.anomaly.detector_input import evidence, picture
-from spectraq.models.anomaly.false_positive_shares import SHARE, together
+from spectraq.models.anomaly.false_positive_shares import shares, together
 from spectraq.models.anomaly.joint_fit import FirstObject, Leftover
+from spectraq.models.anomaly.kinds import COUNTED, DETECTOR, KINDS, SEEN
 from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.reference import Reference
 from spectraq.models.anomaly.residual import Measured, Residual
-from spectraq.models.anomaly.scores import COUNTED, DETECTOR, KINDS, SEEN, Scores, score
+from spectraq.models.anomaly.scores import Scores, score
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.anomaly.unexplained_lines import filtered
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
 from spectraq.models.anomaly.verdict import Verdict
 from spectraq.models.batch import BatchAnalysis, in_blocks
+from spectraq.models.grid.axis import z_of
 from spectraq.models.redshift.eigenspectra import Basis
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.tensors import joined, rows_of
 from spectraq.models.tiles import NETWORK_ROWS, in_tiles
 
@@ -58,7 +59,7 @@ class Scorer:
     def load(cls, folder: Path, bases: dict[str, Basis], device: torch.device) -> Scorer:
         """Read the supernovae and the detector of a folder of weights."""
         path = shipped.required(folder, detector.FILE)[0]
-        return cls(CompanionSearch.load(folder, bases, device), detector.load(path, device), device)
+        return cls(CompanionSearch.load(folder, bases, device), Detector.load(path, device), device)
 
     def score(self, analysis: BatchAnalysis, block: int) -> Scores:
         """Score a batch, `block` rows at a time."""
@@ -68,13 +69,14 @@ class Scorer:
         self, analysis: BatchAnalysis, block: int
     ) -> Iterator[tuple[Scores, torch.Tensor, torch.Tensor]]:
         """Score a batch block by block, with the picture and the evidence that the detector sees."""
-        measured, known, unfamiliar = Measured.of(analysis), FirstObject.of(analysis), Unfamiliar.of(analysis)
+        measured, first_objects = Measured.of(analysis), FirstObject.of(analysis)
+        unfamiliar = Unfamiliar.of(analysis)
         for part, rows in in_blocks(torch.arange(len(measured.lag), device=measured.lag.device), block):
-            seen, left = Residual.of(rows_of(measured, rows)), Leftover.of(rows_of(known, rows))
-            ratio = filtered(seen)
+            residual, left = Residual.of(rows_of(measured, rows)), Leftover.of(rows_of(first_objects, rows))
+            ratio = filtered(residual)
             companions, jump = self._companions.search(left), sharpest(left)
-            scores = score(seen, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)
-            planes, numbers = picture(seen, ratio), evidence(scores, seen)
+            scores = score(residual, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)
+            planes, numbers = picture(residual, ratio), evidence(scores, residual)
             if self._detector is not None:
                 scores = _with(scores, in_tiles(self._detector, planes, numbers, tile=NETWORK_ROWS))
             counted = slice(len(part))
@@ -112,7 +114,7 @@ class Judge:
 
 
 def attributed(rates: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """Rates over shares of every kind, the detector's given to what it thinks it sees; (B, kinds).
+    """Return the rates over shares of every kind, the detector's given to what it thinks it sees; (B, kinds).
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def attributed(rates: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
     seen
         As of `Scores.seen`.
     """
-    alone = rates / torch.tensor([SHARE[kind] for kind in KINDS], device=rates.device)
+    alone = rates / shares(rates.device)
     column = torch.tensor([KINDS.index(kind) for kind in COUNTED], device=rates.device)
     named = column[seen[:, [SEEN.index(kind) for kind in COUNTED]].argmax(1)][:, None]
     detected = alone[:, DETECTOR, None]
@@ -149,5 +151,5 @@ def _with(scores: Scores, seen: torch.Tensor) -> Scores:
 
 
 def _sigma(rate: float) -> float:
-    """Sigma of a Gaussian that is exceeded as rarely."""
+    """Return the sigma of a Gaussian that is exceeded as rarely."""
     return -NormalDist().inv_cdf(min(rate, 0.5))

@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 
 from spectraq.models import shipped
-from spectraq.models.anomaly.scores import KINDS, Scores
+from spectraq.models.anomaly.kinds import KINDS, LATENT, TABLE
+from spectraq.models.anomaly.scores import Scores
 from spectraq.models.classes import CLASSES
 
 FILE = "normal.json"
@@ -25,7 +26,6 @@ LEVELS = (0.0, 0.1, 0.25, 0.5, 0.7, 0.85)
 LEAST_RATE = 1e-6
 """No sample of a few hundred says more of a tail than this."""
 TENSORS = ("parabola", "snr_range", "quantile", "tail", "centre", "precision")
-LATENT = KINDS.index("latent_distance")
 LEAST_DISTANCE = 1e-3
 
 
@@ -77,14 +77,14 @@ class Reference:
         # Term by term: a library's product of small matrices rounds by where they lie in memory.
         turned = (self.precision[scores.spectype].double() * off[:, None]).sum(2)
         distance = (turned * off).sum(1).clamp_min(LEAST_DISTANCE).float()
-        known = (scores.latent != 0).any(1)
+        encoded = (scores.latent != 0).any(1)
         value, size = scores.value.clone(), scores.size.clone()
-        value[:, LATENT] = torch.where(known, distance.log(), math.log(LEAST_DISTANCE))
-        size[:, LATENT] = torch.where(known, distance.sqrt(), 0.0)
+        value[:, LATENT] = torch.where(encoded, distance.log(), math.log(LEAST_DISTANCE))
+        size[:, LATENT] = torch.where(encoded, distance.sqrt(), 0.0)
         return dataclasses.replace(scores, value=value, size=size)
 
     def rates(self, scores: Scores) -> torch.Tensor:
-        """How often normal spectra of the same class and S/N score as high, shape (B, kinds).
+        """Return how often normal spectra of the same class and S/N score as high, shape (B, kinds).
 
         Parameters
         ----------
@@ -103,8 +103,7 @@ class Reference:
             below = below + share * (LEVELS[i + 1] - LEVELS[i])
         over = (excess - quantile[..., -1]).clamp_min(0)
         rate = (1 - below) * torch.exp(-over / tail)
-        # Where the noise was estimated from the scatter, chi2 is what it is by construction.
-        by_chi2 = torch.tensor([kind == "poor_fit" for kind in KINDS], device=c.device)
+        by_chi2 = torch.tensor([kind.of_chi2 for kind in TABLE], device=c.device)
         return torch.where(scores.noise_estimated[:, None] & by_chi2, 1.0, rate).clamp_min(LEAST_RATE)
 
     def save(self, folder: Path, about: dict[str, object]) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 
 from spectraq.models.batch import BatchAnalysis
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.grid.axis import N_PIXELS
+from spectraq.models.grid.model_error import JUDGED, LEAST_LEVEL, with_error
 from spectraq.models.grid.prepare import box_mean
 
-MODEL_ERROR = 0.02
-"""What the eigenspectra miss of a normal spectrum, as a fraction of its level. Smaller than in the fit, where
-it keeps chi2 from preferring wrong redshifts: here what is missed is what is sought."""
-LEAST_LEVEL = 0.1
-"""The model error does not fall below that of a tenth of the median flux."""
 HIGH_PASS_PIXELS = 75
 """Half width of the running mean that is taken off before narrow features are sought."""
 
@@ -67,8 +62,7 @@ class Residual:
         """Take what the fit leaves."""
         model = measured.model
         raw = measured.ivar * measured.scale.square()
-        error = MODEL_ERROR * model.abs().clamp_min(LEAST_LEVEL)
-        ivar = raw / (1 + raw * error.square())
+        ivar = with_error(raw, JUDGED * model.abs().clamp_min(LEAST_LEVEL))
         used = (ivar > 0).to(model.dtype)
         flux = (measured.flux - model) * used
         smooth = box_mean(torch.stack([flux, used]), HIGH_PASS_PIXELS)
@@ -82,11 +76,6 @@ class Residual:
             snr=measured.snr,
             noise_estimated=measured.noise_estimated,
         )
-
-
-def pixel_of(wavelength: float) -> float:
-    """Grid pixel of a vacuum wavelength in angstrom."""
-    return (math.log10(wavelength) - LOGLAM0) / DLOGLAM
 
 
 def intervals(centre: torch.Tensor, half: torch.Tensor) -> torch.Tensor:

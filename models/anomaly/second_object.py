@@ -16,11 +16,16 @@ import torch
 
 from spectraq.models.anomaly.joint_fit import Leftover
 from spectraq.models.anomaly.supernovae import Supernovae
-from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, z_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
-from spectraq.models.redshift.minima import z_of
-from spectraq.models.redshift.normal_equations import eliminate, gain, pairs
+from spectraq.models.redshift.normal_equations import (
+    eliminate,
+    gain,
+    pairs,
+    sizes,
+    with_unit_diagonal,
+)
 from spectraq.models.redshift.scan_all_lags import Scan
 from spectraq.models.tiles import dot, inverse, sums
 
@@ -35,6 +40,8 @@ QSO_STEP = 2 * REBIN
 OWN_LAG = 60
 """Grid pixels around the first object's redshift where a second one is the first: 4100 km/s."""
 COMPANION_RIDGE = 1e-3
+LEAST_SQUARE = 1e-9
+"""As of `normal_equations.sizes`: a companion that hardly a good pixel shows gains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +101,24 @@ class CompanionSearch:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         types, n = len(self._stars), len(flux)
 
-        def seen_in(shapes: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
-            """(types, K, n), (B, D, n) to (K, D, types, B)."""
+        def projected(shapes: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
+            """Return sums over the pixels, (types, K, n) and (B, D, n) to (K, D, types, B)."""
             # The data come first: a single column takes ten times as long as a single row.
-            found = sums(data, shapes.flatten(0, 1).expand(n, -1, -1))
-            return found.view(n, data.shape[1], types, -1).permute(3, 1, 2, 0)
+            projections = sums(data, shapes.flatten(0, 1).expand(n, -1, -1))
+            return projections.view(n, data.shape[1], types, -1).permute(3, 1, 2, 0)
 
-        products = seen_in(self._products, ivar[:, None])[:, 0]
-        seen = seen_in(self._stars, torch.cat([(ivar * flux)[:, None], first.weighted], 1))
-        matrix, vector = eliminate(products, seen[:, 1:], seen[:, 0], first.amplitudes.T[:, None])
+        products = projected(self._products, ivar[:, None])[:, 0]
+        projections = projected(self._stars, torch.cat([(ivar * flux)[:, None], first.weighted], 1))
+        matrix, vector = eliminate(
+            products, projections[:, 1:], projections[:, 0], first.amplitudes.T[:, None]
+        )
         best = gain(matrix, vector).max(0)
         _, share = _gain(self._stars[best.indices], flux, ivar, first)
         return best.values, share
 
 
 def _second(scan: Scan, left: Leftover) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gain and redshift of the best second object that is not the first one again, (B,) each."""
+    """Return the gain and redshift of the best second object that is not the first one again, (B,) each."""
     gains = scan.gain(left.flux, left.ivar, left.first)
     near = (scan.lags - left.lag[:, None]).abs() < OWN_LAG
     best = torch.where(near, 0.0, gains).max(1)
@@ -117,7 +126,7 @@ def _second(scan: Scan, left: Leftover) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def halved(left: Leftover) -> Leftover:
-    """On half as many pixels, for shapes that do not change within one: sums stay what they are."""
+    """Return the same on half as many pixels, for shapes that do not change within one; sums stay."""
     ivar = _pairs(left.ivar)
     flux = _pairs(left.ivar * left.flux) / ivar.clamp_min(1e-20)
     first = dataclasses.replace(left.first, weighted=_pairs(left.first.weighted))
@@ -130,22 +139,22 @@ def _pairs(values: torch.Tensor) -> torch.Tensor:
 
 
 def binned(shapes: torch.Tensor) -> torch.Tensor:
-    """Shapes on coarse pixels: (..., N_PIXELS) to (..., N_COARSE)."""
+    """Return the shapes on coarse pixels: (..., N_PIXELS) to (..., N_COARSE)."""
     return shapes.view(*shapes.shape[:-1], N_COARSE, REBIN).mean(-1)
 
 
 def _gain(
     shapes: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor, first: Continuum
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gain of companions with the given shapes (B, K, N_COARSE), and their share of the light; (B,) each."""
+    """Return gain and share of the light of companions of given shapes (B, K, N_COARSE); (B,) each."""
     data = torch.cat([first.weighted, (ivar * flux)[:, None]], 1)
-    seen = sums(shapes, data).double()
-    overlap, vector = seen[..., :-1], seen[..., -1]
+    projections = sums(shapes, data).double()
+    overlap, vector = projections[..., :-1], projections[..., -1]
     vector = vector - (overlap * first.amplitudes[:, None]).sum(2)
     gram = sums(shapes * ivar[:, None], shapes).double()
-    size = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-9).sqrt()
-    matrix = (gram - (overlap[:, :, None] * overlap[:, None]).sum(3)) / (size[:, :, None] * size[:, None])
-    matrix = matrix + COMPANION_RIDGE * torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
+    size = sizes(gram, LEAST_SQUARE)
+    left = gram - (overlap[:, :, None] * overlap[:, None]).sum(3)
+    matrix = with_unit_diagonal(left, size, COMPANION_RIDGE)
     vector = vector / size
     amplitude = dot(inverse(matrix), vector[:, None])
     light = ((amplitude / size).float()[..., None] * shapes).sum(1).abs() * (ivar > 0)

@@ -41,12 +41,12 @@ class Cell:
 
     @property
     def valid(self) -> bool:
-        """Whether the numbers can be what they say: each -ln(rate) lies between 0 and -ln(BULK_RATE)."""
+        """Return whether the numbers can be true: each -ln(rate) lies between 0 and -ln(BULK_RATE)."""
         return self.n >= 0 and 0 <= self.depth <= self.n * -math.log(BULK_RATE) + 1e-6
 
     @property
     def exponent(self) -> float:
-        """k of P(rate < r) = r^k; one where too little was seen."""
+        """Return k of P(rate < r) = r^k; one where too little was seen."""
         if self.n < LEAST_SPECTRA or not self.valid:
             return 1.0
         mean = (self.depth + PRIOR_SPECTRA * expected_depth(1.0)) / (self.n + PRIOR_SPECTRA)
@@ -58,12 +58,12 @@ class Cell:
         return 0.5 * (low + high)
 
     def rate(self, of_reference: float) -> float:
-        """How often this cell's normal spectra are as strange as this rate of the reference says."""
+        """Return how often this cell's normal spectra are as strange as this rate of the reference says."""
         return float(of_reference**self.exponent)
 
 
 def expected_depth(k: float) -> float:
-    """Mean of -ln(rate) between 0 and -ln(BULK_RATE) where P(rate < r) = r^k: a truncated exponential."""
+    """Return the mean of -ln(rate), a truncated exponential up to -ln(BULK_RATE), where P(rate < r) = r^k."""
     reach = -math.log(BULK_RATE)
     left = math.exp(-k * reach)
     return 1 / k - reach * left / (1 - left)

@@ -57,5 +57,5 @@ class Supernovae:
         """
         index = torch.arange(N_COARSE, device=lag.device) - lag[:, None] - self.first
         inside = (index >= 0) & (index < self.flux.shape[1])
-        seen: torch.Tensor = self.flux[:, index.clamp(0, self.flux.shape[1] - 1)] * inside
-        return seen.transpose(0, 1)
+        shapes: torch.Tensor = self.flux[:, index.clamp(0, self.flux.shape[1] - 1)] * inside
+        return shapes.transpose(0, 1)

@@ -9,10 +9,12 @@ import torch
 from torch.nn.functional import max_pool1d, pad
 from torch.nn.utils.rnn import pad_sequence
 
-from spectraq.models.anomaly.residual import Residual, intervals, pixel_of
+from spectraq.models.anomaly.residual import Residual, intervals
+from spectraq.models.classes import CLASSES
 from spectraq.models.decision.decide import QSO, STAR
-from spectraq.models.grid.axis import N_COARSE, REBIN
+from spectraq.models.grid.axis import N_COARSE, REBIN, pixel_of
 from spectraq.models.grid.prepare import box_mean
+from spectraq.models.lines import BANDS, LINES, Line
 from spectraq.models.tiles import on_lines, sums
 
 WIDTHS = (1.3, 2.5, 5.0)
@@ -22,33 +24,14 @@ STRETCH = 32
 """Pixels that are convolved by one product: N_PIXELS is a multiple."""
 LOCAL_PIXELS = 800
 """Half width of the box that the filter's own scatter is measured over: a noisy stretch is not all lines."""
-KNOWN_LINES = (
-    1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2326.0, 2799.1, 3426.8, 3728.5, 3869.9, 3890.2, 3934.8, 3969.6,
-    3971.2, 4102.9, 4341.7, 4364.4, 4687.0, 4862.7, 4960.3, 5008.2, 5201.0, 5877.2, 5891.6, 5897.6, 6302.0,
-    6365.5, 6549.9, 6564.6, 6585.3, 6679.9, 6718.3, 6732.7, 7067.2, 7137.8, 7321.0, 8500.4, 8544.4, 8664.5,
-    9071.0, 9533.0,
-)  # fmt: skip
-"""Vacuum wavelengths in angstrom of lines that galaxies, quasars and stars have: no anomaly there."""
-BROAD_LINES = frozenset({1215.7, 1240.8, 1397.6, 1549.1, 1908.7, 2799.1, 4862.7, 6564.6})
 HALF_WIDTH_PIXELS = {"star": 7, "narrow": 10, "broad": 45}
-EMISSION_LINES = (
-    (3934.8, 3969.6, 4102.9, 4341.7, 4862.7, 6564.6),
-    (
-        3728.5, 3869.9, 3890.2, 3971.2, 4102.9, 4341.7, 4862.7, 4960.3, 5008.2, 5877.2, 5897.6, 6302.0,
-        6549.9, 6564.6, 6585.3, 6679.9, 6718.3, 6732.7, 7067.2, 7137.8, 7321.0, 9071.0, 9533.0,
-    ),
-    (*sorted(BROAD_LINES), 3728.5, 3869.9, 4960.3, 5008.2, 6549.9, 6585.3),
-)  # fmt: skip
+KNOWN = tuple(line for line in LINES if line.known)
+EMITTED = tuple(tuple(line for line in KNOWN if name in line.emitted_by) for name in CLASSES)
 """By class, of the known lines those that are emitted so strongly that a fit leaves some of it. Emission at
 the others, as at [OIII] of a star, is as strange as anywhere: no normal spectrum has five sigma there."""
-BAD_STRETCHES = (
-    (5565, 5592), (5756, 5768), (5885, 5900), (6295, 6306), (6361, 6368), (6860, 6960), (7580, 7720),
-)  # fmt: skip
-"""Angstrom: the brightest sky lines and the atmosphere's A and B bands, seldom subtracted well, and where
-DESI's blue arm ends."""
 EDGE_PIXELS = 3
 NO_LINE = -1e6
-"""Fills tables of lines that are shorter than others: centre and half width of an interval without pixels."""
+"""Padding of the line tables: centre and half width of an interval without pixels."""
 SKY_PIXELS = 3
 SKY_DAMPING = 1.0
 """On the brightest airglow lines a line counts as this much more than once weaker: of the strongest twenty
@@ -64,14 +47,14 @@ class Lines:
     width: torch.Tensor  # (B,) standard deviation in pixels
 
 
-def known(residual: Residual) -> torch.Tensor:
-    """Pixels where the object may have lines of its own; shape (B, N_PIXELS)."""
-    return _near(residual, _line_tables((KNOWN_LINES,) * 3, residual.flux.device))
+def near_known_lines(residual: Residual) -> torch.Tensor:
+    """Return the pixels where the object may have lines of its own; shape (B, N_PIXELS)."""
+    return _near(residual, _line_tables((KNOWN,) * len(CLASSES), residual.flux.device))
 
 
-def emitting(residual: Residual) -> torch.Tensor:
-    """Pixels where the object may emit more than the fit can follow; shape (B, N_PIXELS)."""
-    return _near(residual, _line_tables(EMISSION_LINES, residual.flux.device))
+def near_emitted_lines(residual: Residual) -> torch.Tensor:
+    """Return the pixels where the object may emit more than the fit can follow; shape (B, N_PIXELS)."""
+    return _near(residual, _line_tables(EMITTED, residual.flux.device))
 
 
 def _near(residual: Residual, tables: torch.Tensor) -> torch.Tensor:
@@ -80,20 +63,21 @@ def _near(residual: Residual, tables: torch.Tensor) -> torch.Tensor:
 
 
 @cache
-def _line_tables(lines: tuple[tuple[float, ...], ...], device: torch.device) -> torch.Tensor:
-    """Grid pixel at rest and half width of the lines of every class, shape (classes, n, 2)."""
+def _line_tables(lines: tuple[tuple[Line, ...], ...], device: torch.device) -> torch.Tensor:
+    """Return the grid pixel at rest and half width of the lines of every class, shape (classes, n, 2)."""
     tables = []
-    for spectype, mine in enumerate(lines):
+    for spectype, of_class in enumerate(lines):
         narrow = HALF_WIDTH_PIXELS["star" if spectype == STAR else "narrow"]
         broad = HALF_WIDTH_PIXELS["broad"] if spectype == QSO else narrow
-        rows = [(pixel_of(line), broad if line in BROAD_LINES else narrow) for line in mine]
+        # To a tenth of an angstrom: what the detector and the reference of normal spectra were taught with.
+        rows = [(pixel_of(round(line.wavelength, 1)), broad if line.broad else narrow) for line in of_class]
         tables.append(torch.tensor(rows, dtype=torch.float64))
     with torch.inference_mode(False):  # kept for callers of every kind
         return pad_sequence(tables, batch_first=True, padding_value=NO_LINE).to(device)
 
 
-def unseen(residual: Residual) -> torch.Tensor:
-    """Pixels that can't be trusted: the worst of the sky, gaps and their edges; shape (B, N_PIXELS)."""
+def untrusted(residual: Residual) -> torch.Tensor:
+    """Return the pixels of the worst of the sky, of gaps and of their edges; shape (B, N_PIXELS)."""
     unused = (residual.ivar == 0).float()
     return _bad(residual.flux.device) | (
         max_pool1d(unused[:, None], 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)[:, 0] > 0
@@ -102,14 +86,14 @@ def unseen(residual: Residual) -> torch.Tensor:
 
 @cache
 def _bad(device: torch.device) -> torch.Tensor:
-    """The bad stretches, shape (1, N_PIXELS) bool."""
+    """Return the pixels of the unusable bands, shape (1, N_PIXELS) bool."""
     with torch.inference_mode(False):  # kept for callers of every kind
-        ends = torch.tensor([[pixel_of(low), pixel_of(high)] for low, high in BAD_STRETCHES])
+        ends = torch.tensor([[pixel_of(band.low), pixel_of(band.high)] for band in BANDS if band.unusable])
         return intervals(ends.mean(1)[None], (ends[:, 1] - ends[:, 0])[None] / 2).to(device)
 
 
 def filtered(residual: Residual) -> torch.Tensor:
-    """Lines of every width at every pixel, in units of the noise; shape (B, len(WIDTHS), N_PIXELS)."""
+    """Return lines of every width at every pixel, in units of the noise; (B, len(WIDTHS), N_PIXELS)."""
     profile, square = _bands(residual.flux.device)
     signal = _convolved(residual.narrow * residual.ivar, profile)
     norm = _convolved(residual.ivar, square)
@@ -124,14 +108,14 @@ def sought(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> tu
     ratio
         From `filtered`.
     airglow
-        From `sky.airglow`: a line there must be stronger to be told from what sky subtraction left.
+        From `airglow.airglow`: a line there must be stronger to be told from what sky subtraction left.
     """
-    bad = unseen(residual)
-    counted = (~(bad | known(residual))).to(ratio.dtype)
+    bad = untrusted(residual)
+    counted = (~(bad | near_known_lines(residual))).to(ratio.dtype)
     free = ratio * counted[:, None]
     near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
     unit = _scatter(free, counted) * (1 + SKY_DAMPING * near)
-    emitted = ratio * (~(bad | emitting(residual))).to(ratio.dtype)[:, None]
+    emitted = ratio * (~(bad | near_emitted_lines(residual))).to(ratio.dtype)[:, None]
     return _strongest(emitted / unit), _strongest(-free / unit)
 
 
@@ -146,7 +130,7 @@ def _scatter(free: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
 
 
 def _kernels(device: torch.device) -> torch.Tensor:
-    """Profiles of lines, shape (widths, 2 * REACH + 1)."""
+    """Return the profiles of lines, shape (widths, 2 * REACH + 1)."""
     offset = torch.arange(-REACH, REACH + 1, device=device)
     width = torch.tensor(WIDTHS, device=device)[:, None]
     return torch.exp(-0.5 * (offset / width).square())
@@ -170,8 +154,8 @@ def _convolved(values: torch.Tensor, band: torch.Tensor) -> torch.Tensor:
     As products of stretches with a band matrix: half the time of a convolution with so few channels.
     """
     stretches = pad(values, (REACH, REACH)).unfold(1, STRETCH + 2 * REACH, STRETCH)  # (B, n, S + 2 REACH)
-    found = sums(stretches, band.expand(len(values), -1, -1))  # (B, n, widths * S)
-    split = found.view(*found.shape[:2], len(WIDTHS), STRETCH)
+    convolved = sums(stretches, band.expand(len(values), -1, -1))  # (B, n, widths * S)
+    split = convolved.view(*convolved.shape[:2], len(WIDTHS), STRETCH)
     return split.transpose(1, 2).flatten(2)
 
 

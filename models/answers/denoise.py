@@ -38,7 +38,7 @@ class Denoised:
 
 def bands(values: torch.Tensor) -> list[torch.Tensor]:
     """Split rows into N_BANDS bands, the finest first, and a smooth rest; their sum is the whole."""
-    found, smooth = [], values
+    details, smooth = [], values
     for j in range(N_BANDS):
         step = 2**j
         padded = pad(smooth[:, None], (2 * step, 2 * step), mode="reflect")[:, 0]
@@ -46,9 +46,9 @@ def bands(values: torch.Tensor) -> list[torch.Tensor]:
         smoother = torch.zeros_like(smooth)
         for i, weight in enumerate(SPLINE):
             smoother.add_(padded[:, i * step : i * step + n], alpha=weight)
-        found.append(smooth - smoother)
+        details.append(smooth - smoother)
         smooth = smoother
-    return [*found, smooth]
+    return [*details, smooth]
 
 
 def denoise(flux: torch.Tensor, ivar: torch.Tensor, model: torch.Tensor, error: torch.Tensor) -> Denoised:

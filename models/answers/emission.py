@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
+from spectraq.models.grid.axis import N_PIXELS, pixel_of
+from spectraq.models.lines import wavelength
 
 STRONG_LINES = {
-    "GALAXY": ((3728.5, 5008.2), 6),
-    "QSO": ((1908.7, 2799.1, 4862.7, 6564.6), 20),
+    "GALAXY": (("OII", "OIII_5008"), 6),
+    "QSO": (("CIII", "MgII", "Hbeta", "Halpha"), 20),
 }
-"""Vacuum wavelengths in angstrom, and half the width of the window in pixels. Galaxies show Balmer lines in
+"""Names of lines, and half the width of the window in pixels. Galaxies show Balmer lines in
 absorption too, and quasars CIV and Lyman alpha: those may be negative."""
 SIDE_PIXELS = 60
 """The continuum beside a line is taken as far as this on either side of its window."""
@@ -30,14 +29,14 @@ def negative_emission(analysis: BatchAnalysis) -> torch.Tensor:
         if len(rows) == 0:
             continue
         model, ivar = analysis.fit.model[rows], analysis.prepared.ivar[rows]
-        for wavelength in lines:
-            centre = (analysis.lag[rows] + (math.log10(wavelength) - LOGLAM0) / DLOGLAM).round().long()
+        for line in lines:
+            centre = (analysis.lag[rows] + pixel_of(wavelength(line))).round().long()
             negative[rows] |= _significance(model, ivar, centre, half) < -SIGNIFICANT
     return negative
 
 
 def _significance(model: torch.Tensor, ivar: torch.Tensor, centre: torch.Tensor, half: int) -> torch.Tensor:
-    """Flux of the model's line over its sides in sigma of the observation, shape (B,); 0 where unseen."""
+    """Return the model line's flux over its sides in sigma of the observation, (B,); 0 where not seen."""
     reach = half + SIDE_PIXELS
     offset = torch.arange(-reach, reach + 1, device=model.device)
     index = centre[:, None] + offset

@@ -14,10 +14,9 @@ from spectraq.models.answer import ModelSpectrum
 from spectraq.models.answers.denoise import denoise
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import DLOGLAM, loglam_of, z_of
 from spectraq.models.networks.encoder import Encoder
 from spectraq.models.networks.rest_frame import FINE
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.tensors import rows_of
 
 Array = NDArray[Any]
@@ -27,7 +26,7 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 def model_spectra(
     analysis: BatchAnalysis, lags: Sequence[torch.Tensor], encoder: Encoder | None
 ) -> list[ModelSpectrum]:
-    """Best fits in the observations' units over the pixels they reach, with chi2(z) of every class.
+    """Return best fits in the observations' units over the pixels they reach, with chi2(z) of each class.
 
     Parameters
     ----------
@@ -41,25 +40,21 @@ def model_spectra(
     offset = analysis.gridded.offset.cpu().numpy()
     planes = _planes(analysis)
     rest = _rest(analysis, encoder)
-    curves = [found.curve.cpu().numpy() for found in analysis.found]
-    redshifts = [z_of(lag).cpu().numpy() for lag in lags]
+    curves = [candidates.curve.cpu().numpy() for candidates in analysis.candidates]
+    redshifts = [z_of(lag, analysis.gridded.offset[:, None]).float().cpu().numpy() for lag in lags]
     spectra = []
     for i, mask in enumerate(used):
         pixels = np.flatnonzero(mask)
         reach = slice(int(pixels[0]), int(pixels[-1]) + 1)
-        factor = 10 ** (offset[i] * DLOGLAM)
-        own = FINE[CLASSES[int(analysis.decision.spectype[i])]]
+        window = FINE[CLASSES[int(analysis.decision.spectype[i])]]
         spectra.append(
             ModelSpectrum(
-                loglam0=float(LOGLAM0 + DLOGLAM * (reach.start + offset[i])),
+                loglam0=loglam_of(float(reach.start + offset[i])),
                 dloglam=DLOGLAM,
                 **{name: _single(plane[i, reach] * unit[i]) for name, plane in planes.items()},
-                z_grids={
-                    c: ((1 + z) * factor - 1).astype(np.float32)
-                    for c, z in zip(CLASSES, redshifts, strict=True)
-                },
+                z_grids={c: z[i] for c, z in zip(CLASSES, redshifts, strict=True)},
                 chi2_curves={c: curve[i] for c, curve in zip(CLASSES, curves, strict=True)},
-                rest_loglam0=LOGLAM0 + DLOGLAM * own.first_pixel if rest else 0.0,
+                rest_loglam0=loglam_of(window.first_pixel) if rest else 0.0,
                 rest=rest[i] if rest else np.zeros(0, np.float32),
             )
         )
@@ -67,7 +62,7 @@ def model_spectra(
 
 
 def _single(values: Array) -> NDArray[np.float32]:
-    """Values in single precision; a fit may reach further than the flux that it was made to."""
+    """Return the values in single precision; a fit may reach further than the flux that it was made to."""
     return np.clip(values, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
 
 
@@ -85,10 +80,12 @@ def _rest(analysis: BatchAnalysis, encoder: Encoder | None) -> list[NDArray[np.f
     """What the encoder expects of each object at rest, median one; nothing where it is not a member."""
     if encoder is None or analysis.latent is None:
         return []
-    found = []
+    rest_frames = []
     for i, spectype in enumerate(analysis.decision.spectype.tolist()):
         latent = rows_of(analysis.latent, slice(i, i + 1))
         rest = encoder.rest(latent, CLASSES[spectype])[0].cpu().numpy()
         middle = float(np.median(np.abs(rest)))
-        found.append((rest / (middle if middle > 0 and math.isfinite(middle) else 1.0)).astype(np.float32))
-    return found
+        rest_frames.append(
+            (rest / (middle if middle > 0 and math.isfinite(middle) else 1.0)).astype(np.float32)
+        )
+    return rest_frames

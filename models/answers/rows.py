@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +18,8 @@ from spectraq.models.answers.warnings import warnings
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASS_OF_SUBCLASS, CLASSES, STAR_TYPES, SUBCLASSES
 from spectraq.models.decision.decide import STAR
-from spectraq.models.grid.axis import DLOGLAM, REBIN
-from spectraq.models.redshift.minima import sigma_lnz, z_of
+from spectraq.models.grid.axis import REBIN, z_of
+from spectraq.models.redshift.minima import sigma_lnz
 
 Array = NDArray[Any]
 
@@ -39,10 +38,8 @@ class Table:
         kind, index = decision.candidate_class, decision.candidate
 
         def of_candidates(name: str) -> torch.Tensor:
-            return torch.stack([getattr(c, name) for c in analysis.found])[kind, rows, index]
+            return torch.stack([getattr(c, name) for c in analysis.candidates])[kind, rows, index]
 
-        # The library's power rounds by where in an array a number stands; its exponential does not.
-        factor = (analysis.gridded.offset * (DLOGLAM * math.log(10))).exp()[:, None]
         lag, sigma = (
             of_candidates("lag"),
             sigma_lnz(of_candidates("curvature"), analysis.kappa[:, None], REBIN),
@@ -50,9 +47,9 @@ class Table:
         lag[:, 0], sigma[:, 0] = analysis.lag, analysis.sigma  # the answer's were refined
         chi2 = of_candidates("chi2")
         sigma = errors.sigma(sigma, kind, surveys, analysis.gridded.noise_estimated.tolist())
-        z = (1 + z_of(lag)) * factor - 1
+        z = z_of(lag, analysis.gridded.offset[:, None])
         first = chi2[:, 0]
-        far = torch.stack([c.far_chi2 for c in analysis.found])[decision.spectype, rows[:, 0]]
+        far = torch.stack([c.far_chi2 for c in analysis.candidates])[decision.spectype, rows[:, 0]]
         n_good = (analysis.gridded.ivar > 0).sum(1)
         tensors = {
             "spectype": decision.spectype,
@@ -109,11 +106,10 @@ def answers(
     n_good = (analysis.gridded.ivar > 0).sum(1)
     named = warnings(analysis, n_good, negative_emission(analysis))
     table = Table.of(analysis, surveys, errors)
-    found = []
-    for i, verdict in enumerate(verdicts):
-        model = models[i] if models else None
-        found.append(_answer(table.row(i), named[i], verdict, reference, model))
-    return found
+    return [
+        _answer(table.row(i), named[i], verdict, reference, models[i] if models else None)
+        for i, verdict in enumerate(verdicts)
+    ]
 
 
 def _answer(
@@ -123,18 +119,18 @@ def _answer(
     reference: str,
     model: ModelSpectrum | None,
 ) -> Answer:
-    own = int(row["spectype"])
-    mine = [
-        p if kind == own else -1.0
+    spectype = int(row["spectype"])
+    within_class = [
+        p if kind == spectype else -1.0
         for p, kind in zip(row["subclass_probability"], CLASS_OF_SUBCLASS, strict=True)
     ]
-    subtype = SUBCLASSES[int(np.argmax(mine))]
+    subtype = SUBCLASSES[int(np.argmax(within_class))]
     candidates = _candidates(row, subtype)
     rivals = [candidate.deltachi2 for candidate in candidates[1:]]
     n_good = int(row["n_good"])
     freedom = max(n_good - row["coefficients"].size, 1)
     return Answer(
-        spectype=CLASSES[own],
+        spectype=CLASSES[spectype],
         subtype=subtype,
         class_probability=_named(CLASSES, row["class_probability"]),
         class_spread=_named(CLASSES, row["class_spread"]),
@@ -167,13 +163,13 @@ def _named(names: Sequence[str], values: Array) -> dict[str, float]:
 
 def _candidates(row: dict[str, Array], subtype: str) -> tuple[Candidate, ...]:
     """List the candidates that exist; a star's subtype is that of the eigenspectra that fitted."""
-    found = []
+    candidates = []
     for j, probability in enumerate(row["probability"].tolist()):
         if probability <= 0 and j > 0:
             break
         kind = int(row["kind"][j])
         type_fitted = STAR_TYPES[int(row["basis"][j])] if kind == STAR else ""
-        found.append(
+        candidates.append(
             Candidate(
                 spectype=CLASSES[kind],
                 subtype=subtype if j == 0 else type_fitted,
@@ -184,4 +180,4 @@ def _candidates(row: dict[str, Array], subtype: str) -> tuple[Candidate, ...]:
                 probability=probability,
             )
         )
-    return tuple(found)
+    return tuple(candidates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from spectraq.models.batch import BatchAnalysis
-from spectraq.models.decision.decide import DIFFERENT_Z
+from spectraq.models.decision.decide import same_z
 
 UNCERTAIN_CLASS_NATS = 2.2
 """A class that leads by less is in doubt: of such answers to hard mocks, half are wrong."""
@@ -40,7 +40,7 @@ def warnings(analysis: BatchAnalysis, n_good: torch.Tensor, negative: torch.Tens
         Where the fit has a strong emission line upside down, bool, shape (B,).
     """
     decision = analysis.decision
-    different = analysis.sigma.new_tensor(DIFFERENT_Z)[decision.spectype]
+    different = same_z(decision.spectype, analysis.sigma.dtype)
     # A minimum at an edge has no width to speak of, and has a warning of its own.
     wide = (WIDE_SIGMA * analysis.sigma > different) & ~analysis.at_limit
     bits = {

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 
 import torch
 
-from spectraq.models.classes import CLASS_OF_SUBCLASS, STAR_TYPES
+from spectraq.models.classes import CLASS_OF_SUBCLASS, SAME_Z, STAR_TYPES
+from spectraq.models.grid.axis import z_of
 from spectraq.models.networks.ensemble import Opinion
 from spectraq.models.redshift.candidates import N_BEST, Candidates, log_prior
-from spectraq.models.redshift.chi2_evidence import between_classes
-from spectraq.models.redshift.minima import NOTHING, z_of
+from spectraq.models.redshift.chi2_evidence import between_classes, kappa_of
+from spectraq.models.redshift.minima import NOTHING
 
 SCAN_PROBABILITY = 0.02
 """A class no member gives this much is not scanned. Anything from 0 to 0.1 gives the same answers."""
 PROBABILITY_FLOOR = 1e-5
 STAR, GALAXY, QSO = range(3)
-DIFFERENT_Z = (0.0033, 0.0033, 0.015)
-"""Redshifts of a star, galaxy or quasar that differ by more than this in (1 + z) are different answers."""
 RARITY_FLOOR = -2.0
 """The most, in nats, that the rarity of its best redshift counts against a class: the real ones must come
 through where the networks are sure."""
@@ -52,38 +51,43 @@ class Decision:
     candidate_probability: torch.Tensor  # (B, N_BEST) over all candidates; 0 where there are fewer
 
 
+def same_z(spectype: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return how far redshifts of each class may differ, over 1 + z, and be one answer; shape as given."""
+    return torch.tensor(tuple(SAME_Z.values()), dtype=dtype, device=spectype.device)[spectype]
+
+
 def to_scan(opinion: Opinion) -> torch.Tensor:
-    """Which classes are worth a scan, shape (B, 3) bool; never none."""
+    """Return which classes are worth a scan, shape (B, 3) bool; never none."""
     return opinion.spectype.max(0).values > SCAN_PROBABILITY
 
 
-def decide(opinion: Opinion, found: Sequence[Candidates], freedom: torch.Tensor) -> Decision:
+def decide(opinion: Opinion, candidates: Sequence[Candidates], freedom: torch.Tensor) -> Decision:
     """Decide on a batch.
 
     Parameters
     ----------
     opinion
         Of the ensemble.
-    found
+    candidates
         Candidates of each class in the order of CLASSES; empty for what was not scanned.
     freedom
         Number of coarse pixels of each spectrum, shape (B,).
     """
-    sway = _sway(found, freedom)  # (B, 3)
+    sway = _sway(candidates, freedom)  # (B, 3)
     of_members = opinion.spectype  # (M, B, 3)
     mean = of_members.mean(0).clamp_min(PROBABILITY_FLOOR)
     logit = mean.log() + sway
     posterior = logit.softmax(1)
     spectype = logit.argmax(1)
     leading = logit.topk(2, 1).values
-    subclass = _with_star_evidence(opinion.subclass, found[STAR])
+    subclass = _with_star_evidence(opinion.subclass, candidates[STAR])
     within = posterior / mean  # a class's subclasses gain and lose with it
     joint = subclass.mean(0) * within[:, torch.tensor(CLASS_OF_SUBCLASS, device=logit.device)]
-    scores = torch.stack([c.score for c in found])  # (3, B, n)
-    redshifts = torch.stack([z_of(c.lag) for c in found])
+    scores = torch.stack([c.score for c in candidates])  # (3, B, n)
+    redshifts = torch.stack([z_of(c.lag) for c in candidates])
     own_score, own_z = _own(scores, spectype), _own(redshifts, spectype)
-    limit = own_z.new_tensor(DIFFERENT_Z)[spectype] * (1 + own_z[:, 0])
-    member_z, member_class = _alone(opinion, found, sway)
+    limit = same_z(spectype, own_z.dtype) * (1 + own_z[:, 0])
+    member_z, member_class = _alone(opinion, candidates, sway)
     agree = ((member_z - own_z[:, 0]).abs() < limit).all(0) & (member_class == spectype).all(0)
     classes, index, probability = _joined(posterior, scores, spectype)
     return Decision(
@@ -94,7 +98,9 @@ def decide(opinion: Opinion, found: Sequence[Candidates], freedom: torch.Tensor)
         subclass_spread=subclass.std(0, correction=0),
         margin=leading[:, 0] - leading[:, 1],
         gap=_gap(own_score, own_z, limit),
-        overruled=_overruled(_own(torch.stack([c.chi2 for c in found]), spectype), own_z, limit, freedom),
+        overruled=_overruled(
+            _own(torch.stack([c.chi2 for c in candidates]), spectype), own_z, limit, freedom
+        ),
         z_spread=member_z.std(0, correction=0),
         members_agree=agree,
         candidate_class=classes,
@@ -109,14 +115,14 @@ def _own(by_class: torch.Tensor, spectype: torch.Tensor) -> torch.Tensor:
     return by_class[spectype, rows]
 
 
-def _sway(found: Sequence[Candidates], freedom: torch.Tensor) -> torch.Tensor:
-    """What chi2, and how rare the best candidate is, say against each class in nats; shape (B, 3)."""
+def _sway(candidates: Sequence[Candidates], freedom: torch.Tensor) -> torch.Tensor:
+    """Return what chi2, and how rare the best candidate is, say against each class in nats; shape (B, 3)."""
     # The star type that fits best speaks for stars even where the networks prefer another type.
-    deepest = [c.chi2.min(1).values if i == STAR else c.chi2[:, 0] for i, c in enumerate(found)]
+    deepest = [c.chi2.min(1).values if i == STAR else c.chi2[:, 0] for i, c in enumerate(candidates)]
     chi2 = torch.stack(deepest, 1)
     best = chi2.min(1, keepdim=True).values
-    kappa = (best / freedom[:, None].clamp_min(10)).clamp_min(1)
-    rarity = torch.stack([c.rarity[:, 0] for c in found], 1).clamp_min(RARITY_FLOOR)
+    kappa = kappa_of(best, freedom[:, None])
+    rarity = torch.stack([c.rarity[:, 0] for c in candidates], 1).clamp_min(RARITY_FLOOR)
     return between_classes((chi2 - best) / (2 * kappa)) + rarity
 
 
@@ -134,7 +140,7 @@ def _with_star_evidence(subclass: torch.Tensor, stars: Candidates) -> torch.Tens
 
 
 def _gap(score: torch.Tensor, z: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
-    """Nats between the first candidate and the best that is a different redshift, shape (B,)."""
+    """Return the nats between the first candidate and the best that is a different redshift, shape (B,)."""
     other = (z - z[:, :1]).abs() > limit[:, None]
     rival = torch.where(other, score, NOTHING).max(1).values
     return (score[:, 0] - rival).clamp(0, UNRIVALLED)
@@ -143,28 +149,28 @@ def _gap(score: torch.Tensor, z: torch.Tensor, limit: torch.Tensor) -> torch.Ten
 def _overruled(
     chi2: torch.Tensor, z: torch.Tensor, limit: torch.Tensor, freedom: torch.Tensor
 ) -> torch.Tensor:
-    """Nats by which another redshift fits better than the first candidate, shape (B,)."""
+    """Return the nats by which another redshift fits better than the first candidate, shape (B,)."""
     other = (z - z[:, :1]).abs() > limit[:, None]
     rival = torch.where(other, chi2, torch.inf).min(1).values
-    kappa = (chi2[:, 0] / freedom.clamp_min(10)).clamp_min(1)
+    kappa = kappa_of(chi2[:, 0], freedom)
     return ((chi2[:, 0] - rival) / (2 * kappa)).clamp_min(0)
 
 
 def _alone(
-    opinion: Opinion, found: Sequence[Candidates], sway: torch.Tensor
+    opinion: Opinion, candidates: Sequence[Candidates], sway: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Redshift and class each member would give by itself, shape (M, B) each."""
+    """Return the redshift and class each member would give by itself, shape (M, B) each."""
     share = opinion.subclass[:, :, : len(STAR_TYPES)].clamp_min(1e-12).log()
-    stars = found[STAR].basis.expand(len(share), -1, -1)
+    stars = candidates[STAR].basis.expand(len(share), -1, -1)
     priors = (
         share.gather(2, stars),
-        log_prior(opinion.z_galaxy, found[GALAXY].lag),
-        log_prior(opinion.z_qso, found[QSO].lag),
+        log_prior(opinion.z_galaxy, candidates[GALAXY].lag),
+        log_prior(opinion.z_qso, candidates[QSO].lag),
     )
     chosen = []
-    for candidates, prior in zip(found, priors, strict=True):
-        best = (candidates.evidence + prior).argmax(2)  # (M, B)
-        chosen.append(z_of(candidates.lag).expand(len(best), -1, -1).gather(2, best[..., None])[..., 0])
+    for of_class, prior in zip(candidates, priors, strict=True):
+        best = (of_class.evidence + prior).argmax(2)  # (M, B)
+        chosen.append(z_of(of_class.lag).expand(len(best), -1, -1).gather(2, best[..., None])[..., 0])
     spectype = (opinion.spectype.clamp_min(PROBABILITY_FLOOR).log() + sway).argmax(2)
     return torch.stack(chosen, 2).gather(2, spectype[..., None])[..., 0], spectype
 

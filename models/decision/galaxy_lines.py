@@ -11,18 +11,22 @@ from dataclasses import dataclass
 
 import torch
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS
-from spectraq.models.tiles import dot, inverse
+from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, pixel_of
+from spectraq.models.lines import wavelength
+from spectraq.models.redshift.normal_equations import solved
+from spectraq.models.tiles import dot
 
 HALF_WINDOW = 70
 """Grid pixels on either side of a group's middle: 4800 km/s."""
 WIDTHS = (1.4, 2.2, 3.6)
 """Standard deviations of lines that are tried, in grid pixels: 97, 152 and 250 km/s."""
+Components = tuple[tuple[tuple[str, float], ...], ...]
+"""Of each component its lines, by name, with relative strengths."""
 GROUPS = {
-    "Hbeta": (4940.0, (((4862.68, 1.0),), ((5008.24, 1.0), (4960.30, 1 / 2.98)))),
-    "Halpha": (6564.6, (((6564.61, 1.0),), ((6585.27, 1.0), (6549.85, 1 / 3)))),
+    "Hbeta": (4940.0, ((("Hbeta", 1.0),), (("OIII_5008", 1.0), ("OIII_4960", 1 / 2.98)))),
+    "Halpha": (wavelength("Halpha"), ((("Halpha", 1.0),), (("NII_6585", 1.0), ("NII_6550", 1 / 3)))),
 }
-"""Middle of each window, and its components: vacuum wavelengths in angstrom with relative strengths."""
+"""Middle of each window in vacuum angstrom, and its components."""
 NAMES = ("Hbeta", "OIII", "Halpha", "NII")
 """The components in the order of GROUPS."""
 RIDGE = 1e-4
@@ -55,20 +59,15 @@ def measure(flux: torch.Tensor, ivar: torch.Tensor, lag: torch.Tensor) -> Galaxy
     )
 
 
-def _position(wavelength: float) -> float:
-    """Grid pixel of a rest-frame wavelength at redshift zero."""
-    return (math.log10(wavelength) - LOGLAM0) / DLOGLAM
-
-
 def _group(
     flux: torch.Tensor,
     ivar: torch.Tensor,
     lag: torch.Tensor,
     middle: float,
-    components: tuple[tuple[tuple[float, float], ...], ...],
+    components: Components,
 ) -> GalaxyLines:
     """Fit one group with the width that suits it best."""
-    centre = (lag + _position(middle)).round().long()
+    centre = (lag + pixel_of(middle)).round().long()
     steps = torch.arange(-HALF_WINDOW, HALF_WINDOW + 1, device=flux.device)
     pixel = centre[:, None] + steps
     inside = (pixel >= 0) & (pixel < N_PIXELS)
@@ -76,34 +75,33 @@ def _group(
     data, weight = flux.gather(1, index), ivar.gather(1, index) * inside
     distance = pixel - lag[:, None]  # rest-frame position of each pixel
     level = torch.stack([torch.ones_like(data), (steps / HALF_WINDOW).expand_as(data)], 1)
-    solved = [
+    solutions = [
         _solve(data, weight, torch.cat([_shapes(distance, components, sigma), level], 1)) for sigma in WIDTHS
     ]
-    best = torch.stack([one.chi2 for one in solved]).argmin(0)  # (B,)
+    best = torch.stack([solution.chi2 for solution in solutions]).argmin(0)  # (B,)
     rows = torch.arange(len(best), device=best.device)
-    amplitude = torch.stack([one.amplitude for one in solved])[best, rows]
-    variance = torch.stack([one.variance for one in solved])[best, rows]
+    amplitude = torch.stack([solution.amplitude for solution in solutions])[best, rows]
+    variance = torch.stack([solution.variance for solution in solutions])[best, rows]
     n = len(components)
     continuum = amplitude[:, n]
     # A profile of unit sum holds amplitude x pixels; a pixel is lambda ln(10) dloglam wide at rest.
-    pixel_width = torch.tensor([c[0][0] for c in components], device=flux.device) * DLOGLAM * math.log(10)
+    rest = torch.tensor([wavelength(lines[0][0]) for lines in components], device=flux.device)
+    pixel_width = rest * DLOGLAM * math.log(10)
     scale = pixel_width / continuum.clamp_min(1e-3)[:, None]
-    seen = ((weight > 0).sum(1) >= MIN_PIXELS) & (continuum > 1e-3)
-    width = torch.where(seen[:, None], amplitude[:, :n] * scale, 0.0)
-    error = torch.where(seen[:, None], variance[:, :n].clamp_min(0).sqrt() * scale, math.inf)
+    measured = ((weight > 0).sum(1) >= MIN_PIXELS) & (continuum > 1e-3)
+    width = torch.where(measured[:, None], amplitude[:, :n] * scale, 0.0)
+    error = torch.where(measured[:, None], variance[:, :n].clamp_min(0).sqrt() * scale, math.inf)
     return GalaxyLines(width, error)
 
 
-def _shapes(
-    distance: torch.Tensor, components: tuple[tuple[tuple[float, float], ...], ...], sigma: float
-) -> torch.Tensor:
-    """Gaussians of each component, its first line's of unit sum, shape (B, components, window)."""
+def _shapes(distance: torch.Tensor, components: Components, sigma: float) -> torch.Tensor:
+    """Return the Gaussians of each component, its first line's of unit sum, shape (B, components, window)."""
     out = []
     for lines in components:
         norm = lines[0][1] * sigma * math.sqrt(2 * math.pi)
         profile = torch.zeros_like(distance)
-        for wavelength, share in lines:
-            pull = (distance - _position(wavelength)) / sigma
+        for name, share in lines:
+            pull = (distance - pixel_of(wavelength(name))) / sigma
             profile = profile + share / norm * torch.exp(-0.5 * pull.square())
         out.append(profile)
     return torch.stack(out, 1).float()
@@ -122,10 +120,6 @@ def _solve(data: torch.Tensor, weight: torch.Tensor, design: torch.Tensor) -> _S
     weighted = design * weight[:, None]
     normal = dot(weighted[:, :, None], design[:, None]).double()
     vector = dot(weighted, data[:, None]).double()
-    size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
-    unit = normal / (size[:, :, None] * size[:, None])
-    unit = unit + RIDGE * torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
-    covariance = inverse(unit) / (size[:, :, None] * size[:, None])
-    amplitude = dot(covariance, vector[:, None])
+    amplitude, covariance = solved(normal, vector, RIDGE)
     variance = covariance.diagonal(dim1=1, dim2=2)
     return _Solution(amplitude.float(), variance.float(), -dot(amplitude, vector))

@@ -30,21 +30,21 @@ LEAST_NATS = -3.0
 
 
 def _side(
-    distance: torch.Tensor, error: torch.Tensor, known: torch.Tensor
+    distance: torch.Tensor, error: torch.Tensor, measured: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Nats for being above a border and for being below it; zero where nothing is known."""
+    """Return the nats for being above a border and for being below it; zero where nothing is known."""
     pull = distance / error
     above, below = (torch.special.log_ndtr(sign * pull).clamp_min(LEAST_NATS) for sign in (1, -1))
-    return torch.where(known, above, 0.0), torch.where(known, below, 0.0)
+    return torch.where(measured, above, 0.0), torch.where(measured, below, 0.0)
 
 
 def evidence(lines: GalaxyLines) -> torch.Tensor:
-    """Nats that the lines give to each of GALAXY_TYPES, shape (B, 4)."""
+    """Return the nats that the lines give to each of GALAXY_TYPES, shape (B, 4)."""
     width, relative = lines.width.clamp_min(1e-2), lines.error / lines.width.clamp_min(1e-2)
     hbeta, oiii, halpha, nii = (NAMES.index(name) for name in ("Hbeta", "OIII", "Halpha", "NII"))
     logarithm, dex = width.log10(), relative / math.log(10)
     strong = lines.width[:, halpha] > SEEN_SIGMA * lines.error[:, halpha]
-    seen = (lines.width > RATIO_SIGMA * lines.error)[:, [hbeta, oiii, halpha, nii]].all(1) & strong
+    with_ratios = (lines.width > RATIO_SIGMA * lines.error)[:, [hbeta, oiii, halpha, nii]].all(1) & strong
     nii_ha, oiii_hb = logarithm[:, nii] - logarithm[:, halpha], logarithm[:, oiii] - logarithm[:, hbeta]
     above = oiii_hb - (0.7 - 1.2 * (nii_ha + 0.4))
     error = torch.sqrt(
@@ -53,7 +53,7 @@ def evidence(lines: GalaxyLines) -> torch.Tensor:
         + 1.44 * (dex[:, nii] ** 2 + dex[:, halpha] ** 2)
         + INTRINSIC_DEX**2
     )
-    agn, formers = _side(above, error, seen)
+    agn, formers = _side(above, error, with_ratios)
     border = logarithm[:, halpha] - math.log10(STARBURST_WIDTH)
     burst, quiet = _side(border, torch.sqrt(dex[:, halpha] ** 2 + INTRINSIC_DEX**2), strong)
     measured = torch.isfinite(lines.error[:, halpha])

@@ -46,9 +46,9 @@ def _rough(size: Floats) -> float | None:
     """A median from a part of the pixels; None where another part says otherwise, or a size is beyond it."""
     if size.size <= MEDIAN_OF_EACH:
         return None
-    one, other = rough_median(size), rough_median(size[MEDIAN_OF_EACH // 2 - 1 :])
-    near = 0 < other / SAME_LEVEL <= one <= other * SAME_LEVEL
-    return one if near and float(size.max()) <= OUTLIER / SAME_LEVEL * one else None
+    first, second = rough_median(size), rough_median(size[MEDIAN_OF_EACH // 2 - 1 :])
+    near = 0 < second / SAME_LEVEL <= first <= second * SAME_LEVEL
+    return first if near and float(size.max()) <= OUTLIER / SAME_LEVEL * first else None
 
 
 def _median(values: Floats) -> float:

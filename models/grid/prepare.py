@@ -12,14 +12,10 @@ from torch.nn.functional import pad
 
 from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, coarse
 from spectraq.models.grid.credible import IVAR_LIMITS, credible
+from spectraq.models.grid.model_error import FITTED, LEAST_LEVEL, with_error
 from spectraq.models.grid.resample import Sampling, Samplings, sampling_of
 from spectraq.models.observation import Observation
 
-MODEL_ERROR = 0.04
-"""No basis follows a real spectrum better than this fraction of its local level.
-
-Tuned on mocks with faults; anything from 0.02 to 0.06 does.
-"""
 FLOOR_COARSE_PIXELS = 7
 """Half width of the box that the local level is taken over, in coarse pixels."""
 CONTINUUM_COARSE_PIXELS = 50
@@ -33,7 +29,7 @@ class Gridded:
 
     flux: torch.Tensor  # (B, N_PIXELS)
     ivar: torch.Tensor  # (B, N_PIXELS), zero where unused
-    offset: torch.Tensor  # (B,) float64, sub-pixel offset of `grid.place`
+    offset: torch.Tensor  # (B,) float64, sub-pixel offset of `resample.Sampling.bring`
     noise_estimated: torch.Tensor  # (B,) bool
     unit: torch.Tensor  # (B,) float64, what the observation's own flux was divided by
 
@@ -52,7 +48,7 @@ class Prepared:
 
 
 def running_median(values: NDArray[np.float64], blocks: int) -> NDArray[np.float64]:
-    """Median of consecutive blocks, interpolated linearly between their centres; shape as given."""
+    """Return medians of consecutive blocks, linear between their centres; shape as given."""
     index = np.array_split(np.arange(values.size), min(blocks, values.size))
     centres = [float(block.mean()) for block in index]
     return np.interp(np.arange(values.size), centres, [float(np.median(values[block])) for block in index])
@@ -146,7 +142,7 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
 
 
 def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:
-    """Mean over 2 * half_width + 1 neighbours along the last axis, zeros beyond the ends; shape as given."""
+    """Return means of 2 * half_width + 1 neighbours along the last axis, zeros beyond the ends."""
     # Double precision: what is left of a sum over the whole axis must not show its rounding.
     total = pad(values, (half_width + 1, half_width)).cumsum(-1, dtype=torch.float64)
     width = 2 * half_width + 1
@@ -154,14 +150,14 @@ def box_mean(values: torch.Tensor, half_width: int) -> torch.Tensor:
 
 
 def asinh(values: torch.Tensor) -> torch.Tensor:
-    """Inverse hyperbolic sine, five times as fast on a CPU as the library's, to its last digit but one."""
+    """Return the inverse hyperbolic sine: on a CPU five times as fast, all but the last digit as exact."""
     size = values.abs()
     square = size.square()
     return torch.copysign(torch.log1p(size + square / (1 + torch.sqrt(1 + square))), values)
 
 
 def masked_median(values: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
-    """Median over the used elements of each row, the lower of two, shape (B, 1); NaN where none is."""
+    """Return the median of the used elements of each row, the lower of two, (B, 1); NaN where none is."""
     if values.device.type != "cpu":
         blank = torch.full_like(values, float("nan"))
         return torch.where(used, values, blank).nanmedian(1, keepdim=True)[0]
@@ -173,7 +169,7 @@ def masked_median(values: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
 
 
 def scale_of(flux: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
-    """Median |flux| of the used pixels, positive, 1 where there are none; shape (B, 1)."""
+    """Return the median |flux| of the used pixels, positive, 1 where there are none; shape (B, 1)."""
     return masked_median(flux.abs(), used).nan_to_num(1.0).clamp_min(1e-12)
 
 
@@ -225,15 +221,15 @@ def network_channels(
         Shape (B, 4, N_COARSE): the flux over its median; its high frequencies in units of the noise; the same
         relative to the local continuum; how well each pixel is known.
     """
-    seen = Contrast.of(flux, sqrt_ivar, scale)
+    contrast = Contrast.of(flux, sqrt_ivar, scale)
     mask = (sqrt_ivar > 0).to(flux.dtype)
-    detail = (seen.level - seen.continuum) * mask
+    detail = (contrast.level - contrast.continuum) * mask
     return torch.stack(
         [
-            asinh(seen.level) * mask,
-            asinh(detail * seen.snr / 2) / 2,
-            asinh(4 * detail / (seen.continuum.abs() + 0.2)),
-            0.3 * torch.log1p(seen.snr) * mask,
+            asinh(contrast.level) * mask,
+            asinh(detail * contrast.snr / 2) / 2,
+            asinh(4 * detail / (contrast.continuum.abs() + 0.2)),
+            0.3 * torch.log1p(contrast.snr) * mask,
         ],
         dim=1,
     )
@@ -242,8 +238,8 @@ def network_channels(
 def prepare(gridded: Gridded) -> Prepared:
     """Scale to unit median |flux| and add the model error in quadrature to the noise.
 
-    The error is `MODEL_ERROR` times the local level, at least a tenth of the median: without it, chi2 at
-    S/N 300 punishes what no basis can follow rather than a wrong redshift.
+    The error is `model_error.FITTED` times the local level, at least a tenth of the median: without it, chi2
+    at S/N 300 punishes what no basis can follow rather than a wrong redshift.
     """
     raw_flux, raw_ivar = coarse(gridded.flux, gridded.ivar)
     used = raw_ivar > 0
@@ -251,11 +247,13 @@ def prepare(gridded: Gridded) -> Prepared:
     mask = used.to(raw_flux.dtype)
     level = (raw_flux / scale).clamp(-20, 20) * mask
     smooth = box_mean(torch.stack([level, mask]), FLOOR_COARSE_PIXELS)
-    local = (smooth[0] / smooth[1].clamp_min(0.5 / (2 * FLOOR_COARSE_PIXELS + 1))).abs().clamp_min(0.1)
+    local = (
+        (smooth[0] / smooth[1].clamp_min(0.5 / (2 * FLOOR_COARSE_PIXELS + 1))).abs().clamp_min(LEAST_LEVEL)
+    )
     flux, ivar = gridded.flux / scale, gridded.ivar * scale**2
     pixel_snr = gridded.flux.abs() * gridded.ivar.sqrt()
     snr = masked_median(pixel_snr, gridded.ivar > 0).nan_to_num(0.0)[:, 0]
-    ivar = ivar / (1 + ivar * (MODEL_ERROR * local).square().repeat_interleave(REBIN, 1))
+    ivar = with_error(ivar, (FITTED * local).repeat_interleave(REBIN, 1))
     coarse_flux, coarse_ivar = coarse(flux, ivar)
     channels = network_channels(raw_flux, raw_ivar.sqrt(), scale)
     assert channels.shape[1:] == (N_CHANNELS, N_COARSE)

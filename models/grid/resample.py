@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import DLOGLAM, EDGES, LOGLAM0, N_PIXELS, WAVELENGTH, Floats
+from spectraq.models.grid.axis import EDGES, N_PIXELS, WAVELENGTH, Floats, pixel_of
 
 MEDIAN_OF_EACH = 8
 """Medians that need not be exact are taken of one pixel in this many."""
@@ -21,7 +21,7 @@ STEEP = 1e8
 
 
 def rough_median(values: Floats) -> float:
-    """Median of one value in MEDIAN_OF_EACH, the lower of two in the middle; values must not be empty."""
+    """Return the median of one value in MEDIAN_OF_EACH, the lower of two; values must not be empty."""
     few = values[::MEDIAN_OF_EACH]
     middle = (few.size - 1) // 2
     return float(np.partition(few, middle)[middle])
@@ -48,11 +48,6 @@ class Sampling(Protocol):
         """
 
 
-def grid_position(wavelength: Floats) -> Floats:
-    """Where wavelengths lie in pixels of the grid, whose centres are at whole numbers; shape as given."""
-    return np.asarray((np.log10(wavelength) - LOGLAM0) / DLOGLAM)
-
-
 def is_native(position: Floats) -> bool:
     """Return whether pixels at these places on the grid have its own step, up to a shift."""
     pixel = position - position[0]
@@ -70,7 +65,7 @@ class Native:
 
     @classmethod
     def of(cls, position: Floats) -> Native:
-        """Find the place of each pixel, as of `grid_position`, shape (n,)."""
+        """Find the place of each pixel, as of `axis.pixel_of`, shape (n,)."""
         pixel = np.rint(position).astype(np.int64)
         offset = rough_median(position - pixel)
         first = int(pixel[0])
@@ -89,7 +84,7 @@ class Native:
 
 
 def pixel_edges(wavelength: Floats) -> Floats:
-    """Edges of pixels halfway between their centres, shape (n + 1,), in angstrom."""
+    """Return the edges of pixels halfway between their centres, shape (n + 1,), in angstrom."""
     middle = 0.5 * (wavelength[1:] + wavelength[:-1])
     first = wavelength[0] - (middle[0] - wavelength[0])
     last = wavelength[-1] + (wavelength[-1] - middle[-1])
@@ -114,7 +109,7 @@ class Rebinned:
         edges = pixel_edges(wavelength)
         # On a grid of known step, counting finds places several times faster than searching does.
         # The outer edge of a pixel far from its neighbour may lie below zero: it is below the grid, as 1 is.
-        reached = np.ceil(grid_position(edges.clip(1.0)) + 0.5).clip(0, EDGES.size).astype(np.int64)
+        reached = np.ceil(pixel_of(edges.clip(1.0)) + 0.5).clip(0, EDGES.size).astype(np.int64)
         before = np.bincount(reached, minlength=EDGES.size + 1)[: EDGES.size].cumsum()
         index = np.clip(before - 1, 0, wavelength.size - 1)
         # Pixels may lie closer than their edges can be told apart: what has no width leaves nothing over.
@@ -154,9 +149,9 @@ class Rebinned:
 
 def sampling_of(wavelength: Floats) -> Sampling:
     """Find how a spectrum meets the grid: at its nearest pixels where it is native, else by averages."""
-    few = grid_position(wavelength[:: -(-wavelength.size // A_FEW)])
+    few = pixel_of(wavelength[:: -(-wavelength.size // A_FEW)])
     if wavelength.size > 1 and is_native(few):  # most that are not are told by a few of their pixels
-        position = grid_position(wavelength)
+        position = pixel_of(wavelength)
         if is_native(position):
             return Native.of(position)
     return Rebinned.of(wavelength)
@@ -170,7 +165,7 @@ class Samplings:
 
     def of(self, wavelength: Floats) -> Sampling:
         """Return the sampling of these wavelengths."""
-        known = self._known.get(wavelength.size)
-        if known is None or not np.array_equal(known[0], wavelength):
-            known = self._known[wavelength.size] = (wavelength, sampling_of(wavelength))
-        return known[1]
+        kept = self._known.get(wavelength.size)
+        if kept is None or not np.array_equal(kept[0], wavelength):
+            kept = self._known[wavelength.size] = (wavelength, sampling_of(wavelength))
+        return kept[1]

@@ -1,7 +1,7 @@
 """The classifier: one residual network names class and subclass, and where in redshift to look.
 
 After GaSNet-II (arXiv:2311.04146, section 3), a one-dimensional residual network on the pixels. Two things
-are different: it sees the noise (four channels, `preprocess.network_channels`), and its redshift heads give a
+are different: it sees the noise (four channels, `prepare.network_channels`), and its redshift heads give a
 posterior over bins of log10(1 + z) instead of one number, so that the chi2 scan can be told about every
 redshift that the network finds possible.
 """
@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +20,7 @@ from spectraq.models.grid.axis import N_COARSE
 from spectraq.models.grid.prepare import N_CHANNELS
 from spectraq.models.networks import weightfile
 from spectraq.models.networks.half_precision import PRECISION, PackedTrunk
-
-LAYOUT = "spectraq.classifier.1"
+from spectraq.models.networks.stored import StoredNetwork
 
 
 class Outputs(NamedTuple):
@@ -60,11 +58,11 @@ def fold_residual(network: nn.Module, blocks: Iterable[nn.Module]) -> None:
 
 
 def packed_residual(stem: nn.Module, blocks: Iterable[nn.Module]) -> PackedTrunk:
-    """Stem and residual blocks of a folded network, in half precision."""
+    """Return the stem and residual blocks of a folded network, in half precision."""
     return PackedTrunk(stem, [(b.first, b.second, b.shortcut) for b in blocks], N_COARSE)
 
 
-class Classifier(nn.Module):
+class Classifier(StoredNetwork):
     """Channels of a spectrum to logits of subclasses and of redshift bins.
 
     Parameters
@@ -77,12 +75,14 @@ class Classifier(nn.Module):
         Before the dense layer.
     """
 
+    LAYOUT = "spectraq.classifier.1"
+    SHAPE: ClassVar = {"widths": weightfile.integers, "hidden": int}
+
     def __init__(
         self, widths: tuple[int, ...] = (32, 48, 64, 96), hidden: int = 256, dropout: float = 0.2
     ) -> None:
         super().__init__()
         self.widths, self.hidden, self.dropout = widths, hidden, dropout
-        self.folded = False
         self.packed: PackedTrunk | None = None
         self.stem = nn.Conv1d(N_CHANNELS, widths[0], 17, 4, 8, bias=False)  # (B, 4, 1152) -> (B, w0, 288)
         self.stem_norm = nn.BatchNorm1d(widths[0])
@@ -107,13 +107,10 @@ class Classifier(nn.Module):
         out: Tensor = self.blocks(x)
         return out
 
-    def fold(self) -> Classifier:
-        """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
-        fold_residual(self.eval(), self.blocks)
-        self.folded = True
-        return self
+    def _fold(self) -> None:
+        fold_residual(self, self.blocks)
 
-    def shorten(self) -> Classifier:
+    def shorten(self) -> Self:
         """Let all but the heads of a folded network work in half precision (bfloat16); returns self.
 
         Half the time where the processor has instructions for it, and probabilities of classes change by less
@@ -122,34 +119,3 @@ class Classifier(nn.Module):
         self.packed = packed_residual(self.stem, self.blocks)
         self.dense.to(PRECISION)
         return self
-
-
-def save(network: Classifier, path: Path) -> None:
-    """Write weights as half-precision safetensors."""
-    shape = {"widths": ",".join(map(str, network.widths)), "hidden": str(network.hidden)}
-    weightfile.write(network, path, LAYOUT, shape)
-
-
-def load(path: Path, device: str | torch.device = "cpu") -> Classifier:
-    """Read weights that `save` wrote, ready for inference (batch norms folded).
-
-    Raises
-    ------
-    ValueError
-        When the file is not a classifier of this layout.
-    """
-    return read(path).fold().to(device)
-
-
-def read(path: Path) -> Classifier:
-    """Read weights that `save` wrote, to train on.
-
-    Raises
-    ------
-    ValueError
-        When the file is not a classifier of this layout.
-    """
-    shape = weightfile.shape_of(path, LAYOUT)
-    network = Classifier(weightfile.integers(shape["widths"]), int(shape["hidden"]))
-    network.load_state_dict(weightfile.tensors_of(path))
-    return network

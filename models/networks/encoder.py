@@ -9,7 +9,7 @@ response takes what dust and flux calibration do, and a head names the subclass 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,9 @@ from spectraq.models.grid.axis import N_COARSE, N_PIXELS
 from spectraq.models.grid.prepare import N_CHANNELS
 from spectraq.models.networks import weightfile
 from spectraq.models.networks.rest_frame import FINE
+from spectraq.models.networks.stored import StoredNetwork
 from spectraq.models.tiles import in_tiles, on_lines
 
-LAYOUT = "spectraq.encoder.1"
 N_EIGENSPECTRA = 16
 N_RESPONSE = 5
 """Chebyshev terms of the logarithm of the response: as many as the flux calibration of the mocks has."""
@@ -37,12 +37,12 @@ class Latent:
 
 
 def chebyshev(n: int, device: torch.device | str = "cpu") -> Tensor:
-    """First n Chebyshev polynomials after the constant, over the grid; shape (n, N_PIXELS)."""
+    """Return the first n Chebyshev polynomials after the constant, over the grid; shape (n, N_PIXELS)."""
     angle = torch.arccos(torch.linspace(-1, 1, N_PIXELS, device=device))
     return torch.cos(torch.arange(1, n + 1, device=device)[:, None] * angle)
 
 
-class Encoder(nn.Module):
+class Encoder(StoredNetwork):
     """Channels of a spectrum to coefficients of learned rest-frame eigenspectra.
 
     Parameters
@@ -55,6 +55,8 @@ class Encoder(nn.Module):
         Eigenspectra of each class.
     """
 
+    LAYOUT = "spectraq.encoder.1"
+    SHAPE: ClassVar = {"widths": weightfile.integers, "hidden": int, "k": int}
     response_terms: Tensor
 
     def __init__(
@@ -62,7 +64,6 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.widths, self.hidden, self.k = widths, hidden, k
-        self.folded = False
         layers: list[nn.Module] = []
         for i, o, stride in zip((N_CHANNELS, *widths), widths, (4, 4, 3), strict=False):
             layers += [nn.Conv1d(i, o, 9, stride, 4, bias=False), nn.BatchNorm1d(o), nn.ReLU()]
@@ -84,22 +85,19 @@ class Encoder(nn.Module):
         response = 0.5 * torch.tanh(self.response(x).float().view(-1, len(CLASSES), N_RESPONSE))
         return Latent(weight / weight.sum(2, keepdim=True), response, self.subclass(x).float())
 
-    def fold(self) -> Encoder:
-        """Merge every batch norm into the convolution before it and lay them out for speed; returns self."""
+    def _fold(self) -> None:
         weightfile.fold_sequence(self.trunk)
-        self.folded = True
-        return self.eval()
 
     def rest(self, latent: Latent, spectype: str) -> Tensor:
-        """Rest-frame spectra if all were of one class, shape (B, FINE[spectype].length)."""
+        """Return the rest-frame spectra if all were of one class, shape (B, FINE[spectype].length)."""
         return _mixed(latent.coefficients[:, CLASSES.index(spectype)], self.eigenspectra[spectype])
 
     def respond(self, latent: Latent, spectype: str) -> Tensor:
-        """Observed-frame factor of the same, shape (B, N_PIXELS)."""
+        """Return the observed-frame factor of the same, shape (B, N_PIXELS)."""
         return torch.exp(_mixed(latent.response[:, CLASSES.index(spectype)], self.response_terms))
 
     def observed(self, latent: Latent, spectype: str, lag: Tensor) -> Tensor:
-        """Spectra at given lags, up to an amplitude; shape (B, N_PIXELS).
+        """Return the spectra at given lags, up to an amplitude; shape (B, N_PIXELS).
 
         Parameters
         ----------
@@ -110,31 +108,6 @@ class Encoder(nn.Module):
 
 
 def _mixed(amplitudes: Tensor, shapes: Tensor) -> Tensor:
-    """Sums of the same n shapes for all, (B, n) and (n, L) to (B, L)."""
+    """Return the sums of the same n shapes for all, (B, n) and (n, L) to (B, L)."""
     shared = on_lines(shapes).expand(len(amplitudes), -1, -1)
     return in_tiles(torch.bmm, amplitudes[:, None], shared)[:, 0]
-
-
-def save(network: Encoder, path: Path) -> None:
-    """Write weights as half-precision safetensors."""
-    shape = {
-        "widths": ",".join(map(str, network.widths)),
-        "hidden": str(network.hidden),
-        "k": str(network.k),
-    }
-    weightfile.write(network, path, LAYOUT, shape)
-
-
-def load(path: Path, device: str | torch.device = "cpu") -> Encoder:
-    """Read weights that `save` wrote, ready for inference (batch norms folded).
-
-    Raises
-    ------
-    ValueError
-        When the file is not an encoder of this layout.
-    """
-    shape = weightfile.shape_of(path, LAYOUT)
-    first, second, third = weightfile.integers(shape["widths"])
-    network = Encoder((first, second, third), int(shape["hidden"]), int(shape["k"]))
-    network.load_state_dict(weightfile.tensors_of(path))
-    return network.fold().to(device)

@@ -34,7 +34,7 @@ class Opinion:
 
     @property
     def spectype(self) -> torch.Tensor:
-        """Probability of each class, shape (M, B, 3)."""
+        """Return the probability of each class, shape (M, B, 3)."""
         return class_probability(self.subclass)
 
 

@@ -43,17 +43,17 @@ class PackedConvolution:
 
     def __call__(self, x: Tensor, then: str) -> Tensor:
         """Convolve; `then` is "relu" or "none"."""
-        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        convolved: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self._weight, self._bias, *self._where, 1, then, [], ""
         )
-        return found
+        return convolved
 
     def onto(self, total: Tensor, x: Tensor) -> Tensor:
         """Add to `total`, which is overwritten, and cut off below zero."""
-        found: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
+        summed: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
             total, x, self._weight, self._bias, *self._where, 1, "add", 1.0, "relu", [], ""
         )
-        return found
+        return summed
 
 
 class PackedTrunk:
@@ -90,11 +90,11 @@ class PackedTrunk:
     def depths(self, channels: Tensor) -> list[Tensor]:
         """Apply all; what each block gives."""
         x = self._stem(in_rows(channels.to(PRECISION)), "relu")
-        found = []
+        depths = []
         for first, second, shortcut in self._blocks:
             x = second.onto(shortcut(x, "none"), first(x, "relu"))
-            found.append(x)
-        return found
+            depths.append(x)
+        return depths
 
 
 def available(device: torch.device) -> bool:
@@ -103,8 +103,8 @@ def available(device: torch.device) -> bool:
         return False
     if not all(hasattr(torch.ops.mkldnn, name) for name in USED):
         return False
-    found = torch.cpu.get_capabilities()
-    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16")) and _works()
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16")) and _works()
 
 
 @cache

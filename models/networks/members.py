@@ -11,7 +11,7 @@ import torch
 from spectraq.models.classes import CLASS_OF_SUBCLASS
 from spectraq.models.grid.axis import REBIN
 from spectraq.models.grid.prepare import Gridded, Prepared
-from spectraq.models.networks import classifier, encoder, half_precision, unet
+from spectraq.models.networks import half_precision
 from spectraq.models.networks.classifier import Classifier
 from spectraq.models.networks.encoder import Encoder, Latent
 from spectraq.models.networks.own_template_scan import OwnScan
@@ -76,16 +76,16 @@ class UNetMember:
 
     def vote(self, gridded: Gridded, prepared: Prepared, with_redshift: bool) -> Vote:
         """Judge a batch."""
-        found: Reconstruction = self.network(gridded.flux, gridded.ivar.sqrt())
+        reconstruction: Reconstruction = self.network(gridded.flux, gridded.ivar.sqrt())
         if not with_redshift:
-            return Vote(found.subclass, None, None)
-        evidence, posterior = self._scan.ask(found.rest, prepared.coarse_flux, prepared.coarse_ivar)
-        named = with_class_evidence(found.subclass, evidence)
+            return Vote(reconstruction.subclass, None, None)
+        evidence, posterior = self._scan.ask(reconstruction.rest, prepared.coarse_flux, prepared.coarse_ivar)
+        named = with_class_evidence(reconstruction.subclass, evidence)
         return Vote(named, posterior["GALAXY"], posterior["QSO"])
 
 
 def binned(rest: torch.Tensor) -> torch.Tensor:
-    """Rest-frame spectra on coarse pixels."""
+    """Return the rest-frame spectra on coarse pixels."""
     return rest.view(len(rest), -1, REBIN).mean(2)
 
 
@@ -104,8 +104,8 @@ def load(path: Path, device: torch.device) -> Member:
         When the file is not what its name says.
     """
     if path.stem == "encoder":
-        return EncoderMember(encoder.load(path, device), OwnScan(device))
+        return EncoderMember(Encoder.load(path, device), OwnScan(device))
     if path.stem == "unet":
-        return UNetMember(unet.load(path, device), OwnScan(device))
-    network = classifier.load(path, device)
+        return UNetMember(UNet.load(path, device), OwnScan(device))
+    network = Classifier.load(path, device)
     return NamingMember(network.shorten() if half_precision.available(device) else network)

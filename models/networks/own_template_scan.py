@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import torch
 
-from spectraq.models.classes import CLASSES, N_GALAXY_BINS, N_QSO_BINS, Z_BIN, Z_BIN_START
-from spectraq.models.grid.axis import DLOGLAM, N_COARSE
+from spectraq.models.classes import CLASSES, N_GALAXY_BINS, N_QSO_BINS
+from spectraq.models.grid.axis import N_COARSE
 from spectraq.models.networks.rest_frame import COARSE
+from spectraq.models.redshift.candidates import bin_of
+from spectraq.models.redshift.chi2_evidence import kappa_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.normal_equations import eliminate, gain
 from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS, fft_length
@@ -22,7 +24,7 @@ BINS = {"GALAXY": N_GALAXY_BINS, "QSO": N_QSO_BINS}
 def gains(
     rest: torch.Tensor, flux: torch.Tensor, ivar: torch.Tensor, continuum: Continuum, n_lags: int
 ) -> torch.Tensor:
-    """How much less chi2 is than the continuum's alone, at every lag of a class.
+    """Return how much less chi2 is than the continuum's alone, at every lag of a class.
 
     Parameters
     ----------
@@ -81,8 +83,7 @@ class OwnScan:
         continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
         curves = {name: gains(rest[name], flux, ivar, continuum, len(self.lags[name])) for name in CLASSES}
         best = torch.stack([curves[name].max(1).values for name in CLASSES], 1)
-        freedom = (ivar > 0).sum(1).clamp_min(10)
-        kappa = ((continuum.chi2 - best.max(1).values) / freedom).clamp_min(1)
+        kappa = kappa_of(continuum.chi2 - best.max(1).values, (ivar > 0).sum(1))
         evidence = (best - best.max(1, keepdim=True).values) / (2 * kappa[:, None])
         posterior = {
             name: in_bins(curves[name] / (2 * kappa[:, None]), self.lags[name], bins)
@@ -92,8 +93,8 @@ class OwnScan:
 
 
 def in_bins(nats: torch.Tensor, lags: torch.Tensor, bins: int) -> torch.Tensor:
-    """Posterior over redshift bins from log likelihoods at lags, shape (B, bins)."""
-    index = ((lags * DLOGLAM - Z_BIN_START) / Z_BIN).round().long()
+    """Return the posterior over redshift bins from log likelihoods at lags, shape (B, bins)."""
+    index = bin_of(lags).round().long()
     inside = (index >= 0) & (index < bins)
     probability = nats.softmax(1) * inside
     out = nats.new_zeros(len(nats), bins).index_add_(1, index.clamp(0, bins - 1), probability)

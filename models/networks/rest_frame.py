@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from spectraq.models.classes import CLASSES, Z_RANGES
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_PIXELS, REBIN, lag_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,18 @@ class Window:
     @classmethod
     def of(cls, spectype: str, step: int = 1) -> Window:
         """Return the window of a class: the same stretch of wavelengths whatever the step."""
-        low, high = (math.log10(1 + z) / DLOGLAM / REBIN for z in Z_RANGES[spectype])
+        low, high = (lag_of(z) / REBIN for z in Z_RANGES[spectype])
         coarse = REBIN // step
         return cls(math.floor(low) * coarse, math.ceil(high) * coarse, step)
 
     @property
     def n_observed(self) -> int:
-        """Number of observed pixels."""
+        """Return the number of observed pixels."""
         return N_PIXELS // self.step
 
     @property
     def length(self) -> int:
-        """Number of rest-frame pixels."""
+        """Return the number of rest-frame pixels."""
         return self.n_observed + self.last_lag - self.first_lag
 
     @property
@@ -72,8 +72,8 @@ class Window:
         whole = start.floor().long().clamp_max(self.last_lag - self.first_lag - 1)
         part = (start - whole).to(rest.dtype)[:, None]
         index = whole[:, None] + torch.arange(self.n_observed + 1, device=rest.device)
-        seen = rest.gather(1, index)
-        return seen[:, :-1] * (1 - part) + seen[:, 1:] * part
+        reached = rest.gather(1, index)
+        return reached[:, :-1] * (1 - part) + reached[:, 1:] * part
 
 
 FINE = {name: Window.of(name) for name in CLASSES}

@@ -9,8 +9,7 @@ learned Wiener filter), and the error of the outcome.
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +19,8 @@ from spectraq.models.grid.axis import N_COARSE, REBIN
 from spectraq.models.grid.prepare import N_CHANNELS, Contrast, network_channels
 from spectraq.models.networks import weightfile
 from spectraq.models.networks.rest_frame import COARSE
+from spectraq.models.networks.stored import StoredNetwork
 
-LAYOUT = "spectraq.unet.1"
 REST_CHANNELS = {name: -(-COARSE[name].length // N_COARSE) for name in CLASSES}
 """Output channels laid end to end as each class's rest frame."""
 N_OBSERVED = 3 * REBIN
@@ -65,7 +64,7 @@ class Pair(nn.Module):
         self.folded = True
 
 
-class UNet(nn.Module):
+class UNet(StoredNetwork):
     """Spectra on the grid to rest-frame and denoised spectra.
 
     Parameters
@@ -73,6 +72,9 @@ class UNet(nn.Module):
     widths
         Channels of each level, the first at full coarse resolution, each next at half of it.
     """
+
+    LAYOUT = "spectraq.unet.1"
+    SHAPE: ClassVar = {"widths": weightfile.integers}
 
     def __init__(self, widths: tuple[int, ...] = (12, 16, 32, 64)) -> None:
         super().__init__()
@@ -99,7 +101,7 @@ class UNet(nn.Module):
         flux, sqrt_ivar
             On the grid, shape (B, N_PIXELS), any unit; sqrt_ivar is zero where there is no pixel.
         """
-        seen, x = self._input(flux, sqrt_ivar)
+        contrast, x = self._input(flux, sqrt_ivar)
         skips, y = [], x
         for level, pair in enumerate(self.down):
             y = pair(y if level == 0 else nn.functional.max_pool1d(y, 2))
@@ -112,8 +114,15 @@ class UNet(nn.Module):
         for pair, skip in zip(self.up, reversed(skips[:-1]), strict=True):
             y = pair(torch.cat([y.repeat_interleave(2, 2), skip], 1))
         rest = self._laid_out(self.rest(y).float())
-        denoised, sigma = self._denoised(self.observed(torch.cat([y, x], 1)).float(), seen, flux, sqrt_ivar)
+        denoised, sigma = self._denoised(
+            self.observed(torch.cat([y, x], 1)).float(), contrast, flux, sqrt_ivar
+        )
         return Reconstruction(rest, denoised, sigma, subclass)
+
+    def _fold(self) -> None:
+        for part in (*self.down, *self.up):
+            assert isinstance(part, Pair)
+            part.fold()
 
     @staticmethod
     def _input(flux: Tensor, sqrt_ivar: Tensor) -> tuple[Contrast, Tensor]:
@@ -129,41 +138,20 @@ class UNet(nn.Module):
 
     @staticmethod
     def _laid_out(channels: Tensor) -> dict[str, Tensor]:
-        found, start = {}, 0
+        rest, start = {}, 0
         for name, n in REST_CHANNELS.items():
-            found[name] = channels[:, start : start + n].flatten(1)[:, : COARSE[name].length]
+            rest[name] = channels[:, start : start + n].flatten(1)[:, : COARSE[name].length]
             start += n
-        return found
+        return rest
 
     @staticmethod
-    def _denoised(out: Tensor, seen: Contrast, flux: Tensor, sqrt_ivar: Tensor) -> tuple[Tensor, Tensor]:
+    def _denoised(out: Tensor, contrast: Contrast, flux: Tensor, sqrt_ivar: Tensor) -> tuple[Tensor, Tensor]:
         prior, belief, error = (
             part.transpose(1, 2).flatten(1) for part in torch.split(out, REBIN, dim=1)
         )  # (B, N_PIXELS) each
-        continuum = seen.continuum.repeat_interleave(REBIN, 1)
+        continuum = contrast.continuum.repeat_interleave(REBIN, 1)
         unit = continuum.abs() + 0.2
         guess = continuum + unit * torch.sinh(DETAIL_LIMIT * torch.tanh(prior / DETAIL_LIMIT)) / 4
         share = torch.sigmoid(belief) * (sqrt_ivar > 0)
-        denoised = share * (flux / seen.scale) + (1 - share) * guess
+        denoised = share * (flux / contrast.scale) + (1 - share) * guess
         return denoised, unit * torch.exp((error - 3).clamp(-9, 3))
-
-
-def save(network: UNet, path: Path) -> None:
-    """Write weights as half-precision safetensors."""
-    weightfile.write(network, path, LAYOUT, {"widths": ",".join(map(str, network.widths))})
-
-
-def load(path: Path, device: str | torch.device = "cpu") -> UNet:
-    """Read weights that `save` wrote, ready for inference (batch norms folded).
-
-    Raises
-    ------
-    ValueError
-        When the file is not a U-Net of this layout.
-    """
-    network = UNet(weightfile.integers(weightfile.shape_of(path, LAYOUT)["widths"]))
-    network.load_state_dict(weightfile.tensors_of(path))
-    for part in (*network.down, *network.up):
-        assert isinstance(part, Pair)
-        part.fold()
-    return network.eval().to(device)

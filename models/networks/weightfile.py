@@ -101,6 +101,11 @@ def fold_sequence(layers: nn.Sequential) -> None:
             fold(layers, str(index), str(index + 1))
 
 
-def integers(text: str) -> tuple[int, ...]:
-    """Read what ",".join wrote."""
-    return tuple(int(part) for part in text.split(","))
+def integers(written: str) -> tuple[int, ...]:
+    """Return the integers that `text` wrote."""
+    return tuple(int(part) for part in written.split(","))
+
+
+def text(value: int | tuple[int, ...]) -> str:
+    """Return an integer, or several with commas between them, as text."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

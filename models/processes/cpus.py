@@ -10,19 +10,19 @@ CONTROL = Path("/sys/fs/cgroup")
 
 
 def available(control: Path = CONTROL) -> int:
-    """Cores that the affinity of the process and the quota of its container allow, at least one."""
+    """Return how many cores the process's affinity and its container's quota allow, at least one."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(min(count, _quota(control) or count), 1)
 
 
 def _quota(control: Path) -> int | None:
-    """Whole cores of the quota, rounded up; None where there is none."""
-    two, one = control / "cpu.max", control / "cpu"  # the two versions of control groups
+    """Return the whole cores of the quota, rounded up; None where there is none."""
+    version_2, version_1 = control / "cpu.max", control / "cpu"  # the two versions of control groups
     try:
-        if two.exists():
-            quota, period = two.read_text().split()
+        if version_2.exists():
+            quota, period = version_2.read_text().split()
         else:
-            quota, period = ((one / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+            quota, period = ((version_1 / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
         return -(-int(quota) // int(period)) if int(quota) > 0 else None
     except (OSError, ValueError):  # "max", or no control groups here
         return None

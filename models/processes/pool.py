@@ -48,7 +48,7 @@ GONE = (OSError, EOFError)
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The networks that are shared; `digest` is the pipeline's, the others are as of `Pipeline.load`."""
+    """Which networks are shared: `weights` and `members` as `Pipeline.load` takes them, `digest` of both."""
 
     weights: Path | None
     members: Sequence[str] | None

@@ -23,27 +23,27 @@ def packed(observations: Sequence[Observation]) -> tuple[bytes, bytes]:
     """Lay observations out as a description and their arrays."""
     described, arrays = [], []
     for observation in observations:
-        one: dict[str, Any] = {"survey": observation.survey}
+        description: dict[str, Any] = {"survey": observation.survey}
         for name in ARRAYS:
             array = getattr(observation, name)
             if array is not None:
-                one[name] = (array.dtype.str, array.shape)
+                description[name] = (array.dtype.str, array.shape)
                 arrays.append(array.tobytes())
-        described.append(one)
+        described.append(description)
     return json.dumps(described).encode(), b"".join(arrays)
 
 
 def unpacked(description: bytes, arrays: bytes) -> list[Observation]:
     """Read what `packed` laid out; arrays are views and can't be written to."""
     observations, start = [], 0
-    for one in json.loads(description):
-        found: dict[str, Any] = {"survey": one["survey"]}
+    for described in json.loads(description):
+        parts: dict[str, Any] = {"survey": described["survey"]}
         for name in ARRAYS:
-            if name in one:
-                kind, shape = one[name]
+            if name in described:
+                kind, shape = described[name]
                 array = np.frombuffer(arrays, np.dtype(kind), prod(shape), start).reshape(shape)
-                found[name], start = array, start + array.nbytes
-        observations.append(Observation(**found))
+                parts[name], start = array, start + array.nbytes
+        observations.append(Observation(**parts))
     return observations
 
 
@@ -54,14 +54,14 @@ def written(answers: Sequence[Answer]) -> bytes:
 
 def read(body: bytes) -> list[Answer]:
     """Read what `written` wrote."""
-    return [_answer(one) for one in json.loads(body)]
+    return [_answer(record) for record in json.loads(body)]
 
 
-def _answer(one: dict[str, Any]) -> Answer:
-    one["candidates"] = tuple(Candidate(**candidate) for candidate in one["candidates"])
-    one["anomaly_reasons"] = tuple(Reason(**reason) for reason in one["anomaly_reasons"])
-    return Answer(**{**one, "warnings": tuple(one["warnings"]), "coeff": tuple(one["coeff"])})
+def _answer(record: dict[str, Any]) -> Answer:
+    record["candidates"] = tuple(Candidate(**candidate) for candidate in record["candidates"])
+    record["anomaly_reasons"] = tuple(Reason(**reason) for reason in record["anomaly_reasons"])
+    return Answer(**{**record, "warnings": tuple(record["warnings"]), "coeff": tuple(record["coeff"])})
 
 
-def _as_dict(one: object) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in FIELDS[type(one)]}
+def _as_dict(record: object) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in FIELDS[type(record)]}

@@ -8,9 +8,10 @@ import torch
 
 from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, rebinned
 from spectraq.models.redshift.continuum import chebyshev
+from spectraq.models.redshift.normal_equations import solved
 from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS
 from spectraq.models.redshift.templates import Templates
-from spectraq.models.tiles import dot, in_tiles, inverse
+from spectraq.models.tiles import in_tiles
 
 RIDGE = 3e-5
 """As in `redshift/normal_equations.py`: what a short spectrum can't tell apart must not cancel."""
@@ -28,7 +29,7 @@ class Fit:
 
     @classmethod
     def empty(cls, n: int, k: int, device: torch.device, with_error: bool) -> Fit:
-        """Nothing yet for n spectra with at most k eigenspectra; `put` fills it."""
+        """Return an empty record for n spectra with at most k eigenspectra; `put` fills it."""
         pixels = torch.zeros(n, N_PIXELS, device=device)
         sigma = pixels.clone() if with_error else None
         coefficients = torch.zeros(n, k + CONTINUUM_TERMS, device=device)
@@ -47,7 +48,7 @@ class Fit:
 
 
 def interpolated(templates: Templates, which: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
-    """Templates at fractional lags by cubic convolution (Keys 1981), shape (B, K, N_PIXELS).
+    """Return the templates at fractional lags by cubic convolution (Keys 1981), shape (B, K, N_PIXELS).
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def fit(
     flux: torch.Tensor,
     ivar: torch.Tensor,
     shapes: torch.Tensor,
-    own: torch.Tensor | None = None,
+    expected: torch.Tensor | None = None,
     with_error: bool = True,
 ) -> Fit:
     """Fit eigenspectra and a polynomial continuum by weighted least squares.
@@ -90,42 +91,33 @@ def fit(
         Shape (B, N_PIXELS).
     shapes
         Eigenspectra at the redshift, shape (B, K, N_PIXELS).
-    own
+    expected
         What the encoder expects of each spectrum, shape (B, N_PIXELS). It joins the model; the coefficients
         are those of a fit without it, because it is much like a sum of eigenspectra itself.
     with_error
         Whether the model's standard deviation is wanted: it takes as long as the fit.
     """
     smooth = chebyshev(N_PIXELS, CONTINUUM_TERMS, flux.device).expand(len(flux), -1, -1)
-    expected = [] if own is None else [own[:, None]]
+    extra = [] if expected is None else [expected[:, None]]
     # The flux is one more column: one product gives both sides of the normal equations.
-    columns = torch.cat([shapes, smooth, *expected, flux[:, None]], 1)
+    columns = torch.cat([shapes, smooth, *extra, flux[:, None]], 1)
     design = columns[:, :-1]
     sums = in_tiles(_weighted_sums, columns, ivar).double()
-    normal, vector = sums[:, :, :-1], sums[:, :, -1:]
-    amplitudes, covariance = _solved(normal, vector)
+    normal, vector = sums[:, :, :-1], sums[:, :, -1]
+    amplitudes, covariance = solved(normal, vector, RIDGE)
     k = shapes.shape[1] + CONTINUUM_TERMS
-    coefficients = amplitudes if own is None else _solved(normal[:, :k, :k], vector[:, :k])[0]
-    model = in_tiles(torch.bmm, amplitudes[:, None], design)[:, 0]
-    sigma = in_tiles(_spread, covariance, design) if with_error else None
+    coefficients = amplitudes if expected is None else solved(normal[:, :k, :k], vector[:, :k], RIDGE)[0]
+    model = in_tiles(torch.bmm, amplitudes.float()[:, None], design)[:, 0]
+    sigma = in_tiles(_spread, covariance.float(), design) if with_error else None
     chi2 = (ivar * (flux - model).square()).sum(1)
-    return Fit(model, sigma, coefficients, chi2, rebinned(design) / REBIN)
+    return Fit(model, sigma, coefficients.float(), chi2, rebinned(design) / REBIN)
 
 
 def _weighted_sums(columns: torch.Tensor, ivar: torch.Tensor) -> torch.Tensor:
-    """Sums over the pixels of ivar times each shape times each column, (B, n, n + 1)."""
+    """Return the sums over the pixels of ivar times each shape times each column, (B, n, n + 1)."""
     return torch.bmm(columns[:, :-1] * ivar[:, None], columns.transpose(1, 2))
 
 
 def _spread(covariance: torch.Tensor, design: torch.Tensor) -> torch.Tensor:
     """Return a deviation of sums of shapes whose amplitudes have this covariance; (B, N_PIXELS)."""
     return (torch.bmm(covariance, design) * design).sum(1).clamp_min(0).sqrt()
-
-
-def _solved(normal: torch.Tensor, vector: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Amplitudes (B, n) and their covariance (B, n, n) from normal equations of n shapes."""
-    size = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-20).sqrt()
-    ridge = RIDGE * torch.eye(normal.shape[1], dtype=normal.dtype, device=normal.device)
-    unit = size[:, :, None] * size[:, None]
-    covariance = inverse(normal / unit + ridge) / unit
-    return dot(covariance, vector.transpose(1, 2)).float(), covariance.float()

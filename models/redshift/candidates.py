@@ -35,7 +35,7 @@ class Candidates:
 
     @classmethod
     def empty(cls, n: int, columns: int, device: torch.device) -> Candidates:
-        """Nothing yet for n spectra; `put` fills it."""
+        """Return an empty record for n spectra; `put` fills it."""
         far = torch.full((n,), math.inf, device=device)
 
         def full(value: float) -> torch.Tensor:
@@ -54,18 +54,23 @@ class Candidates:
             curve=torch.full((n, columns), math.nan, device=device),
         )
 
-    def put(self, rows: torch.Tensor, found: Candidates) -> None:
+    def put(self, rows: torch.Tensor, candidates: Candidates) -> None:
         """Write what was found for some rows in place."""
         for name in self.__dataclass_fields__:
-            mine, theirs = getattr(self, name), getattr(found, name)[: len(rows)]
-            if mine.ndim == 2:
-                mine[rows, : theirs.shape[1]] = theirs
+            stored, given = getattr(self, name), getattr(candidates, name)[: len(rows)]
+            if stored.ndim == 2:
+                stored[rows, : given.shape[1]] = given
             else:
-                mine[rows] = theirs
+                stored[rows] = given
+
+
+def bin_of(lag: torch.Tensor) -> torch.Tensor:
+    """Return the fractional redshift bin of a lag in grid pixels; shape as given."""
+    return (lag * DLOGLAM - Z_BIN_START) / Z_BIN
 
 
 def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
-    """Log of the networks' probability per coarse lag.
+    """Return the log of the networks' probability per coarse lag.
 
     Parameters
     ----------
@@ -79,7 +84,7 @@ def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
     log_prior
         Shape (..., B, n).
     """
-    position = (lag * DLOGLAM - Z_BIN_START) / Z_BIN
+    position = bin_of(lag)
     low = position.floor()
     part = (position - low).float()
     bins = posterior.shape[-1]

@@ -12,20 +12,20 @@ from spectraq.models.tiles import cholesky_inverse, sums
 
 @lru_cache(maxsize=16)
 def chebyshev(n: int, terms: int, device: torch.device) -> torch.Tensor:
-    """Chebyshev polynomials T_0 .. T_{terms-1} over n pixels, shape (terms, n)."""
+    """Return the Chebyshev polynomials T_0 .. T_{terms-1} over n pixels, shape (terms, n)."""
     angle = torch.acos(torch.linspace(-1, 1, n, dtype=torch.float64))
     return torch.stack([torch.cos(k * angle) for k in range(terms)]).float().to(device)
 
 
 def combined(lower: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
-    """Combine shapes (B, P, n) by a lower triangular matrix of each spectrum, (B, P, P); shape (B, P, n).
+    """Return shapes (B, P, n) combined by a lower triangular matrix of each spectrum, (B, P, P).
 
     Term by term: a library's product of small matrices rounds by where they lie in memory.
     """
-    found = lower[:, :, 0, None] * shapes[:, None, 0]
+    total = lower[:, :, 0, None] * shapes[:, None, 0]
     for j in range(1, shapes.shape[1]):
-        found[:, j:].addcmul_(lower[:, j:, j, None], shapes[:, None, j])
-    return found
+        total[:, j:].addcmul_(lower[:, j:, j, None], shapes[:, None, j])
+    return total
 
 
 @dataclass(frozen=True, slots=True)

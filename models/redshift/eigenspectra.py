@@ -51,7 +51,7 @@ class Basis:
 
     @property
     def name(self) -> str:
-        """The subtype where there is one, else the spectype."""
+        """Return the subtype where there is one, else the spectype."""
         return self.subtype or self.spectype
 
     def window(self, start: int, length: int) -> torch.Tensor:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch.nn.functional import max_pool1d
 
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.axis import LN_PER_PIXEL
 
 DISTINCT_COARSE_PIXELS = 6
 """Two minima closer than this many coarse pixels (1650 km/s) are one."""
@@ -29,26 +28,26 @@ class Peak:
     curvature: torch.Tensor  # (...) minus the second derivative, per pixel squared; not positive at an edge
 
 
-def parabola(curve: torch.Tensor, at: torch.Tensor) -> Peak:
-    """Refine peaks of curves by a parabola through three points.
+def parabola(curve: torch.Tensor, column: torch.Tensor) -> Peak:
+    """Return peaks of curves, refined by a parabola through three points.
 
     Parameters
     ----------
     curve
         Shape (B, S).
-    at
+    column
         Column of each peak, int64, shape (B, n); those at an end are moved one inwards.
     """
-    at = at.clamp(1, curve.shape[1] - 2)
-    left, middle, right = (curve.gather(1, at + step) for step in (-1, 0, 1))
+    column = column.clamp(1, curve.shape[1] - 2)
+    left, middle, right = (curve.gather(1, column + step) for step in (-1, 0, 1))
     second = left - 2 * middle + right
     convex = second < 0
     shift = torch.where(convex, 0.5 * (left - right) / torch.where(convex, second, -1.0), 0.0).clamp(-1, 1)
-    return Peak(at + shift.double(), middle - 0.25 * (left - right) * shift, -second)
+    return Peak(column + shift.double(), middle - 0.25 * (left - right) * shift, -second)
 
 
-def quartic(curve: torch.Tensor, at: torch.Tensor) -> Peak:
-    """Refine peaks of finely sampled curves by the quartic through five points.
+def quartic(curve: torch.Tensor, column: torch.Tensor) -> Peak:
+    """Return peaks of finely sampled curves, refined by the quartic through five points.
 
     A narrow line's peak is not a parabola over three pixels: its top is then pulled towards the middle of
     the nearest pixel by up to 9e-6 in ln(1 + z), and its width is a little off. Where the quartic has no top
@@ -56,18 +55,18 @@ def quartic(curve: torch.Tensor, at: torch.Tensor) -> Peak:
 
     Parameters
     ----------
-    curve, at
+    curve, column
         As of `parabola`; columns within two of an end are moved inwards.
     """
-    at = at.clamp(2, curve.shape[1] - 3)
-    rough = parabola(curve, at)
-    points = torch.stack([curve.gather(1, at + step) for step in (-2, -1, 0, 1, 2)]).double()
+    column = column.clamp(2, curve.shape[1] - 3)
+    rough = parabola(curve, column)
+    points = torch.stack([curve.gather(1, column + step) for step in (-2, -1, 0, 1, 2)]).double()
     outer_left, left, middle, right, outer_right = points
     first = (right - left) * 2 / 3 - (outer_right - outer_left) / 12
     second = (left + right) * 4 / 3 - (outer_left + outer_right) / 12 - 2.5 * middle
     third = (outer_right - outer_left) / 2 - (right - left)
     fourth = outer_left + outer_right - 4 * (left + right) + 6 * middle
-    start = rough.index - at
+    start = rough.index - column
     x = start
     for _ in range(NEWTON_STEPS):
         slope = first + x * (second + x * (third / 2 + x * fourth / 6))
@@ -77,7 +76,7 @@ def quartic(curve: torch.Tensor, at: torch.Tensor) -> Peak:
     height = middle + x * (first + x * (second / 2 + x * (third / 6 + x * fourth / 24)))
     near = (bend < 0) & ((x - start).abs() < 0.5)
     return Peak(
-        torch.where(near, at + x, rough.index),
+        torch.where(near, column + x, rough.index),
         torch.where(near, height.to(curve.dtype), rough.height),
         torch.where(near, -bend.to(curve.dtype), rough.curvature),
     )
@@ -103,13 +102,8 @@ def distinct(
     return best.values, best.indices
 
 
-def z_of(lag: torch.Tensor) -> torch.Tensor:
-    """Redshift of a lag in grid pixels, float64."""
-    return torch.expm1(lag.double() * (DLOGLAM * math.log(10)))
-
-
 def sigma_lnz(curvature: torch.Tensor, kappa: torch.Tensor, pixels: float) -> torch.Tensor:
-    """One standard deviation of ln(1 + z) from the curvature of chi2.
+    """Return one standard deviation of ln(1 + z) from the curvature of chi2.
 
     chi2 rises by kappa at one sigma: where the fit is worse than the noise (kappa = chi2/dof > 1), the noise
     is taken to be that much larger.
@@ -123,5 +117,4 @@ def sigma_lnz(curvature: torch.Tensor, kappa: torch.Tensor, pixels: float) -> to
     pixels
         Grid pixels in a curve pixel.
     """
-    step = pixels * DLOGLAM * math.log(10)
-    return step * torch.sqrt(2 * kappa / curvature.clamp_min(FLAT))
+    return pixels * LN_PER_PIXEL * torch.sqrt(2 * kappa / curvature.clamp_min(FLAT))

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import torch
 
+from spectraq.models.tiles import dot, inverse
+
 RIDGE = 1e-5
 """Fraction added to A's diagonal: eigenspectra that a short spectrum can't tell apart must not cancel."""
+LEAST_SQUARE = 1e-20
+"""Weighted square of a shape below which it is not seen."""
 SINGULAR = 1e-7
 """A pivot below this fraction of its diagonal element is rounding: that eigenspectrum adds nothing."""
 
 
 def pairs(k: int) -> list[tuple[int, int]]:
-    """Index pairs (i, j), i <= j, in the order that products of eigenspectra are kept."""
+    """Return the index pairs (i, j), i <= j, in the order that products of eigenspectra are kept."""
     return [(i, j) for i in range(k) for j in range(i, k)]
 
 
@@ -92,3 +96,43 @@ def gain(matrix: list[torch.Tensor], vector: list[torch.Tensor]) -> torch.Tensor
                 element.addcmul_(lower[i, m], lower[j, m], value=-1)
             lower[i, j] = element.mul_(inverse)
     return total
+
+
+def sizes(normal: torch.Tensor, least: float = LEAST_SQUARE) -> torch.Tensor:
+    """Return the weighted norm of each of n shapes from their normal equations, (B, n, n) to (B, n).
+
+    Parameters
+    ----------
+    least
+        Square of the norm of a shape that is not seen.
+    """
+    return normal.diagonal(dim1=1, dim2=2).clamp_min(least).sqrt()
+
+
+def with_unit_diagonal(matrix: torch.Tensor, size: torch.Tensor, ridge: float) -> torch.Tensor:
+    """Return normal equations of shapes of norm one, with a ridge on the diagonal; (B, n, n) as given.
+
+    Parameters
+    ----------
+    size
+        From `sizes`.
+    ridge
+        What two shapes that a spectrum can't tell apart are kept from cancelling by.
+    """
+    eye = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
+    return matrix / (size[:, :, None] * size[:, None]) + ridge * eye
+
+
+def solved(normal: torch.Tensor, vector: torch.Tensor, ridge: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return amplitudes (B, n) of n shapes and their covariance (B, n, n).
+
+    Parameters
+    ----------
+    normal, vector
+        Normal equations, shape (B, n, n) and (B, n), double precision.
+    ridge
+        As of `with_unit_diagonal`.
+    """
+    size = sizes(normal)
+    covariance = inverse(with_unit_diagonal(normal, size, ridge)) / (size[:, :, None] * size[:, None])
+    return dot(covariance, vector[:, None]), covariance

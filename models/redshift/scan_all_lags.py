@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_PIXELS, REBIN, lag_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.redshift.normal_equations import eliminate, gain, pairs
@@ -21,13 +21,8 @@ CONTINUUM_TERMS = 3
 
 
 def fft_length(n: int) -> int:
-    """Smallest length of at least n whose only prime factors are 2 and 3, which transforms fast."""
+    """Return the least length from n on of prime factors 2 and 3 alone, which transforms fast."""
     return min(length for a in range(20) for b in (1, 3, 9) if (length := b << a) >= n)
-
-
-def lag_of(z: float) -> float:
-    """Lag in grid pixels of redshift z."""
-    return math.log10(1 + z) / DLOGLAM
 
 
 class Scan:
@@ -61,7 +56,7 @@ class Scan:
         self._products = torch.fft.rfft(products, self.n_fft)  # (K(K+1)/2, n_fft/2 + 1)
 
     def gain(self, flux: torch.Tensor, ivar: torch.Tensor, continuum: Continuum) -> torch.Tensor:
-        """How much less chi2 is than that of the continuum alone, at every lag.
+        """Return how much less chi2 is than that of the continuum alone, at every lag.
 
         Parameters
         ----------
@@ -78,13 +73,13 @@ class Scan:
         data = torch.cat([ivar[:, None], (ivar * flux)[:, None], continuum.weighted], 1)
         sums = in_tiles(self._sums, data, dim=1)
         n = len(self._products)
-        products, seen = sums[:n], sums[n:].view(self.k, -1, *sums.shape[1:])  # (K, 1 + P, B, S)
+        products, projections = sums[:n], sums[n:].view(self.k, -1, *sums.shape[1:])  # (K, 1 + P, B, S)
         amplitudes = continuum.amplitudes.T[:, :, None]
-        matrix, vector = eliminate(products, seen[:, 1:], seen[:, 0], amplitudes)
+        matrix, vector = eliminate(products, projections[:, 1:], projections[:, 0], amplitudes)
         return gain(matrix, vector).flip(1)
 
     def _sums(self, data: torch.Tensor) -> torch.Tensor:
-        """Sums over the pixels at every lag, the first column being the largest lag.
+        """Return the sums over the pixels at every lag, the first column being the largest lag.
 
         Parameters
         ----------

@@ -57,7 +57,7 @@ class ExactScan:
         which: torch.Tensor,
         lag: torch.Tensor,
     ) -> torch.Tensor:
-        """Gain at lags lag - R .. lag + R.
+        """Return the gain at lags lag - R .. lag + R.
 
         Parameters
         ----------

@@ -10,16 +10,15 @@ import math
 import torch
 
 from spectraq.models.classes import STAR_TYPES, Z_RANGES
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, REBIN, lag_of
 from spectraq.models.redshift.candidates import N_BEST, PRIOR_FLOOR, Candidates, log_prior, ordered
-from spectraq.models.redshift.chi2_evidence import between_classes, between_redshifts
+from spectraq.models.redshift.chi2_evidence import between_classes, between_redshifts, kappa_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.redshift.minima import NOTHING, distinct, parabola
-from spectraq.models.redshift.scan_all_lags import Scan, lag_of
+from spectraq.models.redshift.scan_all_lags import Scan
 from spectraq.models.redshift.scan_near_lag import ExactScan
 
-LIGHT_KM_S = 299792.458
 STAR_TYPES_TRIED = 2
 STAR_RADIUS_COARSE = 5
 """Stars are searched to 20 grid pixels, 1400 km/s: beyond the Galaxy's escape velocity."""
@@ -39,7 +38,7 @@ faint. Four bright SDSS quasars with pipeline redshifts of 5.5 to 6.6 were all s
 
 
 def rarity(lag: torch.Tensor, snr: torch.Tensor) -> torch.Tensor:
-    """Log of how much rarer a redshift is among real spectra of an S/N than among mocks, shape (B, S).
+    """Return the log of how much rarer a redshift is in real spectra of an S/N than in mocks, (B, S).
 
     Parameters
     ----------
@@ -82,8 +81,7 @@ class ScannedClass:
         """
         gain = self._scan.gain(flux, ivar, continuum)  # (B, S)
         best = gain.max(1, keepdim=True).values
-        freedom = (ivar > 0).sum(1, keepdim=True).clamp_min(10)
-        kappa = ((continuum.chi2[:, None] - best) / freedom).clamp_min(1)
+        kappa = kappa_of(continuum.chi2[:, None] - best, (ivar > 0).sum(1, keepdim=True))
         evidence = between_redshifts((best - gain) / (2 * kappa))
         prior = log_prior(posterior, self.lags.expand(len(gain), -1))
         rare = rarity(self.lags, snr)
@@ -138,7 +136,7 @@ class Stars:
         self._scan = ExactScan(coarse, -reach // REBIN, STAR_RADIUS_COARSE)
         steps = torch.arange(-STAR_RADIUS_COARSE, STAR_RADIUS_COARSE + 1, device=device)
         self.lags = REBIN * steps.double()
-        velocity = self.lags.float() * DLOGLAM * math.log(10) * LIGHT_KM_S
+        velocity = self.lags.float() * KM_S_PER_PIXEL
         self._rarity = VELOCITY_NATS * torch.log1p((velocity / TYPICAL_VELOCITY).square())
 
     def search(
@@ -165,8 +163,7 @@ class Stars:
         height = torch.cat([peak.height for peak in peaks], 1)  # (B, types)
         height = height + 2 * self._rarity[torch.cat(columns, 1)]  # chi2 alone
         chi2 = continuum.chi2[:, None] - height
-        freedom = (ivar > 0).sum(1, keepdim=True).clamp_min(10)
-        kappa = (chi2.min(1, keepdim=True).values / freedom).clamp_min(1)
+        kappa = kappa_of(chi2.min(1, keepdim=True).values, (ivar > 0).sum(1, keepdim=True))
         evidence = between_classes((height.max(1, keepdim=True).values - height) / (2 * kappa))
         index = torch.cat([peak.index for peak in peaks], 1)
         share = likeliest.values / type_probability.sum(1, keepdim=True).clamp_min(1e-12)

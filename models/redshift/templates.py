@@ -24,7 +24,7 @@ class Templates:
         self.margin = margin
 
     def cut(self, which: torch.Tensor, lag: torch.Tensor, n: int) -> torch.Tensor:
-        """Template pixels that meet pixels -margin .. n + margin of a spectrum; shape (m, K, n + 2 margin).
+        """Return the template at pixels -margin .. n + margin of a spectrum; shape (m, K, n + 2 margin).
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ from spectraq.models.anomaly import detector
 from spectraq.models.anomaly.detector import Detector
 from spectraq.models.anomaly.detector_input import N_EVIDENCE, N_PLANES
 from spectraq.models.anomaly.judge import Scorer
-from spectraq.models.anomaly.scores import NOTHING, SEEN
+from spectraq.models.anomaly.kinds import NOTHING, SEEN
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.classes import CLASSES
@@ -86,9 +86,9 @@ def draw(material: Path, weights: Path, seed: int, n: int, path: Path) -> None:
     while done < n:
         mocks = sky.batch(BATCH)
         spoiled = strangers.spoil(mocks, cosmic_rays=clean)
-        seen, beside, kind = _analysed(analyst, scorer, mocks, spoiled)
+        pictures, evidence, kind = _analysed(analyst, scorer, mocks, spoiled)
         rows, take = slice(done, min(done + len(kind), n)), min(len(kind), n - done)
-        planes[rows], numbers[rows], kinds[rows] = seen[:take], beside[:take], kind[:take]
+        planes[rows], numbers[rows], kinds[rows] = pictures[:take], evidence[:take], kind[:take]
         done += take
     planes.flush()
     np.savez(path.with_suffix(".npz"), numbers=numbers, kind=kinds)
@@ -121,26 +121,26 @@ def _analysed(
 
 def opened(paths: list[Path]) -> list[Examples]:
     """Open files that `draw` wrote."""
-    found = []
+    files = []
     for path in paths:
         with np.load(path.with_suffix(".npz")) as archive:
             numbers, kind = (torch.from_numpy(archive[name]) for name in ("numbers", "kind"))
-        found.append(Examples(np.load(path.with_suffix(".npy"), mmap_mode="r"), numbers, kind))
-    return found
+        files.append(Examples(np.load(path.with_suffix(".npy"), mmap_mode="r"), numbers, kind))
+    return files
 
 
 def read(files: list[Examples], rows: Tensor) -> tuple[Tensor, ...]:
     """Return planes, numbers and kinds of rows counted through all files."""
     parts, start = [], 0
     for examples in files:
-        mine = rows[(rows >= start) & (rows < start + len(examples))] - start
-        parts.append(examples.read(mine))
+        in_file = rows[(rows >= start) & (rows < start + len(examples))] - start
+        parts.append(examples.read(in_file))
         start += len(examples)
     return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
 
 def loss(network: Detector, files: list[Examples], rows: Tensor) -> Tensor:
-    """Mean -ln p of what was put in."""
+    """Return the mean -ln p of what was put in."""
     planes, numbers, kind = (column.to(network.places.device) for column in read(files, rows + HELD_OUT))
     bfloat = planes.device.type == "cpu"
     with torch.autocast(planes.device.type, torch.bfloat16, enabled=bfloat):
@@ -154,7 +154,7 @@ def prepared(folder: Path, files: list[Examples], device: str, deadline: float) 
     n = sum(map(len, files)) - HELD_OUT
     checkpoint = folder / "detector.checkpoint"
     trainer = Trainer(RECIPE, network, partial(loss, network, files), n, checkpoint, deadline)
-    return trainer, partial(detector.save, network, folder / detector.FILE)
+    return trainer, partial(network.save, folder / detector.FILE)
 
 
 def write_card(folder: Path, files: list[Examples], seeds: list[int]) -> dict[str, Any]:
@@ -163,14 +163,14 @@ def write_card(folder: Path, files: list[Examples], seeds: list[int]) -> dict[st
     "found" is what part of each kind has higher odds than 99 % of those with nothing in them.
     """
     path = folder / detector.FILE
-    network = detector.load(path)
+    network = Detector.load(path)
     with torch.inference_mode():
         planes, numbers, kind = read(files, torch.arange(HELD_OUT))
         blocks = zip(torch.split(planes, 500), torch.split(numbers, 500), strict=True)
-        seen = torch.cat([network(*block) for block in blocks])
-    odds = detector.odds(seen)
+        log_probability = torch.cat([network(*block) for block in blocks])
+    odds = detector.odds(log_probability)
     limit = torch.quantile(odds[kind == SEEN.index(NOTHING)], 0.99)
-    found = {name: round(float((odds[kind == k] > limit).float().mean()), 3) for k, name in enumerate(SEEN)}
+    recall = {name: round(float((odds[kind == k] > limit).float().mean()), 3) for k, name in enumerate(SEEN)}
     card = {
         "what": "Picture of what the fit leaves to probabilities of what is strange in a spectrum.",
         "weights": path.name,
@@ -178,7 +178,11 @@ def write_card(folder: Path, files: list[Examples], seeds: list[int]) -> dict[st
         "parameters": sum(t.numel() for t in weightfile.tensors_of(path).values()),
         "recipe": asdict(RECIPE),
         "trained_on": {"examples": sum(map(len, files)) - HELD_OUT, "seeds": seeds, "shares": SHARES},
-        "figures": {"held_out": HELD_OUT, "loss": round(float(nll_loss(seen, kind)), 4), "found": found},
+        "figures": {
+            "held_out": HELD_OUT,
+            "loss": round(float(nll_loss(log_probability, kind)), 4),
+            "found": recall,
+        },
         "again": "spectraq train --data DATA --out OUT --only detector",
     }
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")

@@ -20,10 +20,11 @@ from torch.nn.functional import pad
 
 from spectraq.models import shipped
 from spectraq.models.classes import GALAXY_TYPES, STAR_TYPES, SUBCLASSES
+from spectraq.models.grid.axis import KM_S_PER_PIXEL
 from spectraq.models.redshift.eigenspectra import FILE, Basis
 from spectraq.models.training.material import Family
 from spectraq.models.training.mocks import galaxies, lines, quasars
-from spectraq.models.training.mocks.rest import KM_S_PER_PIXEL, blurred, mixed
+from spectraq.models.training.mocks.rest import blurred, mixed
 
 SMOOTH_PIXELS = 301
 """Width of the running mean that counts as smooth: far wider than a broad line's core."""
@@ -116,16 +117,16 @@ def learn(
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     drawn = _draw_all(families, n, recipe, rng)
-    basis = _eigenspectra(drawn.flux, drawn.known, recipe.k, recipe.detail)
+    basis = _eigenspectra(drawn.flux, drawn.observed, recipe.k, recipe.detail)
     if others:
         rest = _draw_all(others, n, recipe, rng)
-        left = (rest.flux - _fit(rest.flux, rest.known, basis) @ basis) * rest.known
-        basis = torch.cat([basis, _eigenspectra(left, rest.known, recipe.more, recipe.detail)])
+        left = (rest.flux - _fit(rest.flux, rest.observed, basis) @ basis) * rest.observed
+        basis = torch.cat([basis, _eigenspectra(left, rest.observed, recipe.more, recipe.detail)])
         drawn = _together([drawn, rest])
-    flux, known, labels, z = drawn.flux, drawn.known, drawn.labels, drawn.z
-    amplitudes = _fit(flux, known, basis)
+    flux, observed, labels, z = drawn.flux, drawn.observed, drawn.labels, drawn.z
+    amplitudes = _fit(flux, observed, basis)
     # Mocks that do not reach far enough have amplitudes that mean little outside what they cover.
-    whole = torch.nonzero(known.float().mean(1) > 0.75)[:, 0].numpy()
+    whole = torch.nonzero(observed.float().mean(1) > 0.75)[:, 0].numpy()
     rows = rng.choice(whole, min(examples, whole.size), replace=False)
     return Basis(
         spectype=recipe.spectype,
@@ -141,8 +142,8 @@ def learn(
 
 @dataclass(frozen=True)
 class _Mocks:
-    flux: torch.Tensor  # (n, L), zero where unknown
-    known: torch.Tensor  # (n, L) bool
+    flux: torch.Tensor  # (n, L), zero where not observed
+    observed: torch.Tensor  # (n, L) bool
     labels: list[str]
     z: np.ndarray[tuple[int], np.dtype[np.float64]]  # (n,)
 
@@ -160,7 +161,7 @@ def _draw_all(
 def _together(parts: Sequence[_Mocks]) -> _Mocks:
     return _Mocks(
         torch.cat([mocks.flux for mocks in parts]),
-        torch.cat([mocks.known for mocks in parts]),
+        torch.cat([mocks.observed for mocks in parts]),
         [label for mocks in parts for label in mocks.labels],
         np.concatenate([mocks.z for mocks in parts]),
     )
@@ -196,8 +197,8 @@ def _draw(family: Family, n: int, recipe: Recipe, rng: np.random.Generator) -> _
     elif recipe.spectype == "QSO":
         z = quasars.redshifts(family, rows, rng)
         labels = [
-            "QSOLOWZ" if label == "QSO" and at < quasars.LOW_Z else label
-            for label, at in zip(labels, z, strict=True)
+            "QSOLOWZ" if label == "QSO" and redshift < quasars.LOW_Z else label
+            for label, redshift in zip(labels, z, strict=True)
         ]
     else:
         z = rng.normal(0, 2.6e-4, n)
@@ -205,9 +206,9 @@ def _draw(family: Family, n: int, recipe: Recipe, rng: np.random.Generator) -> _
     out = torch.zeros(n, high - low)
     start, stop = max(low, family.first_pixel), min(high, family.first_pixel + flux.shape[1])
     out[:, start - low : stop - low] = flux[:, start - family.first_pixel : stop - family.first_pixel]
-    known = out != 0  # libraries mark what they did not observe with zeros
-    level = (out.abs().sum(1) / known.sum(1).clamp_min(1))[:, None]
-    return _Mocks(out / level.clamp_min(1e-20), known, labels, z)
+    observed = out != 0  # libraries mark what they did not observe with zeros
+    level = (out.abs().sum(1) / observed.sum(1).clamp_min(1))[:, None]
+    return _Mocks(out / level.clamp_min(1e-20), observed, labels, z)
 
 
 def _with_lines(
@@ -235,9 +236,9 @@ def _detail(flux: torch.Tensor, fraction: float) -> torch.Tensor:
     return flux - fraction * smooth.float()
 
 
-def _fit(flux: torch.Tensor, known: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
-    """Least-squares amplitudes over the known pixels, shape (n, K)."""
-    weight = known.double()
+def _fit(flux: torch.Tensor, observed: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
+    """Return the least-squares amplitudes over the observed pixels, shape (n, K)."""
+    weight = observed.double()
     wide = basis.double()
     k = len(basis)
     products = (wide[:, None] * wide[None]).flatten(0, 1)  # (K * K, L)
@@ -248,16 +249,16 @@ def _fit(flux: torch.Tensor, known: torch.Tensor, basis: torch.Tensor) -> torch.
     return solved.float()
 
 
-def _eigenspectra(flux: torch.Tensor, known: torch.Tensor, k: int, detail: float) -> torch.Tensor:
-    """Eigenspectra of unit mean square over all pixels, shape (k, L)."""
-    mean = (flux * known).sum(0) / known.sum(0).clamp_min(1)
-    filled = torch.where(known, flux, mean)
-    complete = bool(known.all())
+def _eigenspectra(flux: torch.Tensor, observed: torch.Tensor, k: int, detail: float) -> torch.Tensor:
+    """Return the eigenspectra of unit mean square over all pixels, shape (k, L)."""
+    mean = (flux * observed).sum(0) / observed.sum(0).clamp_min(1)
+    filled = torch.where(observed, flux, mean)
+    complete = bool(observed.all())
     for _ in range(1 if complete else ITERATIONS):
         left = torch.svd_lowrank(_detail(filled, detail), q=k + 4, niter=3)[0][:, :k]
         basis = left.T @ filled  # (k, L): the same combinations of mocks, continuum and all
         if not complete:
-            filled = torch.where(known, flux, _fit(flux, known, basis) @ basis)
+            filled = torch.where(observed, flux, _fit(flux, observed, basis) @ basis)
     return basis / basis.square().mean(1, keepdim=True).sqrt()
 
 

@@ -17,7 +17,6 @@ from torch import Tensor
 from spectraq.models import shipped
 from spectraq.models.classes import CLASS_OF_SUBCLASS, CLASSES
 from spectraq.models.grid.prepare import grid_batch, prepare
-from spectraq.models.networks import classifier
 from spectraq.models.networks.classifier import Classifier
 from spectraq.models.simulate import simulate
 from spectraq.models.training.losses.classifier import classifier_loss
@@ -66,13 +65,13 @@ def fit(
     if n < MIN_SPECTRA:
         raise ValueError(f"{n} labelled spectra are too few to fit to; at least {MIN_SPECTRA} are needed")
     held = torch.arange(n) % HELD_OUT_EVERY == 0
-    learned, known = _mixed(channels[~held], truth[~held])
+    learned, targets = _mixed(channels[~held], truth[~held])
     out.mkdir(parents=True, exist_ok=True)
     for path in weights.iterdir():
         shutil.copy(path, out / path.name)
     names = sorted(path.stem for path in weights.glob("classifier-*.safetensors"))
-    old = [classifier.load(weights / f"{name}.safetensors") for name in names]
-    new = [_tuned(weights, out, name, learned, known, epochs, report) for name in names]
+    old = [Classifier.load(weights / f"{name}.safetensors") for name in names]
+    new = [_tuned(weights, out, name, learned, targets, epochs, report) for name in names]
     measured = [figures(ask(networks, [channels[held]]), truth[held]) for networks in (old, new)]
     better = _better(*measured)
     if not better:
@@ -107,7 +106,7 @@ def _tuned(
     epochs: int,
     report: Callable[[str], None],
 ) -> Classifier:
-    network = classifier.read(weights / f"{name}.safetensors")
+    network = Classifier.read(weights / f"{name}.safetensors")
     recipe = Recipe(1, epochs, network.widths, network.hidden, batch=32, learning_rate=LEARNING_RATE)
 
     def loss(rows: Tensor) -> Tensor:
@@ -116,7 +115,7 @@ def _tuned(
     path = out / f"{name}.safetensors"
     checkpoint = out / f"{name}.checkpoint"
     trainer = Trainer(recipe, network, loss, len(channels), checkpoint)
-    run(trainer, lambda: classifier.save(network, path), name)
+    run(trainer, lambda: network.save(path), name)
     checkpoint.unlink()
     report(f"{name}: fitted to {len(channels)} spectra")
-    return classifier.load(path)
+    return Classifier.load(path)

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from spectraq.models.networks import classifier, encoder, unet
 from spectraq.models.networks.classifier import Classifier
 from spectraq.models.networks.encoder import Encoder
 from spectraq.models.networks.unet import UNet
@@ -37,7 +36,7 @@ class Prepared:
 
 
 def members(classifiers: int, epochs: int, reconstruction_epochs: int | None = None) -> dict[str, Recipe]:
-    """Recipes of the ensemble's members by name.
+    """Return the recipes of the ensemble's members by name.
 
     Parameters
     ----------
@@ -105,29 +104,29 @@ def _classifier(name: str, recipe: Recipe, site: Site) -> Prepared:
         return classifier_loss(network, channels, truth, rows)
 
     trainer = site.trainer(name, recipe, network, loss, len(channels))
-    return Prepared(trainer, partial(classifier.save, network, site.folder / f"{name}.safetensors"))
+    return Prepared(trainer, partial(network.save, site.folder / f"{name}.safetensors"))
 
 
 def _encoder(name: str, recipe: Recipe, site: Site) -> Prepared:
-    seen = full_files.opened(site.exposures)
+    exposures = full_files.opened(site.exposures)
     first, second, third = recipe.widths
     network = Encoder((first, second, third), recipe.hidden)
     reconstruction.start_from(network, material_file.load(site.material).families, recipe.seed)
     network.to(site.device)
 
     def loss(rows: Tensor) -> Tensor:
-        return reconstruction.encoder_loss(network, seen, rows + site.held_out)
+        return reconstruction.encoder_loss(network, exposures, rows + site.held_out)
 
-    trainer = site.trainer(name, recipe, network, loss, len(seen) - site.held_out)
-    return Prepared(trainer, partial(encoder.save, network, site.folder / f"{name}.safetensors"))
+    trainer = site.trainer(name, recipe, network, loss, len(exposures) - site.held_out)
+    return Prepared(trainer, partial(network.save, site.folder / f"{name}.safetensors"))
 
 
 def _unet(name: str, recipe: Recipe, site: Site) -> Prepared:
-    seen = full_files.opened(site.exposures)
+    exposures = full_files.opened(site.exposures)
     network = UNet(recipe.widths).to(site.device)
 
     def loss(rows: Tensor) -> Tensor:
-        return reconstruction.unet_loss(network, seen, rows + site.held_out)
+        return reconstruction.unet_loss(network, exposures, rows + site.held_out)
 
-    trainer = site.trainer(name, recipe, network, loss, len(seen) - site.held_out)
-    return Prepared(trainer, partial(unet.save, network, site.folder / f"{name}.safetensors"))
+    trainer = site.trainer(name, recipe, network, loss, len(exposures) - site.held_out)
+    return Prepared(trainer, partial(network.save, site.folder / f"{name}.safetensors"))

@@ -62,22 +62,22 @@ class Plan:
 
     @property
     def material(self) -> Path:
-        """The packed templates, noise and sky."""
+        """Return the packed templates, noise and sky."""
         return self.out / "material.npz"
 
     @property
     def side_by_side(self) -> int:
-        """How many processes work at once, one thread each."""
+        """Return how many processes work at once, one thread each."""
         return self.processes or cpus.available()
 
     @property
     def members(self) -> dict[str, Recipe]:
-        """How every member is trained, by name."""
+        """Return how every member is trained, by name."""
         return recipes.members(self.classifiers, self.epochs, self.reconstruction_epochs)
 
     @property
     def chunks(self) -> list[tuple[int, int, Path]]:
-        """Seed, number and file of each chunk of mocks."""
+        """Return the seed, number and file of each chunk of mocks."""
         sizes = _sizes(self.mocks, CHUNK)
         return [(seed, n, self.out / f"mocks-{seed}.npz") for seed, n in enumerate(sizes, 1)]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectraq.models import shipped
 from spectraq.models.anomaly.supernovae import FILE, LAYOUT, Supernovae
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0, N_PIXELS, REBIN
+from spectraq.models.grid.axis import N_PIXELS, REBIN, wavelength_of
 
 K = 6
 FIRST_PIXEL = -4400
@@ -24,22 +24,23 @@ Array = NDArray[np.float64]
 
 
 def files(data: Path) -> list[Path]:
-    """Two-column spectra (rest-frame angstrom, flux) of supernovae under `data`.
+    """Return two-column spectra (rest-frame angstrom, flux) of supernovae under `data`.
 
     Raises
     ------
     FileNotFoundError
         Where there is none.
     """
-    found = sorted((data / "transients").glob("*/*.dat"))
-    if not found:
+    paths = sorted((data / "transients").glob("*/*.dat"))
+    if not paths:
         raise FileNotFoundError(f"{data / 'transients'}: no spectra of supernovae (*/*.dat)")
-    return found
+    return paths
 
 
 def read(paths: Sequence[Path]) -> Array:
     """Read spectra onto coarse pixels at rest from FIRST_PIXEL on, NaN where not observed; (n, L)."""
-    wavelength = 10 ** (LOGLAM0 + DLOGLAM * (np.arange(FIRST_PIXEL, N_PIXELS, REBIN) + (REBIN - 1) / 2))
+    middle = np.asarray(np.arange(FIRST_PIXEL, N_PIXELS, REBIN) + (REBIN - 1) / 2, np.float64)
+    wavelength = wavelength_of(middle)
     spectra = []
     for path in paths:
         table = np.loadtxt(path)
@@ -55,19 +56,19 @@ def learn(flux: Array, k: int = K) -> Supernovae:
     flux
         From `read`, shape (n, L).
     """
-    known = np.isfinite(flux)
-    flux = np.where(known, flux / np.nanmedian(np.abs(flux), axis=1, keepdims=True), 0.0)
+    observed = np.isfinite(flux)
+    flux = np.where(observed, flux / np.nanmedian(np.abs(flux), axis=1, keepdims=True), 0.0)
     basis = np.random.default_rng(0).normal(size=(k, flux.shape[1]))
     for _ in range(ROUNDS):
-        coefficients = np.stack([_solved(basis[:, o], y[o]) for y, o in zip(flux, known, strict=True)])
-        columns = zip(flux.T, known.T, strict=True)
+        coefficients = np.stack([_solved(basis[:, o], y[o]) for y, o in zip(flux, observed, strict=True)])
+        columns = zip(flux.T, observed.T, strict=True)
         basis = np.stack([_solved(coefficients[o].T, y[o]) for y, o in columns]).T
     basis /= np.abs(basis).mean(1, keepdims=True) + 1e-9
     return Supernovae(torch.from_numpy(basis).float(), FIRST_COARSE)
 
 
 def _solved(shapes: Array, values: Array, ridge: float = 1e-3) -> Array:
-    """Coefficients of shapes (k, n) that give values (n,), small where little is known."""
+    """Return the coefficients of shapes (k, n) that give values (n,), small where little is known."""
     normal = shapes @ shapes.T + ridge * np.eye(len(shapes))
     return np.asarray(np.linalg.solve(normal, shapes @ values))
 

@@ -163,3 +163,13 @@ def test_json_has_null_where_there_is_no_number() -> None:
     assert values["flux"] == [1.5, None, None, None]
     assert values["mask"] == MASK.tolist() and values["loglam0"] is None
     assert Spectrum.model_validate(values) == spectrum(flux=[1.5, np.nan, np.nan, np.nan])
+
+
+def test_a_good_pixel_is_finite_not_masked_and_carries_weight() -> None:
+    flux = np.array([1, np.nan, 1, 1, 1, 1], np.float32)
+    ivar = np.array([1, 1, 0, np.inf, 1, 1], np.float32)
+    mask = np.array([0, 0, 0, 0, 4, 0], np.uint32)
+    grid = {"spectrum_id": "a", "loglam0": 3.6, "dloglam": 1e-4, "flux": flux}
+    assert Spectrum(**grid).good().tolist() == [True, False, True, True, True, True]
+    assert Spectrum(**grid, ivar=ivar).good().tolist() == [True, False, False, False, True, True]
+    assert Spectrum(**grid, mask=mask).good().tolist() == [True, False, True, True, False, True]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from spectraq.models.lines import BY_NAME
 from spectraq.schemas.text import escaped
 
 if TYPE_CHECKING:
@@ -20,12 +21,12 @@ TITLE = 0.04
 """Names of lines stand this share of the height below the top."""
 POINTS_A_COLUMN = 2
 """Braille characters have two columns of dots."""
-REST_LINES = {
-    "GALAXY": {"[O II]": 3728.6, "Ca K": 3934.8, "Hβ": 4862.7, "[O III]": 5008.2, "Hα": 6564.6},
-    "QSO": {"Lyα": 1215.7, "C IV": 1549.5, "C III]": 1908.7, "Mg II": 2799.1, "Hβ": 4862.7, "Hα": 6564.6},
-    "STAR": {"Ca K": 3934.8, "Hβ": 4862.7, "Mg b": 5176.0, "Na D": 5894.6, "Hα": 6564.6},
+LANDMARKS = {
+    "GALAXY": ("OII", "CaK", "Hbeta", "OIII_5008", "Halpha"),
+    "QSO": ("Lya", "CIV", "CIII", "MgII", "Hbeta", "Halpha"),
+    "STAR": ("CaK", "Hbeta", "Mgb", "NaD", "Halpha"),
 }
-"""Vacuum wavelengths (angstrom) of the lines that people look for first, by class."""
+"""Names of the lines that people look for first, by class."""
 
 
 def drawing(spectrum: Spectrum, model: ModelSpectrum | None = None, width: int | None = None) -> str:
@@ -76,8 +77,8 @@ def _draw_model(model: ModelSpectrum, wavelength: NDArray[np.float64], top: floa
     inside, fit = fit_at(model, wavelength)
     plotext.plot(inside.tolist(), fit.tolist(), marker="dot")
     plotext.title(f"dots: best fit, z = {model.z:.5f}")
-    seen = {name: rest * (1 + model.z) for name, rest in REST_LINES.get(model.spectype, {}).items()}
-    for name, place in seen.items():
-        if inside.size and inside[0] < place < inside[-1]:
-            plotext.vline(place)
-            plotext.text(name, x=place, y=top, alignment="center")
+    for line in (BY_NAME[name] for name in LANDMARKS.get(model.spectype, ())):
+        observed = line.wavelength * (1 + model.z)
+        if inside.size and inside[0] < observed < inside[-1]:
+            plotext.vline(observed)
+            plotext.text(line.label, x=observed, y=top, alignment="center")

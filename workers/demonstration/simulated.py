@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 TRUTH = ("spectrum_id", "spectype", "subtype", "z", "snr", "fault")
 """What is known of a simulated spectrum, as a table names it."""
 PIECE = 200
-"""Simulated at a time: a thousand spectra of 4600 pixels must not be waited for before the first is sent."""
-GOOD_STAR_GALAXY, GOOD_QSO = 0.0033, 0.015
-"""|dz| / (1 + z) within which a redshift counts as right: 1000 km/s; of quasars 4500 km/s."""
+"""Chunk size, so that the first spectrum is sent at once."""
 
 
 def spectra(n: int, seed: int = 0) -> Iterator[tuple[Spectrum, Simulated]]:
@@ -41,6 +39,7 @@ def spectra(n: int, seed: int = 0) -> Iterator[tuple[Spectrum, Simulated]]:
 
 
 def is_right(truth: Simulated, z: float) -> bool:
-    """Whether a redshift is within the tolerance of the object's class."""
-    limit = GOOD_QSO if truth.spectype == "QSO" else GOOD_STAR_GALAXY
-    return bool(abs(z - truth.z) / (1 + truth.z) < limit)
+    """Return whether a redshift is within the tolerance of the object's class."""
+    from spectraq.models.classes import SAME_Z
+
+    return bool(abs(z - truth.z) / (1 + truth.z) < SAME_Z[truth.spectype])

@@ -25,13 +25,9 @@ def averaged(spectrum: Spectrum, points: int) -> tuple[Floats, Floats]:
         a flux are averaged.
     """
     wavelength, flux = spectrum.vacuum_wavelength(), spectrum.flux.astype(np.float64)
-    finite = np.isfinite(flux) & np.isfinite(wavelength)
-    good = finite.copy()
-    if spectrum.ivar is not None:
-        good &= spectrum.ivar > 0
-    if spectrum.mask is not None:
-        good &= spectrum.mask == 0
-    good = good if good.any() else finite
+    good = spectrum.good()
+    if not good.any():
+        good = np.isfinite(flux) & np.isfinite(wavelength)
     if not good.any():
         return np.empty(0), np.empty(0)
     wavelength, flux = wavelength[good], flux[good]

@@ -24,7 +24,7 @@ def z_target(z_bin: Tensor, bins: int) -> Tensor:
 
 
 def allowed_loss(logits: Tensor, allowed: Tensor) -> Tensor:
-    """-ln of the summed probability of the allowed subclasses, averaged over the batch.
+    """Return -ln of the summed probability of the allowed subclasses, averaged over the batch.
 
     A mock that may be of several subclasses asks only that their sum be one: an ambiguous one does no harm.
     """

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM, coarse
+from spectraq.models.grid.axis import coarse, lag_of
+from spectraq.models.grid.model_error import JUDGED, LEAST_LEVEL, with_error
 from spectraq.models.grid.prepare import masked_median, network_channels
 from spectraq.models.networks.encoder import Encoder, Latent
 from spectraq.models.networks.rest_frame import COARSE, FINE, Window
@@ -19,8 +20,6 @@ from spectraq.models.training.losses.classifier import allowed_loss
 from spectraq.models.training.material.family import Family
 from spectraq.models.training.mocks.full_files import Exposures
 
-MODEL_ERROR = 0.02
-"""Fraction of the flux that need not be followed: at S/N 300 a wrong line counts, not the calibration."""
 SUBCLASS_WEIGHT = 0.3
 LINEAR_FROM_SIGMA = 3.0
 DRAWN_A_FAMILY = 40
@@ -28,19 +27,16 @@ SHAPE_PIXELS = 32
 """Spectra to begin with are told apart by means over this many pixels."""
 
 
-def lag(z: Tensor) -> Tensor:
-    """Lags of redshifts in grid pixels."""
-    return torch.log10(1 + z) / DLOGLAM
-
-
 def weights(truth: Tensor, sqrt_ivar: Tensor) -> Tensor:
-    """Inverse variance with the model error added, zero where there is no pixel; shape as given."""
-    variance = sqrt_ivar.clamp_min(1e-6) ** -2 + (MODEL_ERROR * truth.abs().clamp_min(0.1)).square()
-    return (sqrt_ivar > 0) / variance
+    """Return the inverse variance with the model error added, zero where there is no pixel; shape as given.
+
+    At S/N 300 a wrong line counts then, not the calibration.
+    """
+    return with_error(sqrt_ivar.square(), JUDGED * truth.abs().clamp_min(LEAST_LEVEL))
 
 
 def misfit(model: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Logarithm of one plus chi2 a pixel of a model of free amplitude, shape (B,)."""
+    """Return the logarithm of one plus chi2 a pixel of a model of free amplitude, shape (B,)."""
     amplitude = (weight * model * truth).sum(1) / (weight * model.square()).sum(1).clamp_min(1e-9)
     residual = truth - amplitude[:, None] * model
     return torch.log1p((weight * residual.square()).sum(1) / (weight > 0).sum(1).clamp_min(1))
@@ -50,48 +46,50 @@ def encoder_loss(network: Encoder, exposures: Exposures, rows: Tensor) -> Tensor
     """Score a batch: misfit of each spectrum's own class at its own redshift, and its subclass."""
     device = network.dense.weight.device
     flux, sqrt_ivar, truth = (plane.to(device) for plane in exposures.read(rows))
-    known = exposures.truth[rows].to(device)
-    assert known.allowed is not None
+    label = exposures.truth[rows].to(device)
+    assert label.allowed is not None
     mean, weight = coarse(flux, sqrt_ivar.square())
     latent: Latent = network(network_channels(mean, weight.sqrt()))
     fine, total = weights(truth, sqrt_ivar), flux.new_zeros(())
     for index, spectype in enumerate(CLASSES):
-        mine = known.spectype == index
-        if mine.any():
-            model = network.observed(rows_of(latent, mine), spectype, lag(known.z[mine]))
-            total = total + misfit(model, truth[mine], fine[mine]).sum()
-    return total / len(rows) + SUBCLASS_WEIGHT * allowed_loss(latent.subclass, known.allowed)
+        of_class = label.spectype == index
+        if of_class.any():
+            model = network.observed(rows_of(latent, of_class), spectype, lag_of(label.z[of_class]))
+            total = total + misfit(model, truth[of_class], fine[of_class]).sum()
+    return total / len(rows) + SUBCLASS_WEIGHT * allowed_loss(latent.subclass, label.allowed)
 
 
 def unet_loss(network: UNet, exposures: Exposures, rows: Tensor) -> Tensor:
     """Score a batch: the same misfit on coarse pixels, and -ln likelihood of the noiseless flux."""
     device = network.position.device
     flux, sqrt_ivar, truth = (plane.to(device) for plane in exposures.read(rows))
-    known = exposures.truth[rows].to(device)
-    assert known.allowed is not None
-    found: Reconstruction = network(flux, sqrt_ivar)
+    label = exposures.truth[rows].to(device)
+    assert label.allowed is not None
+    reconstruction: Reconstruction = network(flux, sqrt_ivar)
     coarse_truth, weight = coarse(truth, sqrt_ivar.square())
     coarse_weight = weights(coarse_truth, weight.sqrt())
     total = flux.new_zeros(())
     for index, spectype in enumerate(CLASSES):
-        mine = known.spectype == index
-        if mine.any():
-            model = COARSE[spectype].observed(found.rest[spectype][mine], lag(known.z[mine]))
-            total = total + misfit(model, coarse_truth[mine], coarse_weight[mine]).sum()
-    named = SUBCLASS_WEIGHT * allowed_loss(found.subclass, known.allowed)
-    return total / len(rows) + named + denoising_loss(found, flux, sqrt_ivar, truth)
+        of_class = label.spectype == index
+        if of_class.any():
+            model = COARSE[spectype].observed(
+                reconstruction.rest[spectype][of_class], lag_of(label.z[of_class])
+            )
+            total = total + misfit(model, coarse_truth[of_class], coarse_weight[of_class]).sum()
+    named = SUBCLASS_WEIGHT * allowed_loss(reconstruction.subclass, label.allowed)
+    return total / len(rows) + named + denoising_loss(reconstruction, flux, sqrt_ivar, truth)
 
 
-def denoising_loss(found: Reconstruction, flux: Tensor, sqrt_ivar: Tensor, truth: Tensor) -> Tensor:
-    """Mean of -ln p of the noiseless flux over the pixels seen, Gaussian with broad wings."""
+def denoising_loss(reconstruction: Reconstruction, flux: Tensor, sqrt_ivar: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean of -ln p of the noiseless flux over the pixels seen, Gaussian with broad wings."""
     used = sqrt_ivar > 0
     mean, weight = coarse(flux, sqrt_ivar.square())
     scale = masked_median(mean.abs(), weight > 0).clamp_min(1e-12)
-    pull = (truth / scale - found.flux) / found.sigma
+    pull = (truth / scale - reconstruction.flux) / reconstruction.sigma
     # A cosmic ray must not widen everybody's error: far out the loss grows linearly.
     far = LINEAR_FROM_SIGMA * (pull.abs() - 0.5 * LINEAR_FROM_SIGMA)
     square = torch.where(pull.abs() < LINEAR_FROM_SIGMA, 0.5 * pull.square(), far)
-    return ((square + found.sigma.log()) * used).sum() / used.sum().clamp_min(1)
+    return ((square + reconstruction.sigma.log()) * used).sum() / used.sum().clamp_min(1)
 
 
 def start_from(network: Encoder, families: Sequence[Family], seed: int) -> None:
@@ -117,7 +115,7 @@ def _in_window(flux: Tensor, first_pixel: int, window: Window) -> Tensor:
 
 
 def _unlike(spectra: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """Indices of k spectra, each the farthest from those before it."""
+    """Return the indices of k spectra, each the farthest from those before it."""
     shape = torch.nn.functional.avg_pool1d(spectra[:, None], SHAPE_PIXELS)[:, 0]
     shape = shape / shape.norm(dim=1, keepdim=True)
     chosen = [int(torch.randint(len(shape), (1,), generator=generator))]

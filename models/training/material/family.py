@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import loglam_of
 
 Array = NDArray[np.float32]
 
@@ -56,7 +56,7 @@ class Family:
     def loglam(self) -> NDArray[np.float64]:
         """Return log10(vacuum angstrom) of the basis's pixels, shape (L,)."""
         pixels = self.first_pixel + np.arange(self.basis.shape[1], dtype=np.float64)
-        return LOGLAM0 + DLOGLAM * pixels
+        return loglam_of(pixels)
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, list[str]]:
         """Draw n of the family's own noiseless rest-frame spectra.

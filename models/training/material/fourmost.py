@@ -55,7 +55,7 @@ def _observation(folder: Path, moon: str, airmass: str) -> Observation:
 
 
 def _arm(wavelength: Array, electrons_per_s: Array, efficiency: Array) -> Array:
-    """Inverse variance of f_lambda on the grid, in an arbitrary unit."""
+    """Return the inverse variance of f_lambda on the grid, in an arbitrary unit."""
     # Electrons for f_lambda = 1.
     per_flux = wavelength * np.clip(efficiency, 0, None) * np.gradient(wavelength)
     variance = electrons_per_s * EXPOSURE_S + READ_VARIANCE

@@ -8,12 +8,12 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import LN_PER_PIXEL, pixel_of_loglam
 from spectraq.models.training.material.family import Array, Family
 from spectraq.models.training.material.regrid import (
     log_image,
+    nearest_pixel,
     on_whole_pixels,
-    pixel_of,
     resample,
     unit_mean,
     unit_median,
@@ -37,7 +37,7 @@ def archetypes(data: Path) -> tuple[Array, int, Array]:
 
 
 def stellar_populations(data: Path, basis: Array, first_pixel: int) -> Array:
-    """Single stellar populations over the basis's whole range, shape (M, L).
+    """Return the single stellar populations over the basis's whole range, shape (M, L).
 
     They are observed or modelled over a shorter range; beyond it the best fit of the archetypes' basis goes
     on, scaled to meet the edge.
@@ -72,15 +72,15 @@ def _extended(observed: Array, start: int, basis: Array, edge: int = 60) -> Arra
 
 def blue_only(spectra: Array, first_pixel: int) -> Array:
     """Keep the spectra at least 0.8 times as bright at 3500 as at 5500 angstrom: hosts of strong lines."""
-    near, far = (pixel_of(np.log10(wavelength)) - first_pixel for wavelength in (3500, 5500))
+    near, far = (nearest_pixel(np.log10(wavelength)) - first_pixel for wavelength in (3500, 5500))
     blue = np.median(spectra[:, near - 100 : near + 100], axis=1)
     red = np.median(spectra[:, far - 100 : far + 100], axis=1)
     return spectra[blue > 0.8 * np.maximum(red, 1e-9)]
 
 
 def sdss_fits(data: Path, spectra: Array, first_pixel: int) -> Family:
-    """SDSS's own galaxy eigenspectra, with the coefficients that fit other families' galaxies."""
-    shift = SDSS_GALAXY_ZERO_POINT / (DLOGLAM * np.log(10))
+    """Return SDSS's own galaxy eigenspectra, with the coefficients that fit other families' galaxies."""
+    shift = SDSS_GALAXY_ZERO_POINT / LN_PER_PIXEL
     # A basis that gives redshifts too high lies too far to the blue.
     basis, first, _ = log_image(data / "templates/idlspec2d/spEigenGal-56436.fits", shift_pixels=-shift)
     start, stop = max(first_pixel, first), min(first_pixel + spectra.shape[1], first + basis.shape[1])
@@ -106,7 +106,7 @@ def gasnet3(
     """
     folder = data / "populations/gasnet3"
     with np.load(folder / f"eigen_{spectype}.npz") as archive:
-        start = (float(archive["loglam_rest"][0]) - LOGLAM0) / DLOGLAM + GASNET3_SHIFT_PIXELS[spectype]
+        start = pixel_of_loglam(float(archive["loglam_rest"][0])) + GASNET3_SHIFT_PIXELS[spectype]
         basis, first = on_whole_pixels(archive["eigenvectors"], start)
     coefficients, redshifts = [], []
     for name in tables:
@@ -137,7 +137,7 @@ def gasnet3(
 
 
 def families(data: Path, excluded: set[str]) -> list[Family]:
-    """All galaxy families."""
+    """Return all galaxy families."""
     basis, first, coefficients = archetypes(data)
     ssp = stellar_populations(data, basis, first)
     archetype_spectra = coefficients @ basis

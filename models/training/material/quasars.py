@@ -9,13 +9,13 @@ from astropy.io import fits
 
 from spectraq.models.training.material.family import Family
 from spectraq.models.training.material.galaxies import gasnet3
-from spectraq.models.training.material.regrid import log_image, pixel_of, unit_mean, unit_median
+from spectraq.models.training.material.regrid import log_image, nearest_pixel, unit_mean, unit_median
 
 ARCHETYPE_LOGLAM0 = 2.6534
 
 
 def sdss_coefficients(data: Path) -> Family:
-    """SDSS's quasar eigenspectra with the coefficients of real quasars that desisim holds (DESI)."""
+    """Return SDSS's quasar eigenspectra with the coefficients of real quasars that desisim holds (DESI)."""
     with fits.open(data / "templates/desisim-basis/qso_templates_v2.0-lite.fits") as hdus:
         tables = [hdus[name].data for name in ("BOSS_PCA", "SDSS_PCA")]
         coefficients = np.concatenate([np.stack([t[f"PCA{i}"] for i in range(4)], axis=1) for t in tables])
@@ -27,16 +27,18 @@ def sdss_coefficients(data: Path) -> Family:
 
 
 def archetypes(data: Path) -> Family:
-    """Redrock's quasar archetypes, some with broad absorption lines."""
+    """Return Redrock's quasar archetypes, some with broad absorption lines."""
     with fits.open(data / "templates/redrock-archetypes/rrarchetype-qso.fits") as hdus:
         spectra = unit_median(np.asarray(hdus[1].data["ARCHETYPE"], np.float32))
         subtypes = [str(name).strip() for name in hdus[1].data["SUBTYPE"]]
     labels = tuple("BAL" if name == "BAL" else "QSO" for name in subtypes)
     identity = np.eye(len(spectra), dtype=np.float32)
-    return Family("qso_archetype", "QSO", spectra, pixel_of(ARCHETYPE_LOGLAM0), identity, labels, weight=0.5)
+    return Family(
+        "qso_archetype", "QSO", spectra, nearest_pixel(ARCHETYPE_LOGLAM0), identity, labels, weight=0.5
+    )
 
 
 def families(data: Path, excluded: set[str]) -> list[Family]:
-    """All quasar families."""
+    """Return all quasar families."""
     tables = ("Encoder_SDSS_QSO_results.fits", "IWG8V3_Encoder_SDSS_QSO.fits")
     return [sdss_coefficients(data), archetypes(data), gasnet3(data, "QSO", tables, excluded, 5e-3)]

@@ -8,15 +8,15 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import DLOGLAM, pixel_of, pixel_of_loglam, wavelength_of
 
 Floats = NDArray[np.floating]
 Array = NDArray[np.float32]
 
 
-def pixel_of(loglam: float) -> int:
-    """Return the nearest pixel of the continued common grid."""
-    return round((loglam - LOGLAM0) / DLOGLAM)
+def nearest_pixel(loglam: float) -> int:
+    """Return the nearest pixel of the continued common grid to log10(vacuum angstrom)."""
+    return round(pixel_of_loglam(loglam))
 
 
 def resample(wavelength: Floats, flux: Floats, low: float = 0.0, high: float = np.inf) -> tuple[Array, int]:
@@ -39,13 +39,13 @@ def resample(wavelength: Floats, flux: Floats, low: float = 0.0, high: float = n
         Pixel of its first column.
     """
     spectra = np.atleast_2d(flux).astype(np.float64)
-    first = int(np.ceil((np.log10(max(float(wavelength[0]), low)) - LOGLAM0) / DLOGLAM)) + 1
-    last = int(np.floor((np.log10(min(float(wavelength[-1]), high)) - LOGLAM0) / DLOGLAM)) - 1
+    first = int(np.ceil(pixel_of(max(float(wavelength[0]), low)))) + 1
+    last = int(np.floor(pixel_of(min(float(wavelength[-1]), high)))) - 1
     pixels = np.arange(first, last + 1)
     if np.median(np.diff(np.log10(wavelength))) >= 0.6 * DLOGLAM:
-        centres = 10 ** (LOGLAM0 + DLOGLAM * pixels)
+        centres = wavelength_of(pixels.astype(np.float64))
         return np.stack([np.interp(centres, wavelength, row) for row in spectra]).astype(np.float32), first
-    edges = 10 ** (LOGLAM0 + DLOGLAM * (np.append(pixels, last + 1) - 0.5))
+    edges = wavelength_of(np.append(pixels, last + 1) - 0.5)
     middle = 0.5 * (wavelength[1:] + wavelength[:-1])
     borders = np.concatenate([wavelength[:1], middle, wavelength[-1:]])
     width = np.diff(borders)
@@ -70,7 +70,7 @@ def log_image(path: Path, extension: int = 0, shift_pixels: float = 0.0) -> tupl
     with fits.open(path) as hdus:
         flux = np.atleast_2d(np.asarray(hdus[extension].data, np.float32))
         header = hdus[extension].header
-    start = (header["COEFF0"] - LOGLAM0) / DLOGLAM
+    start = pixel_of_loglam(float(header["COEFF0"]))
     flux, first = on_whole_pixels(flux, start + shift_pixels)
     return flux, first, header
 

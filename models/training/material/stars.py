@@ -8,7 +8,13 @@ import numpy as np
 from astropy.io import fits
 
 from spectraq.models.training.material.family import Array, Family
-from spectraq.models.training.material.regrid import log_image, pixel_of, resample, unit_mean, unit_median
+from spectraq.models.training.material.regrid import (
+    log_image,
+    nearest_pixel,
+    resample,
+    unit_mean,
+    unit_median,
+)
 
 ARCHETYPE_WEIGHTS = {"B": 0.5, "A": 0.9, "F": 1.2, "G": 1.2, "K": 1.2, "M": 0.9, "WD": 0.9, "CV": 0.3}
 KURUCZ_LOGLAM0 = 3.47712135
@@ -45,10 +51,10 @@ def _library(
     sharp: bool = False,
     clean: bool = False,
 ) -> Family:
-    known = [row for row, label in enumerate(labels) if label]
-    spectra = unit_median(np.nan_to_num(flux[known]))
-    names = tuple(str(labels[row]) for row in known)
-    identity = np.eye(len(known), dtype=np.float32)
+    labelled = [row for row, label in enumerate(labels) if label]
+    spectra = unit_median(np.nan_to_num(flux[labelled]))
+    names = tuple(str(labels[row]) for row in labelled)
+    identity = np.eye(len(labelled), dtype=np.float32)
     return Family(
         name, "STAR", spectra, first, identity, names, weight=weight, resolution_pending=sharp, clean=clean
     )
@@ -56,7 +62,7 @@ def _library(
 
 def archetypes(data: Path) -> list[Family]:
     """Redrock's star bases with its archetypes' coefficients; for CVs, coefficients around the mean."""
-    found = []
+    families = []
     for subclass, weight in ARCHETYPE_WEIGHTS.items():
         with fits.open(data / f"templates/redrock/rrtemplate-STAR-{subclass}-v0.1.fits") as hdus:
             flux = np.asarray(hdus[0].data, np.float64)
@@ -69,7 +75,7 @@ def archetypes(data: Path) -> list[Family]:
             coefficients = scatter + np.eye(1, len(basis))
         else:
             coefficients = table if table.shape[1] == len(basis) else table.T
-        found.append(
+        families.append(
             Family(
                 f"star_archetype_{subclass}",
                 "STAR",
@@ -82,11 +88,11 @@ def archetypes(data: Path) -> list[Family]:
                 clean=True,
             )
         )
-    return found
+    return families
 
 
 def theory(data: Path) -> list[Family]:
-    """DESI's star and white dwarf models, and Kurucz's standards."""
+    """Return DESI's star and white dwarf models, and Kurucz's standards."""
     folder = data / "templates/desisim-basis"
     with fits.open(folder / "star_templates_v2.0-lite.fits") as hdus:
         flux, first = resample(np.asarray(hdus[2].data, np.float64), hdus[0].data, 3000, 11000)
@@ -95,7 +101,7 @@ def theory(data: Path) -> list[Family]:
     with fits.open(data / "templates/idlspec2d/kurucz_stds_v5.fit") as hdus:
         flux = np.asarray(hdus[0].data, np.float32)
         labels = [subclass_of_temperature(t) for t in hdus[1].data["TEFF"]]
-    kurucz = _library("star_kurucz", flux, pixel_of(KURUCZ_LOGLAM0), labels, 0.6, sharp=True)
+    kurucz = _library("star_kurucz", flux, nearest_pixel(KURUCZ_LOGLAM0), labels, 0.6, sharp=True)
     with fits.open(folder / "wd_templates_v2.2-lite.fits") as hdus:
         wavelength = np.asarray(hdus["WAVE"].data, np.float64)
         inside = (wavelength > 2800) & (wavelength < 11500)
@@ -109,27 +115,29 @@ def observed(data: Path) -> list[Family]:
     with np.load(data / "templates/pyhammer/pyhammer_templates.npz") as archive:
         flux, first = resample(10 ** archive["loglam"].astype(np.float64), np.nan_to_num(archive["flux"]))
         labels = [subclass_of(str(name)) for name in archive["name"]]
-    found = [_library("star_pyhammer", flux, first, labels, 1.5, clean=True)]
+    families = [_library("star_pyhammer", flux, first, labels, 1.5, clean=True)]
     for version, weight in (("55734", 1.5), ("53724", 1.0)):
         flux, first, header = log_image(data / f"templates/idlspec2d/spEigenStar-{version}.fits")
         labels = [subclass_of(header[f"NAME{row}"]) for row in range(len(flux))]
-        found.append(_library(f"star_sdss_{version}", flux, first, labels, weight, clean=version == "55734"))
+        families.append(
+            _library(f"star_sdss_{version}", flux, first, labels, weight, clean=version == "55734")
+        )
     spectra = []
     for path in sorted(data.glob("templates/mangadap/mastarhc_v2/*.fits.gz")):
         with fits.open(path) as hdus:
             spectra.append(np.asarray(hdus[0].data[:MASTAR_HC_PIXELS], np.float32))
-    first = pixel_of(MASTAR_HC_LOGLAM0)
-    found.append(_library("star_mastar", np.array(spectra), first, ["*"] * len(spectra), 0.4, clean=True))
+    first = nearest_pixel(MASTAR_HC_LOGLAM0)
+    families.append(_library("star_mastar", np.array(spectra), first, ["*"] * len(spectra), 0.4, clean=True))
     with fits.open(data / "templates/redrock-archetypes/rrarchetype-star.fits") as hdus:
         flux, first = resample(3000 + 0.5 * np.arange(16001), hdus[1].data["ARCHETYPE"])
         labels = [subclass_of(str(name).strip()) for name in hdus[1].data["SUBTYPE"]]
-    found.append(_library("star_redrock", flux, first, labels, 0.4))
-    return found
+    families.append(_library("star_redrock", flux, first, labels, 0.4))
+    return families
 
 
 def cataclysmic(data: Path) -> list[Family]:
-    """SDSS's eigenspectra of cataclysmic variables with coefficients around the mean one."""
-    found = []
+    """Return SDSS's eigenspectra of cataclysmic variables with coefficients around the mean one."""
+    families = []
     for version in ("53724", "55734"):
         basis, first, _ = log_image(data / f"templates/idlspec2d/spEigenCVstar-{version}.fits")
         basis = basis / np.abs(basis).mean(1, keepdims=True)
@@ -137,7 +145,7 @@ def cataclysmic(data: Path) -> list[Family]:
         coefficients = scatter + np.eye(1, len(basis))
         coefficients /= np.maximum(np.abs(coefficients @ basis).mean(1, keepdims=True), 0.2)
         labels = ("CV",) * len(coefficients)
-        found.append(
+        families.append(
             Family(
                 f"star_cv_{version}",
                 "STAR",
@@ -148,9 +156,9 @@ def cataclysmic(data: Path) -> list[Family]:
                 weight=0.25,
             )
         )
-    return found
+    return families
 
 
 def families(data: Path) -> list[Family]:
-    """All star families."""
+    """Return all star families."""
     return [*archetypes(data), *theory(data), *observed(data), *cataclysmic(data)]

@@ -28,13 +28,13 @@ class Beliefs:
     z_qso: Tensor  # (M, n, N_QSO_BINS)
 
     def class_probability(self, temperature: float = 1.0) -> Tensor:
-        """Mean over members of the probability of each class, shape (n, 3)."""
+        """Return the mean over members of the probability of each class, shape (n, 3)."""
         return class_probability((self.subclass / temperature).softmax(-1).mean(0))
 
     def member(self, index: int) -> Beliefs:
         """Return one member's beliefs as an ensemble of one."""
-        one = slice(index, index + 1)
-        return Beliefs(self.subclass[one], self.z_galaxy[one], self.z_qso[one])
+        only = slice(index, index + 1)
+        return Beliefs(self.subclass[only], self.z_galaxy[only], self.z_qso[only])
 
 
 def ask(networks: Sequence[Classifier], blocks: Iterable[Tensor]) -> Beliefs:
@@ -60,19 +60,19 @@ def figures(beliefs: Beliefs, truth: Truth, temperature: float = 1.0) -> dict[st
     probability = beliefs.class_probability(temperature)
     right = (probability.argmax(1) == truth.spectype).numpy()
     chosen = probability[torch.arange(len(right)), truth.spectype]
-    found = {
+    measured = {
         "class_accuracy": float(right.mean()),
         "class_nll": float(-chosen.clamp_min(1e-9).log().mean()),
         "class_calibration_error": calibration_error(probability, right),
     }
     if truth.allowed is not None:
         best = beliefs.subclass.softmax(-1).mean(0).argmax(1)
-        found["subclass_accuracy"] = float(truth.allowed[torch.arange(len(best)), best].double().mean())
+        measured["subclass_accuracy"] = float(truth.allowed[torch.arange(len(best)), best].double().mean())
     bins = z_to_bin(truth.z)
     for spectype, head in (("GALAXY", beliefs.z_galaxy), ("QSO", beliefs.z_qso)):
         rows = truth.spectype == CLASSES.index(spectype)
         if rows.any():
             best_bin = head[:, rows].softmax(-1).mean(0).argmax(1)
             hit = (best_bin - bins[rows]).abs() < Z_HIT_BINS
-            found[f"z_hit_{spectype.lower()}"] = float(hit.double().mean())
-    return {"spectra": len(right), **{name: round(value, 4) for name, value in found.items()}}
+            measured[f"z_hit_{spectype.lower()}"] = float(hit.double().mean())
+    return {"spectra": len(right), **{name: round(value, 4) for name, value in measured.items()}}

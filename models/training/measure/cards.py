@@ -13,7 +13,7 @@ from torch import Tensor
 from spectraq.models import shipped
 from spectraq.models.classes import SUBCLASSES
 from spectraq.models.networks import weightfile
-from spectraq.models.networks.classifier import load
+from spectraq.models.networks.classifier import Classifier
 from spectraq.models.training.measure.accuracy import Beliefs, ask, figures
 from spectraq.models.training.measure.temperature import temperature
 from spectraq.models.training.mocks.coarse_files import Truth
@@ -66,11 +66,11 @@ def write(
     card
         The ensemble's; "temperature" divides every member's subclass logits before the softmax.
     """
-    networks = [load(folder / f"{name}.safetensors") for name in members]
+    networks = [Classifier.load(folder / f"{name}.safetensors") for name in members]
     believed = [(name, ask(networks, blocks), truth) for name, blocks, truth in samples]
     for index, (name, recipe) in enumerate(members.items()):
-        mine = {sample: figures(b.member(index), truth) for sample, b, truth in believed}
-        write_member(folder, name, recipe, made_of, mine)
+        measured = {sample: figures(b.member(index), truth) for sample, b, truth in believed}
+        write_member(folder, name, recipe, made_of, measured)
     return _ensemble(folder, list(members), silent, believed, made_of)
 
 

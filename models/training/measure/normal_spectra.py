@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from spectraq.models.anomaly.false_positive_shares import together
 from spectraq.models.anomaly.judge import FLAG_RATE, Scorer
+from spectraq.models.anomaly.kinds import TABLE
 from spectraq.models.anomaly.reference import LEVELS, Reference
-from spectraq.models.anomaly.scores import KINDS, Scores
+from spectraq.models.anomaly.scores import Scores
 from spectraq.models.batch import BatchAnalyst
-from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.classes import CLASSES, SAME_Z
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import grid_batch
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import Observation
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.tensors import rows_of
 
 MIN_SPECTRA = 40
@@ -37,8 +37,6 @@ SHARED_TAIL = 0.5
 """Part of a tail that comes from the median class: a hundred spectra a class say little of it."""
 TAIL_WIDENING = 1.1
 """So few spectra make tails too short: this much longer, four to six of 355 are flagged when left out."""
-RIGHT = 0.005
-"""A redshift within this of the label, over 1 + z, was fitted right."""
 PARTS = 8
 """Of the cross-validation that the card's false-positive rate comes from."""
 BLOCK = 16
@@ -64,9 +62,10 @@ def make(
     scorer = Scorer.load(folder, bases, cpu)
     gridded = grid_batch(spectra)
     analysis = analyst.analyze(gridded)
-    found = (1 + z_of(analysis.lag).numpy()) * 10 ** (gridded.offset.numpy() * DLOGLAM) - 1
-    right = np.abs(found - z) < RIGHT * (1 + z)
-    right &= np.array(CLASSES)[analysis.decision.spectype.numpy()] == np.array(spectype)
+    answered = z_of(analysis.lag, gridded.offset).numpy()
+    kind = analysis.decision.spectype.numpy()
+    right = np.abs(answered - z) < np.array(tuple(SAME_Z.values()))[kind] * (1 + z)
+    right &= np.array(CLASSES)[kind] == np.array(spectype)
     with torch.inference_mode():
         scores = scorer.score(analysis, BLOCK)
     normal = rows_of(scores, torch.from_numpy(np.flatnonzero(right)))
@@ -82,12 +81,12 @@ def make(
 
 
 def flagged(reference: Reference, scores: Scores) -> float:
-    """Fraction of spectra that a reference makes anomalies."""
+    """Return the fraction of spectra that a reference makes anomalies."""
     return float((together(reference.rates(reference.measured(scores))) < FLAG_RATE).float().mean())
 
 
 def cross_validated(name: str, normal: Scores) -> float:
-    """Fraction flagged of normal spectra that were left out of their reference."""
+    """Return the fraction flagged of normal spectra that were left out of their reference."""
     n = len(normal.spectype)
     order = torch.from_numpy(np.random.default_rng(0).permutation(n))
     parts = [order[i::PARTS] for i in range(PARTS)]
@@ -115,17 +114,16 @@ def learn(name: str, normal: Scores) -> Reference:
     """
     centre, precision = _familiar(normal, torch.ones(len(normal.spectype), dtype=torch.bool))
     normal = _measured_apart(normal)
-    shape = (len(CLASSES), len(KINDS))
+    shape = (len(CLASSES), len(TABLE))
     parabola, quantile = torch.zeros(*shape, 3), torch.zeros(*shape, len(LEVELS))
     tail, snr_range = torch.zeros(shape), torch.zeros(len(CLASSES), 2)
     for c, spectype in enumerate(CLASSES):
-        mine = normal.spectype == c
-        if (n := int(mine.sum())) < MIN_SPECTRA:
+        of_class = normal.spectype == c
+        if (n := int(of_class.sum())) < MIN_SPECTRA:
             raise ValueError(f"{n} normal spectra of class {spectype}; {MIN_SPECTRA} are needed")
-        snr_range[c] = torch.quantile(normal.log_snr[mine], torch.tensor([0.02, 0.98]))
-        for k, kind in enumerate(KINDS):
-            # chi2 says nothing where the noise was estimated from the scatter.
-            rows = mine & ~normal.noise_estimated if kind == "poor_fit" else mine
+        snr_range[c] = torch.quantile(normal.log_snr[of_class], torch.tensor([0.02, 0.98]))
+        for k, kind in enumerate(TABLE):
+            rows = of_class & ~normal.noise_estimated if kind.of_chi2 else of_class
             x = normal.log_snr[rows].clamp(*snr_range[c].tolist())
             y = normal.value[rows, k]
             parabola[c, k] = _median_parabola(x, y)
@@ -146,7 +144,7 @@ def _tail(over: torch.Tensor) -> torch.Tensor:
 
 
 def _familiar(normal: Scores, taught: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Centre and precision of each class's latent vectors, from the spectra that are `taught`."""
+    """Return the centre and precision of each class's latent vectors, from the spectra that are `taught`."""
     n = normal.latent.shape[1]
     centre, precision = torch.zeros(len(CLASSES), n), torch.zeros(len(CLASSES), n, n)
     for c in range(len(CLASSES)):
@@ -175,7 +173,7 @@ def _powers(x: torch.Tensor) -> torch.Tensor:
 
 
 def _median_parabola(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Least absolute deviations by reweighting; shape (3,)."""
+    """Return the parabola of least absolute deviations, by reweighting; shape (3,)."""
     design = _powers(x)
     weight = torch.ones_like(y)
     solved = torch.zeros(design.shape[1])

@@ -20,18 +20,15 @@ from numpy.typing import NDArray
 
 from spectraq.models.answers.redshift_errors import FILE, ClassErrors, survey_key
 from spectraq.models.batch import BatchAnalysis, BatchAnalyst
-from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.classes import CLASSES, SAME_Z
+from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import Observation
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.redshift.minima import z_of
 
 Floats = NDArray[np.float64]
 
-NEAR = (0.003, 0.003, 0.015)
-"""Answers of a star, galaxy or quasar farther than this from the truth, over 1 + z, are wrong."""
 SCALES = np.geomspace(0.3, 4, 40)
 FLOORS = np.geomspace(2e-6, 4e-4, 40)
 FREEDOM = 4.0
@@ -59,11 +56,11 @@ class Sample:
         cls, analysis: BatchAnalysis, spectype: Sequence[str], z: Floats, surveys: Sequence[str | None]
     ) -> Sample:
         """Compare an analysis with the truth."""
-        found = (1 + z_of(analysis.lag).numpy()) * 10 ** (analysis.gridded.offset.numpy() * DLOGLAM) - 1
-        offset = (found - z) / (1 + z)
+        answered = z_of(analysis.lag, analysis.gridded.offset).numpy()
+        offset = (answered - z) / (1 + z)
         kind = analysis.decision.spectype.numpy()
         right = np.array(CLASSES)[kind] == np.asarray(spectype)
-        right &= np.abs(offset) < np.array(NEAR)[kind]
+        right &= np.abs(offset) < np.array(tuple(SAME_Z.values()))[kind]
         estimated = analysis.gridded.noise_estimated.tolist()
         keys = np.array([survey_key(*pair) for pair in zip(surveys, estimated, strict=True)])
         return cls(kind[right], offset[right], analysis.sigma.double().numpy()[right], keys[right])
@@ -74,7 +71,7 @@ class Sample:
 
 
 def spread(pulls: Floats) -> float:
-    """Standard deviation that outliers do not move: 1.4826 times the median absolute deviation."""
+    """Return the standard deviation that outliers do not move: 1.4826 times the median absolute deviation."""
     return float(1.4826 * np.median(np.abs(pulls - np.median(pulls))))
 
 
@@ -91,36 +88,36 @@ def measured(sample: Sample, zero_points: Mapping[str, float]) -> ClassErrors:
     """
     if len(sample.offset) < MIN_SPECTRA:
         raise ValueError(f"{len(sample.offset)} right answers; {MIN_SPECTRA} are needed")
-    known = np.array([zero_points.get(key.split()[0], 0.0) for key in sample.survey])
+    zero_point = np.array([zero_points.get(key.split()[0], 0.0) for key in sample.survey])
     centred = sample.offset - np.median(sample.offset)
     best, scale, floor = -np.inf, 1.0, 0.0
-    for one in SCALES:
+    for factor in SCALES:
         for least in FLOORS:
-            sigma = np.sqrt((one * sample.sigma) ** 2 + least**2 + known**2)
+            sigma = np.sqrt((factor * sample.sigma) ** 2 + least**2 + zero_point**2)
             tails = np.log1p((centred / sigma) ** 2 / FREEDOM)
             likelihood = float(-np.log(sigma).sum() - 0.5 * (FREEDOM + 1) * tails.sum())
             if likelihood > best:
-                best, scale, floor = likelihood, float(one), float(least)
-    pull = sample.offset / np.sqrt((scale * sample.sigma) ** 2 + floor**2 + known**2)
+                best, scale, floor = likelihood, float(factor), float(least)
+    pull = sample.offset / np.sqrt((scale * sample.sigma) ** 2 + floor**2 + zero_point**2)
     width = spread(pull)
     factors = {}
     for key in sorted(set(sample.survey)):
-        mine = sample.survey == key
-        if (n := int(mine.sum())) >= MIN_OF_SURVEY:
-            factors[str(key)] = round((spread(pull[mine]) / width) ** (n / (n + SHRINK)), 3)
-            pull[mine] /= factors[str(key)]
+        of_survey = sample.survey == key
+        if (n := int(of_survey.sum())) >= MIN_OF_SURVEY:
+            factors[str(key)] = round((spread(pull[of_survey]) / width) ** (n / (n + SHRINK)), 3)
+            pull[of_survey] /= factors[str(key)]
     # Surveys' own biases widen the class as a whole: half of that, in the logarithm, is allowed for.
     width = math.sqrt(width * spread(pull))
     return ClassErrors(round(scale * width, 4), float(f"{floor * width:.3g}"), factors, zero_points)
 
 
 def pulls(sample: Sample, errors: Sequence[ClassErrors]) -> Floats:
-    """Offsets in units of the calibrated error, shape (n,)."""
+    """Return the offsets in units of the calibrated error, shape (n,)."""
     sigma = []
-    for kind, key, own in zip(sample.kind, sample.survey, sample.sigma, strict=True):
+    for kind, key, curvature_sigma in zip(sample.kind, sample.survey, sample.sigma, strict=True):
         name, _, rest = str(key).partition(" ")
         scale, floor = errors[kind].of_survey(name, bool(rest))
-        sigma.append(np.hypot(scale * own, floor))
+        sigma.append(np.hypot(scale * curvature_sigma, floor))
     return np.asarray(sample.offset / np.array(sigma))
 
 
@@ -129,10 +126,10 @@ def spreads(sample: Sample, errors: Sequence[ClassErrors]) -> dict[str, dict[str
     pull = pulls(sample, errors)
     table: dict[str, dict[str, float]] = {}
     for c, name in enumerate(CLASSES):
-        mine = sample.kind == c
-        table[name] = {"every survey": round(spread(pull[mine]), 2)} if mine.any() else {}
-        for key in sorted(set(sample.survey[mine])):
-            rows = mine & (sample.survey == key)
+        of_class = sample.kind == c
+        table[name] = {"every survey": round(spread(pull[of_class]), 2)} if of_class.any() else {}
+        for key in sorted(set(sample.survey[of_class])):
+            rows = of_class & (sample.survey == key)
             if rows.sum() >= MIN_OF_SURVEY:
                 table[name][str(key)] = round(spread(pull[rows]), 2)
     return table
@@ -171,12 +168,12 @@ def make(
         "+ zero_point^2, c from the curvature of chi2.",
         "classes": {
             name: {
-                "scale": one.scale,
-                "floor": one.floor,
-                "factors": dict(one.factors),
-                "zero_points": dict(one.zero_points),
+                "scale": of_class.scale,
+                "floor": of_class.floor,
+                "factors": dict(of_class.factors),
+                "zero_points": dict(of_class.zero_points),
             }
-            for name, one in zip(CLASSES, errors, strict=True)
+            for name, of_class in zip(CLASSES, errors, strict=True)
         },
         "pulls": {"labelled": spreads(real, errors), "mocks": spreads(simulated, errors)},
         "spectra": {"labelled": len(real.offset), "mocks": len(simulated.offset)},

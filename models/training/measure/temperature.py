@@ -12,7 +12,7 @@ TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(2.5), 81))
 
 
 def negative_log_likelihood(beliefs: Beliefs, truth: Truth, temperature: float) -> float:
-    """Mean of -ln p(true class), for members' logits divided by a temperature."""
+    """Return the mean of -ln p(true class), for members' logits divided by a temperature."""
     probability = beliefs.class_probability(temperature)
     chosen = probability[torch.arange(len(probability)), truth.spectype]
     return float(-chosen.clamp_min(1e-9).log().mean())

@@ -86,26 +86,26 @@ class MockSky:
         return draw(family, n, self.rng)
 
     def _sample(self, n: int) -> list[Objects]:
-        found = []
+        parts = []
         for spectype, count in zip(CLASSES, self.rng.multinomial(n, CLASS_SHARES), strict=True):
             families = self.families[spectype]
             weight = np.array([family.weight for family in families])
             counts = self.rng.multinomial(count, weight / weight.sum())
-            found += [self._objects(f, m) for f, m in zip(families, counts, strict=True) if m]
-        return found
+            parts += [self._objects(f, m) for f, m in zip(families, counts, strict=True) if m]
+        return parts
 
     def batch(self, n: int = MAX_BATCH) -> Mocks:
         """Draw about n mocks: those with too few usable pixels are left out."""
-        found = self._sample(n)
-        sizes = [len(objects.z) for objects in found]
+        parts = self._sample(n)
+        sizes = [len(objects.z) for objects in parts]
         order = self.rng.permutation(n)
         shuffled = torch.from_numpy(order)
-        flux = torch.cat([objects.flux for objects in found])[shuffled]
-        covered = torch.cat([objects.covered for objects in found])[shuffled]
-        z = np.concatenate([objects.z for objects in found])[order]
-        allowed = np.concatenate([objects.allowed for objects in found])[order]
-        family = np.repeat([objects.family for objects in found], sizes)[order]
-        spectype = np.repeat([objects.spectype for objects in found], sizes)[order]
+        flux = torch.cat([objects.flux for objects in parts])[shuffled]
+        covered = torch.cat([objects.covered for objects in parts])[shuffled]
+        z = np.concatenate([objects.z for objects in parts])[order]
+        allowed = np.concatenate([objects.allowed for objects in parts])[order]
+        family = np.repeat([objects.family for objects in parts], sizes)[order]
+        spectype = np.repeat([objects.spectype for objects in parts], sizes)[order]
         survey = surveys.draw_surveys(family, self.shapes, self.rng, self.clean, self.shares)
         sigma = surveys.draw_sigma(survey, self.shapes, self.rng)
         flux = flux * throughput.extinction(spectype, self.rng)
@@ -113,12 +113,12 @@ class MockSky:
         if self._arm_steps:
             flux *= throughput.arm_steps(survey, self.rng)
         snr = surveys.draw_snr(survey, spectype, family, self.rng)
-        seen = telescope.expose(flux, covered, sigma, snr, survey, self.sky, self.rng, self.clean)
-        keep = seen.usable
+        exposure = telescope.expose(flux, covered, sigma, snr, survey, self.sky, self.rng, self.clean)
+        keep = exposure.usable
         return Mocks(
-            seen.flux[keep],
-            seen.ivar[keep],
-            seen.truth[keep],
+            exposure.flux[keep],
+            exposure.ivar[keep],
+            exposure.truth[keep],
             z[keep],
             allowed[keep],
             spectype[keep],

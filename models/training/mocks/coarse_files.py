@@ -118,15 +118,15 @@ def write_channels(paths: Sequence[Path], folder: Path) -> None:
     partial = folder / "channels.partial.npy"
     shape = (sum(sizes), N_CHANNELS, N_COARSE)
     channels = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
-    known, row = [], 0
+    truths, row = [], 0
     for path in paths:
         data = load(path)
-        known.append((data.spectype, data.z, data.allowed))
+        truths.append((data.spectype, data.z, data.allowed))
         for block in data.blocks():
             channels[row : row + len(block)] = block.half().numpy()
             row += len(block)
     channels.flush()
-    spectype, z, allowed = (np.concatenate(column) for column in zip(*known, strict=True))
+    spectype, z, allowed = (np.concatenate(column) for column in zip(*truths, strict=True))
     np.savez(folder / TRUTH, spectype=spectype, z=z, allowed=allowed)
     partial.rename(folder / CHANNELS)
 

@@ -38,15 +38,15 @@ class Exposures:
         block = np.empty((len(index), N_PLANES, N_PIXELS), np.float32)
         start = 0
         for part in self.pixels:
-            mine = (index >= start) & (index < start + len(part))
-            block[mine] = part[index[mine] - start]
+            in_part = (index >= start) & (index < start + len(part))
+            block[in_part] = part[index[in_part] - start]
             start += len(part)
         planes = torch.from_numpy(block)
         return planes[:, 0], planes[:, 1], planes[:, 2]
 
 
 def planes(mocks: Mocks) -> NDArray[np.float16]:
-    """Pixels of a batch of mocks as they are kept on disk, (n, N_PLANES, N_PIXELS)."""
+    """Return the pixels of a batch of mocks as they are kept on disk, (n, N_PLANES, N_PIXELS)."""
     stacked = torch.stack([mocks.flux, mocks.ivar.sqrt(), mocks.truth], 1)
     return stacked.clamp(-HALF_LIMIT, HALF_LIMIT).numpy().astype(np.float16)
 
@@ -55,18 +55,18 @@ def draw(sky: MockSky, n: int, path: Path) -> None:
     """Draw n mocks into PATH.npy and PATH.npz, whole or not at all."""
     partial = path.with_suffix(".partial.npy")
     pixels = np.lib.format.open_memmap(partial, "w+", np.float16, (n, N_PLANES, N_PIXELS))
-    known, done = [], 0
+    truths, done = [], 0
     while done < n:
         mocks = sky.batch()
         take = min(len(mocks), n - done)
         pixels[done : done + take] = planes(mocks)[:take]
         spectype = np.array([CLASSES.index(name) for name in mocks.spectype])
-        known.append([column[:take] for column in (spectype, mocks.z, mocks.allowed, mocks.snr)])
+        truths.append([column[:take] for column in (spectype, mocks.z, mocks.allowed, mocks.snr)])
         done += take
     pixels.flush()
     names = ("spectype", "z", "allowed", "snr")
     columns: dict[str, Any] = {
-        name: np.concatenate(column) for name, column in zip(names, zip(*known, strict=True), strict=True)
+        name: np.concatenate(column) for name, column in zip(names, zip(*truths, strict=True), strict=True)
     }
     np.savez(path.with_suffix(".npz"), **columns)
     partial.rename(path.with_suffix(".npy"))

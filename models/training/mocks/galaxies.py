@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, LN_PER_PIXEL, pixel_of
+from spectraq.models.lines import wavelength
 from spectraq.models.training.material import Family
 from spectraq.models.training.mocks import lines
 from spectraq.models.training.mocks.rest import (
-    KM_S_PER_PIXEL,
     SUBCLASS_INDEX,
     Objects,
     blurred,
@@ -56,16 +56,14 @@ def with_continuum(flux: torch.Tensor, family: Family, rng: np.random.Generator)
     return (1 + slope * x).clamp_min(0.1) + amplitude * shape
 
 
-def _equivalent_width(
-    flux: torch.Tensor, first_pixel: int, wavelength: float, half: int
-) -> NDArray[np.float64]:
-    pixel = round((np.log10(wavelength) - LOGLAM0) / DLOGLAM) - first_pixel
+def _equivalent_width(flux: torch.Tensor, first_pixel: int, rest: float, half: int) -> NDArray[np.float64]:
+    pixel = round(pixel_of(rest)) - first_pixel
     if pixel < 80 or pixel > flux.shape[1] - 80:
         return np.full(len(flux), np.nan)
     sides = torch.cat([flux[:, pixel - 75 : pixel - 30], flux[:, pixel + 30 : pixel + 75]], dim=1)
     continuum = sides.median(1)[0]
     excess = flux[:, pixel - half : pixel + half + 1].sum(1) / continuum - (2 * half + 1)
-    return np.asarray(excess * wavelength * DLOGLAM * np.log(10), np.float64)
+    return np.asarray(excess * rest * LN_PER_PIXEL, np.float64)
 
 
 def allowed_by_measure(flux: torch.Tensor, first_pixel: int) -> NDArray[np.bool_]:
@@ -74,8 +72,8 @@ def allowed_by_measure(flux: torch.Tensor, first_pixel: int) -> NDArray[np.bool_
     The bounds are wide: only what is certain is ruled out.
     """
     # The window holds [NII] too, about a quarter of the sum.
-    halpha = 0.75 * _equivalent_width(flux, first_pixel, 6564.6, 22)
-    oii = 1.2 * _equivalent_width(flux, first_pixel, 3728.5, 16)
+    halpha = 0.75 * _equivalent_width(flux, first_pixel, wavelength("Halpha"), 22)
+    oii = 1.2 * _equivalent_width(flux, first_pixel, wavelength("OII"), 16)
     width = np.where(np.isfinite(halpha), halpha, oii)
     allowed = np.zeros((len(flux), len(SUBCLASS_INDEX)), bool)
     allowed[:, KINDS] = True

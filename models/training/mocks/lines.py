@@ -6,36 +6,37 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.grid.axis import LN_PER_PIXEL, pixel_of
 from spectraq.models.grid.prepare import box_mean
+from spectraq.models.lines import wavelength
 
 Floats = NDArray[np.float64]
 
-LINES = {
-    "OII_3727": 3727.09,
-    "OII_3730": 3729.88,
-    "NeIII": 3869.86,
-    "H8": 3890.15,
-    "Hepsilon": 3971.20,
-    "Hdelta": 4102.89,
-    "Hgamma": 4341.69,
-    "OIII_4364": 4364.44,
-    "HeII": 4687.02,
-    "Hbeta": 4862.68,
-    "OIII_4960": 4960.30,
-    "OIII_5008": 5008.24,
-    "HeI": 5877.25,
-    "OI": 6302.05,
-    "NII_6550": 6549.85,
-    "Halpha": 6564.61,
-    "NII_6585": 6585.27,
-    "SII_6718": 6718.29,
-    "SII_6733": 6732.67,
-    "MgII_2796": 2796.35,
-    "MgII_2804": 2803.53,
-}
-"""Vacuum wavelengths in angstrom."""
-WAVELENGTHS = np.array(list(LINES.values()))
+PAINTED = (
+    "OII_3727",
+    "OII_3730",
+    "NeIII",
+    "H8",
+    "Hepsilon",
+    "Hdelta",
+    "Hgamma",
+    "OIII_4364",
+    "HeII_4687",
+    "Hbeta",
+    "OIII_4960",
+    "OIII_5008",
+    "HeI_5877",
+    "OI_6302",
+    "NII_6550",
+    "Halpha",
+    "NII_6585",
+    "SII_6718",
+    "SII_6733",
+    "MgII_2796",
+    "MgII_2804",
+)
+"""Names of the lines."""
+WAVELENGTHS = np.array([wavelength(name) for name in PAINTED])
 PASSIVE, STARFORMING, STARBURST, AGN = range(4)
 STARBURST_EW = 50.0
 """SDSS calls a star-forming galaxy a starburst above this rest-frame width of H alpha, in angstrom."""
@@ -90,12 +91,12 @@ def _relative_to_halpha(kind: NDArray[np.int64], rng: np.random.Generator) -> di
         "Hdelta": 0.23 * hbeta,
         "Hgamma": 0.44 * hbeta,
         "OIII_4364": strong * scatter(0.012, 0.5),
-        "HeII": np.where(is_agn, hbeta * scatter(0.2, 0.5), 0.0),
+        "HeII_4687": np.where(is_agn, hbeta * scatter(0.2, 0.5), 0.0),
         "Hbeta": hbeta,
         "OIII_4960": strong / 2.98,
         "OIII_5008": strong,
-        "HeI": 0.11 * hbeta,
-        "OI": scatter(0.03, 0.4) * np.where(is_agn, 4.0, 1.0),
+        "HeI_5877": 0.11 * hbeta,
+        "OI_6302": scatter(0.03, 0.4) * np.where(is_agn, 4.0, 1.0),
         "NII_6550": 10**nii / 3,
         "Halpha": np.ones(n),
         "NII_6585": 10**nii,
@@ -123,7 +124,7 @@ def draw_strengths(kind: NDArray[np.int64], rng: np.random.Generator) -> tuple[F
     """
     relative = _relative_to_halpha(kind, rng)
     halpha = halpha_widths(kind, rng)
-    return np.stack([relative[name] for name in LINES], axis=1) * halpha[:, None], halpha
+    return np.stack([relative[name] for name in PAINTED], axis=1) * halpha[:, None], halpha
 
 
 def paint(
@@ -141,7 +142,7 @@ def paint(
         Shape (n,).
     """
     n, length = flux.shape
-    position = (np.log10(WAVELENGTHS) - LOGLAM0) / DLOGLAM - first_pixel
+    position = pixel_of(WAVELENGTHS) - first_pixel
     centre = np.round(position).astype(int)
     smooth = box_mean(flux.abs(), 100)
     continuum = smooth[:, np.clip(centre, 0, length - 1)]  # (n, lines)
@@ -149,7 +150,7 @@ def paint(
     steps = torch.arange(-reach, reach + 1)
     pixels = torch.from_numpy(centre)[:, None] + steps  # (lines, 2 reach + 1)
     distance = steps[None] - torch.from_numpy(position - centre).float()[:, None]
-    pixel_angstrom = torch.from_numpy(WAVELENGTHS * DLOGLAM * np.log(10)).float()
+    pixel_angstrom = torch.from_numpy(WAVELENGTHS * LN_PER_PIXEL).float()
     sigma = sigma_pixels[:, None, None]
     profile = torch.exp(-0.5 * (distance[None] / sigma).square()) / (sigma * np.sqrt(2 * np.pi))
     profile = profile / pixel_angstrom[None, :, None]  # (n, lines, 2 reach + 1)

@@ -12,26 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.anomaly.scores import NOTHING, SEEN
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, REBIN
+from spectraq.models.anomaly.kinds import NOTHING, NOTHING_PLANTED, SEEN, TABLE
+from spectraq.models.grid.axis import N_PIXELS, REBIN, lag_of
+from spectraq.models.grid.model_error import JUDGED, with_error
 from spectraq.models.training.mocks import Mocks
 
-SHARES = {
-    NOTHING: 0.36,
-    "unmodelled_emission": 0.14,
-    "unmodelled_absorption": 0.05,
-    "arm_step": 0.13,
-    "sky_residual": 0.06,
-    "second_star": 0.07,
-    "second_galaxy": 0.07,
-    "second_quasar": 0.04,
-    "supernova": 0.08,
-}
+SHARES = {NOTHING: NOTHING_PLANTED, **{kind.name: kind.planted for kind in TABLE if kind.detected}}
 """How often each is put in."""
 COMPANIONS = {"second_star": "STAR", "second_galaxy": "GALAXY", "second_quasar": "QSO"}
 LINE_SIGMA, LINE_WIDTH = (5.0, 25.0), (1.2, 5.0)
-MODEL_ERROR = 0.02
-"""Of the median flux, counted as noise where a line's S/N is said."""
 STEP, STEP_PIXELS = (0.08, 0.6), (1300, 3400)
 STEP_WIDTHS = (0.1, 0.1, 5.0, 15.0)
 """Grid pixels over which a step rises: often none."""
@@ -119,17 +108,17 @@ class Strangers:
     def _line(self, flux: Floats, ivar: Floats, sign: int) -> Floats:
         """Add or take away a line of a given significance anywhere."""
         used = ivar > 0
-        at, width = self._rng.choice(np.flatnonzero(used)[10:-10]), self._between(LINE_WIDTH)
-        profile = np.exp(-0.5 * ((np.arange(N_PIXELS) - at) / width) ** 2)
-        weight = ivar / (1 + ivar * (MODEL_ERROR * _median(flux, used)) ** 2)
+        centre, width = self._rng.choice(np.flatnonzero(used)[10:-10]), self._between(LINE_WIDTH)
+        profile = np.exp(-0.5 * ((np.arange(N_PIXELS) - centre) / width) ** 2)
+        weight = with_error(ivar, np.full_like(ivar, JUDGED * _median(flux, used)))
         height = self._between(LINE_SIGMA) / np.sqrt((profile**2 * weight).sum())
         return np.asarray(flux + sign * height * profile * used)
 
     def _step(self, flux: Floats) -> Floats:
         """Make all that is redward of a pixel brighter or fainter."""
         height = max(self._between(STEP) * self._rng.choice([-1, 1]), -0.5)
-        at, width = self._rng.integers(*STEP_PIXELS), self._rng.choice(STEP_WIDTHS)
-        distance = np.clip((np.arange(N_PIXELS) - at) / width, -50, 50)
+        edge, width = self._rng.integers(*STEP_PIXELS), self._rng.choice(STEP_WIDTHS)
+        distance = np.clip((np.arange(N_PIXELS) - edge) / width, -50, 50)
         return np.asarray(flux * (1 + height / (1 + np.exp(-distance))))
 
     def _residual_sky(self, flux: Floats, ivar: Floats) -> Floats:
@@ -157,12 +146,12 @@ class Strangers:
         used, rng = ivar > 0, self._rng
         for _ in range(TRIES):
             pair = self._supernovae[rng.integers(0, len(self._supernovae), 2)]
-            one, other = (self._observed(spectrum, mocks.z[i] + rng.normal(0, 0.006)) for spectrum in pair)
-            seen = used & (one > 0) & (other > 0)
-            if seen.sum() < LEAST_SUPERNOVA_PIXELS:
+            first, second = (self._observed(spectrum, mocks.z[i] + rng.normal(0, 0.006)) for spectrum in pair)
+            overlap = used & (first > 0) & (second > 0)
+            if overlap.sum() < LEAST_SUPERNOVA_PIXELS:
                 continue
             part = rng.choice([0, 0, rng.uniform()])
-            light = (1 - part) * one / _median(one, seen) + part * other / _median(other, seen)
+            light = (1 - part) * first / _median(first, overlap) + part * second / _median(second, overlap)
             tilt = np.exp(rng.normal(0, 0.25) * np.linspace(-0.5, 0.55, N_PIXELS))
             return np.asarray(
                 flux + self._between(SUPERNOVA_LIGHT) * _median(flux, used) * light * tilt * used
@@ -171,7 +160,7 @@ class Strangers:
 
     def _observed(self, spectrum: Floats, z: float) -> Floats:
         """Shift a rest-frame spectrum, zero where it was not observed; (N_PIXELS,)."""
-        coarse = (np.arange(N_PIXELS) - (REBIN - 1) / 2 - np.log10(1 + z) / DLOGLAM) / REBIN - self._first
+        coarse = (np.arange(N_PIXELS) - (REBIN - 1) / 2 - lag_of(float(z))) / REBIN - self._first
         index = np.arange(len(spectrum))
         shifted = np.interp(coarse, index, spectrum, left=np.nan, right=np.nan)
         return np.asarray(np.nan_to_num(shifted))

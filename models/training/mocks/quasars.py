@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import DLOGLAM, LOGLAM0
+from spectraq.models.constants import LIGHT_KM_S
+from spectraq.models.grid.axis import pixel_of
+from spectraq.models.lines import LYMAN_LIMIT, wavelength
 from spectraq.models.training.material import Family
 from spectraq.models.training.mocks.rest import SUBCLASS_INDEX, Objects, blurred, mixed, redshifted
 
@@ -15,13 +17,11 @@ Floats = NDArray[np.float64]
 MIN_Z, MAX_Z = 0.03, 7.0
 LOW_Z = 0.6
 """Below, a quasar is of subclass QSOLOWZ: its host shows and H beta is in sight."""
-LYMAN_ALPHA, LYMAN_LIMIT = 1215.67, 911.75
 LN_PER_LOG = np.log(10)
-LIGHT_KM_S = 299792.458
-TROUGHS = {1549.06: 1.0, 1397.6: 0.6, 1240.8: 0.8, 1215.67: 0.5, 1033.8: 0.7}
-"""Lines with broad absorption (CIV, SiIV, NV, Lyman alpha, OVI) and their depth relative to CIV's."""
-LOW_IONISATION_TROUGHS = {2799.1: 0.7, 1857.0: 0.7}
-DOUBLETS = ((2796.35, 2803.53), (1548.2, 1550.8))
+TROUGHS = {"CIV": 1.0, "SiIV": 0.6, "NV": 0.8, "Lya": 0.5, "OVI": 0.7}
+"""Lines with broad absorption and their depth relative to CIV's."""
+LOW_IONISATION_TROUGHS = {"MgII": 0.7, "AlIII": 0.7}
+DOUBLETS = (("MgII_2796", "MgII_2804"), ("CIV_1548", "CIV_1551"))
 
 
 def redshifts(family: Family, rows: NDArray[np.int64], rng: np.random.Generator) -> Floats:
@@ -66,14 +66,14 @@ def broad_absorption(loglam: Floats, rng: np.random.Generator) -> Floats:
     """Draw the transmission of one or two outflows of 1500 to 9000 km/s width, shape (L,)."""
     velocity, width = rng.uniform(0, 18000), np.exp(rng.uniform(np.log(1500), np.log(9000)))
     depth = rng.uniform(0.35, 1.0)
-    troughs = TROUGHS | {1397.6: 0.6 * rng.random(), 1215.67: 0.5 * rng.random()}
+    troughs = TROUGHS | {"SiIV": 0.6 * rng.random(), "Lya": 0.5 * rng.random()}
     if rng.random() < 0.12:
         troughs = troughs | LOW_IONISATION_TROUGHS
     absorbed = np.zeros(loglam.size)
     for _ in range(rng.integers(1, 3)):
         half = 0.5 * width / LIGHT_KM_S / LN_PER_LOG
-        for wavelength, strength in troughs.items():
-            centre = np.log10(wavelength) - (velocity + width / 2) / LIGHT_KM_S / LN_PER_LOG
+        for line, strength in troughs.items():
+            centre = np.log10(wavelength(line)) - (velocity + width / 2) / LIGHT_KM_S / LN_PER_LOG
             near = slice(*np.searchsorted(loglam, [centre - 4 * half, centre + 4 * half]))
             steepness = (half - np.abs(loglam[near] - centre)) / (0.15 * half)
             absorbed[near] += strength * depth / (1 + np.exp(-steepness))
@@ -84,7 +84,7 @@ def broad_absorption(loglam: Floats, rng: np.random.Generator) -> Floats:
 
 
 def mean_forest_depth(z: Floats) -> Floats:
-    """Effective optical depth of the Lyman alpha forest at a redshift (Becker et al. 2013, eq. 5)."""
+    """Return the Lyman alpha forest's effective optical depth at a redshift (Becker et al. 2013, eq. 5)."""
     return 0.751 * ((1 + z) / 4.5) ** 2.90 - 0.132
 
 
@@ -96,14 +96,14 @@ def add_forest(
     The eigenspectra hold the mean absorption of quasars at z about 3; what Becker's mean has more than that
     at the pixel's own redshift is taken off, and beyond z = 3.2 some sight lines end at the Lyman limit.
     """
-    n, stop = len(flux), int(np.searchsorted(loglam, np.log10(LYMAN_ALPHA)))
+    n, stop = len(flux), int(np.searchsorted(loglam, np.log10(wavelength("Lya"))))
     if stop < 10:
         return flux
     rough = torch.from_numpy(rng.standard_normal((n, stop), dtype=np.float32))
     rough = 1.7 * torch.nn.functional.avg_pool1d(rough[:, None], 3, 1, 1)[:, 0]
     sigma = np.clip(0.12 * ((1 + z) / 3) ** 2, 0.05, 0.6) * rng.uniform(0.7, 1.3, n) * (z > 1.9)
     sigma_t = torch.from_numpy(sigma).float()[:, None]
-    absorber = (1 + z)[:, None] * 10 ** loglam[None, :stop] / LYMAN_ALPHA - 1
+    absorber = (1 + z)[:, None] * 10 ** loglam[None, :stop] / wavelength("Lya") - 1
     extra = mean_forest_depth(np.clip(absorber, 3.5, 7.5)) - mean_forest_depth(np.array(3.5))
     extra = extra * rng.uniform(0.8, 1.8, (n, 1))
     flux[:, :stop] *= torch.exp(sigma_t * rough - 0.5 * sigma_t.square() - torch.from_numpy(extra).float())
@@ -121,9 +121,9 @@ def add_doublets(
     for row in np.flatnonzero(chosen):
         intervening = rng.random() < 0.6
         absorber = z[row] - (rng.exponential(0.3) if intervening else 0.002 * rng.random())
-        for wavelength in DOUBLETS[rng.integers(2)]:
-            rest = np.log10(wavelength * (1 + max(0.02, absorber)) / (1 + z[row]))
-            pixel = int((rest - LOGLAM0) / DLOGLAM) - first_pixel
+        for line in DOUBLETS[rng.integers(2)]:
+            rest = wavelength(line) * (1 + max(0.02, absorber)) / (1 + z[row])
+            pixel = int(pixel_of(rest)) - first_pixel
             if 10 < pixel < flux.shape[1] - 10:
                 profile = np.array([0.75, 0.45, 0.25, 0.45, 0.75]) ** rng.uniform(0.3, 1)
                 flux[row, pixel - 2 : pixel + 3] *= torch.from_numpy(profile).float()

@@ -9,11 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from spectraq.models.classes import SUBCLASSES
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
+from spectraq.models.grid.axis import N_PIXELS, lag_of
 from spectraq.models.training.material import Family
 
 SUBCLASS_INDEX = {name: index for index, name in enumerate(SUBCLASSES)}
-KM_S_PER_PIXEL = 299792.458 * DLOGLAM * np.log(10)
 
 
 @dataclass
@@ -72,7 +71,7 @@ def redshifted(
         Shape (n, N_PIXELS).
     """
     length = flux.shape[1]
-    shift = np.log10(1 + z) / DLOGLAM
+    shift = lag_of(z)
     whole = np.floor(shift).astype(int)
     part = torch.from_numpy(shift - whole).float()[:, None]
     columns = torch.arange(-1, N_PIXELS)[None] - torch.from_numpy(whole + first_pixel)[:, None]

@@ -105,7 +105,7 @@ def draw_sigma(survey: NDArray[np.str_], shapes: NoiseShapes, rng: np.random.Gen
 
 
 def _ranges(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Ranges of 520 to 4608 pixels anywhere on the grid, half of them wider than 2000."""
+    """Return the ranges of 520 to 4608 pixels anywhere on the grid, half of them wider than 2000."""
     length = np.where(rng.random(n) < 0.5, rng.integers(520, 2000, n), rng.integers(2000, N_PIXELS, n))
     start = (rng.random(n) * (N_PIXELS - length)).astype(int)
     pixels = np.arange(N_PIXELS)[None]

@@ -91,8 +91,8 @@ def add_faults(
 
 def published_sigma(sigma: torch.Tensor, estimated: torch.Tensor) -> torch.Tensor:
     """Average noise over 115 pixels where it would be estimated from the flux, for lack of an ivar."""
-    seen = (sigma > 0).float()
-    total, count = box_mean(sigma * seen, 57), box_mean(seen, 57)
+    used = (sigma > 0).float()
+    total, count = box_mean(sigma * used, 57), box_mean(used, 57)
     return torch.where(estimated[:, None], total / count.clamp_min(1e-6), sigma)
 
 

@@ -8,16 +8,17 @@ import pytest
 import torch
 
 from spectraq.models import shipped
-from spectraq.models.anomaly.airglow import AIRGLOW
-from spectraq.models.anomaly.false_positive_shares import SHARE, together
+from spectraq.models.anomaly.false_positive_shares import together
+from spectraq.models.anomaly.kinds import KINDS, SEEN, TABLE
 from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.reference import Reference
-from spectraq.models.anomaly.residual import intervals, pixel_of
-from spectraq.models.anomaly.scores import KINDS, SEEN, Scores
+from spectraq.models.anomaly.residual import intervals
+from spectraq.models.anomaly.scores import Scores
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
 from spectraq.models.answer import Answer
 from spectraq.models.classes import CLASSES
-from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
+from spectraq.models.grid.axis import DLOGLAM, N_PIXELS, pixel_of
+from spectraq.models.lines import AIRGLOW_LINES
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline
 from spectraq.models.simulate import Simulated, simulate
@@ -71,7 +72,8 @@ def test_sky_lines_left_in_are_the_instruments_doing(pipeline: Pipeline, hosts: 
     for one in hosts:
         old = one.observation
         sky = sum(
-            height * np.exp(-0.5 * ((old.wavelength - line) / (line * 3e-4)) ** 2) for line, height in AIRGLOW
+            height * np.exp(-0.5 * ((old.wavelength - line) / (line * 3e-4)) ** 2)
+            for line, height in AIRGLOW_LINES
         )
         sigma = 1 / np.sqrt(np.median(old.ivar[old.ivar > 0]))
         spoilt.append(changed(one, old.flux + 0.08 * sigma * sky))
@@ -135,8 +137,7 @@ def test_rates_of_normal_spectra_mean_what_they_say() -> None:
 
 
 def test_the_shares_of_the_allowed_false_positives_are_a_whole() -> None:
-    assert set(SHARE) == set(KINDS)
-    assert sum(SHARE.values()) == pytest.approx(1)
+    assert sum(kind.share for kind in TABLE) == pytest.approx(1)
 
 
 def test_a_place_in_latent_space_where_nothing_is_is_an_anomaly() -> None:

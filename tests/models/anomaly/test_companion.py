@@ -6,16 +6,15 @@ import torch
 
 from spectraq.models.anomaly.arm_step import sharpest
 from spectraq.models.anomaly.joint_fit import FirstObject, Leftover
-from spectraq.models.anomaly.reasons import ORIGIN, reason
-from spectraq.models.anomaly.scores import KINDS
+from spectraq.models.anomaly.kinds import INSTRUMENT, SKY, TABLE
+from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.anomaly.supernovae import Supernovae
 from spectraq.models.batch import BatchAnalyst
-from spectraq.models.grid.axis import DLOGLAM, N_COARSE, N_PIXELS, REBIN
+from spectraq.models.grid.axis import DLOGLAM, N_COARSE, N_PIXELS, REBIN, z_of
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.redshift.minima import z_of
 from spectraq.models.shipped import FOLDER
 from spectraq.models.simulate import simulate
 
@@ -117,7 +116,7 @@ def test_supernovae_are_zero_where_none_was_observed():
 
 
 def test_every_kind_has_an_origin_and_a_sentence():
-    assert set(KINDS) - {"detector"} == set(ORIGIN)
-    for kind in ORIGIN:
-        told = reason(kind, 0.3, 4.0, 100, 200, 0.1)
-        assert told.message.endswith(".") and told.kind == kind
+    assert {kind.origin for kind in TABLE} == {SKY, INSTRUMENT}
+    for kind in (kind for kind in TABLE if kind.sentence):
+        told = reason(kind.name, 0.3, 4.0, 100, 200, 0.1)
+        assert told.message.endswith(".") and told.kind == kind.name and told.origin == kind.origin

@@ -7,12 +7,11 @@ import torch
 
 from spectraq.models.classes import CLASSES, N_GALAXY_BINS, N_QSO_BINS, SUBCLASSES, Z_BIN, Z_BIN_START
 from spectraq.models.decision.decide import GALAXY, QSO, STAR, Decision, decide, to_scan
-from spectraq.models.grid.axis import DLOGLAM
+from spectraq.models.grid.axis import DLOGLAM, lag_of
 from spectraq.models.networks.ensemble import Opinion
 from spectraq.models.redshift.candidates import N_BEST, Candidates, log_prior
 from spectraq.models.redshift.chi2_evidence import CLASS_FLOOR, between_classes, between_redshifts
 from spectraq.models.redshift.minima import NOTHING
-from spectraq.models.redshift.scan_all_lags import lag_of
 
 CPU = torch.device("cpu")
 ONE_OF = {

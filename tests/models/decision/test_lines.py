@@ -8,7 +8,7 @@ from spectraq.models.classes import GALAXY_TYPES, SUBCLASSES
 from spectraq.models.decision.galaxy_lines import NAMES, GalaxyLines, measure
 from spectraq.models.decision.galaxy_types import FIRST, evidence, typed
 from spectraq.models.grid.axis import DLOGLAM, N_PIXELS
-from spectraq.models.training.mocks.lines import LINES, paint
+from spectraq.models.training.mocks.lines import PAINTED, paint
 
 Z = 0.1
 LAG = math.log10(1 + Z) / DLOGLAM
@@ -17,9 +17,9 @@ LAG = math.log10(1 + Z) / DLOGLAM
 def galaxy(noise=0.01, **widths):
     """A flat continuum with lines of these rest-frame widths at Z, and its inverse variance."""
     first = -round(LAG)
-    strengths = np.zeros((1, len(LINES)))
+    strengths = np.zeros((1, len(PAINTED)))
     for name, value in widths.items():
-        strengths[0, list(LINES).index(name)] = value
+        strengths[0, PAINTED.index(name)] = value
     rest = paint(torch.ones(1, N_PIXELS), first, strengths, torch.tensor([2.2]))
     generator = torch.Generator().manual_seed(1)
     flux = rest + noise * torch.randn(rest.shape, generator=generator)

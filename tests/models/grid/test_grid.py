@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -116,8 +119,8 @@ def test_a_sampling_is_known_again_by_its_wavelengths(desi_wavelength):
 
 def test_single_precision_loglam_is_recognised_as_native(desi_wavelength):
     loglam = (3.5797 + 1e-4 * np.arange(3800)).astype(np.float32)
-    assert resample.is_native(resample.grid_position(10 ** loglam.astype(np.float64)))
-    assert not resample.is_native(resample.grid_position(desi_wavelength))
+    assert resample.is_native(axis.pixel_of(10 ** loglam.astype(np.float64)))
+    assert not resample.is_native(axis.pixel_of(desi_wavelength))
 
 
 def test_coarse_pixels_are_means_weighted_by_ivar():
@@ -130,3 +133,21 @@ def test_coarse_pixels_are_means_weighted_by_ivar():
     block = slice(4 * 7, 4 * 8)
     assert float(mean[1, 7]) == pytest.approx(np.average(flux[1, block], weights=ivar[1, block]))
     assert mean[0, 10] == 0 and weight[0, 10] == 0
+
+
+def test_only_the_axis_knows_where_the_grid_begins() -> None:
+    models = Path(axis.__file__).parents[1]
+    assert [
+        path for path in models.rglob("*.py") if re.search(r"import .*\bLOGLAM0\b", path.read_text())
+    ] == []
+
+
+def test_pixels_lags_and_redshifts_lead_back_to_where_they_came_from() -> None:
+    for values in (5007.0, np.array([3600.0, 9000.0])):
+        assert axis.wavelength_of(axis.pixel_of(values)) == pytest.approx(values, rel=1e-12)
+    z = torch.tensor([-0.004, 0.0, 0.5, 6.9], dtype=torch.float64)
+    assert torch.allclose(axis.z_of(axis.lag_of(z)), z, rtol=0, atol=1e-12)
+    assert axis.lag_of(0.5) == pytest.approx(float(axis.lag_of(z)[2]), abs=1e-9)
+    # A spectrum whose pixels lie half a pixel redward of the grid's has a redshift that is so much larger.
+    moved = axis.z_of(axis.lag_of(z), torch.full_like(z, 0.5))
+    assert torch.allclose(torch.log1p(moved) - torch.log1p(z), torch.tensor(0.5 * axis.LN_PER_PIXEL).double())

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from spectraq.models.grid import axis
-from spectraq.models.grid.prepare import MODEL_ERROR, box_mean, estimate_ivar, grid_batch, prepare
+from spectraq.models.grid.model_error import FITTED
+from spectraq.models.grid.prepare import box_mean, estimate_ivar, grid_batch, prepare
 from spectraq.models.observation import Observation
 
 
@@ -81,7 +82,7 @@ def test_noise_is_never_less_than_the_model_error():
     used = bright.coarse_ivar[0] > 0
     error = float(bright.coarse_ivar[0, used].rsqrt().median())
     # The error is a pixel's; a coarse pixel is the mean of four.
-    assert error == pytest.approx(MODEL_ERROR / np.sqrt(axis.REBIN), rel=0.1)
+    assert error == pytest.approx(FITTED / np.sqrt(axis.REBIN), rel=0.1)
 
 
 def test_the_model_error_leaves_faint_spectra_alone():

@@ -14,7 +14,7 @@ from spectraq.models.classes import (
 from spectraq.models.grid.axis import N_COARSE
 from spectraq.models.grid.prepare import N_CHANNELS
 from spectraq.models.networks import half_precision
-from spectraq.models.networks.classifier import Classifier, load, save
+from spectraq.models.networks.classifier import Classifier
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_an_answer_does_not_depend_on_the_batch(network):
 
 def test_what_is_saved_is_loaded(network, tmp_path):
     sample = channels(4)
-    save(network, tmp_path / "one.safetensors")
-    loaded = load(tmp_path / "one.safetensors")
+    network.save(tmp_path / "one.safetensors")
+    loaded = Classifier.load(tmp_path / "one.safetensors")
     assert loaded.widths == network.widths
     with torch.no_grad():
         before, after = network(sample).subclass.softmax(1), loaded(sample).subclass.softmax(1)
@@ -70,7 +70,7 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"a": torch.zeros(1)}, path, metadata={"format": "other"})
     with pytest.raises(ValueError, match=r"other\.safetensors: not a spectraq classifier"):
-        load(path)
+        Classifier.load(path)
 
 
 def test_probabilities_of_subclasses_add_up_to_those_of_classes():

@@ -3,7 +3,6 @@ import torch
 
 from spectraq.models.classes import CLASSES
 from spectraq.models.grid.axis import DLOGLAM, N_COARSE, N_PIXELS, REBIN
-from spectraq.models.networks import unet, weightfile
 from spectraq.models.networks.encoder import Encoder
 from spectraq.models.networks.members import binned
 from spectraq.models.networks.own_template_scan import BINS, OwnScan, in_bins
@@ -104,9 +103,7 @@ def test_a_flat_spectrum_gains_nothing_from_a_flat_template():
 
 def test_the_shipped_unet_answers_as_it_was_trained():
     path = FOLDER / "unet.safetensors"
-    folded = unet.load(path)
-    trained = UNet(folded.widths)
-    trained.load_state_dict(weightfile.tensors_of(path))
+    folded, trained = UNet.load(path), UNet.read(path)
     generator = torch.Generator().manual_seed(5)
     flux = 1 + 0.1 * torch.randn(2, N_PIXELS, generator=generator)
     one, other = folded(flux, torch.full_like(flux, 10.0)), trained.eval()(flux, torch.full_like(flux, 10.0))

@@ -8,7 +8,7 @@ import torch
 from spectraq.models import shipped
 from spectraq.models.classes import CLASSES, SUBCLASSES
 from spectraq.models.grid.prepare import grid_batch, prepare
-from spectraq.models.networks.classifier import load
+from spectraq.models.networks.classifier import Classifier
 from spectraq.models.training.measure.accuracy import ask, figures
 from spectraq.models.training.mocks.coarse_files import Truth
 from spectraq.workers.files.labelled_spectra import labelled
@@ -24,7 +24,7 @@ def measured(shared_data):
         torch.tensor([CLASSES.index(spectrum.spectype) for spectrum in spectra]),
         torch.tensor([spectrum.z for spectrum in spectra], dtype=torch.float64),
     )
-    networks = [load(shipped.FOLDER / f"{name}.safetensors") for name in CARD["voters"]]
+    networks = [Classifier.load(shipped.FOLDER / f"{name}.safetensors") for name in CARD["voters"]]
     beliefs = ask(networks, channels.split(128))
     return figures(beliefs, truth, CARD["temperature"])
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from spectraq.models.redshift.scan_all_lags import lag_of
+from spectraq.models.grid.axis import lag_of
 from spectraq.models.redshift.search import RARE_Z, rarity
 
 

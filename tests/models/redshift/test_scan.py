@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from spectraq.models.classes import Z_RANGES
-from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, coarse
+from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, coarse, lag_of, z_of
 from spectraq.models.redshift.continuum import Continuum, chebyshev
 from spectraq.models.redshift.eigenspectra import Basis
-from spectraq.models.redshift.minima import parabola, z_of
-from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS, Scan, fft_length, lag_of
+from spectraq.models.redshift.minima import parabola
+from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS, Scan, fft_length
 from spectraq.models.redshift.scan_near_lag import ExactScan
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from spectraq.models.anomaly import detector
 from spectraq.models.anomaly.detector import Detector, odds
 from spectraq.models.anomaly.detector_input import N_EVIDENCE, N_PLANES
 from spectraq.models.anomaly.judge import attributed
-from spectraq.models.anomaly.scores import COUNTED, DETECTOR, KINDS, NOTHING, SEEN
+from spectraq.models.anomaly.kinds import COUNTED, DETECTOR, KINDS, NOTHING, SEEN
 from spectraq.models.grid.axis import N_COARSE
 from spectraq.models.training import material, material_file, supernovae
 from spectraq.models.training.detector import draw, loss, opened
@@ -140,8 +140,8 @@ def test_weights_survive_a_round_trip_and_folding(tmp_path):
     planes, numbers = torch.randn(4, N_PLANES, N_COARSE), torch.randn(4, N_EVIDENCE)
     with torch.no_grad():
         before = network(planes, numbers)
-        detector.save(network, tmp_path / detector.FILE)
-        after = detector.load(tmp_path / detector.FILE)(planes, numbers)
+        network.save(tmp_path / detector.FILE)
+        after = Detector.load(tmp_path / detector.FILE)(planes, numbers)
     assert torch.allclose(before, after, atol=0.02)
     assert before.exp().sum(1) == pytest.approx(1)
     assert "places" not in load_file(tmp_path / detector.FILE)
@@ -149,7 +149,7 @@ def test_weights_survive_a_round_trip_and_folding(tmp_path):
 
 def test_another_network_is_refused_by_name():
     with pytest.raises(ValueError, match="not a spectraq detector"):
-        detector.load(shipped.FOLDER / "encoder.safetensors")
+        Detector.load(shipped.FOLDER / "encoder.safetensors")
 
 
 def test_odds_are_against_nothing_and_sky():

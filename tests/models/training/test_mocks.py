@@ -111,8 +111,8 @@ def test_a_redshift_moves_a_line_by_its_pixels():
 
 def test_painted_lines_have_the_equivalent_width_asked_for():
     first, n_pixels = -4000, 8000
-    widths = np.zeros((1, len(lines.LINES)))
-    widths[0, list(lines.LINES).index("Halpha")] = 40.0
+    widths = np.zeros((1, len(lines.PAINTED)))
+    widths[0, lines.PAINTED.index("Halpha")] = 40.0
     flux = lines.paint(torch.full((1, n_pixels), 2.0), first, widths, torch.tensor([1.5]))
     wavelength = 10 ** (axis.LOGLAM0 + axis.DLOGLAM * (first + np.arange(n_pixels)))
     excess = (flux[0].numpy() - 2) / 2
@@ -124,7 +124,7 @@ def test_star_formers_lie_below_kauffmanns_line_and_are_told_by_their_width():
     rng = np.random.default_rng(6)
     kind = np.repeat([lines.STARFORMING, lines.STARBURST], 500)
     widths, halpha = lines.draw_strengths(kind, rng)
-    column = {name: widths[:, index] for index, name in enumerate(lines.LINES)}
+    column = {name: widths[:, index] for index, name in enumerate(lines.PAINTED)}
     nii = np.log10(column["NII_6585"] / column["Halpha"])
     oiii = np.log10(column["OIII_5008"] / column["Hbeta"])
     assert (oiii < 0.61 / (nii - 0.05) + 1.3).all()

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from spectraq.models import shipped
-from spectraq.models.anomaly.scores import SEEN
-from spectraq.models.networks import encoder, unet
-from spectraq.models.networks.classifier import load
+from spectraq.models.anomaly.kinds import SEEN
+from spectraq.models.networks.classifier import Classifier
+from spectraq.models.networks.encoder import N_EIGENSPECTRA, Encoder
+from spectraq.models.networks.unet import UNet
 
 SPECTRAQ = Path(sys.executable).parent / "spectraq"
 
@@ -34,9 +35,9 @@ def test_the_steps_make_mocks_a_network_and_its_card_and_no_epoch_twice(shared_d
     # Two thousand mocks seen once: enough to be far better than a guess among three.
     assert card["figures"]["mocks"]["class_accuracy"] > 0.5
     assert card["figures"]["labelled"]["spectra"] > 300
-    assert load(tmp_path / "classifier-1.safetensors").widths == (32, 48, 64, 96)
-    assert encoder.load(tmp_path / "encoder.safetensors").k == encoder.N_EIGENSPECTRA
-    assert unet.load(tmp_path / "unet.safetensors").widths == (12, 16, 32, 64)
+    assert Classifier.load(tmp_path / "classifier-1.safetensors").widths == (32, 48, 64, 96)
+    assert Encoder.load(tmp_path / "encoder.safetensors").k == N_EIGENSPECTRA
+    assert UNet.load(tmp_path / "unet.safetensors").widths == (12, 16, 32, 64)
     assert json.loads((tmp_path / "unet.json").read_text())["trained_on"]["exposures"] == 2000
     again = train(*plan, "--only", "members")
     assert again.returncode == 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spectraq.models.classes import SUBCLASSES
-from spectraq.models.networks.classifier import Classifier, Outputs, load, save
+from spectraq.models.networks.classifier import Classifier, Outputs
 from spectraq.models.training.losses.classifier import classifier_loss, loss
 from spectraq.models.training.measure import cards
 from spectraq.models.training.measure.accuracy import Beliefs, figures
@@ -45,7 +45,7 @@ def fit(recipe, channels, truth, folder, name, report=lambda *_: None, deadline=
         folder / f"{name}.checkpoint",
         deadline,
     )
-    run(trainer, lambda: save(network, folder / f"{name}.safetensors"), name, report)
+    run(trainer, lambda: network.save(folder / f"{name}.safetensors"), name, report)
     return network
 
 
@@ -173,4 +173,4 @@ def test_cards_say_what_the_weights_are_and_how_good(tmp_path):
     assert card["members"] == ["classifier-1"] and card["figures"]["mocks"]["class_accuracy"] > 0.9
     member = json.loads((tmp_path / "classifier-1.json").read_text())
     assert member["recipe"]["seed"] == 1 and len(member["sha256"]) == 64
-    assert load(tmp_path / member["weights"]).widths == TINY.widths
+    assert Classifier.load(tmp_path / member["weights"]).widths == TINY.widths

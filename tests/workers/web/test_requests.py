@@ -36,6 +36,7 @@ PATHS = (
     "/api/frame",
     "/",
     "/static/page.js",
+    "/static/constants.js",
     "/livez",
 )
 NAMES = (*Filters.model_fields, "id", "digest", "token", "nonsense")

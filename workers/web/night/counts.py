@@ -6,6 +6,7 @@ import math
 from collections import Counter, OrderedDict, deque
 from typing import Any
 
+from spectraq.models.constants import LIGHT_KM_S
 from spectraq.workers.web.night.entry import Row
 
 SERIES_S = 300
@@ -16,7 +17,6 @@ LATENCIES = 4000
 BINS = 40
 RANGES = {"GALAXY": (0.0, 1.6), "QSO": (0.0, 5.0), "STAR": (-600.0, 600.0)}
 """Of the histograms: redshift, and for stars the velocity in km/s."""
-LIGHT_KMS = 299_792.458
 
 
 class Histogram:
@@ -24,7 +24,7 @@ class Histogram:
 
     def __init__(self, spectype: str) -> None:
         self.low, self.high = RANGES[spectype]
-        self._scale = LIGHT_KMS if spectype == "STAR" else 1.0
+        self._scale = LIGHT_KM_S if spectype == "STAR" else 1.0
         self.counts = [0] * BINS
 
     def add(self, z: float, n: int = 1) -> None:

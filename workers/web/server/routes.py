@@ -22,6 +22,7 @@ from spectraq.workers.web.night.filters import Filters
 from spectraq.workers.web.night.message_store import Name
 from spectraq.workers.web.night.night import Night
 from spectraq.workers.web.night.spectrum_json import entry_json, pixels_json, small_json
+from spectraq.workers.web.server import constants_module
 from spectraq.workers.web.server.broadcast import Broadcast, as_json
 from spectraq.workers.web.server.guard import ALIVE, Guard
 from spectraq.workers.web.server.verdicts import NotSaidError, Said
@@ -80,6 +81,7 @@ def make_app(page: Page, token: str | None) -> tuple[FastAPI, Broadcast]:
             await frames
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    _constants_route(app)  # before the folder, whose files it stands among
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _stream_routes(app, page, broadcast)
     _spectrum_routes(app, page)
@@ -87,6 +89,12 @@ def make_app(page: Page, token: str | None) -> tuple[FastAPI, Broadcast]:
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_middleware(Guard, token=token)
     return app, broadcast
+
+
+def _constants_route(app: FastAPI) -> None:
+    @app.get(constants_module.PATH)
+    def constants() -> Response:
+        return Response(constants_module.constants_module(), media_type="text/javascript")
 
 
 def _stream_routes(app: FastAPI, page: Page, broadcast: Broadcast) -> None:

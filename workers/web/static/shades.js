@@ -1,7 +1,7 @@
 // What lies behind and over the curves: masked runs, sky, anomalous intervals with their names, lines.
 
 import { colour, sharp } from "./dom.js";
-import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./lines.js";
+import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./constants.js"; // written by the server, from models/lines.py
 
 const FONT = (ratio) => `${11 * ratio}px system-ui, sans-serif`;
 

@@ -1,5 +1,6 @@
 // The stream view: numbers, class mix, n(z), anomalies as cards, and the filtered list.
 
+import { LIGHT_KM_S } from "./constants.js"; // written by the server
 import { $, $$, classOf, get, kind, make, say } from "./dom.js";
 import { clock, error, fixed, oddity, seconds, share, whole } from "./numbers.js";
 import { showMore } from "./more.js";
@@ -122,8 +123,7 @@ async function plot(canvas, name, key) {
 }
 
 // A star's redshift is its velocity.
-const LIGHT_KMS = 299792.458;
-const speed = (row) => (row.spectype === "STAR" ? `${Math.round(row.z * LIGHT_KMS)} km/s` : `z ${fixed(row.z, 4)}`);
+const speed = (row) => (row.spectype === "STAR" ? `${Math.round(row.z * LIGHT_KM_S)} km/s` : `z ${fixed(row.z, 4)}`);
 
 // Which spectrum: the same id with other pixels is another one.
 export const named = (row) => ({ id: row.spectrum_id, digest: row.digest });
