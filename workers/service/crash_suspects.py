@@ -1,10 +1,11 @@
 """Finds the record or the batch that ends the process each time, and keeps it from doing so for ever.
 
 A crash leaves no trace in a worker without state, so before a worker unpacks the first batch of a partition
-it writes its name beside the committed offset (`transport.attempts`). Where it finds that others began here
-and got nowhere, it unpacks the next batches one by one (`transport.seals`) and does their records one by one,
-each marked before it is touched, and with nothing else in hand. A record that `worker.max_tries` processes
-took up alone and did not finish is a dead letter, and so is a batch that as many took up and did not unpack.
+it writes its name beside the committed offset (`transport.crash_marks`). Where it finds that others began
+here and got nowhere, it unpacks the next batches one by one (`transport.seals`) and does their records one by
+one, each marked before it is touched, and with nothing else in hand. A record that `worker.max_tries`
+processes took up alone and did not finish is a dead letter, and so is a batch that as many took up and did
+not unpack.
 
 Nothing innocent is condemned but by so many ends of processes while it was alone in hand, since a process
 that lives takes its name back before it begins on anything else. And what is deadly is condemned after so
@@ -99,6 +100,11 @@ class Suspects:
     def trying(self) -> bool:
         """Whether something is tried alone, so that nothing else may be read."""
         return self._since is not None
+
+    @property
+    def began(self) -> bool:
+        """Whether this process may have written its name where it is not taken away yet."""
+        return bool(self._together) or self.trying
 
     @property
     def keeps_others_waiting(self) -> bool:
