@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from spectraq.schemas.results import ModelSpectrum
 from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.contract.convert import good_pixels
 
 Floats = NDArray[np.float64]
 
@@ -26,11 +27,7 @@ def averaged(spectrum: Spectrum, points: int) -> tuple[Floats, Floats]:
     """
     wavelength, flux = spectrum.vacuum_wavelength(), spectrum.flux.astype(np.float64)
     finite = np.isfinite(flux) & np.isfinite(wavelength)
-    good = finite.copy()
-    if spectrum.ivar is not None:
-        good &= spectrum.ivar > 0
-    if spectrum.mask is not None:
-        good &= spectrum.mask == 0
+    good = good_pixels(spectrum)
     good = good if good.any() else finite
     if not good.any():
         return np.empty(0), np.empty(0)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spectraq.schemas import codec
 from spectraq.schemas.results import ModelSpectrum
 from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.contract.convert import good_pixels
 from spectraq.workers.contract.spectrum_body import spectrum_of
 from spectraq.workers.web.night.entry import Entry, Row
 from spectraq.workers.web.night.message_store import Name
@@ -33,17 +34,12 @@ def pixels_json(spectrum: Spectrum) -> dict[str, Any]:
     ivar = spectrum.ivar
     with np.errstate(divide="ignore", invalid="ignore"):
         sigma = None if ivar is None else np.where(ivar > 0, 1 / np.sqrt(ivar), np.nan)
-    masked = ~np.isfinite(spectrum.flux)
-    if spectrum.mask is not None:
-        masked |= spectrum.mask != 0
-    if ivar is not None:
-        masked |= ~(ivar > 0)
     return {
         "n": spectrum.n_pixels,
         "wavelength": packed(spectrum.vacuum_wavelength(), "<f8"),
         "flux": packed(spectrum.flux, "<f4"),
         "sigma": None if sigma is None else packed(sigma, "<f4"),
-        "masked": packed(masked, "<u1"),
+        "masked": packed(~good_pixels(spectrum), "<u1"),
         "flux_unit": spectrum.flux_unit,
         "survey": spectrum.survey,
         "target_id": spectrum.target_id,
@@ -78,11 +74,7 @@ def model_json(model: ModelSpectrum) -> dict[str, Any]:
 def small_json(spectrum: Spectrum, row: Row) -> dict[str, Any]:
     """Return a few points of the spectrum, means of good pixels, for a small plot."""
     wavelength, flux = spectrum.vacuum_wavelength(), spectrum.flux.astype(np.float64)
-    good = np.isfinite(flux)
-    if spectrum.ivar is not None:
-        good &= spectrum.ivar > 0
-    if spectrum.mask is not None:
-        good &= spectrum.mask == 0
+    good = good_pixels(spectrum)
     edges = np.linspace(0, wavelength.size, min(SMALL, wavelength.size) + 1).astype(int)
     starts = edges[:-1]
     weight = np.add.reduceat(good.astype(float), starts)
