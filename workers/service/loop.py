@@ -122,11 +122,6 @@ class Worker:
         self._allowance = Allowance(settings.worker.priority_rate)
         self._watchdog = Watchdog().start()
         closing.callback(self._watchdog.stop)
-        guarded = GuardedRedis(settings.redis, metrics.cache_failures.inc)
-        closing.callback(guarded.close)
-        metrics.cache_open.set_function(lambda: guarded.open)
-        self._cache = Cache(guarded, pipeline.digest, pipeline.version)
-        self._stream = StreamReference(guarded, pipeline.digest, settings.worker.adapt)
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
         self._consumer.seals.close()
@@ -145,9 +140,13 @@ class Worker:
         self._open_stages(pipeline, closing)
 
     def _open_stages(self, pipeline: Pipeline, closing: ExitStack) -> None:
+        redis = GuardedRedis(self._settings.redis, self._metrics.cache_failures.inc)
+        closing.callback(redis.close)
+        self._metrics.cache_open.set_function(lambda: redis.open)
+        cache = Cache(redis, pipeline.digest, pipeline.version)
         publisher = Publisher(
             self._producer,
-            self._cache,
+            cache,
             self._epoch,
             self._metrics,
             self._health,
@@ -160,8 +159,8 @@ class Worker:
         analyst = Analyst(
             self._settings,
             SafeInference(pipeline, self._settings.worker.batch_spectra, self._metrics.analysis_failures.inc),
-            self._cache,
-            self._stream,
+            cache,
+            StreamReference(redis, pipeline.digest, self._settings.worker.adapt),
             self._epoch,
             self._watchdog,
             self._metrics,
@@ -217,13 +216,7 @@ class Worker:
         if not self._checkpoint.current:
             return
         # 3. Read
-        if records:
-            self._ledger.read(len(records))
-            self._add(self._suspects.sort(records))
-            self._stalls.progress()
-        self._open()
-        if len(self._suspects) and self._nothing_read and not self._consumer.joining:
-            self._go_on_alone()
+        self._read(records)
         # 4. Hand over
         alone = len(self._suspects) > 0 or self._suspect_waits or self._suspects.trying
         self._hand_over(at_once=alone)
@@ -262,6 +255,15 @@ class Worker:
             time.sleep(BUSY_POLL_S)
             return []
         return self._consumer.poll(patience_s)
+
+    def _read(self, records: list[Record]) -> None:
+        if records:
+            self._ledger.read(len(records))
+            self._add(self._suspects.sort(records))
+            self._stalls.progress()
+        self._open()
+        if len(self._suspects) and self._nothing_read and not self._consumer.joining:
+            self._go_on_alone()
 
     def _add(self, records: list[Record]) -> None:
         if records and self._checkpoint.current:
