@@ -54,10 +54,10 @@ def unpack_answer(entry: bytes | None, place: str, key: bytes) -> Answer | None:
     if body is None:
         return None
     try:
-        found = _adapter.validate_json(body)
+        checked = _adapter.validate_json(body)
     except ValidationError:
         return None
-    return Answer(**{name: getattr(found, name) for name in _FIELDS})
+    return Answer(**{name: getattr(checked, name) for name in _FIELDS})
 
 
 def pack_latest(latest: Latest, place: str, key: bytes) -> bytes:

@@ -96,7 +96,7 @@ class LiveTable:
             self._rows.popitem(last=False)
 
     def summary(self) -> str:
-        """Say in one line how much has come."""
+        """Return in one line how much has come."""
         start = time.monotonic() - RATE_OVER_S
         while self._arrivals and self._arrivals[0] < start:
             self._arrivals.popleft()

@@ -76,8 +76,8 @@ def _draw_model(model: ModelSpectrum, wavelength: NDArray[np.float64], top: floa
     inside, fit = fit_at(model, wavelength)
     plotext.plot(inside.tolist(), fit.tolist(), marker="dot")
     plotext.title(f"dots: best fit, z = {model.z:.5f}")
-    seen = {name: rest * (1 + model.z) for name, rest in REST_LINES.get(model.spectype, {}).items()}
-    for name, place in seen.items():
+    observed = {name: rest * (1 + model.z) for name, rest in REST_LINES.get(model.spectype, {}).items()}
+    for name, place in observed.items():
         if inside.size and inside[0] < place < inside[-1]:
             plotext.vline(place)
             plotext.text(name, x=place, y=top, alignment="center")

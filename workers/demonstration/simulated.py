@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TRUTH = ("spectrum_id", "spectype", "subtype", "z", "snr", "fault")
 """What is known of a simulated spectrum, as a table names it."""
 PIECE = 200
-"""Simulated at a time: a thousand spectra of 4600 pixels must not be waited for before the first is sent."""
+"""Simulated at a time, so that the first spectrum is sent at once."""
 GOOD_STAR_GALAXY, GOOD_QSO = 0.0033, 0.015
 """|dz| / (1 + z) within which a redshift counts as right: 1000 km/s; of quasars 4500 km/s."""
 

@@ -73,7 +73,7 @@ class Checkpoint:
     def begin(self, epoch: int, committed: Committed) -> None:
         """Begin an epoch at the committed offsets."""
         self.epoch = epoch
-        self._committed = {partition: at.offset for partition, at in committed.items()}
+        self._committed = {partition: start.offset for partition, start in committed.items()}
 
     def hand_over(self, batch: Batch) -> None:
         """Note that a batch is in hand until its outcome is reported."""
@@ -122,7 +122,7 @@ class Checkpoint:
             if self._ends_at_start is None:
                 self._ends_at_start = self._consumer.offsets.ends()
             others = sorted(set(self._ends_at_start) - set(self._committed))
-            theirs = {p: at.offset for p, at in self._consumer.offsets.committed(others).items()}
+            theirs = {p: start.offset for p, start in self._consumer.offsets.committed(others).items()}
         except KafkaError as error:
             log.warning("end_not_known", error=str(error))
             return False

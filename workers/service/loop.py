@@ -346,7 +346,7 @@ class Worker:
         trouble = self._stalls.look(in_hand=not self._idle())
         self._health.trouble("consumer", trouble)
         self._health.notice("group", self._ownership.look())
-        self._progress.tell(self._consumer)
+        self._progress.report(self._consumer)
 
     def _idle(self) -> bool:
         return self._nothing_read and not len(self._suspects)

@@ -166,7 +166,9 @@ class Consumer:
         return [record for records in polled.values() for record in records]
 
     def rewind(self) -> Committed | None:
-        """Go back to the committed offset of every partition we own, and give it; None where Kafka won't say.
+        """Go back to the committed offset of every partition we own, and return them all.
+
+        None where Kafka does not tell them.
 
         Kafka does not say while a transaction of a dead worker is still open, or while it is down. While we
         join the group it is not asked: it answers such a question only after the join, and a join that ends
