@@ -57,7 +57,7 @@ class Tally:
         return self.answered + self.letters.total()
 
     def add(self, record: Record) -> Anomaly | None:
-        """Count a message of the result or dead letter topics, and return it where it is a flagged anomaly."""
+        """Count a message of results or dead letters, and return it where it is a flagged anomaly."""
         message = codec.decode(record.value, record.headers)
         if isinstance(message, DeadLetter):
             self.letters[str(message.reason)] += 1
