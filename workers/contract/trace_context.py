@@ -14,8 +14,10 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 PROPAGATOR = TraceContextTextMapPropagator()
 NAMES = PROPAGATOR.fields
-PARENT = "traceparent"
+PARENT, STATE = "traceparent", "tracestate"
 SPAN_BITS = 64
+MAX_STATE_BYTES = 512
+"""As much of `tracestate` every system must pass on (W3C Trace Context, 3.3.1.5); the library takes more."""
 
 
 def passed_on(headers: Iterable[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
@@ -29,11 +31,13 @@ def passed_on(headers: Iterable[tuple[str, bytes]]) -> tuple[tuple[str, bytes], 
     Returns
     -------
     pairs
-        `traceparent` with a span of our own, and `tracestate` where it is one; nothing without a valid trace.
+        `traceparent` with a span of our own, and a valid `tracestate`; nothing without a valid trace.
     """
     came = {name.lower(): value for name, value in headers if name.lower() in NAMES}
     if PARENT not in came:
         return ()
+    if len(came.get(STATE, b"")) > MAX_STATE_BYTES:
+        del came[STATE]
     carrier = {name: value.decode("ascii", "replace") for name, value in came.items()}
     context = trace.get_current_span(PROPAGATOR.extract(carrier)).get_span_context()
     if not context.is_valid:
