@@ -85,7 +85,7 @@ def test_the_client_is_pinned_below_the_next_minor_version() -> None:
 
 def test_every_private_part_is_there(feed: Feed) -> None:
     servers = {"bootstrap_servers": feed.bootstrap_servers}
-    with closing(KafkaConsumer(group_id=feed.name, **servers)) as client:
+    with closing(KafkaConsumer(group_id=feed.name, enable_auto_commit=False, **servers)) as client:
         assert not client_repairs.is_joining(client)
         assert not client_repairs.heartbeats_have_stopped(client)
         assert not client_repairs.knows_topic(client, feed.settings().topics.spectra)
@@ -112,9 +112,8 @@ def test_a_finished_join_that_is_needed_no_longer_is_forgotten_and_collected_by_
     feed: Feed,
 ) -> None:
     topic = feed.settings().topics.spectra
-    with closing(
-        KafkaConsumer(topic, group_id=feed.name, bootstrap_servers=feed.bootstrap_servers)
-    ) as client:
+    options = {"bootstrap_servers": feed.bootstrap_servers, "enable_auto_commit": False}
+    with closing(KafkaConsumer(topic, group_id=feed.name, **options)) as client:
         wait_for_membership(client)
         coordinator = client._coordinator
         coordinator.state = MemberState.REBALANCING

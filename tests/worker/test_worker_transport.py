@@ -21,7 +21,7 @@ from spectraq.workers.errors import DeliveryError, UnreachableError
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import KafkaSettings, Settings, WorkerSettings, load_settings
-from spectraq.workers.transport import abandoned_transactions
+from spectraq.workers.transport import abandoned_transactions, client_repairs
 from spectraq.workers.transport.abandoned_transactions import (
     AbandonedTransactions,
     abandoned,
@@ -116,7 +116,7 @@ def test_a_join_whose_answer_comes_between_two_polls_is_collected(feed: Feed, wa
             assert time.monotonic() - started < 5
             with suppress(NoOffsetForPartitionError):
                 consumer._client.poll(timeout_ms=20)  # shorter than the worker ever polls while it joins
-            consumer._collect_the_join()
+            client_repairs.collect_finished_join(consumer._client)
             consumer._note_membership()
             time.sleep(0.05)
         consumer.close()

@@ -123,7 +123,7 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
     made_from = (subject.spectrum_id, subject.digest, ensemble.digest, ensemble.version)
     common = _common(subject, answer, ensemble)
 
-    def result(kind: type[SomeResult], source: object = answer, **others: Any) -> SomeResult:
+    def result(kind: type[SomeResult], source: Answer | FittedModel = answer, **others: Any) -> SomeResult:
         return _filled(kind, source, common | others | {"result_id": result_id(kind.kind, *made_from)})
 
     return Results(
@@ -151,7 +151,7 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
     )
 
 
-def _filled(kind: type[SomeResult], source: object, others: dict[str, Any]) -> SomeResult:
+def _filled(kind: type[SomeResult], source: Any, others: dict[str, Any]) -> SomeResult:
     """Return a result with these fields, and all others from what has the same name in an answer."""
     same_name = {name: getattr(source, name) for name in _shared_names(kind, type(source))}
     return kind.model_validate(same_name | others, from_attributes=True)

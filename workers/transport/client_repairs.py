@@ -231,6 +231,7 @@ def wait_for_partitions(client: KafkaProducer, within_s: float) -> None:
         Where that did not end in time.
     """
     transaction = client._transaction_manager
+    client._sender.wakeup()
     deadline = time.monotonic() + within_s
     while transaction.has_partitions_to_add() and not transaction.has_error():
         if time.monotonic() > deadline:
