@@ -28,7 +28,7 @@ def results_of(spectrum: Spectrum) -> dict[str, Result]:
     return {result.kind: result for result in (made.classification, made.redshift, made.anomaly)}
 
 
-@pytest.mark.parametrize("order", itertools.permutations(kind.kind for kind in RESULT_KINDS))
+@pytest.mark.parametrize("order", list(itertools.permutations(kind.kind for kind in RESULT_KINDS)))
 def test_three_results_in_any_order_make_a_spectrum_complete(order: tuple[str, ...]) -> None:
     results = results_of(numbered(1))
     gathered = GatheredResults()
