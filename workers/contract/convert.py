@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -151,15 +150,11 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
     )
 
 
-def _filled(kind: type[SomeResult], source: Any, others: dict[str, Any]) -> SomeResult:
+def _filled(kind: type[SomeResult], source: Answer | FittedModel, others: dict[str, Any]) -> SomeResult:
     """Return a result with these fields, and all others from what has the same name in an answer."""
-    same_name = {name: getattr(source, name) for name in _shared_names(kind, type(source))}
+    names = kind.model_fields
+    same_name = {field.name: getattr(source, field.name) for field in fields(source) if field.name in names}
     return kind.model_validate(same_name | others, from_attributes=True)
-
-
-@cache
-def _shared_names(kind: type[Result], source: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(source) if field.name in kind.model_fields)
 
 
 def _common(subject: Subject, answer: Answer, ensemble: Ensemble) -> dict[str, Any]:
