@@ -82,11 +82,11 @@ class SafeInference:
         AnalysisError
             Where the networks fail on a spectrum that is beyond doubt, too.
         """
-        found: list[Answer | Failure] = []
-        while len(found) < len(observations):
-            piece = observations[len(found) : len(found) + self.limit]
-            found += self._piece(piece, with_model)
-        return found
+        answers: list[Answer | Failure] = []
+        while len(answers) < len(observations):
+            piece = observations[len(answers) : len(answers) + self.limit]
+            answers += self._piece(piece, with_model)
+        return answers
 
     def _piece(self, observations: Sequence[Observation], with_model: bool) -> list[Answer | Failure]:
         try:

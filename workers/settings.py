@@ -304,10 +304,10 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> list[str]:
 
 def _refuse_unknown_variables() -> None:
     """The library ignores a misspelt section in the environment; a night with default settings is worse."""
-    known = {CONFIG_VARIABLE, *variables(Settings, ENV_PREFIX)}
+    names = {CONFIG_VARIABLE, *variables(Settings, ENV_PREFIX)}
     for section, field in Settings.model_fields.items():
         assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        known |= {f"{ENV_PREFIX}{section}__{name}".upper() for name in field.annotation.model_fields}
+        names |= {f"{ENV_PREFIX}{section}__{name}".upper() for name in field.annotation.model_fields}
     for name in os.environ:
-        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known:
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in names:
             raise SettingsError(f"settings: {name} is not a setting; `spectraq config` lists them all")

@@ -58,9 +58,9 @@ class Cache:
         if entries is None:
             return [Cached() for _ in subjects]
         answers, latest = entries[: len(subjects)], entries[len(subjects) :]
-        cached = [self._cached(*found) for found in zip(subjects, answers, latest, strict=True)]
+        cached = [self._cached(*row) for row in zip(subjects, answers, latest, strict=True)]
         self._uncounted["spectra"] += len(cached)
-        self._uncounted["found"] += sum(one.answer is not None for one in cached)
+        self._uncounted["found"] += sum(entry.answer is not None for entry in cached)
         return cached
 
     def _entries(self, keys: list[str]) -> list[bytes | None]:
@@ -114,8 +114,8 @@ def looked_up(settings: RedisSettings) -> tuple[int, int]:
     """
     client = connect(settings)
     try:
-        found, spectra = cast("list[bytes | None]", client.hmget(lookups_key(), ["found", "spectra"]))
-        return int(found or 0), int(spectra or 0)
+        hits, spectra = cast("list[bytes | None]", client.hmget(lookups_key(), ["found", "spectra"]))
+        return int(hits or 0), int(spectra or 0)
     except (RedisError, OSError, ValueError) as error:
         raise UnreachableError(f"Redis does not answer ({type(error).__name__})") from error
     finally:

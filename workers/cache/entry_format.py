@@ -22,6 +22,7 @@ DIGEST_BYTES = 16
 MAX_ENTRY_BYTES = 1 << 20
 """A hundred times the largest answer seen; more is not ours."""
 
+# a validator of the whole dataclass would need one for the arrays of its model, and takes no options
 _FIELDS = tuple(field.name for field in fields(Answer) if field.name != "model")
 _hints = get_type_hints(Answer)
 _columns: dict[str, Any] = {name: (_hints[name], ...) for name in _FIELDS}
@@ -53,10 +54,10 @@ def unpack_answer(entry: bytes | None, place: str, key: bytes) -> Answer | None:
     if body is None:
         return None
     try:
-        found = _adapter.validate_json(body)
+        checked = _adapter.validate_json(body)
     except ValidationError:
         return None
-    return Answer(**{name: getattr(found, name) for name in _FIELDS})
+    return Answer(**{name: getattr(checked, name) for name in _FIELDS})
 
 
 def pack_latest(latest: Latest, place: str, key: bytes) -> bytes:

@@ -74,7 +74,7 @@ class GuardedRedis:
         return reply
 
     def run_script(self, what: str, script: str, runs: Sequence[tuple[list[str], list[Any]]]) -> Any:
-        """Run one Lua script several times in one round trip; returns what each gave, or None.
+        """Run one Lua script several times in one round trip, and return their replies, or None.
 
         Parameters
         ----------

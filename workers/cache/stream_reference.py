@@ -54,7 +54,7 @@ end
 redis.call('EXPIRE', KEYS[2], ARGV[1])
 return found
 """
-"""Gives cells as the block had them when it first asked for them."""
+"""Returns cells as the block had them when it first asked for them."""
 
 
 class StreamReference:
@@ -107,7 +107,9 @@ class StreamReference:
         if not depths or not self._enabled:
             return
         ttl_s = self._redis.settings.ttl_s
-        runs = [([self._key], [name, len(seen), repr(sum(seen)), ttl_s]) for name, seen in depths.items()]
+        runs = [
+            ([self._key], [name, len(several), repr(sum(several)), ttl_s]) for name, several in depths.items()
+        ]
         self._redis.run_script("learn", LEARN, runs)
 
     def _look_up(self, blocks: Sequence[str], names: Sequence[Sequence[str]]) -> None:
@@ -127,8 +129,8 @@ class StreamReference:
         ]
         cells_of_blocks = self._redis.run_script("read", READ, runs) or ()
         for (block, missing), cells in zip(asked.items(), cells_of_blocks, strict=False):
-            known = self._blocks.setdefault(block, {})
-            known |= {name: _parsed(cell) for name, cell in zip(missing, cells, strict=True)}
+            cells_of_block = self._blocks.setdefault(block, {})
+            cells_of_block |= {name: _parsed(cell) for name, cell in zip(missing, cells, strict=True)}
         while len(self._blocks) > max(BLOCKS_KNOWN, len(wanted)):
             self._blocks.popitem(last=False)
 
@@ -153,8 +155,8 @@ def _parsed(text: bytes) -> Cell | None:
 
 def _judged(answer: Answer, names: Sequence[str], cells: Mapping[str, Cell | None]) -> Answer:
     """Judge by the narrowest cell that has seen enough; by the answer's own reference where none has."""
-    known = ((name, cell) for name in names if (cell := cells.get(name)) and cell.n >= LEAST_SPECTRA)
-    name, cell = next(known, ("", None))
+    usable = ((name, cell) for name in names if (cell := cells.get(name)) and cell.n >= LEAST_SPECTRA)
+    name, cell = next(usable, ("", None))
     if cell is None:
         return answer
     rate = cell.rate(answer.anomaly_false_positive_rate)

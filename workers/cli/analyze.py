@@ -21,48 +21,49 @@ if TYPE_CHECKING:
     from spectraq.workers.errors import ReadError
     from spectraq.workers.files.analyze_files import Answered, Unanswered
     from spectraq.workers.files.result_table import Row
-    from spectraq.workers.inference import SafeInference
-    from spectraq.workers.settings import Settings, WorkerSettings
+    from spectraq.workers.settings import Settings
 
 FAILED = 1
 KEEP = 20_000
 """Spectra that the page of --open remembers."""
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a spectrum, as they come.")]
+Output = Annotated[Path | None, typer.Option(help="Write a table too: .csv, .ecsv, .parquet or .fits.")]
+BatchSpectra = Annotated[int | None, typer.Option(help="Spectra a batch.", min=1)]
+Device = Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")]
+Threads = Annotated[int | None, typer.Option(help="CPU cores to use; 0: all there are.", min=0)]
+Members = Annotated[
+    str | None,
+    typer.Option(help="Networks to ask, with commas between: classifier-1,encoder. All otherwise."),
+]
+Weights = Annotated[
+    Path | None, typer.Option(help="Folder of other weights, as `spectraq train` writes them.")
+]
+Open = Annotated[bool, typer.Option("--open", help="Then show them in the browser, until Ctrl-C.")]
+Formats = Annotated[
+    bool,
+    typer.Option("--formats", is_eager=True, callback=print_formats, help="List the formats that are read."),
+]
+Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
+
+
 def analyze(
     files: Files,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a spectrum, as they come.")
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option(help="Write a table too: .csv, .ecsv, .parquet or .fits.")
-    ] = None,
+    as_json: AsJson = False,
+    output: Output = None,
     overwrite: Overwrite = False,
     format: Format = None,
     air: Air = False,
     wavelength_unit: WavelengthUnit = None,
-    batch: Annotated[int | None, typer.Option(help="Spectra a batch.", min=1)] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU cores to use; 0: all there are.", min=0)] = None,
-    members: Annotated[
-        str | None,
-        typer.Option(help="Networks to ask, with commas between: classifier-1,encoder. All otherwise."),
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of other weights, as `spectraq train` writes them.")
-    ] = None,
-    open_page: Annotated[
-        bool, typer.Option("--open", help="Then show them in the browser, until Ctrl-C.")
-    ] = False,
-    formats: Annotated[
-        bool,
-        typer.Option(
-            "--formats", is_eager=True, callback=print_formats, help="List the formats that are read."
-        ),
-    ] = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    batch: BatchSpectra = None,
+    device: Device = None,
+    threads: Threads = None,
+    members: Members = None,
+    weights: Weights = None,
+    open_page: Open = False,
+    formats: Formats = False,
+    config: Config = None,
 ) -> None:
     """Classify spectra in files, measure their redshifts and flag the odd ones.
 
@@ -70,30 +71,49 @@ def analyze(
 
     Example: `spectraq analyze spectra/ --output results.ecsv`
     """
-    from spectraq.workers.files import analyze_files
-    from spectraq.workers.operations import log
-    from spectraq.workers.settings import load_settings
-
     if output is not None:
         _check_output(output)
         check_new("--output", output, overwrite, files)
     items = spectra(files, format, air, wavelength_unit)
-    asked = members.split(",") if members else None
-    options = {
-        "batch_spectra": batch,
-        "device": device,
-        "threads": threads,
-        "members": asked,
-        "weights": weights,
-    }
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    settings = _settings(
+        config,
+        batch_spectra=batch,
+        device=device,
+        threads=threads,
+        members=members.split(",") if members else None,
+        weights=weights,
+    )
+    _analyze(items, settings, as_json, output, open_page)
+
+
+def _settings(config: Path | None, **options: Any) -> Settings:
+    """Return the settings in force, with the options of the command line that are given."""
+    from spectraq.workers.operations import log
+    from spectraq.workers.settings import load_settings
+
+    given = {name: value for name, value in options.items() if value is not None}
     settings = load_settings(config, worker=given)
     log.configure(settings.log, remarks=True)
+    return settings
+
+
+def _analyze(
+    items: Iterator[Spectrum | ReadError],
+    settings: Settings,
+    as_json: bool,
+    output: Path | None,
+    open_page: bool,
+) -> None:
+    """Analyse and show spectra as they are read; then write the table and open the page, where asked for."""
+    from spectraq.workers.files import analyze_files
+    from spectraq.workers.inference import SafeInference, load_networks
+
     worker = settings.worker
     page = _Opened(settings) if open_page else None
     if page:
         items = page.noted(items)
-    results = analyze_files.analyze(items, _analysis(worker), worker.batch_spectra, worker.max_pixels)
+    networks = SafeInference(load_networks(worker), worker.batch_spectra)
+    results = analyze_files.analyze(items, networks, worker.batch_spectra, worker.max_pixels)
     shown = _Shown(as_json, output is not None)
     _show_all(page.taken(results) if page else results, shown)
     if output is not None:
@@ -210,9 +230,3 @@ def _check_output(path: Path) -> None:
     except SpectraqError as error:
         print_error(f"--output {error}")
         raise typer.Exit(WRONG_USE) from error
-
-
-def _analysis(worker: WorkerSettings) -> SafeInference:
-    from spectraq.workers.inference import SafeInference, load_networks
-
-    return SafeInference(load_networks(worker), worker.batch_spectra)

@@ -25,13 +25,13 @@ def bench(
 
     Example: `spectraq bench --threads 1`
     """
-    from spectraq.models.pipeline import Pipeline
     from spectraq.schemas import codec
     from spectraq.schemas.spectrum import Spectrum
     from spectraq.workers.demonstration import simulated
-    from spectraq.workers.inference import device as chosen
+    from spectraq.workers.inference import load_networks
+    from spectraq.workers.settings import WorkerSettings
 
-    pipeline = Pipeline.load(device=chosen(device), threads=threads)
+    pipeline = load_networks(WorkerSettings(device=device, threads=threads))
     pipeline.start_partners()
     pairs = list(simulated.spectra(max(SIZES), seed=1))
     observations = [made.observation for _, made in pairs]

@@ -28,21 +28,21 @@ def check(
 
     settings = load_settings(config)
     log.configure(settings.log)
-    found = {name: _tried(one, settings) for name, one in CHECKS.items()}
+    outcomes = {name: _tried(part, settings) for name, part in CHECKS.items()}
     if as_json:
-        print_json({name: {"ok": ok, "message": message} for name, (ok, message) in found.items()})
+        print_json({name: {"ok": ok, "message": message} for name, (ok, message) in outcomes.items()})
     else:
-        for name, (ok, message) in found.items():
+        for name, (ok, message) in outcomes.items():
             mark = "[green]ok[/green]    " if ok else "[red]FAILED[/red]"
             stdout.print(f"{mark} {name:8s}", end=" ")
             print_line(message)
-    if not all(ok for ok, _ in found.values()):
+    if not all(ok for ok, _ in outcomes.values()):
         raise typer.Exit(1)
 
 
-def _tried(one: Callable[[Settings], str], settings: Settings) -> tuple[bool, str]:
+def _tried(part: Callable[[Settings], str], settings: Settings) -> tuple[bool, str]:
     try:
-        return True, one(settings)
+        return True, part(settings)
     # Whatever goes wrong with a part is what this command is there to say.
     except Exception as error:
         return False, masked(" ".join(str(error).split())) or type(error).__name__
@@ -82,9 +82,9 @@ def _redis(settings: Settings) -> str:
 
 
 def _networks(settings: Settings) -> str:
-    from spectraq.models.pipeline import Pipeline
+    from spectraq.workers.inference import load_networks
 
-    pipeline = Pipeline.load()
+    pipeline = load_networks(settings.worker)
     return f"{', '.join(pipeline.members)} (version {pipeline.version}, digest {pipeline.digest[:12]})"
 
 

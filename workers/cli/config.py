@@ -34,14 +34,14 @@ def config(
 
 def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     """Return the values of a tree of settings by dotted key, secrets masked."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
-            found |= leaves(value, f"{prefix}{name}.")
+            values |= leaves(value, f"{prefix}{name}.")
         else:
-            found[prefix + name] = _shown(value)
-    return found
+            values[prefix + name] = _shown(value)
+    return values
 
 
 def _shown(value: Any) -> Any:

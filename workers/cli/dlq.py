@@ -35,10 +35,10 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
     counts: Counter[str] = Counter()
     advice: dict[str, str] = {}
     letters = []
-    for found in every_letter(_settings(config)):  # without their bytes: there may be more than memory
-        counts[str(found.letter.reason)] += 1
-        advice[str(found.letter.reason)] = found.letter.advice
-        letters.append((found.letter.timestamp_ms, _summary(found)))
+    for placed in every_letter(_settings(config)):  # without their bytes: there may be more than memory
+        counts[str(placed.letter.reason)] += 1
+        advice[str(placed.letter.reason)] = placed.letter.advice
+        letters.append((placed.letter.timestamp_ms, _summary(placed)))
     if as_json:
         print_json({"count": len(letters), "reasons": counts, "letters": [summary for _, summary in letters]})
         return
@@ -63,8 +63,8 @@ def show(place: Place, config: Config = None, as_json: AsJson = False) -> None:
 
     Example: `spectraq dlq show 0:12`
     """
-    found = _at(_settings(config), place)
-    letter = found.letter
+    placed = _letter_at(_settings(config), place)
+    letter = placed.letter
     if as_json:
         print_json(letter.to_json_dict())
         return
@@ -75,15 +75,15 @@ def show(place: Place, config: Config = None, as_json: AsJson = False) -> None:
     rows = {
         "reason": f"{letter.reason}: {letter.message}",
         "what to do": letter.advice,
-        "original": f"{found.origin}, {when}",
+        "original": f"{placed.origin}, {when}",
         "key": key,
         "headers": ", ".join(f"{name}={value.decode(errors='replace')}" for name, value in letter.headers),
         "bytes": f"{len(letter.value)}, beginning {letter.value[:32].hex(' ')}",
-        "decoded": _decoded(found),
+        "decoded": _decoded(placed),
     }
     for name, value in rows.items():
         print_line(f"{name:10s}  {value}")
-    print_lines(_drawn(found))
+    print_lines(_drawn(placed))
 
 
 @app.command()
@@ -112,13 +112,13 @@ def replay(
     if place is not None and (reason is not None or since is not None):
         raise typer.BadParameter("give PARTITION:OFFSET alone, or --reason and --since")
     settings = _settings(config)
-    letters = [_at(settings, place)] if place else _chosen(settings, reason, since)
+    letters = [_letter_at(settings, place)] if place else _chosen(settings, reason, since)
     tries = replay.plan(settings, letters, again)
     if not dry_run:
         replay.send(settings, tries)
-    to_send = [found for found in tries if not found.not_sent]
+    to_send = [tried for tried in tries if not tried.not_sent]
     if as_json:
-        rows = [_summary(found.letter) | {"not_sent": found.not_sent} for found in tries]
+        rows = [_summary(tried.letter) | {"not_sent": tried.not_sent} for tried in tries]
         print_json(
             {
                 "dry_run": dry_run,
@@ -127,9 +127,9 @@ def replay(
             }
         )
         return
-    for found, not_sent in tries:
+    for tried, not_sent in tries:
         left = f"  left alone: {not_sent}" if not_sent else ""
-        print_line(f"{found.place}  {found.origin}  {found.letter.reason}{left}")
+        print_line(f"{tried.place}  {tried.origin}  {tried.letter.reason}{left}")
     verb = "would send" if dry_run else "sent"
     rest = (
         f"; {len(tries) - len(to_send)} left alone (--again sends them too)"
@@ -148,7 +148,7 @@ def _settings(config: Path | None) -> Settings:
     return settings
 
 
-def _at(settings: Settings, place: str) -> Letter:
+def _letter_at(settings: Settings, place: str) -> Letter:
     from spectraq.workers.deadletters.browse import letter_at
 
     parts = place.split(":")
@@ -167,9 +167,9 @@ def _chosen(settings: Settings, reason: str | None, since: str | None) -> list[L
         )
     since_ms = 0 if since is None else _time_ms(since)
     return [
-        found
-        for found in every_letter(settings)
-        if found.set_aside_ms >= since_ms and reason in (None, found.letter.reason)
+        placed
+        for placed in every_letter(settings)
+        if placed.set_aside_ms >= since_ms and reason in (None, placed.letter.reason)
     ]
 
 
@@ -190,36 +190,36 @@ def _time_ms(text: str) -> int:
         ) from None
 
 
-def _summary(found: Letter) -> dict[str, Any]:
-    letter = found.letter
+def _summary(placed: Letter) -> dict[str, Any]:
+    letter = placed.letter
     return {
-        "letter": found.place,
+        "letter": placed.place,
         "topic": letter.topic,
         "partition": letter.partition,
         "offset": letter.offset,
         "last_offset": letter.last_offset,
-        "original": found.origin,
+        "original": placed.origin,
         "reason": str(letter.reason),
         "message": letter.message,
     }
 
 
-def _drawn(found: Letter) -> str:
+def _drawn(placed: Letter) -> str:
     """The spectrum as far as it can be drawn; nothing where the letter is none."""
     from spectraq.schemas.codec import DecodeError
     from spectraq.workers.cli.terminal_plot import drawing
 
     try:
-        return drawing(found.spectrum())
+        return drawing(placed.spectrum())
     except (DecodeError, ValueError) as error:
         return "" if isinstance(error, DecodeError) else f"not drawn: {error}"
 
 
-def _decoded(found: Letter) -> str:
+def _decoded(placed: Letter) -> str:
     from spectraq.schemas.codec import DecodeError
 
     try:
-        spectrum = found.spectrum()
+        spectrum = placed.spectrum()
     except DecodeError as error:
         return f"not as a spectrum: {error}"
     return f"{spectrum.spectrum_id}, {spectrum.n_pixels} pixels, survey {spectrum.survey or 'unknown'}"

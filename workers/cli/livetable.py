@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,11 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from spectraq.schemas.results import Anomaly, Classification, Redshift
+from spectraq.schemas.results import Anomaly, Classification
 from spectraq.schemas.text import escaped
+from spectraq.workers.class_colours import CLASS_COLOURS
 from spectraq.workers.cli.oddity import oddity
-from spectraq.workers.cli.resultlines import CLASS_STYLES
+from spectraq.workers.contract.gathered_results import RESULT_KINDS, GatheredResults
 
 if TYPE_CHECKING:
     from spectraq.schemas.message import Message
@@ -30,34 +31,33 @@ RATE_OVER_S = 10.0
 
 @dataclass
 class Row:
-    """What has come of one spectrum so far; its results come on three topics, in any order."""
+    """One spectrum in the table, and when the first of its results came."""
 
     came: str
-    classification: Classification | None = None
-    redshift: Redshift | None = None
-    anomaly: Anomaly | None = None
+    results: GatheredResults = field(default_factory=GatheredResults)
 
     def cells(self, spectrum_id: str) -> tuple[Text, ...]:
         """Return the cells of the table."""
-        kind, redshift = self.classification, self.redshift
-        spectype = kind.spectype if kind else ""
-        probability = f"{kind.class_probability.get(spectype, float('nan')):.2f}" if kind else ""
+        classification, redshift = self.results.classification, self.results.redshift
+        spectype = classification.spectype if classification else ""
+        probability = classification.class_probability.get(spectype, float("nan")) if classification else None
         return (
             Text(self.came, style="dim"),
             Text(escaped(spectrum_id)),
-            Text(escaped(spectype), style=CLASS_STYLES.get(spectype, "")),
-            Text(escaped(kind.subtype) if kind else ""),
-            Text(probability),
+            Text(escaped(spectype), style=CLASS_COLOURS.get(spectype, "")),
+            Text(escaped(classification.subtype) if classification else ""),
+            Text("" if probability is None else f"{probability:.2f}"),
             Text(f"{redshift.z:.5f}" if redshift else ""),
             Text(f"{redshift.zerr:.5f}" if redshift else ""),
             self._remark(),
         )
 
     def _remark(self) -> Text:
-        if self.anomaly is not None and self.anomaly.flagged:
-            reasons = "; ".join(reason.message for reason in self.anomaly.reasons) or "anomaly"
-            return Text(escaped(f"{oddity(self.anomaly)}: {reasons}"), style="bold red")
-        warnings = self.redshift.zwarn_names if self.redshift else ()
+        anomaly, redshift = self.results.anomaly, self.results.redshift
+        if anomaly is not None and anomaly.flagged:
+            reasons = "; ".join(reason.message for reason in anomaly.reasons) or "anomaly"
+            return Text(escaped(f"{oddity(anomaly)}: {reasons}"), style="bold red")
+        warnings = redshift.zwarn_names if redshift else ()
         return Text(escaped(" ".join(warnings)), style="yellow")
 
 
@@ -79,7 +79,7 @@ class LiveTable:
 
     def take(self, record: Record, message: Message | str) -> None:
         """Put a message into its row."""
-        if not isinstance(message, (Classification, Redshift, Anomaly)):
+        if not isinstance(message, RESULT_KINDS):
             self._unreadable += 1
             return
         if isinstance(message, Classification):
@@ -91,17 +91,17 @@ class LiveTable:
             return
         came = datetime.fromtimestamp(record.timestamp_ms / 1000).strftime("%H:%M:%S")
         row = self._rows.setdefault(message.spectrum_id, Row(came))
-        setattr(row, message.kind, message)
+        row.results.take(message)
         if len(self._rows) > ROWS_KEPT:
             self._rows.popitem(last=False)
 
     def summary(self) -> str:
-        """Say in one line how much has come."""
+        """Return in one line how much has come."""
         start = time.monotonic() - RATE_OVER_S
         while self._arrivals and self._arrivals[0] < start:
             self._arrivals.popleft()
         parts = [f"{len(self._arrivals) / RATE_OVER_S:.1f} spectra/s"]
-        parts += [f"{spectype} {self._counts[spectype]}" for spectype in CLASS_STYLES]
+        parts += [f"{spectype} {self._counts[spectype]}" for spectype in CLASS_COLOURS]
         parts.append(f"flagged {self._counts['flagged']}")
         if self._unreadable:
             parts.append(f"unreadable {self._unreadable}")

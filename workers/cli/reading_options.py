@@ -84,13 +84,13 @@ def _spectra(
     from spectraq.workers.readers import find, read
 
     notes = _Notes()
-    for found in find(names, lambda folder, sentence: print_note(f"{folder}: {sentence}")):
-        if isinstance(found, ReadError):
-            yield found
+    for file in find(names, lambda folder, sentence: print_note(f"{folder}: {sentence}")):
+        if isinstance(file, ReadError):
+            yield file
             continue
-        notes.file = found
+        notes.file = file
         yield from read(
-            found, format, medium="air" if air else None, wavelength_unit=wavelength_unit, note=notes
+            file, format, medium="air" if air else None, wavelength_unit=wavelength_unit, note=notes
         )
     notes.sum_up()
 

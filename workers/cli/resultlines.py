@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from spectraq.schemas.text import escaped
+from spectraq.workers.class_colours import CLASS_COLOURS
 from spectraq.workers.cli.oddity import oddity
 from spectraq.workers.cli.terminal import stdout
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 # Fixed widths, as lines are printed while later spectra are still being read.
 WIDTHS = {"spectrum": -25, "class": -6, "subtype": -12, "p": 4, "z": 9, "± zerr": 9, "S/N": 5}
-
-CLASS_STYLES = {"GALAXY": "green", "QSO": "magenta", "STAR": "cyan"}
 
 
 def heading() -> None:
@@ -39,7 +38,7 @@ def line(answered: Answered) -> None:
         f"{redshift.snr:.1f}",
     )
     text = Text("  ").join(Text(_cell(v, w)) for v, w in zip(values, WIDTHS.values(), strict=True))
-    text.highlight_words([spectype], CLASS_STYLES.get(spectype, ""))
+    text.highlight_words([spectype], CLASS_COLOURS.get(spectype, ""))
     if redshift.zwarn_names:
         text.append("  " + escaped(" ".join(redshift.zwarn_names)), style="yellow")
     if anomaly.flagged:

@@ -40,13 +40,13 @@ def show(
 
     settings = load_settings(config)
     log.configure(settings.log)
-    found = latest_answer(settings.redis, spectrum_id)
-    if found is None:
+    kept = latest_answer(settings.redis, spectrum_id)
+    if kept is None:
         raise SpectraqError(
             f"{spectrum_id}: no results in the cache; they are kept for {settings.redis.ttl_s // 3600} h"
             " after a worker answered (redis.ttl_s)"
         )
-    latest, answer = found
+    latest, answer = kept
     results = messages(latest.subject, answer, latest)
     if as_json:
         print_json(

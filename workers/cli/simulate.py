@@ -95,12 +95,12 @@ def _write(path: Path, spectra: list[Spectrum]) -> None:
     flux = np.zeros((len(spectra), n), np.float32)
     ivar = np.zeros((len(spectra), n), np.float32)
     for row, spectrum in enumerate(spectra):
-        own = spectrum.vacuum_wavelength()
-        wavelength[row, : own.size] = own
-        wavelength[row, own.size :] = own[-1] + np.arange(1, n - own.size + 1)
-        flux[row, : own.size] = spectrum.flux
+        axis = spectrum.vacuum_wavelength()
+        wavelength[row, : axis.size] = axis
+        wavelength[row, axis.size :] = axis[-1] + np.arange(1, n - axis.size + 1)
+        flux[row, : axis.size] = spectrum.flux
         if spectrum.ivar is not None:
-            ivar[row, : own.size] = spectrum.ivar
+            ivar[row, : axis.size] = spectrum.ivar
     columns = {
         "spectrum_id": np.array([spectrum.spectrum_id for spectrum in spectra]),
         "wavelength_vac": wavelength,

@@ -188,20 +188,20 @@ def _measure_errors(plan: Plan, real: list[LabelledSpectrum], report: Any) -> No
 def _measured_on(real: list[LabelledSpectrum]) -> Labelled:
     """Prepare the spectra with trusted labels as the networks will see them."""
     from spectraq.models.training.steps import Labelled
-    from spectraq.workers.files.survey_table import seen
+    from spectraq.workers.files.survey_table import prepared
 
-    channels, truth = seen([spectrum for spectrum in real if spectrum.trusted])
+    channels, truth = prepared([spectrum for spectrum in real if spectrum.trusted])
     return Labelled(channels, truth)
 
 
 def _fit_survey(table: Path, out: Path, report: Any) -> dict[str, Any]:
     """Fit the shipped classifiers to a survey's labelled spectra, and say whether it helped."""
     from spectraq.models.training import finetune
-    from spectraq.workers.files.survey_table import read, seen
+    from spectraq.workers.files.survey_table import prepared, read
 
     spectra = list(read(table))
     report(f"{len(spectra)} labelled spectra; every third is held out")
-    verdict = finetune.fit(*seen(spectra), out, report)
+    verdict = finetune.fit(*prepared(spectra), out, report)
     better = "better: the new weights" if verdict["better"] else "not better: the old weights"
     report(f"held out: accuracy {verdict['before']} before, {verdict['after']} after; {better} are in {out}")
     return verdict

@@ -77,7 +77,7 @@ class terminated_as_interrupted:  # noqa: N801
 
 
 def run(command: list[str], stack: LocalStack) -> int:
-    """Run a command with the stack's settings; returns its exit code, 128 + n when signal n ended it."""
+    """Run a command with the stack's settings, and return its exit code, 128 + n when signal n ended it."""
     # The environment's own programs first: `spectraq` inside the command is this one.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     program = shutil.which(command[0], path=path)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,12 +13,10 @@ from spectraq.models.observation import Observation, UnusableSpectrum
 from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.results import (
     Anomaly,
-    Candidate,
     Chi2Curve,
     Classification,
     ModelSpectrum,
     Provenance,
-    Reason,
     Redshift,
     Result,
     result_id,
@@ -26,6 +24,8 @@ from spectraq.schemas.results import (
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.zwarn import ZWarn
 from spectraq.workers.errors import RejectedSpectrum
+
+SomeResult = TypeVar("SomeResult", bound=Result)
 
 
 class Ensemble(Protocol):
@@ -56,16 +56,7 @@ class Subject:
     @classmethod
     def of(cls, spectrum: Spectrum) -> Subject:
         """Return what is taken from a spectrum."""
-        return cls(
-            spectrum.spectrum_id,
-            spectrum.digest,
-            spectrum.survey,
-            spectrum.target_id,
-            spectrum.ra,
-            spectrum.dec,
-            spectrum.mjd,
-            spectrum.flux_unit,
-        )
+        return cls(**{field.name: getattr(spectrum, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +89,16 @@ def observation(spectrum: Spectrum, max_pixels: int) -> Observation:
             DeadLetterReason.TOO_LARGE,
             f"{spectrum.n_pixels} pixels; at most {max_pixels} are analysed (worker.max_pixels)",
         )
+    unchecked = _unmasked(spectrum)
+    try:
+        unchecked.check()
+    except UnusableSpectrum as error:
+        raise RejectedSpectrum(error.reason, str(error)) from error
+    return unchecked
+
+
+def _unmasked(spectrum: Spectrum) -> Observation:
+    """Return a spectrum whose masked pixels carry no weight instead."""
     flux, ivar = spectrum.flux, spectrum.ivar
     if spectrum.mask is not None:
         masked = spectrum.mask != 0
@@ -105,46 +106,54 @@ def observation(spectrum: Spectrum, max_pixels: int) -> Observation:
             flux = np.where(masked, np.float32(np.nan), flux)  # without ivar only the flux can say so
         else:
             ivar = np.where(masked, np.float32(0), ivar)
-    found = Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey)
-    try:
-        found.check()
-    except UnusableSpectrum as error:
-        raise RejectedSpectrum(error.reason, str(error)) from error
-    return found
+    return Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey)
 
 
 def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) -> Results:
-    """Write the results of one spectrum; the same subject, answer and ensemble give the same bytes."""
+    """Return the results of one spectrum; the same subject, answer and ensemble give the same bytes."""
     if isinstance(subject, Spectrum):
         subject = Subject.of(subject)
+    made_from = (subject.spectrum_id, subject.digest, ensemble.digest, ensemble.version)
+    common = _common(subject, answer, ensemble)
 
-    def common(kind: type[Result]) -> dict[str, Any]:
-        return _common(kind, subject, answer, ensemble)
+    def result(kind: type[SomeResult], source: Answer | FittedModel = answer, **others: Any) -> SomeResult:
+        return _filled(kind, source, common | others | {"result_id": result_id(kind.kind, *made_from)})
 
     return Results(
-        Classification(
-            spectype=answer.spectype,
-            subtype=answer.subtype,
-            class_probability=answer.class_probability,
-            class_spread=answer.class_spread,
-            subclass_probability=answer.subclass_probability,
-            subclass_spread=answer.subclass_spread,
-            **common(Classification),
+        result(Classification),
+        result(Redshift),
+        result(
+            Anomaly,
+            score=answer.anomaly_score,
+            false_positive_rate=answer.anomaly_false_positive_rate,
+            flagged=answer.anomaly_flagged,
+            reasons=answer.anomaly_reasons if answer.anomaly_flagged else (),
+            reference=answer.anomaly_reference,
         ),
-        _redshift(answer, common(Redshift)),
-        _anomaly(answer, common(Anomaly)),
         None
         if answer.model is None
-        else _model(answer, answer.model, subject.flux_unit, common(ModelSpectrum)),
+        else result(
+            ModelSpectrum,
+            answer.model,
+            spectype=answer.spectype,
+            subtype=answer.subtype,
+            z=answer.z,
+            flux_unit=subject.flux_unit,
+            curves=_curves(answer.model),
+        ),
     )
 
 
-def _common(kind: type[Result], subject: Subject, answer: Answer, ensemble: Ensemble) -> dict[str, Any]:
+def _filled(kind: type[SomeResult], source: Answer | FittedModel, others: dict[str, Any]) -> SomeResult:
+    """Return a result with these fields, and all others from what has the same name in an answer."""
+    names = kind.model_fields
+    same_name = {field.name: getattr(source, field.name) for field in fields(source) if field.name in names}
+    return kind.model_validate(same_name | others, from_attributes=True)
+
+
+def _common(subject: Subject, answer: Answer, ensemble: Ensemble) -> dict[str, Any]:
     zwarn = ZWarn.from_names(answer.warnings)
     return {
-        "result_id": result_id(
-            kind.kind, subject.spectrum_id, subject.digest, ensemble.digest, ensemble.version
-        ),
         "spectrum_id": subject.spectrum_id,
         "provenance": Provenance(
             spectrum_digest=subject.digest,
@@ -162,75 +171,8 @@ def _common(kind: type[Result], subject: Subject, answer: Answer, ensemble: Ense
     }
 
 
-def _redshift(answer: Answer, common: dict[str, Any]) -> Redshift:
-    return Redshift(
-        spectype=answer.spectype,
-        subtype=answer.subtype,
-        z=answer.z,
-        zerr=answer.zerr,
-        z_spread=answer.z_spread,
-        chi2=answer.chi2,
-        rchi2=answer.rchi2,
-        deltachi2=answer.deltachi2,
-        npixels=answer.npixels,
-        robustness=answer.robustness,
-        coeff=answer.coeff,
-        candidates=tuple(
-            Candidate(
-                spectype=candidate.spectype,
-                subtype=candidate.subtype,
-                z=candidate.z,
-                zerr=candidate.zerr,
-                chi2=candidate.chi2,
-                deltachi2=candidate.deltachi2,
-                probability=candidate.probability,
-            )
-            for candidate in answer.candidates
-        ),
-        **common,
-    )
-
-
-def _anomaly(answer: Answer, common: dict[str, Any]) -> Anomaly:
-    return Anomaly(
-        spectype=answer.spectype,
-        z=answer.z,
-        score=answer.anomaly_score,
-        false_positive_rate=answer.anomaly_false_positive_rate,
-        flagged=answer.anomaly_flagged,
-        reasons=tuple(
-            Reason(
-                kind=reason.kind,
-                origin=reason.origin,
-                strength=reason.strength,
-                wavelength_min=reason.wavelength_min,
-                wavelength_max=reason.wavelength_max,
-                message=reason.message,
-            )
-            for reason in (answer.anomaly_reasons if answer.anomaly_flagged else ())
-        ),
-        reference=answer.anomaly_reference,
-        **common,
-    )
-
-
-def _model(answer: Answer, model: FittedModel, flux_unit: str, common: dict[str, Any]) -> ModelSpectrum:
-    return ModelSpectrum(
-        spectype=answer.spectype,
-        subtype=answer.subtype,
-        z=answer.z,
-        loglam0=model.loglam0,
-        dloglam=model.dloglam,
-        flux=model.flux,
-        sigma=model.sigma,
-        flux_unit=flux_unit,
-        curves=tuple(
-            Chi2Curve(spectype=spectype, z=model.z_grids[spectype], chi2=chi2)
-            for spectype, chi2 in model.chi2_curves.items()
-        ),
-        denoised=model.denoised,
-        denoised_sigma=model.denoised_sigma,
-        rest_loglam0=model.rest_loglam0,
-        rest=model.rest,
-        **common,
-    )
+def _curves(model: FittedModel) -> list[Chi2Curve]:
+    return [
+        Chi2Curve(spectype=spectype, z=model.z_grids[spectype], chi2=chi2)
+        for spectype, chi2 in model.chi2_curves.items()
+    ]

@@ -6,15 +6,18 @@ worker's own. What is no trace context is left out, so that a stranger's header 
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable
 
-_TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-_NOTHING = (b"0" * 32, b"0" * 16)
-SPAN_BYTES = 8
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+PROPAGATOR = TraceContextTextMapPropagator()
+NAMES = PROPAGATOR.fields
+PARENT, STATE = "traceparent", "tracestate"
+SPAN_BITS = 64
 MAX_STATE_BYTES = 512
-"""As much of `tracestate` every system must pass on (W3C Trace Context, 3.3.1.5)."""
+"""As much of `tracestate` every system must pass on (W3C Trace Context, 3.3.1.5); the library takes more."""
 
 
 def passed_on(headers: Iterable[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
@@ -28,14 +31,25 @@ def passed_on(headers: Iterable[tuple[str, bytes]]) -> tuple[tuple[str, bytes], 
     Returns
     -------
     pairs
-        `traceparent` with a span of our own, and `tracestate` as it came; nothing without a valid trace.
+        `traceparent` with a span of our own, and a valid `tracestate`; nothing without a valid trace.
     """
-    found = {name.lower(): value for name, value in headers if name.lower() in ("traceparent", "tracestate")}
-    match = _TRACEPARENT.fullmatch(found.get("traceparent") or b"")
-    if match is None or match[1] == _NOTHING[0] or match[2] == _NOTHING[1]:
+    came = {name.lower(): value for name, value in headers if name.lower() in NAMES}
+    if PARENT not in came:
         return ()
-    parent = b"00-%s-%s-%s" % (match[1], secrets.token_hex(SPAN_BYTES).encode(), match[3])
-    state = found.get("tracestate") or b""
-    if not state or len(state) > MAX_STATE_BYTES:
-        return (("traceparent", parent),)
-    return (("traceparent", parent), ("tracestate", state))
+    if len(came.get(STATE, b"")) > MAX_STATE_BYTES:
+        del came[STATE]
+    carrier = {name: value.decode("ascii", "replace") for name, value in came.items()}
+    context = trace.get_current_span(PROPAGATOR.extract(carrier)).get_span_context()
+    if not context.is_valid:
+        return ()
+    span = trace.SpanContext(
+        context.trace_id, _new_span_id(), False, context.trace_flags, context.trace_state
+    )
+    carried: dict[str, str] = {}
+    PROPAGATOR.inject(carried, trace.set_span_in_context(trace.NonRecordingSpan(span)))
+    return tuple((name, value.encode("ascii")) for name, value in carried.items())
+
+
+def _new_span_id() -> int:
+    """Return a random span id; all zeros would be none."""
+    return secrets.randbelow((1 << SPAN_BITS) - 1) + 1

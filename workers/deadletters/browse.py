@@ -83,9 +83,9 @@ def letter_at(settings: Settings, partition: int, offset: int) -> Letter:
     SpectraqError
         Where there is none.
     """
-    for found in every_letter(settings):
-        if (found.partition, found.offset) == (partition, offset):
-            return found
+    for placed in every_letter(settings):
+        if (placed.partition, placed.offset) == (partition, offset):
+            return placed
     raise SpectraqError(
         f"no dead letter at {partition}:{offset} in {settings.topics.dead_letters}; see `spectraq dlq list`"
     )

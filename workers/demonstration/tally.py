@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from spectraq.schemas import codec
 from spectraq.schemas.deadletter import DeadLetter
-from spectraq.schemas.results import Anomaly, Classification, Redshift, Result
+from spectraq.schemas.results import Anomaly, Result
+from spectraq.workers.contract.gathered_results import RESULT_KINDS, GatheredResults
 from spectraq.workers.demonstration import simulated
 from spectraq.workers.transport.messages import Record
 
@@ -19,20 +20,6 @@ if TYPE_CHECKING:
 
 LATEST = 10
 RATE_WINDOW_S = 5.0
-
-
-@dataclass
-class Answers:
-    """The results of one spectrum that have come so far."""
-
-    classification: Classification | None = None
-    redshift: Redshift | None = None
-    anomaly: Anomaly | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether all three have come."""
-        return None not in (self.classification, self.redshift, self.anomaly)
 
 
 @dataclass
@@ -51,7 +38,7 @@ class Tally:
     answered: int = 0
     classes: Counter[str] = field(default_factory=Counter)
     letters: Counter[str] = field(default_factory=Counter)  # by reason
-    latest: deque[Answers] = field(default_factory=lambda: deque(maxlen=LATEST))
+    latest: deque[GatheredResults] = field(default_factory=lambda: deque(maxlen=LATEST))
     anomalies: list[Anomaly] = field(default_factory=list)
     right_class: int = 0
     right_z: int = 0
@@ -59,8 +46,8 @@ class Tally:
 
     def __post_init__(self) -> None:
         """Begin with nothing."""
-        self._open: dict[str, Answers] = {}
-        self._seen: set[str] = set()
+        self._open: dict[str, GatheredResults] = {}
+        self._counted: set[str] = set()  # result ids
         self._times: deque[tuple[float, int]] = deque()
         self._first_at = self._last_at = 0.0
 
@@ -70,37 +57,37 @@ class Tally:
         return self.answered + self.letters.total()
 
     def add(self, record: Record) -> Anomaly | None:
-        """Count a message of the result or dead letter topics; returns it where it is a flagged anomaly."""
+        """Count a message of results or dead letters, and return it where it is a flagged anomaly."""
         message = codec.decode(record.value, record.headers)
         if isinstance(message, DeadLetter):
             self.letters[str(message.reason)] += 1
             return None
         assert isinstance(message, Result)
-        if message.result_id in self._seen:
+        if message.result_id in self._counted:
             self.duplicates += 1
             return None
-        self._seen.add(message.result_id)
+        self._counted.add(message.result_id)
         self.results[message.kind] += 1
-        answers = self._open.setdefault(message.spectrum_id, Answers())
-        setattr(answers, message.kind, message)
-        if answers.complete:
+        results = self._open.setdefault(message.spectrum_id, GatheredResults())
+        results.take(message)
+        if results.complete:
             self._settle(self._open.pop(message.spectrum_id))
         return message if isinstance(message, Anomaly) and message.flagged else None
 
-    def _settle(self, answers: Answers) -> None:
-        assert answers.classification and answers.redshift and answers.anomaly
+    def _settle(self, results: GatheredResults) -> None:
+        assert results.classification and results.redshift and results.anomaly
         self.answered += 1
         self._last_at = time.monotonic()
         self._first_at = self._first_at or self._last_at
-        self.latest.append(answers)
-        self.classes[answers.classification.spectype] += 1
-        if answers.anomaly.flagged:
-            self.anomalies.append(answers.anomaly)
-        truth = self.truth.get(answers.classification.spectrum_id)
+        self.latest.append(results)
+        self.classes[results.classification.spectype] += 1
+        if results.anomaly.flagged:
+            self.anomalies.append(results.anomaly)
+        truth = self.truth.get(results.classification.spectrum_id)
         if truth is not None:
             self.judged += 1
-            self.right_class += truth.spectype == answers.classification.spectype
-            self.right_z += simulated.is_right(truth, answers.redshift.z)
+            self.right_class += truth.spectype == results.classification.spectype
+            self.right_z += simulated.is_right(truth, results.redshift.z)
 
     def rate(self) -> float:
         """Spectra answered a second, over the last seconds."""
@@ -119,6 +106,5 @@ class Tally:
 
     def balanced(self, read: int) -> bool:
         """Whether each of `read` messages has one result of each kind, or is a dead letter."""
-        kinds = {Classification.kind, Redshift.kind, Anomaly.kind}
-        complete = all(self.results[kind] == self.answered for kind in kinds)
+        complete = all(self.results[kind.kind] == self.answered for kind in RESULT_KINDS)
         return complete and read == self.answered + self.letters.total()

@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from spectraq.schemas.results import Anomaly
-from spectraq.workers.demonstration.tally import Answers, Tally
+from spectraq.workers.class_colours import CLASS_COLOURS
+from spectraq.workers.contract.gathered_results import GatheredResults
+from spectraq.workers.demonstration.tally import Tally
 
 ANOMALIES_SHOWN = 6
 LINE_EVERY_S = 2.0
-COLOURS = {"STAR": "yellow", "GALAXY": "magenta", "QSO": "cyan"}
 
 
 class View:
@@ -66,7 +67,7 @@ def header(tally: Tally, sent: int) -> Text:
         f"  {tally.rate():5.1f} spectra/s   sent {sent}   answered {tally.answered}",
         f"   dead letters {tally.letters.total()}   in hand {max(sent - tally.settled, 0)}",
     )
-    for spectype, colour in COLOURS.items():
+    for spectype, colour in CLASS_COLOURS.items():
         line.append(f"   {spectype} {tally.classes[spectype]}", colour)
     line.append(f"   anomalies {len(tally.anomalies)}", "red")
     return line
@@ -89,17 +90,17 @@ def latest(tally: Tally) -> Table:
     for name in ("p", "z", "±", "S/N"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("warnings", no_wrap=True)
-    for answers in reversed(tally.latest):
-        table.add_row(*_row(answers))
+    for results in reversed(tally.latest):
+        table.add_row(*_row(results))
     return table
 
 
-def _row(answers: Answers) -> tuple[str | Text, ...]:
-    classification, redshift = answers.classification, answers.redshift
+def _row(results: GatheredResults) -> tuple[str | Text, ...]:
+    classification, redshift = results.classification, results.redshift
     assert classification and redshift
     return (
         classification.spectrum_id,
-        Text(classification.spectype, COLOURS.get(classification.spectype, "")),
+        Text(classification.spectype, CLASS_COLOURS.get(classification.spectype, "")),
         classification.subtype,
         f"{classification.class_probability[classification.spectype]:.2f}",
         f"{redshift.z:.5f}",
@@ -128,7 +129,7 @@ def save(path: Path, tally: Tally, sent: int) -> None:
 def summary(console: Console, tally: Tally, read: int) -> None:
     """Print the last word: how much, how right, and whether every message is accounted for."""
     console.print(latest(tally))
-    classes = ", ".join(f"{tally.classes[name]} {name}" for name in COLOURS)
+    classes = ", ".join(f"{tally.classes[name]} {name}" for name in CLASS_COLOURS)
     rate = f"{tally.mean_rate:.0f} a second"
     console.print(
         f"\n{tally.answered} spectra, {rate}: {classes}; {len(tally.anomalies)} flagged as anomalies",

@@ -90,12 +90,12 @@ def _prepared(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Ob
 def _answers(
     batch: list[tuple[Spectrum, Observation] | Unanswered], analysis: SafeInference
 ) -> Iterator[Answered | Unanswered]:
-    found = iter(analysis.answers([entry[1] for entry in batch if not isinstance(entry, Unanswered)]))
+    answers = iter(analysis.answers([entry[1] for entry in batch if not isinstance(entry, Unanswered)]))
     for entry in batch:
         if isinstance(entry, Unanswered):
             yield entry
             continue
-        spectrum, answer = entry[0], next(found)
+        spectrum, answer = entry[0], next(answers)
         file, row = spectrum.source_file or "", spectrum.source_row or 0
         if isinstance(answer, Failure):
             yield Unanswered(file, row, answer.message, spectrum.spectrum_id)

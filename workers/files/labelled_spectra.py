@@ -84,16 +84,16 @@ def _spectra(path: Path) -> list[Spectrum]:
 
 def noise(data: Path, spectra: list[LabelledSpectrum]) -> dict[str, list[Observation]]:
     """Sort real spectra by whose noise they show, "sdss" ... "desi"; 4MOST's is made from its sky model."""
-    found: dict[str, list[Observation]] = defaultdict(list)
+    by_survey: dict[str, list[Observation]] = defaultdict(list)
     for spectrum in spectra:
-        found[spectrum.survey].append(spectrum.observation)
+        by_survey[spectrum.survey].append(spectrum.observation)
     for folder in UNLABELLED_DESI:
         for path in sorted((data / SPECTRA / folder).glob("coadd*.fits")):
             for item in _spectra(path):
                 try:
-                    found["desi"].append(observation(item, MAX_PIXELS))
+                    by_survey["desi"].append(observation(item, MAX_PIXELS))
                 except RejectedSpectrum:
                     continue  # an empty fibre has no noise to take
     if modelled := fourmost.noise(data):
-        found["4most"] = modelled
-    return dict(found)
+        by_survey["4most"] = modelled
+    return dict(by_survey)

@@ -41,12 +41,12 @@ def read(path: Path) -> Iterator[LabelledSpectrum]:
                 f"spectype {spectype!r} is none of {', '.join(CLASSES)}", file=str(path), row=number
             )
         file = path.parent / str(row["file"])
-        found = _spectrum(file, int(row["row"]) if "row" in row.colnames else 0)
+        spectrum = _spectrum(file, int(row["row"]) if "row" in row.colnames else 0)
         try:
-            seen_as = observation(found, MAX_PIXELS)
+            observed = observation(spectrum, MAX_PIXELS)
         except RejectedSpectrum as error:
-            raise ReadError(str(error), file=str(file), row=found.source_row) from error
-        yield LabelledSpectrum(seen_as, str(file), found.survey or "", spectype, z, trusted=True)
+            raise ReadError(str(error), file=str(file), row=spectrum.source_row) from error
+        yield LabelledSpectrum(observed, str(file), spectrum.survey or "", spectype, z, trusted=True)
 
 
 def _spectrum(file: Path, row: int) -> Spectrum:
@@ -66,7 +66,7 @@ def _table(path: Path) -> Table:
     return table
 
 
-def seen(spectra: Sequence[LabelledSpectrum]) -> tuple[torch.Tensor, Truth]:
+def prepared(spectra: Sequence[LabelledSpectrum]) -> tuple[torch.Tensor, Truth]:
     """Prepare labelled spectra as the networks will see them: channels and truth."""
     import torch
 

@@ -83,7 +83,7 @@ class Child:
             return "".join(deque(lines, LOG_LINES_SHOWN)).rstrip()
 
     def stop(self, timeout_s: float = 15.0) -> int:
-        """End the process with SIGTERM, with SIGKILL when it takes longer; returns its exit code."""
+        """End the process with SIGTERM, with SIGKILL when it takes longer, and return its exit code."""
         if self.running:
             self.process.terminate()
             try:

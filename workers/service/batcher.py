@@ -132,7 +132,7 @@ class Batcher:
         return Batch(tuple(items), epoch, self._membership)
 
     def clear(self) -> int:
-        """Drop everything; gives the number of records dropped."""
+        """Drop everything, and return how many records that were."""
         dropped = len(self)
         self._urgent.clear()
         self._items.clear()

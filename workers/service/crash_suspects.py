@@ -1,10 +1,11 @@
 """Finds the record or the batch that ends the process each time, and keeps it from doing so for ever.
 
 A crash leaves no trace in a worker without state, so before a worker unpacks the first batch of a partition
-it writes its name beside the committed offset (`transport.attempts`). Where it finds that others began here
-and got nowhere, it unpacks the next batches one by one (`transport.seals`) and does their records one by one,
-each marked before it is touched, and with nothing else in hand. A record that `worker.max_tries` processes
-took up alone and did not finish is a dead letter, and so is a batch that as many took up and did not unpack.
+it writes its name beside the committed offset (`transport.crash_marks`). Where it finds that others began
+here and got nowhere, it unpacks the next batches one by one (`transport.seals`) and does their records one by
+one, each marked before it is touched, and with nothing else in hand. A record that `worker.max_tries`
+processes took up alone and did not finish is a dead letter, and so is a batch that as many took up and did
+not unpack.
 
 Nothing innocent is condemned but by so many ends of processes while it was alone in hand, since a process
 that lives takes its name back before it begins on anything else. And what is deadly is condemned after so
@@ -101,6 +102,11 @@ class Suspects:
         return self._since is not None
 
     @property
+    def began(self) -> bool:
+        """Whether this process may have written its name where it is not taken away yet."""
+        return bool(self._together) or self.trying
+
+    @property
     def keeps_others_waiting(self) -> bool:
         """Whether a rebalance, too, should wait for what is tried alone."""
         return self._since is not None and time.monotonic() < self._since + self._keep_s
@@ -115,27 +121,31 @@ class Suspects:
         False where Kafka did not take that: the epoch has moved, and nothing may be begun.
         """
         self._committed = {
-            p: replace(at, attempts=at.attempts.without(self._process)) for p, at in committed.items()
+            p: replace(start, attempts=start.attempts.without(self._process))
+            for p, start in committed.items()
         }
         self._until = {
-            partition: at.offset + self._reach
-            for partition, at in self._committed.items()
-            if at.attempts.suspect
+            partition: start.offset + self._reach
+            for partition, start in self._committed.items()
+            if start.attempts.suspect
         }
         self._together.clear()
         self._opened = False
-        for partition, at in self._committed.items():
-            if at != committed[partition] and not self._mark(partition, at.offset, at.attempts):
+        for partition, start in self._committed.items():
+            if start != committed[partition] and not self._mark(partition, start.offset, start.attempts):
                 return False
-            if at.attempts.suspect:
+            if start.attempts.suspect:
                 log.warning(
-                    "one_by_one", partition=partition.partition, offset=at.offset, attempts=str(at.attempts)
+                    "one_by_one",
+                    partition=partition.partition,
+                    offset=start.offset,
+                    attempts=str(start.attempts),
                 )
         self._since = None
         return True
 
     def clear(self) -> int:
-        """Drop what waits; gives the number of records dropped."""
+        """Drop what waits, and return how many records that were."""
         dropped = len(self._waiting)
         self._waiting.clear()
         return dropped
@@ -153,7 +163,7 @@ class Suspects:
         return together
 
     def begin_on(self, packed: Offsets) -> list[TopicPartition]:
-        """Mark the beginning of partitions that have a packed batch and are not suspected; give the others.
+        """Mark the beginning of partitions with a packed batch that are not suspected, and return the others.
 
         Where a mark fails the epoch has moved, and all of this is read again.
 
@@ -165,8 +175,8 @@ class Suspects:
         for partition in packed:
             if partition in self._until or partition in self._together:
                 continue
-            at = self._committed.get(partition) or CommittedAt(packed[partition], Attempts())
-            if not self._mark(partition, at.offset, at.attempts.begun(self._process)):
+            start = self._committed.get(partition) or CommittedAt(packed[partition], Attempts())
+            if not self._mark(partition, start.offset, start.attempts.begun(self._process)):
                 break  # a Kafka that is silent would keep each of the others waiting as long
             self._together.add(partition)
         return [partition for partition in packed if partition in self._until]
@@ -180,11 +190,11 @@ class Suspects:
         if offset >= self._until[partition]:
             self._release(partition, offset)
             return None
-        at = self._at(partition, offset)
+        start = self._start_at(partition, offset)
         self._since = time.monotonic()
-        if len(at.attempts.unpacking) >= self._max_tries:
+        if len(start.attempts.unpacking) >= self._max_tries:
             return Opening(partition, unread=True)
-        self._opened = self._mark(partition, offset, at.attempts.begun_unpacking(self._process))
+        self._opened = self._mark(partition, offset, start.attempts.begun_unpacking(self._process))
         return Opening(partition, unread=False) if self._opened else None
 
     def next(self) -> Alone | list[Record]:
@@ -196,28 +206,28 @@ class Suspects:
         partition = TopicPartition(first.topic, first.partition)
         if first.offset >= self._until[partition] and not self._opened:
             return self._released(partition)
-        at = self._at(partition, first.offset)
+        start = self._start_at(partition, first.offset)
         self._since = time.monotonic()
-        tries = len(at.attempts.alone)
+        tries = len(start.attempts.alone)
         if tries >= self._max_tries:
             self._waiting.popleft()
             return Alone(first, None)
-        if not self._mark(partition, first.offset, at.attempts.begun_alone(self._process)):
+        if not self._mark(partition, first.offset, start.attempts.begun_alone(self._process)):
             return []
         self._opened = False
         self._waiting.popleft()
         return Alone(first, tries)
 
-    def _at(self, partition: TopicPartition, offset: int) -> CommittedAt:
+    def _start_at(self, partition: TopicPartition, offset: int) -> CommittedAt:
         """What others left at an offset, up to which all is done."""
-        at = self._committed.get(partition)
-        return at if at is not None and at.offset == offset else CommittedAt(offset, Attempts())
+        start = self._committed.get(partition)
+        return start if start is not None and start.offset == offset else CommittedAt(offset, Attempts())
 
     def _note_unpacked(self, partition: TopicPartition, record: Record) -> None:
         """What was unpacked is not to blame for the processes that ended."""
-        at = self._committed.get(partition)
-        if at is not None and record.damage is None and record.offset >= at.offset:
-            self._committed[partition] = replace(at, attempts=at.attempts.unpacked())
+        start = self._committed.get(partition)
+        if start is not None and record.damage is None and record.offset >= start.offset:
+            self._committed[partition] = replace(start, attempts=start.attempts.unpacked())
 
     def _released(self, partition: TopicPartition) -> list[Record]:
         self._release(partition, self._waiting[0].offset)

@@ -1,30 +1,30 @@
 """The worker: spectra come in from Kafka, results go out to Kafka, and nothing is lost on the way.
 
 Three threads, each with at most one batch ahead of it: this loop reads records, gathers batches and commits;
-`analysing.Analyst` asks the cache and the networks; `publishing.Publisher` publishes. What makes it safe is
-the epoch (`transport.epoch`): whenever the assignment of partitions changes or a publication fails it moves,
-all that is in hand is dropped, and reading starts again at the committed offsets.
+`analyse_stage.Analyst` asks the cache and the networks; `publish_stage.Publisher` publishes. What makes it
+safe is the epoch (`transport.epoch`): whenever the assignment of partitions changes or a publication fails it
+moves, all that is in hand is dropped, and reading starts again at the committed offsets.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import structlog
-from kafka.errors import KafkaError
 
 from spectraq.workers.cache.answers import Cache
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.stream_reference import StreamReference
+from spectraq.workers.errors import AnalysisError, SlotTakenError
 from spectraq.workers.inference import Pipeline, SafeInference
 from spectraq.workers.operations.health import Health
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.service.analyse_stage import Analyst
 from spectraq.workers.service.batcher import Batcher
+from spectraq.workers.service.checkpoint import Checkpoint
 from spectraq.workers.service.crash_suspects import Alone, Suspects
 from spectraq.workers.service.intake import Intake
 from spectraq.workers.service.ledger import Balance, Ledger
@@ -40,14 +40,12 @@ from spectraq.workers.transport.consumer import Consumer
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.groupwatch import GroupWatch
 from spectraq.workers.transport.messages import Record
-from spectraq.workers.transport.offsets import Offsets
 from spectraq.workers.transport.producer import producer
 
 IDLE_POLL_S = 0.2
 BUSY_POLL_S = 0.02
 """With work in hand the loop looks often: there may be offsets to commit or a batch to hand over."""
 
-DRAINED_LOOK_S = 0.5
 LEFT_BEHIND_S = 1.0
 """A thread still busy after the grace period is left behind with its batch, which is read again."""
 
@@ -63,7 +61,7 @@ def run(
     metrics: Metrics | None = None,
     health: Health | None = None,
 ) -> Balance:
-    """Work until told to stop, or until all that was there at the start is done; gives the ledger.
+    """Work until told to stop, or until all that was there at the start is done, and return the ledger.
 
     Parameters
     ----------
@@ -117,23 +115,13 @@ class Worker:
         self._ledger = Ledger()
         self._progress = Progress(self._ledger, metrics)
         self._epoch = Epoch(self._note_epoch)
-        self._mine = -1  # the epoch whose records are in hand; the first turn starts over
-        self._in_hand: dict[int, int] = {}  # records of each batch that is handed over and not settled
-        self._known: Offsets = {}  # committed offsets of our partitions, as far as we know
-        self._goal: Offsets | None = None  # where the partitions ended at the start
-        self._looked = 0.0
-        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._abandoned = AbandonedTransactions(settings)
+        closing.callback(self._abandoned.stop)
         self._intake = Intake(settings)
         self._batcher = Batcher(settings.worker)
         self._allowance = Allowance(settings.worker.priority_rate)
         self._watchdog = Watchdog().start()
         closing.callback(self._watchdog.stop)
-        guarded = GuardedRedis(settings.redis, metrics.cache_failures.inc)
-        closing.callback(guarded.close)
-        metrics.cache_open.set_function(lambda: guarded.open)
-        self._cache = Cache(guarded, pipeline.digest, pipeline.version)
-        self._stream = StreamReference(guarded, pipeline.digest, settings.worker.adapt)
         self._consumer = Consumer(settings, self._epoch, self._watchdog)
         closing.callback(self._consumer.close)
         self._consumer.seals.close()
@@ -145,51 +133,64 @@ class Worker:
         self._ownership = Ownership(self._consumer, watch, settings, metrics)
         self._producer = producer(settings, self._watchdog)
         closing.callback(self._producer.close)
+        self._checkpoint = Checkpoint(
+            self._consumer, self._producer, self._epoch, self._ledger, self._progress, self._stalls
+        )
+        self._given_up = threading.Event()  # no more attempts at publishing are worth making
         self._open_stages(pipeline, closing)
 
     def _open_stages(self, pipeline: Pipeline, closing: ExitStack) -> None:
-        given_up = threading.Event()
+        redis = GuardedRedis(self._settings.redis, self._metrics.cache_failures.inc)
+        closing.callback(redis.close)
+        self._metrics.cache_open.set_function(lambda: redis.open)
+        cache = Cache(redis, pipeline.digest, pipeline.version)
         publisher = Publisher(
             self._producer,
-            self._cache,
+            cache,
             self._epoch,
             self._metrics,
             self._health,
-            report=self._outcomes.put,
-            closing=given_up,
+            report=self._checkpoint.report,
+            closing=self._given_up,
         )
         self._publishing = Stage("publishing", publisher)
         closing.callback(self._publishing.stop, LEFT_BEHIND_S)
-        closing.callback(given_up.set)
+        closing.callback(self._given_up.set)
         analyst = Analyst(
             self._settings,
             SafeInference(pipeline, self._settings.worker.batch_spectra, self._metrics.analysis_failures.inc),
-            self._cache,
-            self._stream,
+            cache,
+            StreamReference(redis, pipeline.digest, self._settings.worker.adapt),
             self._epoch,
             self._watchdog,
             self._metrics,
             hand_on=self._publishing.put,
-            drop=lambda batch: self._outcomes.put(Outcome(batch, None)),
+            drop=lambda batch: self._checkpoint.report(Outcome(batch, None)),
         )
         self._analysing = Stage("analysing", analyst)
         closing.callback(self._analysing.stop, LEFT_BEHIND_S)
 
     def balance(self) -> Balance:
-        """What became of every record so far."""
+        """Return what became of every record so far."""
         return self._ledger.balance()
 
     def work(self, stop: threading.Event, until_drained: bool) -> None:
         """Turn until told to stop, then finish what is in hand."""
         log.info("worker_starts", delivery=self._settings.worker.delivery, until_drained=until_drained)
         self._health.trouble("worker", "")
-        while not stop.is_set():
-            self._turn()
-            if until_drained and self._drained():
-                log.info("drained", **self.balance().as_dict())
-                return
-        self._health.trouble("worker", "stopping")
-        self._finish()
+        try:
+            while not stop.is_set():
+                self._turn()
+                if until_drained and self._checkpoint.drained(self._idle()):
+                    self._take_back_attempts()
+                    log.info("drained", **self.balance().as_dict())
+                    return
+            self._health.trouble("worker", "stopping")
+            self._finish()
+        except AnalysisError:  # that of the networks: no record is to blame
+            with suppress(SlotTakenError):
+                self._take_back_attempts()
+            raise
 
     def _turn(self) -> None:
         """One turn of the loop.
@@ -201,36 +202,30 @@ class Worker:
         4. Hand a batch over when one is due and the networks have room.
         5. Settle the batches that are published or dropped, and commit.
         6. Stop fetching while enough is in hand, and go on after.
-        7. Look whether anything is stuck, and tell how things stand.
+        7. Look whether anything is stuck, and report progress.
         """
         self._health.turned()
         # 1. Start over
-        if self._epoch.value != self._mine and not self._start_over():
+        if not self._checkpoint.current and not self._start_over():
             self._consumer.hold(True)
             self._poll(IDLE_POLL_S)  # stays in the group; what it returns is read again
             self._look()
             return
         # 2. Poll
         records = self._poll(self._patience_s())
-        if self._epoch.value != self._mine:
+        if not self._checkpoint.current:
             return
         # 3. Read
-        if records:
-            self._ledger.read(len(records))
-            self._add(self._suspects.sort(records))
-            self._stalls.progress()
-        self._open()
-        if len(self._suspects) and self._nothing_read and not self._consumer.joining:
-            self._go_on_alone()
+        self._read(records)
         # 4. Hand over
         alone = len(self._suspects) > 0 or self._suspect_waits or self._suspects.trying
         self._hand_over(at_once=alone)
         # 5. Settle
-        self._settle()
-        if self._nothing_read and self._epoch.value == self._mine:
+        self._checkpoint.settle()
+        if self._nothing_read and self._checkpoint.current:
             self._suspects.settled()
         if self._idle():
-            self._commit_positions()
+            self._checkpoint.commit_positions()
         # 6. Hold
         on_hold = self._batcher.full or alone
         self._consumer.hold(on_hold, urgent_too=alone or not self._allowance.open)
@@ -241,18 +236,17 @@ class Worker:
     def _start_over(self) -> bool:
         """Begin an epoch at the committed offsets; False while it is not known what they are."""
         self._ledger.give_back(self._batcher.clear() + self._suspects.clear())
-        self._settle()
-        if self._in_hand:
+        self._checkpoint.settle()
+        if self._checkpoint.records:
             return False  # what is being published may yet be committed; only then is it known where to begin
         self._abandoned.end_soon()
         epoch = self._epoch.value  # before asking: it may move while Kafka answers
         committed = self._consumer.rewind()
         if committed is None:
             return False
-        self._known = {partition: at.offset for partition, at in committed.items()}
         if not self._suspects.begin(committed):
             return False
-        self._mine = epoch
+        self._checkpoint.begin(epoch, committed)
         return True
 
     def _poll(self, patience_s: float) -> list[Record]:
@@ -262,8 +256,17 @@ class Worker:
             return []
         return self._consumer.poll(patience_s)
 
+    def _read(self, records: list[Record]) -> None:
+        if records:
+            self._ledger.read(len(records))
+            self._add(self._suspects.sort(records))
+            self._stalls.progress()
+        self._open()
+        if len(self._suspects) and self._nothing_read and not self._consumer.joining:
+            self._go_on_alone()
+
     def _add(self, records: list[Record]) -> None:
-        if records and self._epoch.value == self._mine:
+        if records and self._checkpoint.current:
             urgent = [record for record in records if self._consumer.urgent(record.topic)]
             others = [record for record in records if not self._consumer.urgent(record.topic)]
             self._batcher.add(self._intake.items(others), self._consumer.membership)
@@ -276,9 +279,9 @@ class Worker:
         """Let what was fetched be unpacked: of suspects one batch, once nothing else is in hand."""
         packed = self._consumer.seals.waiting()
         suspected = self._suspects.begin_on(packed)
-        self._consumer.seals.lift(self._suspects.together, self._mine)
+        self._consumer.seals.lift(self._suspects.together, self._checkpoint.epoch)
         self._suspect_waits = bool(suspected)
-        if not suspected or not self._idle() or self._epoch.value != self._mine or self._consumer.joining:
+        if not suspected or not self._idle() or not self._checkpoint.current or self._consumer.joining:
             return
         opening = self._suspects.open(suspected[0], packed[suspected[0]])
         if opening is not None:
@@ -289,64 +292,24 @@ class Worker:
 
     def _go_on_alone(self) -> None:
         """Do the next suspect with nothing else in hand, or give it up after too many tries."""
-        found = self._suspects.next()
-        if not isinstance(found, Alone):
-            self._add(found)
-        elif self._epoch.value != self._mine:
+        suspect = self._suspects.next()
+        if not isinstance(suspect, Alone):
+            self._add(suspect)
+        elif not self._checkpoint.current:
             self._ledger.give_back(1)
-        elif found.tries is None:
-            self._batcher.add([self._intake.condemned(found.record)], self._consumer.membership)
+        elif suspect.tries is None:
+            self._batcher.add([self._intake.condemned(suspect.record)], self._consumer.membership)
         else:
-            self._add([found.record])
+            self._add([suspect.record])
 
     def _hand_over(self, at_once: bool = False) -> None:
         due_in_s = self._batcher.due_in_s()
         if due_in_s is None or (due_in_s > 0 and not at_once) or not self._analysing.has_room:
             return
-        batch = self._batcher.take(self._mine)
+        batch = self._batcher.take(self._checkpoint.epoch)
         self._metrics.batch_spectra.observe(len(batch.items))
-        self._in_hand[batch.number] = len(batch.items)
+        self._checkpoint.hand_over(batch)
         self._analysing.put(batch)
-
-    def _settle(self) -> None:
-        """Enter what became of each batch into the ledger, and commit what the producer did not."""
-        offsets: Offsets = {}
-        while not self._outcomes.empty():
-            outcome = self._outcomes.get()
-            records = self._in_hand.pop(outcome.batch.number)
-            if outcome.published is None:
-                self._ledger.give_back(records)
-                continue
-            self._progress.published(outcome.published)
-            self._stalls.progress()
-            if outcome.batch.epoch == self._epoch.value:
-                offsets |= outcome.batch.offsets
-        if offsets and (self._producer.commits or self._consumer.offsets.commit(offsets)):
-            self._known |= offsets
-
-    def _commit_positions(self) -> None:
-        """With nothing in hand, commit past the markers that transactions leave behind the last record."""
-        ahead = {p: at for p, at in self._consumer.offsets.positions().items() if at > self._known.get(p, 0)}
-        if ahead and self._epoch.value == self._mine and self._consumer.offsets.commit(ahead):
-            self._known |= ahead
-
-    def _drained(self) -> bool:
-        """Whether the group has committed all that was there at the start; asked twice a second at most."""
-        now = time.monotonic()
-        if self._goal is not None and (not self._idle() or now - self._looked < DRAINED_LOOK_S):
-            return False
-        self._looked = now
-        try:
-            if self._goal is None:
-                self._goal = self._consumer.offsets.ends()
-            others = sorted(set(self._goal) - set(self._known))
-            committed = self._known | {
-                p: at.offset for p, at in self._consumer.offsets.committed(others).items()
-            }
-        except KafkaError as error:
-            log.warning("end_not_known", error=str(error))
-            return False
-        return self._idle() and all(committed.get(p, 0) >= end for p, end in self._goal.items())
 
     def _finish(self) -> None:
         """Finish what is in hand within the grace period; without new records, but still in the group."""
@@ -355,31 +318,42 @@ class Worker:
         while not self._idle() and time.monotonic() < grace_over:
             self._health.turned()
             self._ledger.give_back(self._suspects.clear())
-            if self._epoch.value != self._mine:
+            if not self._checkpoint.current:
                 self._ledger.give_back(self._batcher.clear())
             self._hand_over(at_once=True)
             self._consumer.hold(True)
             self._poll(BUSY_POLL_S)
-            self._settle()
+            self._checkpoint.settle()
             self._raise_failures()
-        if self._suspects.trying and not self._in_hand and (committed := self._consumer.rewind()) is not None:
-            self._suspects.begin(committed)  # takes back what could not be settled
-        self._ledger.give_back(self._batcher.clear() + self._suspects.clear() + sum(self._in_hand.values()))
+        self._take_back_attempts()
+        self._ledger.give_back(self._batcher.clear() + self._suspects.clear() + self._checkpoint.records)
         log.info("stopped", **self.balance().as_dict())
+
+    def _take_back_attempts(self) -> None:
+        """Take this process's name away from what it began and leaves to others: it has not died of it."""
+        if not self._suspects.began:
+            return
+        self._given_up.set()
+        if not self._publishing.stop(LEFT_BEHIND_S):
+            return  # what is being published may yet be committed; only then is it known where to write
+        self._checkpoint.settle()
+        committed = self._consumer.rewind()
+        if committed is not None:
+            self._suspects.begin(committed)
 
     def _look(self) -> None:
         self._raise_failures()
         trouble = self._stalls.look(in_hand=not self._idle())
         self._health.trouble("consumer", trouble)
         self._health.notice("group", self._ownership.look())
-        self._progress.tell(self._consumer)
+        self._progress.report(self._consumer)
 
     def _idle(self) -> bool:
         return self._nothing_read and not len(self._suspects)
 
     @property
     def _nothing_read(self) -> bool:
-        return not (self._in_hand or len(self._batcher))
+        return not (self._checkpoint.records or len(self._batcher))
 
     def _patience_s(self) -> float:
         """How long to wait for records: not beyond the moment when a batch is due."""

@@ -52,53 +52,53 @@ class Ownership:
         self._metrics = metrics
         self._generation = -1
         self._changed = 0.0  # when the generation did
-        self._seen: Look | None = None
+        self._last_look: Look | None = None
         self._since: dict[TopicPartition, float] = {}  # when they were first seen without a reader
         self._ownerless: set[TopicPartition] = set()  # those that are told of
         self._in_vain = 0
 
     def look(self) -> str:
-        """Look once a turn; gives which partitions nobody reads, or an empty string."""
+        """Return which partitions nobody reads, or an empty string; to be called once a turn."""
         if not self._consumer.joined:
             self._since = {}  # outside the group nothing can be done, and others look
             return self._sentence()
         self._note_generation()
         self._watch.revive()
-        seen = self._watch.latest
-        if seen is not None and seen is not self._seen:
-            self._show_lags(seen)
-            if seen.at > self._changed:
-                self._judge(seen)
-        elif seen is None and self._seen is not None and time.monotonic() - self._seen.at > STALE_S:
+        look = self._watch.latest
+        if look is not None and look is not self._last_look:
+            self._show_lags(look)
+            if look.at > self._changed:
+                self._judge(look)
+        elif look is None and self._last_look is not None and time.monotonic() - self._last_look.at > STALE_S:
             self._metrics.group_lag.clear()  # better none than an old one
             self._metrics.ownerless.clear()
-        self._seen = seen or self._seen
+        self._last_look = look or self._last_look
         return self._sentence()
 
     def _note_generation(self) -> None:
         generation = self._consumer.membership.generation_id
         if generation == self._generation:
             return
-        seen_s = (self._seen.at - since for since in self._since.values() if self._seen is not None)
+        seen_s = (self._last_look.at - since for since in self._since.values() if self._last_look is not None)
         self._in_vain += any(seconds >= self._settled_s() for seconds in seen_s)
         self._generation, self._changed = generation, time.monotonic()
         self._since = {}
         self._watch.look_soon()
 
-    def _judge(self, seen: Look) -> None:
-        group = seen.group
+    def _judge(self, look: Look) -> None:
+        group = look.group
         if not group.settled:
             self._since = {}
             return
         missed = {p for p, slot in group.owners.items() if slot == self._slot} - self._consumer.assignment
         unread = missed | {p for p, slot in group.owners.items() if slot is None}
-        self._since = {partition: self._since.get(partition, seen.at) for partition in unread}
-        self._tell(seen, {p for p, since in self._since.items() if seen.at - since >= SETTLED_S})
+        self._since = {partition: self._since.get(partition, look.at) for partition in unread}
+        self._tell(look, {p for p, since in self._since.items() if look.at - since >= SETTLED_S})
         if not unread:
             self._in_vain = 0
             return
         before = sum(slot < self._slot for slot in group.members) if not missed else 0
-        if seen.at - min(self._since.values()) >= self._settled_s() + before * NEXT_S:
+        if look.at - min(self._since.values()) >= self._settled_s() + before * NEXT_S:
             self._metrics.rejoins.inc()
             self._consumer.join_again(f"nobody reads {self._names(unread)}")
             self._in_vain += 1
@@ -107,19 +107,19 @@ class Ownership:
     def _settled_s(self) -> float:
         return SETTLED_S * float(2 ** min(self._in_vain, DOUBLINGS))
 
-    def _tell(self, seen: Look, overdue: set[TopicPartition]) -> None:
+    def _tell(self, look: Look, overdue: set[TopicPartition]) -> None:
         before, self._ownerless = self._ownerless, (self._ownerless & set(self._since)) | overdue
         if self._ownerless - before:
             log.warning("partitions_ownerless", partitions=self._names(self._ownerless))
-        if self._seen is None or self._seen.group.owners.keys() != seen.group.owners.keys():
+        if self._last_look is None or self._last_look.group.owners.keys() != look.group.owners.keys():
             self._metrics.ownerless.clear()
-        for partition in seen.group.owners:
+        for partition in look.group.owners:
             nobody = partition in self._ownerless
             self._metrics.ownerless.labels(label(self._topics, partition)).set(nobody)
 
-    def _show_lags(self, seen: Look) -> None:
+    def _show_lags(self, look: Look) -> None:
         self._metrics.group_lag.clear()
-        for partition, behind in seen.lags.items():
+        for partition, behind in look.lags.items():
             self._metrics.group_lag.labels(label(self._topics, partition)).set(behind.lag)
 
     def _sentence(self) -> str:

@@ -1,4 +1,4 @@
-"""Enters what was published into the ledger and the metrics, and tells now and then how things stand."""
+"""Enters what was published into the ledger and the metrics, and reports progress now and then."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Progress:
         for reason, count in analysed.reasons.items():
             self._metrics.dead_letters.labels(reason).inc(count)
 
-    def tell(self, consumer: Consumer) -> None:
-        """Bring the metrics up to date; every ten seconds with news, log how things stand."""
+    def report(self, consumer: Consumer) -> None:
+        """Bring the metrics up to date; every ten seconds with news, log the progress."""
         now = time.monotonic()
         balance = self._ledger.balance()
         self._show(balance)

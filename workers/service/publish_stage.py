@@ -29,7 +29,7 @@ class Outcome:
     """What became of a batch."""
 
     batch: Batch
-    published: Analysed | None  # None: nothing of it counts, its records are read again
+    published: Analysed | None  # None if it failed; its records will be re-read
 
 
 class Publisher:

@@ -45,10 +45,11 @@ class Stage(Generic[Work]):
                 continue
             return
 
-    def stop(self, timeout_s: float) -> None:
-        """Stop after the piece in hand, or leave it behind after the timeout."""
+    def stop(self, timeout_s: float) -> bool:
+        """Stop after the piece in hand, and return whether it did within the timeout."""
         self._stopped.set()
         self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:

@@ -44,7 +44,7 @@ class StallWatch:
         self._consumer = consumer
         self._settings = settings.worker
         self._topic = settings.topics.spectra
-        self._seen = True
+        self._topic_seen = True
         self._metrics = metrics
         self._give_up = give_up
         self._attempts = 0
@@ -57,7 +57,7 @@ class StallWatch:
         self._quiet_since = time.monotonic()
 
     def look(self, in_hand: bool) -> str:
-        """Look once a turn; gives what keeps the worker from reading, or an empty string."""
+        """Return what keeps the worker from reading, or an empty string; to be called once a turn."""
         if self._consumer.joined != self._joined:
             self._joined = not self._joined
             self._quiet_since = time.monotonic()
@@ -73,11 +73,11 @@ class StallWatch:
         return self._consumer.trouble or self._look_for_topic()
 
     def _look_for_topic(self) -> str:
-        seen = self._consumer.sees_topic
-        if self._seen and not seen:
+        visible = self._consumer.sees_topic
+        if self._topic_seen and not visible:
             log.warning("topic_unseen", topic=self._topic, advice=UNSEEN)
-        self._seen = seen
-        return "" if seen else f"topic {self._topic} {UNSEEN}"
+        self._topic_seen = visible
+        return "" if visible else f"topic {self._topic} {UNSEEN}"
 
     def _look_for_lag(self, quiet_s: float) -> str:
         try:

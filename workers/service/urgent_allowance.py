@@ -26,7 +26,7 @@ class Allowance:
         self._rate = rate
         self._clock = clock
         self._tokens = rate * BURST_S
-        self._at = clock()
+        self._counted_at = clock()
 
     @property
     def open(self) -> bool:
@@ -34,8 +34,8 @@ class Allowance:
         if not self._rate:
             return True
         now = self._clock()
-        self._tokens = min(self._tokens + (now - self._at) * self._rate, self._rate * BURST_S)
-        self._at = now
+        self._tokens = min(self._tokens + (now - self._counted_at) * self._rate, self._rate * BURST_S)
+        self._counted_at = now
         return self._tokens > 0
 
     def take(self, spectra: int) -> None:

@@ -21,6 +21,12 @@ from spectraq.workers.transport.connection import administrator
 from spectraq.workers.transport.endings import heir
 
 EVERY_S = 1.0
+LONGEST_WAIT_S = 30.0
+"""A look that failed is repeated after 1, 2, 4 s and so on, and after this at most."""
+
+SEPARATOR = ":"
+"""No slot contains it (`worker.slot`), so the group is what stands before the last one, and nothing else."""
+
 NO_GROUP = "Dead"
 """Kafka's word for the state of a group that it does not know."""
 
@@ -29,7 +35,13 @@ log = structlog.get_logger(__name__)
 
 def transactional_id(settings: Settings, slot: str) -> str:
     """Return the name that a slot publishes under; a new producer of that name ends the old one's work."""
-    return f"{settings.kafka.group_id}-{slot}"
+    return f"{settings.kafka.group_id}{SEPARATOR}{slot}"
+
+
+def is_of_group(settings: Settings, name: str) -> bool:
+    """Return whether a transactional id is that of a slot of this group."""
+    group, _, slot = name.rpartition(SEPARATOR)
+    return group == settings.kafka.group_id and bool(slot)
 
 
 class AbandonedTransactions:
@@ -38,25 +50,47 @@ class AbandonedTransactions:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._thread: threading.Thread | None = None
-        self._looked = 0.0
+        self._began = 0.0
+        self._stopped = threading.Event()
 
     def end_soon(self) -> None:
         """Begin to look, unless that is under way or was done within the last second."""
-        if self._settings.worker.delivery != "exactly_once" or time.monotonic() - self._looked < EVERY_S:
+        if self._settings.worker.delivery != "exactly_once" or time.monotonic() - self._began < EVERY_S:
             return
         if self._thread is None or not self._thread.is_alive():
-            self._looked = time.monotonic()
-            self._thread = threading.Thread(target=self._look, name="abandoned-transactions", daemon=True)
+            self._began = time.monotonic()
+            self._thread = threading.Thread(target=self._run, name="abandoned-transactions", daemon=True)
             self._thread.start()
 
-    def _look(self) -> None:
-        try:
-            ours = transactional_id(self._settings, self._settings.worker.slot)
-            for name in abandoned(self._settings):
-                if name != ours:  # its own the producer ends
-                    _end(self._settings, name)
-        except (KafkaError, UnreachableError) as error:
-            log.info("abandoned_transactions_wait", error=str(error))  # the broker's own timeout remains
+    def stop(self) -> None:
+        """Begin no more looks; one that is under way may end."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        """Look until a look has succeeded."""
+        wait_s = EVERY_S
+        while not self._stopped.is_set():
+            try:
+                self._end_all()
+                return
+            except (KafkaError, UnreachableError) as error:
+                log.info("abandoned_transactions_wait", error=str(error), next_try_s=wait_s)
+            self._stopped.wait(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def _end_all(self) -> None:
+        """End what is abandoned; one that can't be ended keeps none of the others waiting."""
+        ours = transactional_id(self._settings, self._settings.worker.slot)
+        failure: Exception | None = None
+        for name in abandoned(self._settings):
+            if name == ours:
+                continue  # the producer ends it
+            try:
+                _end(self._settings, name)
+            except (KafkaError, UnreachableError) as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
 
 def abandoned(settings: Settings) -> list[str]:
@@ -69,9 +103,8 @@ def abandoned(settings: Settings) -> list[str]:
     """
     with administrator(settings.kafka) as client:
         listed: dict[int, list[Any]] = client.list_transactions(state_filters=["Ongoing"])
-        prefix = transactional_id(settings, "")
         names = {entry.transactional_id for entries in listed.values() for entry in entries}
-        open_names = {name for name in names if name.startswith(prefix)}
+        open_names = {name for name in names if is_of_group(settings, name)}
         if not open_names:
             return []
         group = client.describe_groups([settings.kafka.group_id])[settings.kafka.group_id]

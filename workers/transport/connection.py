@@ -22,6 +22,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from spectraq.workers.errors import SettingsError, UnreachableError
 from spectraq.workers.settings import KafkaSettings
+from spectraq.workers.transport import client_repairs
 
 Client = TypeVar("Client")
 
@@ -160,7 +161,7 @@ def connect(kind: Callable[..., Client], kafka: KafkaSettings, options: dict[str
         except BaseException:
             for client in made:
                 close_quietly(client)
-                client._manager._net.stop()
+                client_repairs.stop_network(client)
             raise
 
 
@@ -195,8 +196,7 @@ def close_producer(client: Any, timeout_s: float) -> None:
     try:
         client.close(timeout=timeout_s)
     except (KafkaError, RuntimeError, OSError):
-        client._sender.force_close()  # close() gives up before it gets there when something is unsent
-        client._closed = True
+        client_repairs.force_close(client)
 
 
 def _wait_for_port(kafka: KafkaSettings) -> None:

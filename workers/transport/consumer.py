@@ -26,6 +26,7 @@ from kafka.structs import ConsumerGroupMetadata, MemberState
 from spectraq.workers.errors import SlotTakenError
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
+from spectraq.workers.transport import client_repairs
 from spectraq.workers.transport.connection import administrator, close_quietly
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.group_options import Assignor, Listener, options
@@ -103,10 +104,7 @@ class Consumer:
     @property
     def joining(self) -> bool:
         """Whether the client has begun to join the group and has no answer so far."""
-        coordinator = self._client._coordinator
-        begun = coordinator._join_task
-        # one that came to nothing is left lying where no join is needed any more
-        return coordinator.state == MemberState.REBALANCING or (begun is not None and not begun.is_done)
+        return client_repairs.is_joining(self._client)
 
     @property
     def assignment(self) -> set[TopicPartition]:
@@ -116,8 +114,7 @@ class Consumer:
     @property
     def sees_topic(self) -> bool:
         """Whether Kafka tells us of the topic; it hides one that we may not read."""
-        # the public call asks Kafka, and waits for ever where that is down
-        return bool(self._client._cluster.partitions_for_topic(self._settings.topics.spectra))
+        return client_repairs.knows_topic(self._client, self._settings.topics.spectra)
 
     def subscribe_again(self, reason: str) -> None:
         """Leave the subscription and take it up again."""
@@ -131,7 +128,7 @@ class Consumer:
         """Have the group share out its partitions; ours stay ours meanwhile."""
         log.warning("joining_again", reason=reason)
         self._assignor.ask()
-        self._client._coordinator.request_rejoin()
+        client_repairs.request_rejoin(self._client)
 
     # -- records -------------------------------------------------------------------------------------------
 
@@ -146,30 +143,32 @@ class Consumer:
             Where another worker has taken our slot.
         """
         timeout_ms = max(int(timeout_s * 1000), 0 if self.joined else JOINING_POLL_MS)
-        self._let_go_of_what_is_used_up()
+        client_repairs.let_go_of_used_up_records(self._client)
         try:
             with self._deadline("poll", self._settings.kafka.session_timeout_s):
-                found = self._client.poll(timeout_ms=timeout_ms)
+                polled = self._client.poll(timeout_ms=timeout_ms)
         except FencedInstanceIdError as error:
             raise SlotTakenError(self._settings.worker.slot) from error
         except NoOffsetForPartitionError:
-            found = {}  # just assigned: the epoch has moved, and `rewind` says where to begin
+            polled = {}  # just assigned: the epoch has moved, and `rewind` says where to begin
         except OffsetOutOfRangeError as error:
             self._go_on_after(error.args[0])
-            found = {}
+            polled = {}
         except KafkaError as error:
             log.warning("poll_failed", error=str(error))
             self.trouble = str(error)
             time.sleep(JOINING_POLL_MS / 1000)
             return []
         self.trouble = ""
-        self._collect_the_join()
+        client_repairs.collect_finished_join(self._client)
         self._note_membership()
         self._look_for_a_usurper()
-        return [record for records in found.values() for record in records]
+        return [record for records in polled.values() for record in records]
 
     def rewind(self) -> Committed | None:
-        """Go back to the committed offset of every partition we own, and give it; None where Kafka won't say.
+        """Go back to the committed offset of every partition we own, and return them all.
+
+        None where Kafka does not tell them.
 
         Kafka does not say while a transaction of a dead worker is still open, or while it is down. While we
         join the group it is not asked: it answers such a question only after the join, and a join that ends
@@ -251,28 +250,6 @@ class Consumer:
         except KafkaError as error:
             self.trouble = str(error)
 
-    def _let_go_of_what_is_used_up(self) -> None:
-        """Empty the client's slot for records that are being returned once they all are.
-
-        What it had fetched for a paused partition comes back only where this slot is None, and it leaves the
-        last, used-up records in it: with some partitions on hold and others not, those on hold would never
-        be read again.
-        """
-        fetcher = self._client._fetcher
-        if not fetcher._next_partition_records:
-            fetcher._next_partition_records = None
-
-    def _collect_the_join(self) -> None:
-        """See to it that a finished join is collected.
-
-        A join that the client began because the topic's partitions changed, and whose answer arrives between
-        two polls, is never looked at again: no rejoin is needed any more, and the member stays outside for
-        ever.
-        """
-        coordinator = self._client._coordinator
-        if coordinator.state == MemberState.REBALANCING and not coordinator.need_rejoin():
-            coordinator.request_rejoin()
-
     def _note_membership(self) -> None:
         now = self._client.group_metadata()
         before, self._membership = self._membership, now
@@ -281,13 +258,11 @@ class Consumer:
             self._epoch.move("membership changed")
 
     def _look_for_a_usurper(self) -> None:
-        """Raise where the client has silently stopped its heartbeats, as it does when its slot is taken.
+        """Raise where two polls in a row find the client's heartbeats stopped: its slot is taken.
 
-        It would go on fetching for ever, and nothing it publishes or commits would count. Seen in two polls
-        in a row, since the client enables its heartbeats a moment after it has joined.
+        It would go on fetching for ever, and nothing it publishes or commits would count.
         """
-        coordinator = self._client._coordinator
-        silent = coordinator.state == MemberState.STABLE and not coordinator._heartbeat_enabled
+        silent = client_repairs.heartbeats_have_stopped(self._client)
         if silent and self._was_silent:
             raise SlotTakenError(self._settings.worker.slot)
         self._was_silent = silent

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
@@ -23,6 +22,14 @@ from kafka.structs import ConsumerGroupMetadata
 
 from spectraq.workers.errors import DeliveryError
 from spectraq.workers.settings import Settings
+from spectraq.workers.transport.client_repairs import (
+    begin_abort,
+    begin_commit,
+    begin_offsets,
+    begin_partitions,
+    wait_for_partitions,
+    wait_for_step,
+)
 from spectraq.workers.transport.connection import administrator, client_options, close_producer, connect
 from spectraq.workers.transport.topics import written_topics
 
@@ -33,7 +40,6 @@ ENDINGS = {
     TransactionState.COMPLETE_ABORT: False,
 }
 """What Kafka has decided, and whether it is a commit; an open transaction may yet be committed."""
-LOOK_S = 0.005
 ASK_S = 0.1
 CLOSING_S = 1.0
 RETRY_BACKOFF_MS = 10
@@ -136,30 +142,10 @@ def end_again(settings: Settings, name: str, ending: Ending) -> None:
     """
     within_s = settings.kafka.call_timeout_s
     with heir(settings, name) as client:
-        transaction = client._transaction_manager
         client.begin_transaction()
-        for partition in ending.partitions:
-            transaction.maybe_add_partition_to_transaction(partition)
-        group = ConsumerGroupMetadata(group_id=settings.kafka.group_id)
-        offsets = transaction.send_offsets_to_transaction({}, group)
-        wait(client, offsets, "adding the offsets to an ending", within_s)
-        deadline = time.monotonic() + within_s
-        while transaction.has_partitions_to_add() and not transaction.has_error():
-            if time.monotonic() > deadline:
-                raise DeliveryError(f"adding partitions to an ending did not return within {within_s:.0f} s")
-            time.sleep(LOOK_S)
-        end = transaction.begin_commit if ending.committed else transaction.begin_abort
-        wait(client, end(), "ending a transaction again", within_s)
-
-
-def wait(producer: KafkaProducer, result: Any, what: str, within_s: float) -> None:
-    """Wait for a step of a transaction; the client's own calls wait for ever where the connection is refused.
-
-    Raises
-    ------
-    DeliveryError
-        Where it did not return in time.
-    """
-    producer._sender.wakeup()
-    if not result.wait(timeout_ms=within_s * 1000):
-        raise DeliveryError(f"{what} did not return within {within_s:.0f} s")
+        begin_partitions(client, ending.partitions)
+        offsets = begin_offsets(client, {}, ConsumerGroupMetadata(group_id=settings.kafka.group_id))
+        wait_for_step(client, offsets, "adding the offsets to an ending", within_s)
+        wait_for_partitions(client, within_s)
+        end = begin_commit if ending.committed else begin_abort
+        wait_for_step(client, end(client), "ending a transaction again", within_s)

@@ -95,10 +95,10 @@ class Follower:
     def seek_to_time(self, since_ms: int) -> None:
         """Go on with the first message of each partition that is not older (milliseconds since 1970 UTC)."""
         ends = self.ends()
-        found = self._client.offsets_for_times(dict.fromkeys(self.partitions, since_ms))
+        offsets = self._client.offsets_for_times(dict.fromkeys(self.partitions, since_ms))
         for partition in self.partitions:
-            at = found.get(partition)
-            self._client.seek(partition, ends[partition] if at is None else at.offset)
+            first = offsets.get(partition)
+            self._client.seek(partition, ends[partition] if first is None else first.offset)
 
     def drained(self) -> bool:
         """Whether everything that is there now has been returned by `poll`."""

@@ -79,28 +79,28 @@ class GroupOffsets:
             Where it does not answer, or a transaction over these offsets is still open.
         """
         deadline = time.monotonic() + min(self._call_s, COMMITTED_S)
-        found: Committed = {}
+        committed: Committed = {}
         for partition in partitions:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             if remaining_ms <= 0:
                 raise KafkaTimeoutError("the committed offsets are not known yet")
             with self._deadline("committed offsets"):
-                at = self._client.committed(partition, metadata=True, timeout_ms=remaining_ms)
-            if at is not None:
-                found[partition] = CommittedAt(at.offset, Attempts.parse(at.metadata))
-        return found
+                start = self._client.committed(partition, metadata=True, timeout_ms=remaining_ms)
+            if start is not None:
+                committed[partition] = CommittedAt(start.offset, Attempts.parse(start.metadata))
+        return committed
 
     def positions(self) -> Offsets:
         """Where the next fetch begins; past the markers that transactions leave behind the last record."""
-        found: Offsets = {}
+        positions: Offsets = {}
         for partition in self._client.assignment():
             try:
                 position = self._client.position(partition, timeout_ms=100)
             except KafkaError:
                 continue  # not known yet
             if position is not None:
-                found[partition] = position
-        return found
+                positions[partition] = position
+        return positions
 
     def lag(self) -> Offsets:
         """Records behind the last fetch's high watermark, by partition."""

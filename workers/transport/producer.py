@@ -27,8 +27,9 @@ from spectraq.workers.errors import DeliveryError, UnreachableError
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.abandoned_transactions import transactional_id
+from spectraq.workers.transport.client_repairs import begin_commit, begin_offsets, wait_for_step
 from spectraq.workers.transport.connection import client_options, close_producer, connect, reaching
-from spectraq.workers.transport.endings import RETRY_BACKOFF_MS, Ending, end_again, last_ending, wait
+from spectraq.workers.transport.endings import RETRY_BACKOFF_MS, Ending, end_again, last_ending
 from spectraq.workers.transport.messages import Outgoing
 from spectraq.workers.transport.offsets import Offsets
 from spectraq.workers.transport.topics import ENVELOPE_BYTES
@@ -180,22 +181,21 @@ class ExactlyOnce(Producer):
                 "not a member of the group any more; the records are read again by their owner"
             )
         entries = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
-        transaction = self._client._transaction_manager
         try:
             # 2. Begin
             self._client.begin_transaction()
             # 3. Results and dead letters
             self._send(messages)
             # 4. Offsets
-            self._wait(transaction.send_offsets_to_transaction(entries, membership), "adding the offsets")
+            self._wait(begin_offsets(self._client, entries, membership), "adding the offsets")
             # 5. Commit
-            self._wait(transaction.begin_commit(), "committing the transaction")
+            self._wait(begin_commit(self._client), "committing the transaction")
         except (KafkaError, ValueError) as error:
             raise DeliveryError(f"the transaction failed: {error}") from error
 
-    def _wait(self, result: Any, what: str) -> None:
+    def _wait(self, step: Any, what: str) -> None:
         with self._deadline(what):
-            wait(self._client, result, what, self._call_s)
+            wait_for_step(self._client, step, what, self._call_s)
 
     def _connect(self) -> Any:
         kafka = self._settings.kafka

@@ -11,17 +11,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from kafka import KafkaConsumer, TopicPartition
-from kafka.consumer.fetcher import Fetcher, IsolationLevel
+from kafka.consumer.fetcher import IsolationLevel
 
 from spectraq.workers.settings import KafkaSettings
 from spectraq.workers.transport import batches, frames, messagesets
 from spectraq.workers.transport.batches import CrashesError, UnreadableError
+from spectraq.workers.transport.client_repairs import (
+    OpenFetcher,
+    OpenPartitionRecords,
+    bytes_of,
+    install_fetcher,
+)
 from spectraq.workers.transport.connection import connect
 from spectraq.workers.transport.messages import NO_TIMESTAMP_MS, Damage, Record
 
@@ -47,19 +51,19 @@ def reader(kafka: KafkaSettings, options: dict[str, Any]) -> KafkaConsumer:
         Where the broker does not answer.
     """
     client = connect(KafkaConsumer, kafka, options)
-    # it has no option for this; made anew, a fetcher would not be the one that other parts of it know
-    client._fetcher.__class__ = BoundedFetcher
-    client._fetcher.most_bytes = max(kafka.max_batch_bytes, kafka.max_message_bytes)
-    client._fetcher.packed = {}
+    fetcher = install_fetcher(client, BoundedFetcher)
+    fetcher.most_bytes = max(kafka.max_batch_bytes, kafka.max_message_bytes)
+    fetcher.packed = {}
     return client
 
 
-def readable(found: dict[TopicPartition, list[Record]]) -> list[Record]:
+def readable(polled: dict[TopicPartition, list[Record]]) -> list[Record]:
     """Return the messages among what a poll gave, and say in the log what is none."""
-    return [record for records in found.values() for record in records if _said(record)]
+    return [record for records in polled.values() for record in records if _is_message(record)]
 
 
-def _said(record: Record) -> bool:
+def _is_message(record: Record) -> bool:
+    """Return whether a record is a message, and say in the log where it is not."""
     if record.damage is not None:
         log.warning(
             "record_batch_stepped_over",
@@ -73,7 +77,7 @@ def _said(record: Record) -> bool:
     return record.damage is None
 
 
-class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
+class BoundedFetcher(OpenFetcher):
     """Turns fetched responses into records, within bounds.
 
     Attributes
@@ -95,10 +99,10 @@ class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
         """Return what was fetched, up to a number of records and of bytes."""
         self._given = 0
         self._knocked = None
-        found, partial = super().fetched_records(max_records, update_offsets)
-        if not found and self._knocked is not None:
-            found = {self._knocked: []}  # ends the poll, which would wait for records else
-        return found, partial
+        fetched, partial = super().fetched_records(max_records, update_offsets)
+        if not fetched and self._knocked is not None:
+            fetched = {self._knocked: []}  # ends the poll, which would wait for records else
+        return fetched, partial
 
     def waiting(self) -> Iterator[tuple[TopicPartition, int]]:
         """Yield the sealed partitions of which a batch is here, with the next offset of each."""
@@ -114,69 +118,55 @@ class BoundedFetcher(Fetcher):  # type: ignore[misc]  # the client has no types
         part.one_batch, part.unread = True, unread
         drained: Any = defaultdict(list)
         self._given = 0
-        with suppress(KeyError):  # revoked at this moment
-            self._subscriptions.resume(tp)
+        self.take_up(tp)
         self._take(drained, part, self.config["max_poll_records"], True)
         part.one_batch, part.unread = False, False
         if not part:
-            self._paused_partition_records.pop(tp, None)  # else nothing is fetched until it is taken up again
-        found: list[Record] = drained[tp]
-        return found
+            self.forget_aside(tp)
+        records: list[Record] = drained[tp]
+        return records
 
     def _is_next(self, part: PartitionRecords) -> bool:
         """Whether these records are what the position of their partition asks for."""
-        state = self._subscriptions.assignment.get(part.topic_partition)
-        position = None if state is None else state.position
-        return bool(part) and position is not None and position.offset == part.next_fetch_offset
+        return bool(part) and self.position(part.topic_partition) == part.next_fetch_offset
 
-    def _append(self, drained: Any, part: Any, max_records: int, update_offsets: bool) -> int:
+    def append(self, drained: Any, part: Any, max_records: int, update_offsets: bool) -> int:
+        """Append records of one partition to what a poll returns; a sealed one is put aside instead."""
         tp = part.topic_partition
         if self.sealed is None or not self.sealed(tp) or not part.more or not self._is_next(part):
             return self._take(drained, part, max_records, update_offsets)
         self.packed[tp] = part
         self._knocked = tp
-        with suppress(KeyError):  # revoked at this moment
-            self._subscriptions.pause(tp)  # the client puts it aside, and goes on with the others
+        self.put_aside(tp)
         return 0
 
     def _take(self, drained: Any, part: Any, max_records: int, update_offsets: bool) -> int:
         part.room = POLL_BYTES - self._given
         before = part.given
-        taken: int = super()._append(drained, part, max_records, update_offsets)
+        taken = super().append(drained, part, max_records, update_offsets)
         self._given += part.given - before
         # as if that were all it was asked for
         return taken if self._given < POLL_BYTES else max_records
 
-    def _parse_fetched_data(self, completed_fetch: Any) -> Any:
-        found = completed_fetch.partition_data
-        self._end = found.high_watermark
-        if found.error_code == 0 and found.records and not frames.whole(memoryview(found.records), 0):
+    def parse(self, completed_fetch: Any) -> Any:
+        """Return the records of one partition in a response; those of a damaged first batch, too."""
+        response = completed_fetch.partition_data
+        self._end = response.high_watermark
+        if (
+            response.error_code == 0
+            and response.records
+            and not frames.whole(memoryview(response.records), 0)
+        ):
             # A broker never cuts the first batch: its length is damaged. The client would raise, for ever.
-            return self._raw(completed_fetch)
-        return super()._parse_fetched_data(completed_fetch)
-
-    def _raw(self, completed_fetch: Any) -> PartitionRecords:
-        return self.PartitionRecords(
-            completed_fetch.fetched_offset,
-            completed_fetch.topic_partition,
-            _Buffer(completed_fetch.partition_data.records),
-            isolation_level=self._isolation_level,
-            aborted_transactions=completed_fetch.partition_data.aborted_transactions,
-            metric_aggregator=completed_fetch.metric_aggregator,
-            on_drain=self._on_partition_records_drain,
-        )
+            return self.parse_unchecked(completed_fetch)
+        return super().parse(completed_fetch)
 
     def PartitionRecords(self, *arguments: Any, **options: Any) -> PartitionRecords:  # noqa: N802
         """Return what the client asks for records; it makes one for each partition of a response."""
         return PartitionRecords(self.most_bytes, self._end, *arguments, **options)
 
 
-@dataclass(frozen=True, slots=True)
-class _Buffer:
-    _buffer: bytes
-
-
-class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+class PartitionRecords(OpenPartitionRecords):
     """The records of one partition in one response.
 
     Parameters
@@ -208,12 +198,13 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     def __init__(self, most_bytes: int, end: int, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         _, tp, records, *_ = arguments
-        self.record_iterator = self._unpack_records(tp, records)  # begins at the right offset by itself
+        buffer = bytes_of(records)
+        self.record_iterator = self.unpack(tp, buffer)  # begins at the right offset by itself
         self.room = POLL_BYTES
         self.given = 0
         self.one_batch = False
         self.unread = False
-        self.more = len(records._buffer) > 0
+        self.more = len(buffer) > 0
         self._most_bytes = most_bytes
         self._end = end
 
@@ -233,9 +224,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 break
         return taken
 
-    def _unpack_records(self, tp: TopicPartition, records: Any, *_: Any) -> Iterator[Record | None]:
+    def unpack(self, tp: TopicPartition, buffer: memoryview) -> Iterator[Record | None]:
         """Yield the records of all batches, and None behind each batch."""
-        buffer = memoryview(records._buffer)
         place = 0
         while place < len(buffer):
             if place and not frames.whole(buffer, place):
@@ -262,7 +252,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 last = frames.offset_at(frame, 0)
                 self._check_order(last, last, 1)
                 self._check_seal()
-                found = messagesets.messages_of(frame, magic, tp, self.next_fetch_offset, self._most_bytes)
+                records = messagesets.messages_of(frame, magic, tp, self.next_fetch_offset, self._most_bytes)
             else:
                 header = batches.header_of(frame)
                 last = header.last_offset
@@ -272,8 +262,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                     self.next_fetch_offset = last + 1
                     return
                 self._check_seal(trusted=True)
-                found = batches.records_of(header, frame, tp, self.next_fetch_offset, self._most_bytes)
-            for record in found:
+                records = batches.records_of(header, frame, tp, self.next_fetch_offset, self._most_bytes)
+            for record in records:
                 self.records_read += 1
                 self.next_fetch_offset = record.offset + 1
                 yield record
@@ -302,7 +292,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     def _no_messages(self, header: batches.Header, frame: memoryview) -> bool:
         """Whether a batch marks the end of a transaction, or belongs to one that was aborted."""
         if self.isolation_level == IsolationLevel.READ_COMMITTED and header.producer_id >= 0:
-            self._consume_aborted_transactions_up_to(header.last_offset)
+            self.note_aborted_up_to(header.last_offset)
             if header.control and batches.aborts(header, frame):
                 self.aborted_producer_ids.discard(header.producer_id)
             elif header.transactional and header.producer_id in self.aborted_producer_ids:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from kafka import KafkaConsumer, TopicPartition
 
+from spectraq.workers.transport.client_repairs import fetcher_of
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.messages import Record
 from spectraq.workers.transport.offsets import Offsets
@@ -31,7 +32,7 @@ class Seals:
     """
 
     def __init__(self, client: KafkaConsumer, epoch: Epoch) -> None:
-        self._fetcher = client._fetcher
+        self._fetcher = fetcher_of(client)
         self._epoch = epoch
         self._lifted: frozenset[TopicPartition] = frozenset()
         self._lifted_in = -1

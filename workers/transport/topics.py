@@ -100,9 +100,9 @@ def _wanted(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def _described(client: Any, name: str, created: bool = False) -> Topic:
-    (found,) = client.describe_topics([name])
-    partitions = found["partitions"]
-    if found["error_code"] or not partitions:
+    (topic,) = client.describe_topics([name])
+    partitions = topic["partitions"]
+    if topic["error_code"] or not partitions:
         return Topic(name, 0, 0)
     return Topic(name, len(partitions), len(partitions[0]["replica_nodes"]), created)
 

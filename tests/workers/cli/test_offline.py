@@ -39,8 +39,10 @@ def test_an_unreachable_broker_is_one_line_that_says_what_to_do(offline: Command
 
 
 def test_check_says_what_failed(offline: CommandLine) -> None:
+    offline.environment |= {"SPECTRAQ_WORKER__MEMBERS": '["nobody"]'}
     found = offline.json("check", code=1)
     assert not found["kafka"]["ok"] and not found["redis"]["ok"]
+    assert "nobody" in found["networks"]["message"]
     assert found["device"]["ok"]
 
 

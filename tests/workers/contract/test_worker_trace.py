@@ -33,13 +33,34 @@ def test_results_and_dead_letters_are_in_the_trace_of_the_message(feed: Feed) ->
 
 @pytest.mark.parametrize(
     "parent",
-    [b"", b"nonsense", b"00-" + b"0" * 32 + b"-" + b"1" * 16 + b"-01", PARENT.upper(), PARENT + b"-x"],
+    [
+        b"",
+        b"nonsense",
+        b"\xff" * 55,
+        b"00-" + b"0" * 32 + b"-" + b"1" * 16 + b"-01",
+        PARENT.upper(),
+        PARENT + b"-x",
+    ],
 )
 def test_what_is_no_trace_context_goes_no_further(parent: bytes) -> None:
     assert passed_on([("traceparent", parent), ("tracestate", b"vendor=1")]) == ()
 
 
-def test_a_state_too_long_to_pass_on_is_left_out() -> None:
-    assert [name for name, _ in passed_on([("Traceparent", PARENT), ("tracestate", b"x" * 513)])] == [
+@pytest.mark.parametrize(("length", "kept"), [(512, 2), (513, 1)])
+def test_a_state_too_long_to_pass_on_is_left_out(length: int, kept: int) -> None:
+    state = b"a=" + b"x" * 254 + b",b=" + b"y" * (length - 259)
+    assert len(state) == length
+    assert len(passed_on([("Traceparent", PARENT), ("tracestate", state)])) == kept
+
+
+@pytest.mark.parametrize("state", [b"\xff\x00junk", b"no member", b"a=1,a=2", b"a=1\r\nX: y"])
+def test_a_state_that_is_none_is_left_out(state: bytes) -> None:
+    assert [name for name, _ in passed_on([("traceparent", PARENT), ("tracestate", state)])] == [
         "traceparent"
     ]
+
+
+def test_a_parent_of_a_later_version_is_passed_on_as_far_as_this_one_goes() -> None:
+    ((_, parent),) = passed_on([("traceparent", b"01" + PARENT[2:] + b"-more")])
+    assert parent.startswith(f"00-{TRACE}-".encode())
+    assert parent.endswith(b"-01")

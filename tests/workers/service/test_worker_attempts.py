@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from spectraq.workers.errors import DeliveryError
+from spectraq.models.answer import Answer
+from spectraq.models.observation import Observation
+from spectraq.workers.errors import AnalysisError, DeliveryError
+from spectraq.workers.service.crash_suspects import Suspects
 from spectraq.workers.service.loop import run
 from spectraq.workers.transport.crash_marks import Attempts
+from spectraq.workers.transport.offsets import Offsets
 from spectraq.workers.transport.producer import Producer
 from tests.support.feed import Feed, numbered
 from tests.support.plumbing import Plumbing
@@ -22,8 +26,16 @@ OTHERS = Attempts(together=frozenset({"aaaaaaaa", "bbbbbbbb"}))
 """Two that began and got nowhere: what follows is tried one by one."""
 
 ANALYSIS_S = 4.0
-NEW = 70_101
-"""A spectrum that no other test uses: an answer from the cache takes no time."""
+NEW, UNANSWERED, UNREAD = 70_101, 70_102, 70_103
+"""Spectra that no other test uses: an answer from the cache takes no time."""
+
+
+class Broken(Plumbing):
+    """Networks that fail whatever they are given."""
+
+    def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
+        """Fail."""
+        raise RuntimeError("the device is gone")
 
 
 @contextmanager
@@ -51,7 +63,8 @@ def suspect(feed: Feed) -> None:
 def written(feed: Feed) -> list[Attempts]:
     """What stands beside the committed offsets."""
     with looking(feed) as (client, partitions):
-        return [Attempts.parse(client.committed(p, metadata=True).metadata) for p in partitions]
+        committed = (client.committed(partition, metadata=True) for partition in partitions)
+        return [Attempts.parse(at.metadata) for at in committed if at is not None]
 
 
 @contextmanager
@@ -95,3 +108,34 @@ def test_a_rebalance_waits_for_the_spectrum_that_is_tried_alone(feed: Feed) -> N
         with working(feed, second, slot="second"):
             wait_for("the answer", lambda: feed.count("redshifts") == 1)
     assert (first.analysed, second.analysed) == (1, 0)
+
+
+@MODES
+def test_networks_that_fail_on_everything_leave_no_name_beside_the_offsets(feed: Feed, delivery: str) -> None:
+    feed.publish([numbered(UNANSWERED)])
+    suspect(feed)
+    for _ in range(2):
+        with pytest.raises(AnalysisError):
+            run(feed.settings(delivery=delivery), Broken(), threading.Event())
+        assert set(written(feed)) == {OTHERS}
+    assert feed.count("dead_letters") == 0
+
+
+def test_a_worker_that_stops_before_it_reads_what_it_began_on_takes_its_name_back(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.publish([numbered(UNREAD)])
+    stop = threading.Event()
+    begin_on = Suspects.begin_on
+
+    def begin_and_stop(suspects: Suspects, packed: Offsets) -> list[TopicPartition]:
+        suspected = begin_on(suspects, packed)
+        if suspects.together:
+            assert any(at.together for at in written(feed))
+            stop.set()
+        return suspected
+
+    monkeypatch.setattr(Suspects, "begin_on", begin_and_stop)
+    run(feed.settings(), Plumbing(), stop)
+    assert stop.is_set()
+    assert set(written(feed)) == {Attempts()}

@@ -15,8 +15,9 @@ from kafka.structs import ConsumerGroupMetadata
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.abandoned_transactions import transactional_id
+from spectraq.workers.transport.client_repairs import wait_for_step
 from spectraq.workers.transport.connection import administrator
-from spectraq.workers.transport.endings import last_ending, wait
+from spectraq.workers.transport.endings import last_ending
 from spectraq.workers.transport.producer import ExactlyOnce
 from tests.support.feed import Feed
 
@@ -59,7 +60,7 @@ def leave_behind(settings: Settings, committed: bool) -> None:
     group = ConsumerGroupMetadata(group_id=settings.kafka.group_id)
     handler = TxnOffsetCommitHandler(transaction, group, transaction._pending_txn_offset_commits, Result())
     transaction._enqueue_request(handler)
-    wait(client, handler.result, "committing offsets", 10)
+    wait_for_step(client, handler.result, "committing offsets", 10)
     if committed:
         client.commit_transaction()
     else:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaConnectionError, NoOffsetForPartitionError
 from kafka.structs import ConsumerGroupMetadata
@@ -16,9 +18,15 @@ from kafka.structs import ConsumerGroupMetadata
 from spectraq.workers.errors import DeliveryError, UnreachableError
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.operations.watchdog import Watchdog
-from spectraq.workers.settings import KafkaSettings, Settings, load_settings
-from spectraq.workers.transport.abandoned_transactions import abandoned
-from spectraq.workers.transport.connection import administrator
+from spectraq.workers.settings import KafkaSettings, Settings, WorkerSettings, load_settings
+from spectraq.workers.transport import abandoned_transactions, client_repairs
+from spectraq.workers.transport.abandoned_transactions import (
+    AbandonedTransactions,
+    abandoned,
+    is_of_group,
+    transactional_id,
+)
+from spectraq.workers.transport.connection import administrator, close_producer
 from spectraq.workers.transport.consumer import Consumer
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.lag import group_lag
@@ -107,7 +115,7 @@ def test_a_join_whose_answer_comes_between_two_polls_is_collected(feed: Feed, wa
             assert time.monotonic() - started < 5
             with suppress(NoOffsetForPartitionError):
                 consumer._client.poll(timeout_ms=20)  # shorter than the worker ever polls while it joins
-            consumer._collect_the_join()
+            client_repairs.collect_finished_join(consumer._client)
             consumer._note_membership()
             time.sleep(0.05)
         consumer.close()
@@ -205,7 +213,7 @@ def open_one(settings: Settings) -> KafkaProducer:
     """Leave a transaction open under a slot's name, as a killed worker does."""
     dead = KafkaProducer(
         bootstrap_servers=settings.kafka.bootstrap_servers,
-        transactional_id=f"{settings.kafka.group_id}-{settings.worker.slot}",
+        transactional_id=transactional_id(settings, settings.worker.slot),
     )
     dead.init_transactions()
     dead.begin_transaction()
@@ -226,6 +234,52 @@ def test_the_transaction_of_a_slot_that_is_in_the_group_is_not_abandoned(
     assert abandoned(settings) == []
     dead.abort_transaction()
     dead.close()
+
+
+SLOTS = st.from_regex(WorkerSettings.model_fields["slot"].metadata[0].pattern, fullmatch=True)
+
+
+@given(groups=st.lists(st.text("ab:-.", min_size=1), min_size=2, max_size=2), slot=SLOTS)
+@example(groups=["spectraq", "spectraq-staging"], slot="a")
+@example(groups=["spectraq", "spectraq:staging"], slot="a")
+def test_a_transactional_id_tells_the_slots_of_one_group_from_those_of_any_other(
+    groups: list[str], slot: str
+) -> None:
+    ours, theirs = (Settings(kafka=KafkaSettings(group_id=group)) for group in groups)
+    assert is_of_group(ours, transactional_id(ours, slot))
+    assert is_of_group(ours, transactional_id(theirs, slot)) == (groups[0] == groups[1])
+
+
+def test_a_group_whose_name_begins_with_ours_keeps_its_open_transactions(feed: Feed) -> None:
+    settings = feed.settings(delivery="exactly_once")
+    other = settings.kafka.model_copy(update={"group_id": f"{settings.kafka.group_id}-staging"})
+    theirs = settings.model_copy(update={"kafka": other})
+    client = open_one(theirs)
+    assert abandoned(settings) == []
+    assert abandoned(theirs) == [transactional_id(theirs, settings.worker.slot)]
+    client.abort_transaction()
+    client.close()
+
+
+def test_a_look_for_abandoned_transactions_that_failed_is_repeated(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = feed.settings(delivery="exactly_once")
+    dead = open_one(settings)
+    failures = iter([UnreachableError("no answer")])
+
+    def unsteady(asked: Settings) -> list[str]:
+        for failure in failures:
+            raise failure
+        return abandoned(asked)
+
+    monkeypatch.setattr(abandoned_transactions, "abandoned", unsteady)
+    other_slot = settings.worker.model_copy(update={"slot": "another"})
+    looking = AbandonedTransactions(settings.model_copy(update={"worker": other_slot}))
+    looking.end_soon()
+    wait_for("the transaction's end", lambda: abandoned(settings) == [])
+    looking.stop()
+    close_producer(dead, 0)
 
 
 @pytest.mark.parametrize("kind", [AtLeastOnce, ExactlyOnce])

@@ -94,12 +94,15 @@ class Counts:
 
     def latency(self) -> dict[str, Any]:
         """Return percentiles in seconds of the latest latencies."""
-        found = sorted(self._latencies)
+        latencies = sorted(self._latencies)
         places = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-        if not found:
+        if not latencies:
             return {"n": 0, **dict.fromkeys(places)}
-        last = len(found) - 1
-        return {"n": len(found), **{name: found[round(share * last)] for name, share in places.items()}}
+        last = len(latencies) - 1
+        return {
+            "n": len(latencies),
+            **{name: latencies[round(share * last)] for name, share in places.items()},
+        }
 
     def as_json(self, now: float) -> dict[str, Any]:
         """Return it for the page."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spectraq.schemas import codec
-from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift, Result
+from spectraq.schemas.results import Anomaly, Classification, Redshift, Result
 from spectraq.schemas.text import unprintable
+from spectraq.workers.contract.gathered_results import RESULT_KINDS
 from spectraq.workers.web.night.message_store import Name
 
 DIGEST = re.compile("[0-9a-f]{64}")
-KINDS: tuple[type[Result], ...] = (Classification, Redshift, Anomaly)
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Entry:
     @property
     def complete(self) -> bool:
         """Whether all three have come."""
-        return len(self.packed) == len(KINDS)
+        return len(self.packed) == len(RESULT_KINDS)
 
     def results(self) -> dict[str, Any]:
         """Return the results by kind in JSON's types."""
@@ -116,4 +116,4 @@ def is_ours(result: Result) -> bool:
 
 def is_listed(result: object) -> bool:
     """Whether a message is one of the three results that a row is made of."""
-    return isinstance(result, Result) and not isinstance(result, ModelSpectrum)
+    return isinstance(result, RESULT_KINDS)

@@ -64,10 +64,10 @@ class Pixels:
 
     def body(self, name: Name) -> bytes | None:
         """Return a body that is kept."""
-        found = self._bodies.get(name)
-        if found is not None:
+        body = self._bodies.get(name)
+        if body is not None:
             self._bodies.move_to_end(name)
-        return found
+        return body
 
     def newest(self, spectrum_id: str) -> Name | None:
         """Return the spectrum that came last under an id."""

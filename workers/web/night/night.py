@@ -184,8 +184,8 @@ class Night:
         passes = filters.condition()
         with self.lock:
             entries = [entry.row for entry in reversed(self._entries.values()) if entry.counted]
-        found = [row for row in entries if passes(row)]
-        return found[: filters.limit], len(found)
+        passing = [row for row in entries if passes(row)]
+        return passing[: filters.limit], len(passing)
 
     def as_json(self) -> dict[str, Any]:
         """Return the frame of the stream view."""
@@ -213,7 +213,7 @@ def _last(items: OrderedDict[Name, Any], n: int) -> list[Any]:
 
 
 def decoded(body: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> Result | DeadLetter | Verdict | None:
-    """Return a message of the result topics; None where it is none of ours, which the page survives."""
+    """Return a message of the result topics; None if it is not one of our messages."""
     try:
         message = codec.decode(body, headers)
     except DecodeError:

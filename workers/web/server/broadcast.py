@@ -54,14 +54,14 @@ class Broadcast:
         self.viewers += 1
         try:
             yield b"retry: 1000\n\n"
-            seen = self._number
+            number = self._number
             while True:
                 async with self._made:
-                    while self._number == seen and not self._closed:
+                    while self._number == number and not self._closed:
                         await self._made.wait()
                     if self._closed:
                         return
-                    seen, body = self._number, self._body
+                    number, body = self._number, self._body
                 yield body
         finally:
             self.viewers -= 1

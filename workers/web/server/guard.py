@@ -158,7 +158,7 @@ def _too_large() -> ASGIApp:
 
 
 async def _whole_body(receive: Receive) -> tuple[ASGIApp | None, Receive]:
-    """Read a body; returns why it is refused, if it is, and what gives it to whoever answers."""
+    """Read a body, and return why it is refused, if it is, and what hands it to whoever answers."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_S):
@@ -206,7 +206,7 @@ def _shown(headers: Headers) -> str:
     if scheme.lower() == "bearer":
         return value
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return ""
-    return found.value if found else ""
+    return cookie.value if cookie else ""

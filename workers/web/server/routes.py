@@ -126,30 +126,36 @@ def _spectrum_routes(app: FastAPI, page: Page) -> None:
     def spectrum(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
         reading, judged = bool(page.night.trouble), page.night.judged  # before what may change them
         name = page.name(spectrum_id, digest)
-        entry, found = page.night.entry(name), page.finder.spectrum(name)
-        if entry is None and found is None:
+        entry, kept = page.night.entry(name), page.finder.spectrum(name)
+        if entry is None and kept is None:
             error = f"{spectrum_id}: unknown here; the page keeps the last {page.night.keep} results"
             return _json({"error": error, "reading": reading}, 404)
         verdicts = [verdict.to_json_dict() for verdict in page.night.verdicts(name)]
-        body = {**name._asdict(), "pixels": None, "verdicts": verdicts, "judged": judged, **_known(entry)}
+        body = {
+            **name._asdict(),
+            "pixels": None,
+            "verdicts": verdicts,
+            "judged": judged,
+            **_results_json(entry),
+        }
         body |= {"judging": page.judge is not None, "reading": reading}
-        return _json(body | ({"pixels": pixels_json(found)} if found is not None else {}))
+        return _json(body | ({"pixels": pixels_json(kept)} if kept is not None else {}))
 
     @app.get("/api/model")
     def model(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
         try:
-            found = page.finder.model(page.name(spectrum_id, digest))
+            fit = page.finder.model(page.name(spectrum_id, digest))
         except SpectraqError as error:
             return _missing(f"{spectrum_id}: {error}")
-        return _json(found) if found else _missing(f"{spectrum_id}: its pixels are no longer kept")
+        return _json(fit) if fit else _missing(f"{spectrum_id}: its pixels are no longer kept")
 
     @app.get("/api/small")
     def small(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
         name = page.name(spectrum_id, digest)
-        entry, found = page.night.entry(name), page.finder.spectrum(name)
-        if entry is None or found is None:
+        entry, kept = page.night.entry(name), page.finder.spectrum(name)
+        if entry is None or kept is None:
             return _missing(f"{spectrum_id}: its pixels are no longer kept")
-        return _json(small_json(found, entry.row))
+        return _json(small_json(kept, entry.row))
 
 
 def _verdict_routes(app: FastAPI, page: Page) -> None:
@@ -173,7 +179,7 @@ def _verdict_routes(app: FastAPI, page: Page) -> None:
         return _json(verdict.to_json_dict(), 201)
 
 
-def _known(entry: Entry | None) -> dict[str, Any]:
+def _results_json(entry: Entry | None) -> dict[str, Any]:
     return {"row": None, "results": {}} if entry is None else entry_json(entry)
 
 

@@ -65,7 +65,7 @@ class Said(BaseModel):
     def verdict(self, entry: Entry) -> Verdict:
         """Return the message: what was said, and what it was said of."""
         results = entry.results()
-        provenance: dict[str, str] = next((found["provenance"] for found in results.values()), {})
+        provenance: dict[str, str] = next((result["provenance"] for result in results.values()), {})
         return Verdict(
             **self.model_dump(exclude={"digest"}),
             verdict_id=str(uuid.uuid4()),
@@ -82,7 +82,7 @@ def publisher(settings: Settings) -> Callable[[Verdict], None]:
     topic = settings.topics.verdicts
 
     def publish(verdict: Verdict) -> None:
-        if not any(found.name == topic and found.partitions for found in list_topics(settings)):
+        if not any(listed.name == topic and listed.partitions for listed in list_topics(settings)):
             raise UnreachableError(f"Kafka has no topic {topic}; make it with `spectraq topics create`")
         with Sender(settings) as sending:
             sending.publish(verdict, verdict.spectrum_id, topic)

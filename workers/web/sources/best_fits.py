@@ -65,11 +65,11 @@ class Modelling:
         SpectraqError
             Where no answer could be honest, or the networks fail.
         """
-        seen = observation(spectrum, self._settings.max_pixels)
+        observed = observation(spectrum, self._settings.max_pixels)
         with self._lock:
             pipeline = self._loaded()
             try:
-                (answer,) = pipeline.analyze([seen], with_model=True)
+                (answer,) = pipeline.analyze([observed], with_model=True)
             except (ValueError, ArithmeticError, RuntimeError) as error:
                 raise SpectraqError(f"the networks can't fit it: {error}") from error
         return messages(spectrum, answer, pipeline)

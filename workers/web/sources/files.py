@@ -56,8 +56,8 @@ class Reading(threading.Thread):
             analysis = SafeInference(self._modelling.load(), BATCH)
             self._night.trouble = "analysing the files"
             items = noted(self._until_stopped(), self._night)
-            for found in analyze(items, analysis, BATCH, self._settings.max_pixels):
-                take(found, self._night)
+            for outcome in analyze(items, analysis, BATCH, self._settings.max_pixels):
+                take(outcome, self._night)
             self._night.trouble = ""
         except SpectraqError as error:
             self._night.trouble = str(error)
@@ -78,11 +78,11 @@ def noted(items: Iterable[Spectrum | ReadError], night: Night) -> Iterator[Spect
         yield item
 
 
-def take(found: Answered | Unanswered, night: Night) -> None:
+def take(outcome: Answered | Unanswered, night: Night) -> None:
     """Keep the results of one spectrum, or count that it has none."""
-    if isinstance(found, Unanswered):
+    if isinstance(outcome, Unanswered):
         night.count_letter("unreadable")
-        log.warning("unanswered", what=str(found))
+        log.warning("unanswered", what=str(outcome))
         return
-    for result in (found.results.classification, found.results.redshift, found.results.anomaly):
+    for result in (outcome.results.classification, outcome.results.redshift, outcome.results.anomaly):
         night.take(result, codec.encode(result), time.time())

@@ -54,30 +54,30 @@ class Finder:
             entry = self.night.entry(name)
         if body is not None:
             return codec.decode(body, expect=Spectrum)
-        found = None
+        spectrum = None
         if self.lookup is not None:
             read = spectrum_named(name)
             if place is not None:
-                found = self.lookup.at(place, read)
-            if found is None and entry is not None:
-                found = self.lookup.search(topics_of_spectra(self.settings), name, entry.row.at, read)
-        if found is not None:
+                spectrum = self.lookup.at(place, read)
+            if spectrum is None and entry is not None:
+                spectrum = self.lookup.search(topics_of_spectra(self.settings), name, entry.row.at, read)
+        if spectrum is not None:
             with self.night.lock:
-                self.night.spectra.put(name, codec.encode(found))
-        return found
+                self.night.spectra.put(name, codec.encode(spectrum))
+        return spectrum
 
     def model(self, name: Name) -> dict[str, Any] | None:
         """Return the best fit for the page, with "made": "topic" or "here", or None where there is none."""
-        found, made = self._published(name), "topic"
-        if found is None and self.modelling is not None:
+        fit, made = self._published(name), "topic"
+        if fit is None and self.modelling is not None:
             spectrum = self.spectrum(name)
-            found, made = (None if spectrum is None else self.modelling.model(spectrum)), "here"
-            if found is not None:
-                self.night.take_model(found, codec.encode(found), None)
-        if found is None:
+            fit, made = (None if spectrum is None else self.modelling.model(spectrum)), "here"
+            if fit is not None:
+                self.night.take_model(fit, codec.encode(fit), None)
+        if fit is None:
             return None
-        same = _answers_with(self.night.entry(name), found)
-        return model_json(found) | {"made": made, "same": same}
+        same = _answers_with(self.night.entry(name), fit)
+        return model_json(fit) | {"made": made, "same": same}
 
     def _published(self, name: Name) -> ModelSpectrum | None:
         def read(body: bytes, headers: Headers, key: bytes | None) -> ModelSpectrum | None:

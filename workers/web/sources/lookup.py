@@ -22,7 +22,7 @@ from spectraq.workers.web.night.message_store import Name, Place
 
 Found = TypeVar("Found")
 Read = Callable[[bytes, tuple[tuple[str, bytes], ...], bytes | None], Found | None]
-"""Gives what a message's body, headers and key hold, or None where that is not what is looked for."""
+"""Returns what a message's body, headers and key hold, or None where that is not what is looked for."""
 
 FETCH_BYTES = 1 << 20
 TIMEOUT_S = 8.0

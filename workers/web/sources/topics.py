@@ -80,14 +80,14 @@ class Following(threading.Thread):
                 self.stop.wait(RETRY_S)
 
     def _follow(self) -> None:
-        found = {topic.name for topic in list_topics(self._settings) if topic.partitions}
+        present = {topic.name for topic in list_topics(self._settings) if topic.partitions}
         needed = set(self._takes) - {self._settings.topics.models, self._settings.topics.verdicts}
-        if missing := needed - found:
+        if missing := needed - present:
             raise UnreachableError(
                 f"Kafka shows no topic {', '.join(sorted(missing))}; make them with `spectraq topics create`,"
                 " or ask for the right to read them"
             )
-        with Follower(self._settings, sorted(found & set(self._takes))) as follower:
+        with Follower(self._settings, sorted(present & set(self._takes))) as follower:
             self._night.trouble = "reading what was published before"
             ends, filled = self._go_back(follower), False
             while not self.stop.is_set():
@@ -107,7 +107,7 @@ class Following(threading.Thread):
         self._next[partition] = record.next_offset
 
     def _go_back(self, follower: Follower) -> dict[TopicPartition, int]:
-        """Seek to where the last reader was, or to a little before the ends; returns the ends."""
+        """Seek to where the last reader was, or to a little before the ends, and return the ends."""
         ends, begins = follower.ends(), follower.begins()
         topics = self._settings.topics
         for partition, end in ends.items():
@@ -119,9 +119,9 @@ class Following(threading.Thread):
                 topics.dead_letters: LETTERS_BACK,
             }
             start = end - back.get(partition.topic, -(-self._night.keep // shares))
-            known = self._next.get(partition)
-            start = min(max(start if known is None else known, begins[partition]), end)
-            if self._takes[partition.topic] == self._result and start > (known or begins[partition]):
+            next_offset = self._next.get(partition)
+            start = min(max(start if next_offset is None else next_offset, begins[partition]), end)
+            if self._takes[partition.topic] == self._result and start > (next_offset or begins[partition]):
                 self._jumped.add(partition)
             follower.seek(partition, start)
         return ends
@@ -158,5 +158,5 @@ class Following(threading.Thread):
 
 def _place(record: Record) -> Place:
     now = time.time()  # a producer's clock may be anything; what has come is not of the future
-    at = min(record.timestamp_ms / 1000, now) if record.timestamp_ms > 0 else now
-    return Place(record.topic, record.partition, record.offset, at)
+    time_s = min(record.timestamp_ms / 1000, now) if record.timestamp_ms > 0 else now
+    return Place(record.topic, record.partition, record.offset, time_s)

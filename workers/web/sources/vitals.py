@@ -58,19 +58,19 @@ class Vitals(threading.Thread):
 
     def _partition(self, group: GroupLag, number: int, now: float) -> dict[str, Any]:
         """Describe a partition; its lag in seconds is what the present rate takes to drain it."""
-        found = group.partitions[number]
-        readings = self._drained.setdefault(found.partition, [])
-        readings.append((now, found.committed or found.begin))
+        partition = group.partitions[number]
+        readings = self._drained.setdefault(partition.partition, [])
+        readings.append((now, partition.committed or partition.begin))
         del readings[:-WINDOW]
         (then, before), (_, after) = readings[0], readings[-1]
         rate = (after - before) / (now - then) if now > then else 0.0
-        seconds = 0.0 if found.lag == 0 else found.lag / rate if rate > 0 else None
+        seconds = 0.0 if partition.lag == 0 else partition.lag / rate if rate > 0 else None
         return {
-            "partition": found.partition,
-            "lag": found.lag,
+            "partition": partition.partition,
+            "lag": partition.lag,
             "seconds": seconds,
             "rate": rate,
-            "member": found.member,
+            "member": partition.member,
         }
 
     def _cache(self) -> dict[str, Any] | None:
