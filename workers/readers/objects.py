@@ -66,7 +66,7 @@ def check_one_spectrum(wavelength: NDArray[Any], name: str) -> None:
     """
     if wavelength.dtype.kind not in "fiu":
         return
-    where = wavelength[np.isfinite(wavelength)].astype(np.float64)
+    where = wavelength[np.isfinite(wavelength) & (wavelength > 0)].astype(np.float64)
     remedy = "add a column object_id that says whose each row is, or split the file"
     if where.size >= 2 * RUN and np.unique(where).size <= 0.6 * where.size:
         raise ReadError(f"most values of {name} come more than once: these are several spectra; {remedy}")

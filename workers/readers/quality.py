@@ -62,8 +62,9 @@ def bad(
     """
     try:
         marked = ~(np.asarray(values, np.float64).ravel() == 0)
-    except (TypeError, ValueError) as error:
-        raise ReadError(f"the column {name} does not hold numbers") from error
+    except (TypeError, ValueError):
+        note(f"{name} does not hold numbers: not used")
+        return np.zeros(unmeasured.shape, bool)
     if name in GOOD or any(key in meta for key in _PYPEIT):
         return np.asarray(~marked)
     clear = ~marked

@@ -26,11 +26,6 @@ OTHER_AXES = frozenset(
 )  # fmt: skip
 """Titles of what is no wavelength: a first column that is called so is not taken for one."""
 
-QUALITY = frozenset(
-    ("dq", "qual", "quality", "flag", "flags", "bad", "badpix", "bpm", "data_quality", "dqflag")
-)
-"""Titles of columns that are zero where a pixel is good, as `mask` is."""
-
 _KEY = re.compile(r"([A-Za-z][\w .-]{0,40}?)\s*[:=]\s*(.*)")
 _CARD = re.compile(r"'((?:[^']|'')*)'.*|([^/]*?)\s*(?:/.*)?")
 _NUMBERED = re.compile(r"(?:col(?:umn)?s?\.?\s*)?(\d+)\s*[:=.)-]?\s+(.+)", re.I)
@@ -106,7 +101,7 @@ def title(written: str) -> tuple[str, str | None]:
     tail = _TAIL.fullmatch(name)
     if unit is None and name not in KNOWN and tail and tail[1] in KNOWN:
         return tail[1], {"a": "Angstrom", "aa": "Angstrom"}.get(tail[2].lower(), tail[2])
-    return "mask" if name in QUALITY else name, unit
+    return name, unit
 
 
 def _delimiter(sample: Sequence[str]) -> tuple[str | None, int]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
+from spectraq.workers.readers.array_rows import need_pixels
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import Layout, layout_of
@@ -44,12 +45,14 @@ def read_text(source: Source, note: Callable[[str], None]) -> Columns:
     Raises
     ------
     ReadError
-        Where it holds no table of numbers, or columns that nothing tells apart.
+        Where it holds no table of numbers, no flux or wavelength, or columns that nothing tells apart.
     """
     encoding = encoding_of(source.plain)
     if encoding == "latin-1":
         note("the text is not UTF-8: read as Latin-1 (ISO 8859-1)")
     layout = layout_of(lines(source.plain, encoding))
+    if layout.titles:  # a long table that holds no spectrum need not be read to its end
+        need_pixels(Columns(dict(layout.titles), meta=layout.meta))
     chunks = list(_chunks(lines(source.plain, encoding), layout))
     arrays = [_joined([chunk[column] for chunk in chunks]) for column in range(layout.width)]
     titles = layout.titles or _assumed(arrays, note)
