@@ -38,7 +38,11 @@ def columns_of(source: Source, note: Callable[[str], None] = _unsaid) -> Columns
     if source.kind == "fits":
         return _fits(source)
     if source.kind == "npz":
-        return Columns(_Npz(source), meta=_npz_meta(source))
+        meta = _npz_meta(source)
+        units = {
+            key.rpartition("_")[0]: said for key, said in meta.items() if key.endswith(("_unit", "_units"))
+        }
+        return Columns(_Npz(source), units, meta)
     if source.kind == "ecsv":
         return columns_of_table(Table.read(source.plain, format="ascii.ecsv"))
     if source.kind == "parquet":

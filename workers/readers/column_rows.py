@@ -9,29 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from astropy.units import UnitConversionError
 from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
-from spectraq.workers.readers import quality, sky
+from spectraq.workers.readers import noise, quality, sky
 from spectraq.workers.readers.array_rows import ByRow
 from spectraq.workers.readers.axis import SpectralAxis
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.format import Assumed, Note
 from spectraq.workers.readers.identity import Identity
-from spectraq.workers.readers.keywords import text
 from spectraq.workers.readers.raw import Raw, ivar_of
 from spectraq.workers.readers.source import Source
-from spectraq.workers.readers.units import unit_of
 from spectraq.workers.readers.unused import say_estimated_noise
-
-_NOISE_WORDS = {
-    1: ("ivar", "invvar"),
-    -2: ("err", "error", "sig", "sigma", "std", "unc", "e"),
-    -1: ("var", "variance"),
-}
-"""What the noise of a column is called beside its name, by the power that makes ivar of it."""
 
 
 class ColumnRows:
@@ -64,7 +54,7 @@ class ColumnRows:
         self._arrays = ByRow(columns)
         self._axis = SpectralAxis(self._arrays, assumed, note)
         self._identity = Identity(source, self._arrays)
-        self._noise = _noise_column(columns, self._arrays.flux)
+        self._noise = noise.column(columns, self._arrays.flux)
         if self._noise is None:
             say_estimated_noise(columns, note)
 
@@ -95,8 +85,8 @@ class ColumnRows:
         ivar = None
         if self._noise is not None:
             name, power = self._noise
-            noise = self._arrays.pixels(name, row, flux.size) * self._noise_scale(name, power, unit)
-            ivar = ivar_of(noise, power)
+            scale = noise.scale(name, self._columns.units.get(name), power, unit, self._note)
+            ivar = ivar_of(self._arrays.pixels(name, row, flux.size) * scale, power)
         self._drop_bad(row, flux, ivar)
         return Raw(wavelength, flux, ivar, unit, self._axis.medium, self.fields(row), grid)
 
@@ -105,28 +95,6 @@ class ColumnRows:
         if unit is None and self._arrays.flux in names.FLUX_PER_FREQUENCY:
             raise ReadError(f"the column {self._arrays.flux} has no unit; give it one in the file, like Jy")
         return unit
-
-    def _noise_scale(self, name: str, power: int, flux_unit: Any) -> float:
-        """What noise is multiplied with to be in the unit that goes with flux's."""
-        written = self._columns.units.get(name)
-        unit, flux = unit_of(written), unit_of(flux_unit)
-        if unit is None or flux is None:
-            if text(written) and text(written) != text(flux_unit):
-                self._note(f"{name} has the unit {written}, beside flux in {flux_unit}: taken as of flux's")
-            return 1.0
-        if unit.is_equivalent(""):
-            return 1.0
-        wanted = {1: flux**-2, -2: flux, -1: flux**2}[power]
-        try:
-            return float(unit.to(wanted))
-        except UnitConversionError as error:
-            if power != -2 and unit.is_equivalent(flux):
-                other = -2 if power == 1 else 2
-                self._note(f"{name} is given in the unit of flux: taken as of its power {other}")
-                return float(unit.to(flux)) ** other
-            raise ReadError(
-                f"{name} has the unit {written}, which does not go with flux in {flux_unit}"
-            ) from error
 
     def _drop_bad(self, row: int, flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
         """Take bad pixels out of use, and say them by what is left: weight, or without noise flux."""
@@ -143,17 +111,3 @@ class ColumnRows:
             flux[bad] = np.nan
         else:
             ivar[bad] = 0.0
-
-
-def _noise_column(columns: Columns, flux: str) -> tuple[str, int] | None:
-    """The column of noise, the one that is named after flux first, and the power that makes ivar of it."""
-    for power, words in _NOISE_WORDS.items():
-        ways = (f"{flux}_{{}}", f"{{}}_{flux}", f"{flux}{{}}", f"{{}}{flux}")
-        name = columns.first(tuple(way.format(word) for word in words for way in ways))
-        if name is not None:
-            return name, power
-    for choices, power in names.NOISE:
-        name = columns.first(choices)
-        if name is not None:
-            return name, power
-    return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spectraq.workers.readers import headeraxis
-from spectraq.workers.readers.units import unit_of
+from spectraq.workers.readers.units import is_spectral, unit_of
 
 FLUX = (
     "flux",
@@ -53,6 +53,7 @@ WAVELENGTH = (
     "spectral_axis",
     "waves", "wlen", "wave_obs", "opt_wave", "box_wave",
 )  # fmt: skip
+OTHER_AXES = ("frequency", "freq", "wavenumber", "energy")
 IVAR = (
     "ivar",
     "invvar",
@@ -124,7 +125,12 @@ class Columns:
     @property
     def wavelength(self) -> str | None:
         """The column that says where the pixels lie, by wavelength or by its logarithm."""
-        return self.first(WAVELENGTH) or self.first(LOGLAM)
+        return self.first(WAVELENGTH) or self.first(LOGLAM) or self._other_axis()
+
+    def _other_axis(self) -> str | None:
+        """A frequency or an energy: only where its unit says which it is."""
+        there = (name for name in OTHER_AXES if name in self.arrays)
+        return next((name for name in there if is_spectral(unit_of(self.units.get(name)))), None)
 
     def says_where(self) -> bool:
         """Whether anything says where the pixels lie: a column, or a grid in the header."""

@@ -14,6 +14,7 @@ import numpy as np
 from astropy.io import fits
 
 from spectraq.workers.readers import fitstable
+from spectraq.workers.readers.array_rows import FEWEST_PIXELS
 from spectraq.workers.readers.columns import FLUX, Columns
 from spectraq.workers.readers.format import Note
 from spectraq.workers.readers.source import Source
@@ -84,7 +85,9 @@ def parts(source: Source) -> list[Part]:
                 k: u for k, u in units.items() if u
             }
         columns = Columns(Lazy(hdu, names), units, primary | fitstable.header(hdu) | _atmosphere(hdu, names))
-        if columns.says_where():
+        shape = fitstable.shapes(hdu)[next(name for name in FLUX if name in names)]
+        few = len(shape) > 1 or (shape != () and 0 <= shape[0] < FEWEST_PIXELS)
+        if columns.says_where() and not few:
             found.append(Part(hdu.name or f"HDU{number}", columns))
             numbers.append(number)
     count = Counter(part.name for part in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.source import Source
+
+_RAGGED = re.compile(r"\d*[PQ]")
 
 
 def tables(source: Source) -> list[Any]:
@@ -24,9 +27,15 @@ def columns(hdu: Any) -> dict[str, str]:
 
 
 def shapes(hdu: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shape of one row of each column, by lower-case name: () is a number, (n,) a vector."""
+    """Return the shape of one row of each column, by lower-case name: () is a number, (n,) a vector.
+
+    A vector whose length is another in each row has the shape (-1,).
+    """
     dtype = hdu.columns.dtype
-    return {name.lower(): dtype[name].shape for name in reversed(hdu.columns.names)}
+    ragged = {column.name for column in hdu.columns if _RAGGED.match(str(column.format))}
+    return {
+        name.lower(): (-1,) if name in ragged else dtype[name].shape for name in reversed(hdu.columns.names)
+    }
 
 
 def header(hdu: Any) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def read_text(source: Source, note: Callable[[str], None]) -> Columns:
         note("the text is not UTF-8: read as Latin-1 (ISO 8859-1)")
     layout = layout_of(lines(source.plain, encoding))
     if layout.titles:  # a long table that holds no spectrum need not be read to its end
-        need_pixels(Columns(dict(layout.titles), meta=layout.meta))
+        named = dict(layout.titles)
+        need_pixels(Columns(named, named, layout.meta))
     chunks = list(_chunks(lines(source.plain, encoding), layout))
     arrays = [_joined([chunk[column] for chunk in chunks]) for column in range(layout.width)]
     titles = layout.titles or _assumed(arrays, note)

@@ -67,6 +67,11 @@ def angstrom(wavelength: NDArray[np.float64], unit: Any) -> NDArray[np.float64]:
         ) from error
 
 
+def is_spectral(unit: Any) -> bool:
+    """Whether a unit is one of wavelength, frequency, wave number or energy."""
+    return unit is not None and unit.is_equivalent(u.AA, equivalencies=u.spectral())
+
+
 def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
     """Return what flux of this unit is multiplied with, and the unit it then has.
 
