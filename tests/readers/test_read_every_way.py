@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,7 +55,7 @@ def pixels_of(path: Path) -> Pixels:
     return Pixels(spectrum.vacuum_wavelength(), flux, spectrum.ivar.astype(np.float64))
 
 
-def check(found: Spectrum, pixels: Pixels, way: Way, masked: bool, times: float = 1.0) -> None:
+def check(found: Spectrum, pixels: Pixels, masked: bool, times: float = 1.0) -> None:
     """Assert that what the networks see is the spectrum that was written."""
     seen = observation(found, MAX_PIXELS)
     ivar = pixels.ivar.copy()
@@ -80,10 +81,48 @@ def test_the_pixels_are_the_same_in_whatever_way_they_are_written(container: str
             found = made.spectra(ways.write(pixels, container, way, Path(folder) / "file"))
         masked = bool(way.mask) and not container.startswith("specutils")
         for number, spectrum in enumerate(found, 1):
-            check(spectrum, pixels, way, masked, times=number)
+            check(spectrum, pixels, masked, times=number)
         assert len(found) == (2 if container == "long table" else 1)
 
     holds()
+
+
+@pytest.mark.parametrize("unit", ways.WAVELENGTH_UNITS)
+def test_an_axis_in_the_header_places_the_same_pixels(unit: str, tmp_path: Path, shared_data: Path) -> None:
+    rng = np.random.default_rng(ways.WAVELENGTH_UNITS.index(unit))
+    for kind in SPECTRA:
+        pixels, cards = ways.on_header_axis(pixels_of(shared_data / "spectra" / SPECTRA[kind]), unit)
+        way = replace(some_way(rng), mask=str(rng.choice(["", *ways.BAD, *ways.GOOD])))
+        ways.write_image(tmp_path / f"{kind}.fits", pixels, cards, way)
+        (found,) = made.spectra(tmp_path / f"{kind}.fits")
+        order = np.argsort(pixels.wavelength)
+        ascending = Pixels(pixels.wavelength[order], pixels.flux[order], pixels.ivar[order])
+        check(found, ascending, bool(way.mask))
+
+
+@pytest.mark.parametrize("unit", ["Angstrom", "nm", "um", "THz"])
+@pytest.mark.parametrize("noise", ["STD", "VAR", "IVAR"])
+def test_what_specutils_writes_as_an_image_is_read(
+    unit: str, noise: str, tmp_path: Path, shared_data: Path
+) -> None:
+    specutils = pytest.importorskip("specutils")
+    pixels, cards = ways.on_header_axis(pixels_of(shared_data / "spectra" / SPECTRA["galaxy"]), unit)
+    power, uncertainty = ways.SPECUTILS_NOISE[noise]
+    spectrum = specutils.Spectrum(
+        flux=pixels.flux * ways.OWN_UNIT,
+        wcs=ways.wcs_of(cards, unit),
+        uncertainty=uncertainty(
+            np.maximum(pixels.ivar, 1e-6) ** (1 / power), unit=ways.OWN_UNIT ** (-2 / power)
+        ),
+    )
+    spectrum.write(tmp_path / "image.fits", format="wcs1d-fits", uncertainty_name=noise)
+    (found,) = made.spectra(tmp_path / "image.fits")
+    order = np.argsort(pixels.wavelength)
+    check(
+        found,
+        Pixels(pixels.wavelength[order], pixels.flux[order], np.maximum(pixels.ivar, 1e-6)[order]),
+        False,
+    )
 
 
 def some_way(rng: np.random.Generator) -> Way:

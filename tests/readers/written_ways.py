@@ -18,6 +18,7 @@ from astropy.io.votable import from_table
 from astropy.io.votable.tree import Param
 from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertainty
 from astropy.table import Table
+from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spectraq.schemas.air import vacuum_from_air
@@ -73,6 +74,12 @@ class Written:
     medium: str
 
 
+SPECUTILS_NOISE = {
+    "STD": (-2, StdDevUncertainty),
+    "VAR": (-1, VarianceUncertainty),
+    "IVAR": (1, InverseVariance),
+}
+"""Names under which specutils writes noise: the power that makes ivar of it, and what specutils calls it."""
 MASKED = slice(50, 90)
 """Pixels that a mask takes out of use."""
 
@@ -261,3 +268,48 @@ def write(pixels: Pixels, container: str, way: Way, stem: Path) -> Path:
     path.write_bytes(PACKERS[way.packing](plain.read_bytes()))
     plain.unlink()
     return path
+
+
+def on_header_axis(pixels: Pixels, unit: str) -> tuple[Pixels, dict[str, Any]]:
+    """A spectrum brought onto an axis that a header can say, linear in a unit, or in log10 of angstrom.
+
+    Returns
+    -------
+    pixels
+        In the axis's order, wavelengths in angstrom.
+    cards
+        Of the header.
+    """
+    ends = pixels.wavelength[[0, -1]]
+    spectral = np.log10(ends) if unit == "loglam" else (ends * u.AA).to_value(unit, u.spectral())
+    axis, step = np.linspace(*spectral, pixels.wavelength.size, retstep=True)
+    wavelength = 10.0**axis if unit == "loglam" else (axis * u.Unit(unit)).to_value(u.AA, u.spectral())
+    flux = np.interp(wavelength, pixels.wavelength, pixels.flux)
+    ivar = np.interp(wavelength, pixels.wavelength, pixels.ivar)
+    cards = {"CRVAL1": axis[0], "CD1_1": step, "CRPIX1": 1.0, "AIRORVAC": "vacuum", "OBJECT": "x"}
+    cards |= {"DC-FLAG": 1} if unit == "loglam" else {"CUNIT1": unit}
+    return Pixels(wavelength, flux, ivar), cards
+
+
+def write_image(path: Path, pixels: Pixels, cards: dict[str, Any], way: Way) -> None:
+    """Flux in the primary image, noise and mask beside it, the axis in the header."""
+    columns = written(pixels, Way(flux_unit=way.flux_unit, noise=way.noise, mask=way.mask))
+    place = np.argsort(np.argsort(pixels.wavelength))
+    hdus: list[Any] = []
+    for name in ("flux", way.noise, *filter(None, [way.mask])):
+        maker = fits.ImageHDU if hdus else fits.PrimaryHDU
+        hdus.append(maker(columns.values[name][place]))
+        hdus[-1].name = name.upper()
+        if name in columns.units:
+            hdus[-1].header["BUNIT"] = columns.units[name]
+    hdus[0].header.update(cards)
+    fits.HDUList(hdus).writeto(path)
+
+
+def wcs_of(cards: dict[str, Any], unit: str) -> Any:
+    """The axis of a header as a WCS."""
+    wcs = WCS(naxis=1)
+    wcs.wcs.ctype = ["FREQ" if unit == "THz" else "WAVE"]
+    wcs.wcs.cunit = [unit]
+    wcs.wcs.crval, wcs.wcs.cdelt, wcs.wcs.crpix = [cards["CRVAL1"]], [cards["CD1_1"]], [1.0]
+    return wcs
