@@ -175,9 +175,10 @@ OTHER: tuple[Maker, ...] = (
 KINDS: tuple[Maker, ...] = (*FITS, *TEXT, *OTHER)
 
 
-def files(folder: Path, n: int, seed: int = 0) -> Iterator[tuple[str, Path]]:
+def files(folder: Path, n: int, seed: int, with_large: bool = True) -> Iterator[tuple[str, Path]]:
     """Make n files one by one, the kinds in turn; yields what each is and where it lies."""
     for number in range(n):
-        maker = large if number % LARGE_EVERY == LARGE_EVERY - 1 else KINDS[number % len(KINDS)]
+        in_turn = KINDS[number % len(KINDS)]
+        maker = large if with_large and number % LARGE_EVERY == LARGE_EVERY - 1 else in_turn
         path = folder / f"{number:05d}"
-        yield f"{maker.__module__}.{maker.__name__}", maker(path, np.random.default_rng([seed, number]))
+        yield maker.__name__, maker(path, np.random.default_rng([seed, number]))

@@ -109,8 +109,15 @@ def observation(spectrum: Spectrum, max_pixels: int) -> Observation:
     try:
         found.check()
     except UnusableSpectrum as error:
-        raise RejectedSpectrum(error.reason, str(error)) from error
+        raise RejectedSpectrum(error.reason, f"{error}{_of_zero_noise(spectrum)}") from error
     return found
+
+
+def _of_zero_noise(spectrum: Spectrum) -> str:
+    """What to say further of a spectrum that is refused where it is its noise that leaves no pixel."""
+    if spectrum.ivar is None or bool((spectrum.ivar > 0).any()):
+        return ""
+    return "; the noise is zero or missing in every pixel, so none may be used: leave unknown noise out"
 
 
 def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) -> Results:

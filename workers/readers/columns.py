@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,6 +153,25 @@ class Columns:
         """The unit of flux as the file writes it, or None where it does not say it."""
         written = (self.units.get(self.first(FLUX) or ""), *(self.meta.get(key) for key in _FLUX_UNIT_KEYS))
         return next((unit for unit in written if unit is not None and str(unit).strip()), None)
+
+
+class Lazy(Mapping[str, Any]):
+    """Arrays by name, each read only when it is asked for, and not to know whether it is there."""
+
+    def __init__(self, read: Mapping[str, Callable[[], Any]]) -> None:
+        self._read = read
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read[name]()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._read
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
 
 
 def name_and_unit(header: str) -> tuple[str, str | None]:

@@ -12,6 +12,7 @@ import numpy as np
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import limits
 from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.objects import NAMES
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import title
 
@@ -87,7 +88,7 @@ def read_parquet(source: Source) -> Columns:
     for field, column in zip(table.schema, table.itercolumns(), strict=True):
         name, unit = title(field.name)
         metadata = field.metadata or {}
-        arrays.setdefault(name, _array(column))
+        arrays.setdefault(name, _array(column, is_name=name in NAMES))
         units.setdefault(name, unit or metadata.get(b"unit", b"").decode("utf-8", "replace") or None)
     return Columns(arrays, units, meta | more)
 
@@ -108,8 +109,11 @@ def _of_astropy(header: str) -> tuple[dict[str, Any], dict[str, Any]]:
         return {}, {}
 
 
-def _array(column: Any) -> Any:
-    """A column as an array; of lists, which are spectra, one array a row. What is null is not a number."""
+def _array(column: Any, is_name: bool) -> Any:
+    """A column as an array; of lists, which are spectra, one array a row.
+
+    What is null is not a number, or an empty name: floats round 64-bit ids.
+    """
     import pyarrow
 
     kind = column.type
@@ -123,6 +127,7 @@ def _array(column: Any) -> Any:
         return rows
     if pyarrow.types.is_integer(kind) and not column.null_count:
         return column.to_numpy()
-    if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
+    is_number = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
+    if is_number and not (is_name and pyarrow.types.is_integer(kind)):
         return column.cast(pyarrow.float64()).fill_null(float("nan")).to_numpy()
     return np.array([str(value) if value is not None else "" for value in column.to_pylist()])

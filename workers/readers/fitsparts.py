@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -15,8 +15,9 @@ from astropy.io import fits
 
 from spectraq.workers.readers import fitstable
 from spectraq.workers.readers.array_rows import FEWEST_PIXELS
-from spectraq.workers.readers.columns import FLUX, Columns
+from spectraq.workers.readers.columns import FLUX, LOGLAM, WAVELENGTH, Columns, Lazy
 from spectraq.workers.readers.format import Note
+from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.source import Source
 
 _BY_PRODUCT = re.compile(
@@ -53,38 +54,28 @@ class Part:
     columns: Columns
 
 
-class Lazy(Mapping[str, Any]):
-    """A table's columns by lower-case name, each touched only when it is asked for."""
+def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
+    """Return the tables with flux and where its pixels lie, in the file's order; empty ones are none.
 
-    def __init__(self, hdu: Any, names: Mapping[str, str]) -> None:
-        self._read = {name: partial(_column, hdu, own) for name, own in names.items()}
-
-    def __getitem__(self, name: str) -> Any:
-        return self._read[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read)
-
-    def __len__(self) -> int:
-        return len(self._read)
-
-
-def parts(source: Source) -> list[Part]:
-    """Return the tables with flux and where its pixels lie, in the file's order; empty ones are none."""
+    `note` is told of tables of pixels that have no flux.
+    """
     primary = fitstable.header(source.hdus[0]) if source.hdus else {}
     found, numbers = [], []
     for number, hdu in enumerate(source.hdus or ()):
-        if not isinstance(hdu, fits.BinTableHDU) or not hdu.header.get("NAXIS2"):
+        if not isinstance(hdu, fits.BinTableHDU) or not value(hdu.header, "NAXIS2"):
             continue
         names = fitstable.columns(hdu)
         if not set(names) & set(FLUX):
+            if set(names) & {*WAVELENGTH, *LOGLAM}:
+                note(f"the table {hdu.name or number} has wavelengths and no column of flux: left out")
             continue
         units = {name: hdu.columns[own].unit for name, own in names.items()}
         if {"lambda", "fluxvariance"} <= set(names):  # Subaru's PFS, whose tables name no units
             units = {"lambda": "nm", "flux": "nJy", "fluxvariance": "nJy2"} | {
                 k: u for k, u in units.items() if u
             }
-        columns = Columns(Lazy(hdu, names), units, primary | fitstable.header(hdu) | _atmosphere(hdu, names))
+        arrays = Lazy({name: partial(_column, hdu, own) for name, own in names.items()})
+        columns = Columns(arrays, units, primary | fitstable.header(hdu) | _atmosphere(hdu, names))
         shape = fitstable.shapes(hdu)[next(name for name in FLUX if name in names)]
         few = len(shape) > 1 or (shape != () and 0 <= shape[0] < FEWEST_PIXELS)
         if columns.says_where() and not few:

@@ -31,11 +31,11 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     ReadError
         Where there is none with flux and wavelength.
     """
-    found = parts(source)
-    if not found:
-        raise ReadError("no table with columns of flux and wavelength")
     say = once(note)
-    return FitsSpectra(source, chosen(found, say), assumed, say)
+    tables = parts(source, say)
+    if not tables:
+        raise ReadError("no table with columns of flux and wavelength")
+    return FitsSpectra(source, chosen(tables, say), assumed, say)
 
 
 FORMAT = Format(

@@ -10,7 +10,7 @@ from typing import Any
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import fibres, multispec
 from spectraq.workers.readers.format import Note, unique_ids
-from spectraq.workers.readers.keywords import number, text, whole
+from spectraq.workers.readers.keywords import DAYS, number, text, whole
 from spectraq.workers.readers.source import Source
 
 _LABELS = ("row", "array", "rowname", "label", "bandid")
@@ -166,7 +166,7 @@ def _of_fibres(
 
 def _plate_names(on: list[fibres.Fibre], header: Mapping[str, Any]) -> list[str] | None:
     """PLATE-MJD-FIBER, where it is a plate of SDSS."""
-    plate, day = whole(header.get("plateid")), number(header.get("mjd"))
+    plate, day = whole(header.get("plateid")), number(header.get("mjd"), DAYS)
     if plate is None or day is None:
         return None
     numbers = [whole(fibre.cells.get("fiberid", fibre.row + 1)) or 0 for fibre in on]

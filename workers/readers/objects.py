@@ -105,7 +105,7 @@ def _grouped(columns: Columns, column: str, n: int) -> dict[str, Any]:
     order = np.argsort(first, kind="stable")
     members = [np.flatnonzero(group == number) for number in order]
     per_object = {*NAMES, *names.RA, *names.DEC, *names.MJD, *names.SURVEY}
-    found: dict[str, Any] = {"spectrum_id": labels[first[order]]}
+    found: dict[str, Any] = {"spectrum_id": labels[first[order]], column: labels[first[order]]}
     for name, array in columns.arrays.items():
         if name == column or array.shape[:1] != (n,) or array.ndim != 1:
             continue
