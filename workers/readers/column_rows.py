@@ -86,7 +86,13 @@ class ColumnRows:
         if self._noise is not None:
             name, power = self._noise
             scale = noise.scale(name, self._columns.units.get(name), power, unit, self._note)
-            ivar = ivar_of(self._arrays.pixels(name, row, flux.size) * scale, power)
+            noise_pixels = self._arrays.pixels(name, row, flux.size)
+            if power != 1 and not noise_pixels.any():
+                self._note(
+                    f"{name} is zero in every pixel, as where no noise is known: estimated from the flux"
+                )
+            else:
+                ivar = ivar_of(noise_pixels * scale, power)
         self._drop_bad(row, flux, ivar)
         return Raw(wavelength, flux, ivar, unit, self._axis.medium, self.fields(row), grid)
 

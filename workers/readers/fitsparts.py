@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from spectraq.workers.readers import fitstable
+from spectraq.workers.readers import documented, fitstable
 from spectraq.workers.readers.array_rows import FEWEST_PIXELS
 from spectraq.workers.readers.columns import FLUX, LOGLAM, WAVELENGTH, Columns, Lazy
 from spectraq.workers.readers.format import Note
@@ -69,13 +68,13 @@ def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
             if set(names) & {*WAVELENGTH, *LOGLAM}:
                 note(f"the table {hdu.name or number} has wavelengths and no column of flux: left out")
             continue
-        units = {name: hdu.columns[own].unit for name, own in names.items()}
-        if {"lambda", "fluxvariance"} <= set(names):  # Subaru's PFS, whose tables name no units
-            units = {"lambda": "nm", "flux": "nJy", "fluxvariance": "nJy2"} | {
-                k: u for k, u in units.items() if u
-            }
-        arrays = Lazy({name: partial(_column, hdu, own) for name, own in names.items()})
-        columns = Columns(arrays, units, primary | fitstable.header(hdu) | _atmosphere(hdu, names))
+        units = documented.units(hdu, names, {name: hdu.columns[own].unit for name, own in names.items()})
+        ignored = documented.ignored_quality(names)
+        arrays = Lazy(
+            {name: partial(_column, hdu, own) for name, own in names.items() if name not in ignored}
+        )
+        meta = primary | fitstable.header(hdu) | documented.header(source, number, names)
+        columns = Columns(arrays, units, meta)
         shape = fitstable.shapes(hdu)[next(name for name in FLUX if name in names)]
         few = len(shape) > 1 or (shape != () and 0 <= shape[0] < FEWEST_PIXELS)
         if columns.says_where() and not few:
@@ -89,7 +88,10 @@ def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
 
 def chosen(found: list[Part], note: Note) -> list[Part]:
     """Return the parts that are objects' science spectra, and say which are left out."""
-    kept = [part for part in found if not _BY_PRODUCT.search(part.name.upper())] or found
+    combined = documented.left_out([part.name for part in found])
+    kept = [
+        part for part in found if not _BY_PRODUCT.search(part.name.upper()) and part.name not in combined
+    ] or found
     coadded = [part for part in kept if re.match(r"CO-?ADD", part.name.upper())]
     exposures = [part for part in kept if re.search(r"\d{5,}", part.name)]
     if coadded and exposures:
@@ -139,11 +141,3 @@ def _range(part: Part) -> tuple[float, float]:
 
 def _column(hdu: Any, name: str) -> Any:
     return hdu.data[name]
-
-
-def _atmosphere(hdu: Any, names: Mapping[str, str]) -> dict[str, Any]:
-    """What ESO's descriptors say: wavelengths measured in the atmosphere are in air."""
-    for number, own in enumerate(hdu.columns.names, 1):
-        if own.lower() in ("wave", "wavelength") and "obs.atmos" in str(hdu.header.get(f"TUCD{number}", "")):
-            return {"medium": "air"}
-    return {}
