@@ -90,5 +90,5 @@ def log_grid(loglam: NDArray[np.float64], step: float) -> float | None:
     if not (loglam.size and np.isfinite(loglam).all()):
         return None
     start = loglam - step * np.arange(loglam.size)
-    found = round(float(start.mean()), 7)
-    return found if float(np.abs(start - found).max()) < FLOAT32_LOGLAM else None
+    origin = round(float(start.mean()), 7)
+    return origin if float(np.abs(start - origin).max()) < FLOAT32_LOGLAM else None

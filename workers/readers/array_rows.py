@@ -77,12 +77,12 @@ class ByRow:
             Where it does not hold numbers, or not n of them.
         """
         try:
-            found = np.array(self.values(name, row), dtype=np.float64).ravel()
+            numbers = np.array(self.values(name, row), dtype=np.float64).ravel()
         except (TypeError, ValueError) as error:
             raise ReadError(f"the column {name} does not hold numbers") from error
-        if n is not None and found.size != n:
-            raise ReadError(f"{self.flux} has {n} pixels and {name} has {found.size}")
-        return found
+        if n is not None and numbers.size != n:
+            raise ReadError(f"{self.flux} has {n} pixels and {name} has {numbers.size}")
+        return numbers
 
 
 def need_pixels(columns: Columns) -> None:
@@ -104,5 +104,5 @@ def _missing(what: str, choices: tuple[str, ...], columns: Columns) -> None:
 
 
 def _listed(arrays: Mapping[str, Any]) -> str:
-    found = list(arrays)
-    return ", ".join(found[:12]) + (", ..." if len(found) > 12 else "")
+    names_there = list(arrays)
+    return ", ".join(names_there[:12]) + (", ..." if len(names_there) > 12 else "")

@@ -45,10 +45,10 @@ class SpectralAxis:
         """
         if self._shared is None:
             wavelength = self._angstrom(row, n)
-            found = wavelength, self._grid(wavelength)
+            placed = wavelength, self._grid(wavelength)
             if self._name is not None and not self._arrays.is_shared(self._name):
-                return found
-            self._shared = found
+                return placed
+            self._shared = placed
         if self._shared[0].size != n:
             raise ReadError(
                 f"{self._arrays.flux} has {n} pixels and there are {self._shared[0].size} wavelengths"

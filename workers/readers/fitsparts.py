@@ -59,7 +59,7 @@ def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
     `note` is told of tables of pixels that have no flux.
     """
     primary = fitstable.header(source.hdus[0]) if source.hdus else {}
-    found, numbers = [], []
+    tables, numbers = [], []
     for number, hdu in enumerate(source.hdus or ()):
         if not isinstance(hdu, fits.BinTableHDU) or not value(hdu.header, "NAXIS2"):
             continue
@@ -78,25 +78,25 @@ def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
         shape = fitstable.shapes(hdu)[next(name for name in FLUX if name in names)]
         few = len(shape) > 1 or (shape != () and 0 <= shape[0] < FEWEST_PIXELS)
         if columns.says_where() and not few:
-            found.append(Part(hdu.name or f"HDU{number}", columns))
+            tables.append(Part(hdu.name or f"HDU{number}", columns))
             numbers.append(number)
-    count = Counter(part.name for part in found)
-    for part, number in zip(found, numbers, strict=True):
+    count = Counter(part.name for part in tables)
+    for part, number in zip(tables, numbers, strict=True):
         part.name = f"{part.name}-{number}" if count[part.name] > 1 else part.name
-    return found
+    return tables
 
 
-def chosen(found: list[Part], note: Note) -> list[Part]:
+def chosen(tables: list[Part], note: Note) -> list[Part]:
     """Return the parts that are objects' science spectra, and say which are left out."""
-    combined = documented.left_out([part.name for part in found])
+    combined = documented.left_out([part.name for part in tables])
     kept = [
-        part for part in found if not _BY_PRODUCT.search(part.name.upper()) and part.name not in combined
-    ] or found
+        part for part in tables if not _BY_PRODUCT.search(part.name.upper()) and part.name not in combined
+    ] or tables
     coadded = [part for part in kept if re.match(r"CO-?ADD", part.name.upper())]
     exposures = [part for part in kept if re.search(r"\d{5,}", part.name)]
     if coadded and exposures:
         kept = [part for part in kept if part not in exposures]
-    left = [part.name for part in found if part not in kept]
+    left = [part.name for part in tables if part not in kept]
     if left:
         note(f"left out as no spectra of objects of their own: {', '.join(left[:8])}")
     return kept

@@ -47,9 +47,9 @@ def recognises(source: Source) -> bool:
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     """Open a spec file or a table of spectra."""
-    one = _spectrum_table(source)
-    if one is not None:
-        return SpecFile(source, one)
+    spectrum_table = _spectrum_table(source)
+    if spectrum_table is not None:
+        return SpecFile(source, spectrum_table)
     many = _many_table(source)
     if many is not None:
         return SpecTable(source, many)
@@ -183,17 +183,17 @@ def _placed(loglam: Any, flux: Any, ivar: Any) -> dict[str, Any]:
 
 def _spectrum_table(source: Source) -> Any:
     """Find the table with a pixel a row: of several the coadd, before its exposures."""
-    found = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(hdu)), None)
-    if found is None:
+    table = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(hdu)), None)
+    if table is None:
         return None
-    if not (_has(found, *_OWN) or "PLATEID" in source.hdus[0].header):
+    if not (_has(table, *_OWN) or "PLATEID" in source.hdus[0].header):
         return None  # somebody's own table, with noise and quality by names of its own
-    others = [hdu for hdu in fitstable.tables(source) if hdu is not found]
+    others = [hdu for hdu in fitstable.tables(source) if hdu is not table]
     coadds = [hdu for hdu in others if _has(hdu, "and_mask") and _has(hdu, "loglam")]
-    if not coadds and (_has(found, "and_mask") or found.name.upper() == "COADD"):
-        return found
+    if not coadds and (_has(table, "and_mask") or table.name.upper() == "COADD"):
+        return table
     several = any(_is_by_pixel(hdu) and not _EXPOSURE.match(hdu.name.upper()) for hdu in others)
-    return None if coadds or several else found
+    return None if coadds or several else table
 
 
 def _is_by_pixel(hdu: Any) -> bool:

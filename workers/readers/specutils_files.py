@@ -44,7 +44,7 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     if source.hdus is not None:
         unread.check_axis(source)
     try:
-        found = SpectrumList.read(str(source.plain))
+        spectra = SpectrumList.read(str(source.plain))
     except Exception as error:
         # its loaders raise whatever they stumble over
         if source.hdus is not None:
@@ -53,8 +53,8 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
             raise unread.why_not(source) from error
         raise ReadError(f"no loader of specutils knows this file; {how_to_read_more()}") from error
     if source.hdus is not None:
-        found = unread.kept(list(found), note)
-    return Foreign(source, single(found), assumed, note)
+        spectra = unread.kept(list(spectra), note)
+    return Foreign(source, single(spectra), assumed, note)
 
 
 FORMAT = Format("specutils", "whatever specutils reads, if it is installed", recognises, rows)

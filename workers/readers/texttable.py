@@ -58,12 +58,12 @@ def read_text(source: Source, note: Callable[[str], None]) -> Columns:
     chunks = list(_chunks(lines(source.plain, encoding), layout))
     arrays = [_joined([chunk[column] for chunk in chunks]) for column in range(layout.width)]
     titles = layout.titles or _assumed(arrays, note)
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     units: dict[str, Any] = {}
     for (name, unit), values in zip(titles, arrays, strict=False):
-        if name and name not in found:
-            found[name], units[name] = values, unit
-    return Columns(found, units, layout.meta)
+        if name and name not in by_name:
+            by_name[name], units[name] = values, unit
+    return Columns(by_name, units, layout.meta)
 
 
 def _chunks(numbered: Iterator[tuple[int, str]], layout: Layout) -> Iterator[list[NDArray[Any]]]:
@@ -72,8 +72,8 @@ def _chunks(numbered: Iterator[tuple[int, str]], layout: Layout) -> Iterator[lis
     name_of = dict(enumerate(name for name, _ in layout.titles))
     while chunk := list(islice(rows, LINES_AT_ONCE)):
         yield [
-            _column(column, name_of.get(at, f"column {at + 1}"))
-            for at, column in enumerate(zip(*chunk, strict=True))
+            _column(column, name_of.get(number, f"column {number + 1}"))
+            for number, column in enumerate(zip(*chunk, strict=True))
         ]
 
 
