@@ -20,6 +20,8 @@ import spectraq
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import observation
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # of those who write the files
+
 MAX_PIXELS = 20_000
 SPECTRA = {
     "galaxy": "sdss-pyqsofit/spec-0266-51602-0107.fits",
@@ -74,7 +76,7 @@ def test_the_pixels_are_the_same_in_whatever_way_they_are_written(container: str
         pytest.importorskip("specutils")
 
     @given(st.sampled_from(sorted(SPECTRA)), WAYS)
-    @settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
+    @settings(deadline=None, max_examples=6, suppress_health_check=list(HealthCheck))
     def holds(kind: str, way: Way) -> None:
         pixels = pixels_of(shared_data / "spectra" / SPECTRA[kind])
         with TemporaryDirectory() as folder:

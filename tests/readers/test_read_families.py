@@ -153,7 +153,7 @@ def pfs(path: Path, with_axis: bool) -> Path:
         fits.ImageHDU(np.array([variance, variance * 0, variance * 0]).astype("f4"), name="COVAR"),
         fits.ImageHDU(nano_jansky.astype("f4") * 9, name="SKY"),
     ]
-    hdus[1].header.update({"MP_NO_DATA": 8, "MP_DETECTED": 5, "MP_BAD": 0})
+    hdus[1].header.update({"HIERARCH MP_NO_DATA": 8, "HIERARCH MP_DETECTED": 5, "MP_BAD": 0})
     if with_axis:
         hdus[0].header.update({"CRPIX1": 1.0, "CRVAL1": WAVE[0] / 10, "CD1_1": 0.2, "CTYPE1": "WAVE"})
     else:

@@ -20,12 +20,12 @@ def long_table(with_gap: bool) -> Table:
     """Two objects, a pixel a row; of a third, whose id is missing, a spectrum as well."""
     n = 3 if with_gap else 2
     wavelength, flux = (
-        np.tile(4000.0 + 2 * np.arange(N), n),
+        np.tile(400.0 + 0.2 * np.arange(N), n),
         np.concatenate([made.pixels(k, N)[0] for k in range(n)]),
     )
     ids = np.repeat(np.array([*IDS, 0][:n], dtype=np.int64), N)
     table = Table({"targetid": MaskedColumn(ids, mask=ids == 0), "wavelength": wavelength, "flux": flux})
-    table["wavelength"].unit = "Angstrom"
+    table["wavelength"].unit = "nm"
     return table
 
 
@@ -35,7 +35,7 @@ def test_ids_of_64_bits_stay_exact_beside_missing_ones(tmp_path: Path, suffix: s
     path = tmp_path / f"t.{suffix}"
     formats = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "parquet": "parquet", "vot": "votable"}
     long_table(with_gap).write(path, format=formats[suffix])
-    found = made.spectra(path)
+    found = made.spectra(path, wavelength_unit="nm")
     assert [spectrum.spectrum_id for spectrum in found][:2] == [str(number) for number in IDS]
     assert [spectrum.target_id for spectrum in found][:2] == [str(number) for number in IDS]
     assert len(found) == (3 if with_gap else 2)

@@ -94,6 +94,8 @@ def _items(
 ) -> Iterator[Item]:
     try:
         with quiet():
+            for sentence in structure.unknown_extensions(source.hdus or ()):
+                note(sentence)
             wanted = FORMATS[format] if format else recognised(source, known_only)
             rows = wanted.rows(source, assumed, note)
             length = len(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from spectraq.workers.readers.limits import COLUMNS, EXTENSIONS
 BLOCK = 2880
 AXES = 999
 """An array has at most so many, by the standard."""
+KNOWN = (fits.ImageHDU, fits.BinTableHDU, fits.TableHDU, fits.CompImageHDU)
 KINDS = ("IMAGE", "BINTABLE", "TABLE")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _FORM = re.compile(r"\d*[LXBIJKAEDCMPQ].*|[AIFED]\d+(\.\d+)?")
@@ -61,6 +62,15 @@ def check_axes(path: Path) -> None:
         axes = value(header, "NAXIS")
         if isinstance(axes, int) and axes > AXES:
             raise ReadError(f"HDU {number}: the keyword NAXIS is {axes}; FITS allows 0 to {AXES}")
+
+
+def unknown_extensions(hdus: Iterable[Any]) -> Iterator[str]:
+    """Yield a sentence on each extension of a kind that is none of FITS's, and is not read."""
+    for number, hdu in enumerate(hdus):
+        if number > 0 and not isinstance(hdu, KNOWN):
+            kind = value(hdu.header, "XTENSION")
+            said = "has no XTENSION" if kind is None else f"is {kind!r} (XTENSION)"
+            yield f"extension {number} {said}, where one of {', '.join(KINDS)} is expected: not read"
 
 
 def _headers(path: Path) -> Iterator[tuple[int, Any]]:
