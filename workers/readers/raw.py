@@ -140,7 +140,9 @@ def drop_blanks(flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> 
     """Take what stands for no measurement out of use, in place: placeholders, and runs of exact zeros."""
     blank = _runs(flux == 0, ZERO_RUN)
     for placeholder in PLACEHOLDERS:
-        blank |= _runs(flux == placeholder, 2)
+        same = flux == placeholder
+        if same.any():
+            blank |= _runs(same, 2)
     with np.errstate(invalid="ignore"):
         blank |= np.abs(flux) > HUGE
     flux[blank] = np.nan

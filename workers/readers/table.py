@@ -32,7 +32,6 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     """Open a file of named arrays."""
     if fitsspectra.recognises(source):
         return fitsspectra.rows(source, assumed, note)
-    note = once(note)
     return Table(source, columns_of(source, note), assumed, note)
 
 
@@ -44,8 +43,8 @@ class Table:
 
     def __init__(self, source: Source, columns: Columns, assumed: Assumed, note: Note) -> None:
         self._source = source
-        self._note = note
-        self._rows = ColumnRows(source, by_object(columns), assumed, note)
+        self._note = once(note)
+        self._rows = ColumnRows(source, by_object(columns), assumed, self._note)
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,11 @@ def unit_of(text: Any) -> Any:
     if text is None or isinstance(text, u.UnitBase):
         return None if isinstance(text, u.UnrecognizedUnit) else text
     written = str(text).strip()
-    if not written or not isinstance(text, str | bytes):
-        return None
+    return _parsed(written) if written and isinstance(text, str | bytes) else None
+
+
+@lru_cache(maxsize=256)
+def _parsed(written: str) -> Any:
     for pattern, name in _SPELLINGS:
         written = re.sub(pattern, name, written)
     with quiet():
