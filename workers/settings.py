@@ -11,9 +11,18 @@ import os
 import socket
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -108,6 +117,26 @@ class KafkaSettings(_Section):
                     f"{name!r} names no port; write host:port, such as {name or 'localhost'}:9092"
                 )
         return servers
+
+    @model_validator(mode="after")
+    def _sasl_is_whole(self) -> Self:
+        asked = self.security_protocol.startswith("SASL_")
+        if asked and self.sasl_mechanism is None:
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs sasl_mechanism:"
+                " PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+            )
+        if self.sasl_mechanism is not None and not asked:
+            asking = "SASL_SSL" if self.security_protocol == "SSL" else "SASL_PLAINTEXT"
+            raise ValueError(
+                f"sasl_mechanism {self.sasl_mechanism} has no effect with security_protocol"
+                f" {self.security_protocol}; write {asking}"
+            )
+        given = {"sasl_username": self.sasl_username, "sasl_password": self.sasl_password}
+        missing = [name for name, value in given.items() if not value]
+        if asked and self.sasl_mechanism != "OAUTHBEARER" and missing:
+            raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs {' and '.join(missing)}")
+        return self
 
 
 class RedisSettings(_Section):
@@ -275,7 +304,10 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        lines = [
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_input=False)
+        ]
         raise SettingsError("settings: " + "; ".join(lines)) from None  # the cause would print secrets
     except (OSError, ValueError) as error:
         raise SettingsError(f"settings: {_config_file()}: {error}") from None

@@ -93,7 +93,7 @@ def observation(spectrum: Spectrum, max_pixels: int) -> Observation:
     try:
         unchecked.check()
     except UnusableSpectrum as error:
-        raise RejectedSpectrum(error.reason, str(error)) from error
+        raise RejectedSpectrum(error.reason, f"{error}{_of_zero_noise(spectrum)}") from error
     return unchecked
 
 
@@ -107,6 +107,13 @@ def _unmasked(spectrum: Spectrum) -> Observation:
         else:
             ivar = np.where(masked, np.float32(0), ivar)
     return Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey)
+
+
+def _of_zero_noise(spectrum: Spectrum) -> str:
+    """Return what to say further of a spectrum that is refused where it is its noise that leaves no pixel."""
+    if spectrum.ivar is None or bool((spectrum.ivar > 0).any()):
+        return ""
+    return "; the noise is zero or missing in every pixel, so none may be used: leave unknown noise out"
 
 
 def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) -> Results:

@@ -18,6 +18,9 @@ from spectraq.workers.operations.disk import whole
 
 _FORMULA = re.compile(r"[=@]|[+-](?!\d+(\.\d*)?([eE][+-]?\d+)?$)")
 
+IDENTITIES = ("spectrum_id", "target_id")
+NO_NAME = "none"
+"""In CSV, a missing identity beside others that are whole numbers beyond 2**53."""
 SUFFIXES = (".csv", ".ecsv", ".parquet", ".fits")
 
 Value = str | float | int | bool | None
@@ -120,7 +123,8 @@ def write(path: Path, rows: list[Row]) -> None:
     """Write rows as the file's suffix says; a file of that name is replaced.
 
     CSV has names only; ECSV, FITS and Parquet have units and descriptions too (Parquet: in each field's
-    metadata). What is missing is empty in CSV and ECSV, null in Parquet, NaN, TNULL, 0 or blank in FITS.
+    metadata). What is missing is empty in CSV (`NO_NAME` of an identity beside 64-bit ones) and ECSV, null in
+    Parquet, NaN, TNULL, 0 or blank in FITS.
 
     In CSV alone, text that a spreadsheet would run as a formula has an apostrophe before it, which is how
     spreadsheets themselves mark text. A text that is a number, such as a negative target id, stays as it is.
@@ -134,8 +138,26 @@ def write(path: Path, rows: list[Row]) -> None:
         elif kind == ".ecsv":
             table_of(rows).write(part, format="ascii.ecsv", overwrite=True)
         else:
-            harmless = [tuple(map(_no_formula, row)) for row in rows]
+            harmless = [tuple(map(_no_formula, row)) for row in _with_names(rows)]
             table_of(harmless).write(part, format="ascii.csv", overwrite=True)
+
+
+def _with_names(rows: list[Row]) -> list[Row]:
+    """Put `NO_NAME` where an identity is missing beside numbers that no float holds.
+
+    What reads CSV without being told of types makes a column of whole numbers with an empty cell one of
+    floats, and rounds a survey's 64-bit ids to other objects' ones.
+    """
+    told = [list(row) for row in rows]
+    for place, column in enumerate(COLUMNS):
+        if column.name in IDENTITIES and any(_is_beyond_floats(row[place]) for row in rows):
+            for row in told:
+                row[place] = NO_NAME if row[place] is None else row[place]
+    return [tuple(row) for row in told]
+
+
+def _is_beyond_floats(value: Value) -> bool:
+    return isinstance(value, str) and value.lstrip("-").isdecimal() and abs(int(value)) > 2**53
 
 
 def _no_formula(value: Value) -> Value:

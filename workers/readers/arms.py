@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,12 @@ class Grid:
         self._pixel = np.cumsum(first) - 1
         self.wavelength: NDArray[np.float64] = ascending[first]
         self._as_it_is = bool(np.array_equal(self._order, np.arange(wavelength.size)) and first.all())
+
+    @cached_property
+    def unevenness(self) -> float:
+        """Typical difference of the logarithms of steps, of neighbours or of second or third ones; m > 4."""
+        steps = np.log(np.diff(self.wavelength))
+        return min(float(np.median(np.abs(steps[lag:] - steps[:-lag]))) for lag in (1, 2, 3))
 
     def combine(
         self, flux: NDArray[np.float32], ivar: NDArray[np.float32] | None
@@ -82,5 +90,5 @@ def log_grid(loglam: NDArray[np.float64], step: float) -> float | None:
     if not (loglam.size and np.isfinite(loglam).all()):
         return None
     start = loglam - step * np.arange(loglam.size)
-    found = round(float(start.mean()), 7)
-    return found if float(np.abs(start - found).max()) < FLOAT32_LOGLAM else None
+    origin = round(float(start.mean()), 7)
+    return origin if float(np.abs(start - origin).max()) < FLOAT32_LOGLAM else None

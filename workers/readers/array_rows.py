@@ -12,6 +12,9 @@ from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.columns import Columns
 
+FEWEST_PIXELS = 20
+"""Of rows of fewer numbers none can be a spectrum."""
+
 
 class ByRow:
     """The arrays of a file, one spectrum at a time.
@@ -31,16 +34,22 @@ class ByRow:
     Raises
     ------
     ReadError
-        Where there is no flux, or of too many dimensions.
+        Where there is no flux, of too many dimensions, or of rows of a few numbers, or no wavelength.
     """
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
-        self.flux = columns.first(names.FLUX) or _missing("flux", names.FLUX, columns)
+        need_pixels(columns)
+        self.flux = str(columns.first(names.FLUX))
         array = columns.arrays[self.flux]
         if array.ndim > 2:
             raise ReadError(
                 f"{self.flux} has the shape {array.shape}; one spectrum, or one a row, has at most two"
+            )
+        if array.ndim == 2 and array.shape[1] < FEWEST_PIXELS:
+            raise ReadError(
+                f"{self.flux} has {array.shape[1]} numbers a row, as magnitudes of a catalogue have;"
+                f" a spectrum has at least {FEWEST_PIXELS}"
             )
         self.many = array.ndim == 2 or _is_ragged(array)
         self.length = len(array) if self.many else 1
@@ -68,16 +77,18 @@ class ByRow:
             Where it does not hold numbers, or not n of them.
         """
         try:
-            found = np.array(self.values(name, row), dtype=np.float64).ravel()
+            numbers = np.array(self.values(name, row), dtype=np.float64).ravel()
         except (TypeError, ValueError) as error:
             raise ReadError(f"the column {name} does not hold numbers") from error
-        if n is not None and found.size != n:
-            raise ReadError(f"{self.flux} has {n} pixels and {name} has {found.size}")
-        return found
+        if n is not None and numbers.size != n:
+            raise ReadError(f"{self.flux} has {n} pixels and {name} has {numbers.size}")
+        return numbers
 
 
-def need_wavelength(columns: Columns) -> None:
-    """Raise `ReadError` where nothing says where the pixels lie."""
+def need_pixels(columns: Columns) -> None:
+    """Raise `ReadError` where there is no flux, or nothing says where its pixels lie; reads no array."""
+    if columns.first(names.FLUX) is None:
+        _missing("flux", names.FLUX, columns)
     if not columns.says_where():
         _missing("wavelength", (*names.WAVELENGTH[:3], *names.LOGLAM), columns)
 
@@ -87,11 +98,11 @@ def _is_ragged(array: Any) -> bool:
     return bool(array.dtype.kind == "O")
 
 
-def _missing(what: str, choices: tuple[str, ...], columns: Columns) -> str:
+def _missing(what: str, choices: tuple[str, ...], columns: Columns) -> None:
     there = _listed(columns.arrays) or "none"
     raise ReadError(f"no {what}: it may be called {', '.join(choices[:4])}; the columns are {there}")
 
 
 def _listed(arrays: Mapping[str, Any]) -> str:
-    found = list(arrays)
-    return ", ".join(found[:12]) + (", ..." if len(found) > 12 else "")
+    names_there = list(arrays)
+    return ", ".join(names_there[:12]) + (", ..." if len(names_there) > 12 else "")

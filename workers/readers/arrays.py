@@ -12,9 +12,10 @@ from astropy.table import Table
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import fitstable, limits
-from spectraq.workers.readers.columns import FLUX, Columns
+from spectraq.workers.readers.columns import FLUX, Columns, Lazy
 from spectraq.workers.readers.exchange import read_parquet, read_votable
 from spectraq.workers.readers.keywords import value
+from spectraq.workers.readers.objects import NAMES
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import title
 from spectraq.workers.readers.texttable import read_text
@@ -38,7 +39,11 @@ def columns_of(source: Source, note: Callable[[str], None] = _unsaid) -> Columns
     if source.kind == "fits":
         return _fits(source)
     if source.kind == "npz":
-        return Columns(_Npz(source), meta=_npz_meta(source))
+        meta = _npz_meta(source)
+        units = {
+            key.rpartition("_")[0]: said for key, said in meta.items() if key.endswith(("_unit", "_units"))
+        }
+        return Columns(_Npz(source), units, meta)
     if source.kind == "ecsv":
         return columns_of_table(Table.read(source.plain, format="ascii.ecsv"))
     if source.kind == "parquet":
@@ -59,10 +64,10 @@ def _fits(source: Source) -> Columns:
             meta = primary | fitstable.header(hdu)
             units = {name: hdu.columns[names[name]].unit for name in names}
             arrays = {name: partial(_column, hdu, names[name]) for name in names}
-            return Columns(_Lazy(arrays), units, meta)
+            return Columns(Lazy(arrays), units, meta)
     images = {hdu.name.lower(): hdu for hdu in source.hdus if hdu.is_image and hdu.shape}
     units = {name: value(hdu.header, "BUNIT") for name, hdu in images.items()}
-    return Columns(_Lazy({name: partial(_image, hdu) for name, hdu in images.items()}), units, primary)
+    return Columns(Lazy({name: partial(_image, hdu) for name, hdu in images.items()}), units, primary)
 
 
 def _image(hdu: Any) -> Any:
@@ -71,22 +76,6 @@ def _image(hdu: Any) -> Any:
 
 def _column(hdu: Any, name: str) -> Any:
     return hdu.data[name]
-
-
-class _Lazy(Mapping[str, Any]):
-    """Arrays by name, each touched only when it is asked for."""
-
-    def __init__(self, arrays: Mapping[str, Callable[[], Any]]) -> None:
-        self._arrays = arrays
-
-    def __getitem__(self, name: str) -> Any:
-        return self._arrays[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
 
 
 class _Npz(Mapping[str, Any]):
@@ -109,6 +98,9 @@ class _Npz(Mapping[str, Any]):
         if name not in self._read:
             self._read[name] = self._array(self._members[name])
         return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
@@ -142,15 +134,17 @@ def columns_of_table(table: Any) -> Columns:
     units: dict[str, Any] = {}
     for column in table.itercols():
         name, unit = title(column.info.name)
-        arrays[name] = _filled(column)
+        arrays[name] = _filled(column, is_name=name in NAMES)
         units[name] = column.unit or unit
     meta = {str(key).lower(): value for key, value in table.meta.items()}
     return Columns(arrays, units, meta)
 
 
-def _filled(column: Any) -> Any:
-    """A column as an array; an empty cell is not a number."""
+def _filled(column: Any, is_name: bool) -> Any:
+    """A column as an array; an empty cell is not a number, or an empty name: floats round 64-bit ids."""
     values = getattr(column, "value", column)  # quantities
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "fiu":
+        if is_name and values.dtype.kind != "f":
+            return np.array(["" if value is None else str(value) for value in values.tolist()])
         return np.ma.filled(values.astype(np.float64), np.nan)
     return np.asarray(values)

@@ -12,11 +12,10 @@ from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.arms import Grid
 from spectraq.workers.readers.array_rows import ByRow
 from spectraq.workers.readers.format import Assumed, Note
-from spectraq.workers.readers.keywords import needed
+from spectraq.workers.readers.headeraxis import LOWEST_WITHOUT_UNIT, chosen_medium
+from spectraq.workers.readers.keywords import needed, text
+from spectraq.workers.readers.raw import OPTICAL_ANGSTROM
 from spectraq.workers.readers.units import angstrom, unit_of
-
-OPTICAL_ANGSTROM = (1_000.0, 30_000.0)
-"""A spectrum of which no pixel lies in here was not measured in the unit that was assumed."""
 
 
 class SpectralAxis:
@@ -33,7 +32,7 @@ class SpectralAxis:
         self._columns = arrays.columns
         self._name = self._columns.wavelength
         self._unit = self._unit_of(assumed, note)
-        self.medium = self._medium_of(assumed, note)
+        self.medium = chosen_medium(self._columns.medium(), assumed, note)
         self._shared: tuple[NDArray[np.float64], Grid] | None = None
 
     def of(self, row: int, n: int) -> tuple[NDArray[np.float64], Grid]:
@@ -46,10 +45,10 @@ class SpectralAxis:
         """
         if self._shared is None:
             wavelength = self._angstrom(row, n)
-            found = wavelength, self._grid(wavelength)
+            placed = wavelength, self._grid(wavelength)
             if self._name is not None and not self._arrays.is_shared(self._name):
-                return found
-            self._shared = found
+                return placed
+            self._shared = placed
         if self._shared[0].size != n:
             raise ReadError(
                 f"{self._arrays.flux} has {n} pixels and there are {self._shared[0].size} wavelengths"
@@ -70,7 +69,8 @@ class SpectralAxis:
         if not grid.wavelength.size:
             raise ReadError("no wavelength is finite and positive")
         low, high = grid.wavelength[0], grid.wavelength[-1]
-        if self._unit is None and (high < OPTICAL_ANGSTROM[0] or low > OPTICAL_ANGSTROM[1]):
+        is_light = LOWEST_WITHOUT_UNIT <= low <= OPTICAL_ANGSTROM[1] and high >= OPTICAL_ANGSTROM[0]
+        if self._unit is None and not is_light:
             raise ReadError(
                 f"wavelengths run from {low:g} to {high:g}, which can't be angstrom, and have no unit;"
                 " give --wavelength-unit"
@@ -81,6 +81,11 @@ class SpectralAxis:
         if self._name is None or self._name in names.LOGLAM:
             return unit_of("angstrom")  # log10 of it: no other use of these names is known
         unit = self._columns.wavelength_unit()
+        written = text(self._columns.units.get(self._name))
+        if unit is None and written and not assumed.wavelength_unit:
+            raise ReadError(
+                f"wavelengths have the unit {written}, which is not understood; give --wavelength-unit"
+            )
         if unit is None and assumed.wavelength_unit:
             unit = unit_of(assumed.wavelength_unit)
             if unit is None:
@@ -88,11 +93,3 @@ class SpectralAxis:
         if unit is None:
             note("wavelengths have no unit in the file: taken as angstrom (else give --wavelength-unit)")
         return unit
-
-    def _medium_of(self, assumed: Assumed, note: Note) -> str:
-        medium = self._columns.medium()
-        if medium is None and assumed.medium is None:
-            note("the file does not say vacuum or air: wavelengths taken as in vacuum (else give --air)")
-        elif medium and assumed.medium and medium != assumed.medium:
-            note(f"the file says its wavelengths are in {medium}: --{assumed.medium} is not followed")
-        return medium or assumed.medium or "vacuum"

@@ -60,7 +60,7 @@ def beside(source: Source, flux: Any, note: Note, prefix: str = "") -> Beside:
     prefix
         What the names of the arm's extensions begin with.
     """
-    found = Beside()
+    belongings = Beside()
     named = {
         hdu.name.lower().removeprefix(prefix.lower()): hdu
         for hdu in source.hdus
@@ -69,20 +69,20 @@ def beside(source: Source, flux: Any, note: Note, prefix: str = "") -> Beside:
     for choices, power in NOISE:
         name = next((name for name in choices if name in named and named[name].shape == flux.shape), None)
         if name:
-            found.noise, found.power = named[name], power
+            belongings.noise, belongings.power = named[name], power
             break
     name = quality.column(named)
     if name and named[name].shape == flux.shape:
-        found.mask, found.mask_name = named[name], name
+        belongings.mask, belongings.mask_name = named[name], name
     name = next((name for name in (*names.WAVELENGTH, *names.LOGLAM) if name in named), None)
     if name:
-        found.wavelength, found.is_log = named[name], name in names.LOGLAM
-    if found.noise is None and flux.shape == flux.shape[-1:]:
-        _unnamed(source, flux, found, note)
-    return found
+        belongings.wavelength, belongings.is_log = named[name], name in names.LOGLAM
+    if belongings.noise is None and flux.shape == flux.shape[-1:]:
+        _unnamed(source, flux, belongings, note)
+    return belongings
 
 
-def _unnamed(source: Source, flux: Any, found: Beside, note: Note) -> None:
+def _unnamed(source: Source, flux: Any, belongings: Beside, note: Note) -> None:
     """Tell noise, wavelengths and mask by what they hold, where extensions have no names."""
     values = np.asarray(flux.data, np.float64)
     for number, hdu in enumerate(source.hdus):
@@ -92,14 +92,14 @@ def _unnamed(source: Source, flux: Any, found: Beside, note: Note) -> None:
         if held.dtype.kind != "f" or not np.isfinite(held).all():
             continue
         if np.all(np.diff(held) > 0) and (held[0] > 500 or 3 < held[0] < held[-1] < 4.6):
-            if found.wavelength is None:
-                found.wavelength, found.is_log = hdu, held[-1] < 4.6
+            if belongings.wavelength is None:
+                belongings.wavelength, belongings.is_log = hdu, held[-1] < 4.6
         elif set(np.unique(held[:: max(1, held.size // 500)])) <= {0.0, 1.0}:
             continue  # a mask of unknown sense: the noise says the same
-        elif found.noise is not None:
+        elif belongings.noise is not None:
             note("further extensions without names, of the shape of flux, are left out")
         elif power := _noise_power(values, held):
-            found.noise, found.power = hdu, power
+            belongings.noise, belongings.power = hdu, power
             word = {1: "inverse variance", -2: "error", -1: "variance"}[power]
             note(f"extension {number} has no name: taken as {word} of flux, with whose scatter it goes")
         else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spectraq.workers.readers.units import unit_of
+from spectraq.workers.readers import headeraxis
+from spectraq.workers.readers.units import is_spectral, unit_of
 
 FLUX = (
     "flux",
@@ -52,6 +53,7 @@ WAVELENGTH = (
     "spectral_axis",
     "waves", "wlen", "wave_obs", "opt_wave", "box_wave",
 )  # fmt: skip
+OTHER_AXES = ("frequency", "freq", "wavenumber", "energy")
 IVAR = (
     "ivar",
     "invvar",
@@ -72,7 +74,6 @@ ERROR = (
 VARIANCE = ("variance", "var", "flux_var", "flux_variance", "fluxvariance", "fluxvar")
 NOISE = ((IVAR, 1), (ERROR, -2), (VARIANCE, -1))
 """Names of noise, in the order of preference, and the power of its values that is inverse variance."""
-MASK = ("mask", "flux_mask")
 IDENTITY = (
     "spectrum_id",
     "targetid",
@@ -91,7 +92,6 @@ DEC = ("dec", "target_dec", "plug_dec", "dej2000", "dec_deg", "decl")
 MJD = ("mjd", "mean_mjd", "mjd_obs", "mjd-obs")
 SURVEY = ("survey",)
 
-_MEDIUM_KEYS = ("medium", "airorvac", "wavelength_medium", "wave_medium", "vacuum", "air")
 _WAVELENGTH_UNIT_KEYS = ("wavelength_unit", "wave_unit", "waveunit", "cunit1")
 _FLUX_UNIT_KEYS = ("flux_unit", "fluxunit", "bunit")
 
@@ -125,7 +125,12 @@ class Columns:
     @property
     def wavelength(self) -> str | None:
         """The column that says where the pixels lie, by wavelength or by its logarithm."""
-        return self.first(WAVELENGTH) or self.first(LOGLAM)
+        return self.first(WAVELENGTH) or self.first(LOGLAM) or self._other_axis()
+
+    def _other_axis(self) -> str | None:
+        """A frequency or an energy: only where its unit says which it is."""
+        there = (name for name in OTHER_AXES if name in self.arrays)
+        return next((name for name in there if is_spectral(unit_of(self.units.get(name)))), None)
 
     def says_where(self) -> bool:
         """Whether anything says where the pixels lie: a column, or a grid in the header."""
@@ -137,34 +142,39 @@ class Columns:
         for word, medium in (("vac", "vacuum"), ("air", "air")):
             if word in name:
                 return medium
-        for key in _MEDIUM_KEYS:
-            if key in self.meta:
-                return _medium(key, self.meta[key])
-        axis = str(self.meta.get("ctype1", "")).strip().upper().split("-")[0]
-        return {"WAVE": "vacuum", "AWAV": "air"}.get(axis)
+        return headeraxis.medium(self.meta)
 
     def wavelength_unit(self) -> Any:
         """The unit of the wavelengths, or None where the file does not say it."""
-        return self._unit(self.wavelength, _WAVELENGTH_UNIT_KEYS)
+        written = (self.units.get(self.wavelength or ""), *(self.meta.get(k) for k in _WAVELENGTH_UNIT_KEYS))
+        return next((unit for unit in map(unit_of, written) if unit is not None), None)
 
     def flux_unit(self) -> Any:
-        """The unit of flux, or None where the file does not say it."""
-        return self._unit(self.first(FLUX), _FLUX_UNIT_KEYS)
+        """The unit of flux as the file writes it, or None where it does not say it."""
+        written = (self.units.get(self.first(FLUX) or ""), *(self.meta.get(key) for key in _FLUX_UNIT_KEYS))
+        return next((unit for unit in written if unit is not None and str(unit).strip()), None)
 
-    def _unit(self, name: str | None, keys: tuple[str, ...]) -> Any:
-        written = [self.units.get(name or ""), *(self.meta.get(key) for key in keys)]
-        return next((unit for unit in map(unit_of, written) if unit is not None), None)
+
+class Lazy(Mapping[str, Any]):
+    """Arrays by name, each read only when it is asked for, and not to know whether it is there."""
+
+    def __init__(self, read: Mapping[str, Callable[[], Any]]) -> None:
+        self._read = read
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read[name]()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._read
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
 
 
 def name_and_unit(header: str) -> tuple[str, str | None]:
     """Split a column's title like "wavelength [nm]" or "flux (erg/s/cm2/A)" into name and unit."""
     match = _NAME_AND_UNIT.fullmatch(header)
     return (match[1].strip().lower(), match[2].strip()) if match else (header.strip().lower(), None)
-
-
-def _medium(key: str, value: Any) -> str | None:
-    text = str(value).strip().lower()
-    if key in ("vacuum", "air") and text in ("true", "t", "1", "false", "f", "0"):
-        said = text in ("true", "t", "1")
-        return key if said else {"vacuum": "air", "air": "vacuum"}[key]
-    return "vacuum" if text.startswith("vac") else "air" if text.startswith("air") else None

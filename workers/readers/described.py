@@ -48,8 +48,14 @@ DESCRIPTIONS = {
         "`PLATE-MJD-FIBER`",
     ),
     "weave": Description("WEAVE L1 files", "HDUs `X_DATA`, `X_IVAR` and `FIBTABLE`", "`CNAME`"),
+    "pfs": Description(
+        "Subaru PFS spectra of one object",
+        "HDUs `FLUX`, `MASK`, `COVAR` and `TARGET`",
+        "the file's name; `objId` is the target",
+    ),
     "fits": Description(
-        "FITS tables of spectra: ESO Phase 3, 4MOST, SDSS-V, PypeIt and alike, one or several in a file",
+        "FITS tables of spectra: ESO Phase 3 (VANDELS, VIPERS, zCOSMOS, LEGA-C), 4MOST, SDSS-V, Euclid,"
+        " PypeIt and alike, one or several in a file",
         "tables with a column of flux and one of wavelength",
         ELSE,
     ),

@@ -23,6 +23,7 @@ from spectraq.workers.readers.format import Assumed, Format, Note, Rows, unique_
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.units import FLUX_UNIT, flux_factor, unit_of
 
+FIBERMAPS = ("FIBERMAP", "COADD_FIBERMAP")
 _WAVELENGTH = re.compile(r"((?:[A-Z0-9]+_)?)WAVELENGTH")
 
 
@@ -120,7 +121,8 @@ def _arms(source: Source) -> list[str]:
 
 def _fibermap(source: Source) -> Any:
     """The table of fibres; None where there is none."""
-    return next((source.hdus[name] for name in ("FIBERMAP", "COADD_FIBERMAP") if name in source.hdus), None)
+    named = {hdu.name: hdu for hdu in reversed(source.hdus) if hdu.name in FIBERMAPS}
+    return next((named[name] for name in FIBERMAPS if name in named), None)
 
 
 def _unit(flux: Any) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import limits
 from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.objects import NAMES
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import title
 
@@ -37,11 +38,24 @@ def read_votable(source: Source) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VOWarning)
-            first = parse(str(source.plain), verify="ignore").get_first_table()
-            return first.to_table(use_names_over_ids=True)
+            whole = parse(str(source.plain), verify="ignore")
+            first = whole.get_first_table()
+            table = first.to_table(use_names_over_ids=True)
+            table.meta |= _said(first, *whole.resources, whole)
+            return table
     except Exception as error:  # its parser raises whatever it stumbles over
         why = " ".join(str(error).split())[:200]
         raise ReadError(f"the VOTable can't be read: {why}") from error
+
+
+def _said(*elements: Any) -> dict[str, Any]:
+    """What the PARAMs and INFOs of a VOTable say, by name; of several of one name the innermost counts."""
+    said: dict[str, Any] = {}
+    for element in elements:
+        for entry in (*getattr(element, "params", ()), *getattr(element, "infos", ())):
+            if entry.name:
+                said.setdefault(str(entry.name), entry.value)
+    return said
 
 
 def read_parquet(source: Source) -> Columns:
@@ -65,22 +79,41 @@ def read_parquet(source: Source) -> Columns:
     except (pyarrow.ArrowException, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise ReadError(f"the Parquet file can't be read: {why}") from error
-    arrays: dict[str, Any] = {}
-    units: dict[str, Any] = {}
-    for field, column in zip(table.schema, table.itercolumns(), strict=True):
-        name, unit = title(field.name)
-        metadata = field.metadata or {}
-        arrays.setdefault(name, _array(column))
-        units.setdefault(name, unit or metadata.get(b"unit", b"").decode("utf-8", "replace") or None)
     meta = {
         key.decode("utf-8", "replace").lower(): value.decode("utf-8", "replace")
         for key, value in (table.schema.metadata or {}).items()
     }
-    return Columns(arrays, units, meta)
+    arrays: dict[str, Any] = {}
+    units, more = _of_astropy(meta.pop("table_meta_yaml", ""))
+    for field, column in zip(table.schema, table.itercolumns(), strict=True):
+        name, unit = title(field.name)
+        metadata = field.metadata or {}
+        arrays.setdefault(name, _array(column, is_name=name in NAMES))
+        units.setdefault(name, unit or metadata.get(b"unit", b"").decode("utf-8", "replace") or None)
+    return Columns(arrays, units, meta | more)
 
 
-def _array(column: Any) -> Any:
-    """A column as an array; of lists, which are spectra, one array a row. What is null is not a number."""
+def _of_astropy(header: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Units and metadata that astropy writes into a Parquet file, by lower-case name; empty where damaged."""
+    from astropy.table.meta import get_header_from_yaml
+
+    try:
+        said = get_header_from_yaml(header.splitlines()) if header else {}
+        units = {
+            title(str(column["name"]))[0]: column["unit"]
+            for column in said.get("datatype", ())
+            if "unit" in column
+        }
+        return units, {str(key).lower(): value for key, value in dict(said.get("meta") or {}).items()}
+    except Exception:  # whatever its parser stumbles over
+        return {}, {}
+
+
+def _array(column: Any, is_name: bool) -> Any:
+    """A column as an array; of lists, which are spectra, one array a row.
+
+    What is null is not a number, or an empty name: floats round 64-bit ids.
+    """
     import pyarrow
 
     kind = column.type
@@ -94,6 +127,7 @@ def _array(column: Any) -> Any:
         return rows
     if pyarrow.types.is_integer(kind) and not column.null_count:
         return column.to_numpy()
-    if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
+    is_number = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
+    if is_number and not (is_name and pyarrow.types.is_integer(kind)):
         return column.cast(pyarrow.float64()).fill_null(float("nan")).to_numpy()
     return np.array([str(value) if value is not None else "" for value in column.to_pylist()])

@@ -72,10 +72,10 @@ def fibres(hdu: Any, survey: str = "") -> list[Fibre]:
     columns = fitstable.columns(hdu)
     cells = {name: hdu.data[own] for name, own in columns.items() if hdu.data[own].ndim == 1}
     name, use = (next((key for key in keys if key in cells), None) for keys in (_NAMES, _USES))
-    found = []
+    everyone = []
     for index in range(len(hdu.data)):
         row = keywords.whole(cells["nspec"][index]) if "nspec" in cells else None
-        found.append(
+        everyone.append(
             Fibre(
                 row=index if row is None else row - 1,
                 name=keywords.text(cells[name][index]) if name else None,
@@ -85,7 +85,7 @@ def fibres(hdu: Any, survey: str = "") -> list[Fibre]:
                 cells={key: values[index] for key, values in cells.items()},
             )
         )
-    return sorted(found, key=lambda fibre: fibre.row)
+    return sorted(everyone, key=lambda fibre: fibre.row)
 
 
 def unique(stem: str, on: list[Fibre]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -13,9 +12,11 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from spectraq.workers.readers import fitstable
-from spectraq.workers.readers.columns import FLUX, Columns
+from spectraq.workers.readers import documented, fitstable
+from spectraq.workers.readers.array_rows import FEWEST_PIXELS
+from spectraq.workers.readers.columns import FLUX, LOGLAM, WAVELENGTH, Columns, Lazy
 from spectraq.workers.readers.format import Note
+from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.source import Source
 
 _BY_PRODUCT = re.compile(
@@ -52,55 +53,50 @@ class Part:
     columns: Columns
 
 
-class Lazy(Mapping[str, Any]):
-    """A table's columns by lower-case name, each touched only when it is asked for."""
+def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
+    """Return the tables with flux and where its pixels lie, in the file's order; empty ones are none.
 
-    def __init__(self, hdu: Any, names: Mapping[str, str]) -> None:
-        self._read = {name: partial(_column, hdu, own) for name, own in names.items()}
-
-    def __getitem__(self, name: str) -> Any:
-        return self._read[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read)
-
-    def __len__(self) -> int:
-        return len(self._read)
-
-
-def parts(source: Source) -> list[Part]:
-    """Return the tables with flux and where its pixels lie, in the file's order; empty ones are none."""
+    `note` is told of tables of pixels that have no flux.
+    """
     primary = fitstable.header(source.hdus[0]) if source.hdus else {}
-    found, numbers = [], []
+    tables, numbers = [], []
     for number, hdu in enumerate(source.hdus or ()):
-        if not isinstance(hdu, fits.BinTableHDU) or not hdu.header.get("NAXIS2"):
+        if not isinstance(hdu, fits.BinTableHDU) or not value(hdu.header, "NAXIS2"):
             continue
         names = fitstable.columns(hdu)
         if not set(names) & set(FLUX):
+            if set(names) & {*WAVELENGTH, *LOGLAM}:
+                note(f"the table {hdu.name or number} has wavelengths and no column of flux: left out")
             continue
-        units = {name: hdu.columns[own].unit for name, own in names.items()}
-        if {"lambda", "fluxvariance"} <= set(names):  # Subaru's PFS, whose tables name no units
-            units = {"lambda": "nm", "flux": "nJy", "fluxvariance": "nJy2"} | {
-                k: u for k, u in units.items() if u
-            }
-        columns = Columns(Lazy(hdu, names), units, primary | fitstable.header(hdu) | _atmosphere(hdu, names))
-        if columns.says_where():
-            found.append(Part(hdu.name or f"HDU{number}", columns))
+        units = documented.units(hdu, names, {name: hdu.columns[own].unit for name, own in names.items()})
+        ignored = documented.ignored_quality(names)
+        arrays = Lazy(
+            {name: partial(_column, hdu, own) for name, own in names.items() if name not in ignored}
+        )
+        meta = primary | fitstable.header(hdu) | documented.header(source, number, names)
+        columns = Columns(arrays, units, meta)
+        shape = fitstable.shapes(hdu)[next(name for name in FLUX if name in names)]
+        few = len(shape) > 1 or (shape != () and 0 <= shape[0] < FEWEST_PIXELS)
+        if columns.says_where() and not few:
+            tables.append(Part(hdu.name or f"HDU{number}", columns))
             numbers.append(number)
-    count = Counter(part.name for part in found)
-    for part, number in zip(found, numbers, strict=True):
+    count = Counter(part.name for part in tables)
+    for part, number in zip(tables, numbers, strict=True):
         part.name = f"{part.name}-{number}" if count[part.name] > 1 else part.name
-    return found
+    return tables
 
 
-def chosen(found: list[Part], note: Note) -> list[Part]:
+def chosen(tables: list[Part], note: Note) -> list[Part]:
     """Return the parts that are objects' science spectra, and say which are left out."""
-    kept = [part for part in found if not _BY_PRODUCT.search(part.name.upper())] or found
+    combined = documented.left_out([part.name for part in tables])
+    kept = [
+        part for part in tables if not _BY_PRODUCT.search(part.name.upper()) and part.name not in combined
+    ] or tables
     coadded = [part for part in kept if re.match(r"CO-?ADD", part.name.upper())]
     exposures = [part for part in kept if re.search(r"\d{5,}", part.name)]
     if coadded and exposures:
         kept = [part for part in kept if part not in exposures]
-    left = [part.name for part in found if part not in kept]
+    left = [part.name for part in tables if part not in kept]
     if left:
         note(f"left out as no spectra of objects of their own: {', '.join(left[:8])}")
     return kept
@@ -145,11 +141,3 @@ def _range(part: Part) -> tuple[float, float]:
 
 def _column(hdu: Any, name: str) -> Any:
     return hdu.data[name]
-
-
-def _atmosphere(hdu: Any, names: Mapping[str, str]) -> dict[str, Any]:
-    """What ESO's descriptors say: wavelengths measured in the atmosphere are in air."""
-    for number, own in enumerate(hdu.columns.names, 1):
-        if own.lower() in ("wave", "wavelength") and "obs.atmos" in str(hdu.header.get(f"TUCD{number}", "")):
-            return {"medium": "air"}
-    return {}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyError
 from numpy.typing import ArrayLike, NDArray
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.source import Source
+
+_OPTIONAL = re.compile(r"T(UNIT|NULL|DISP|DIM|BCOL|CTYP|CUNI|CRPX|CRVL|CDLT|RPOS)\d+")
+_RAGGED = re.compile(r"\d*[PQ]")
 
 
 def tables(source: Source) -> list[Any]:
@@ -19,14 +24,44 @@ def tables(source: Source) -> list[Any]:
 
 
 def columns(hdu: Any) -> dict[str, str]:
-    """Return a table's column names by their lower-case form; the first of two that differ in case only."""
-    return {name.lower(): name for name in reversed(hdu.columns.names)}
+    """Return a table's column names by their lower-case form; the first of two that differ in case only.
+
+    Raises
+    ------
+    ReadError
+        Where the formats of the columns do not make up a row.
+    """
+    return {name.lower(): name for name in reversed(_definitions(hdu).names)}
+
+
+def _definitions(hdu: Any) -> Any:
+    """What astropy knows of a table's columns; what can't be read beside their formats is left out."""
+    try:
+        definitions = hdu.columns
+    except VerifyError:
+        for key in [key for key in hdu.header if _OPTIONAL.fullmatch(key) and value(hdu.header, key) is None]:
+            del hdu.header[key]
+        definitions = hdu.columns
+    width, said = definitions.dtype.itemsize, value(hdu.header, "NAXIS1")
+    if width != said:
+        raise ReadError(
+            f"the columns' formats (TFORMn) of the table {hdu.name or 'without a name'} make rows of {width}"
+            f" bytes, and NAXIS1 is {said}"
+        )
+    return definitions
 
 
 def shapes(hdu: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shape of one row of each column, by lower-case name: () is a number, (n,) a vector."""
-    dtype = hdu.columns.dtype
-    return {name.lower(): dtype[name].shape for name in reversed(hdu.columns.names)}
+    """Return the shape of one row of each column, by lower-case name: () is a number, (n,) a vector.
+
+    A vector whose length is another in each row has the shape (-1,).
+    """
+    definitions = _definitions(hdu)
+    dtype = definitions.dtype
+    ragged = {column.name for column in definitions if _RAGGED.match(str(column.format))}
+    return {
+        name.lower(): (-1,) if name in ragged else dtype[name].shape for name in reversed(definitions.names)
+    }
 
 
 def header(hdu: Any) -> dict[str, Any]:

@@ -80,15 +80,15 @@ def unique_ids(names: Sequence[str], further: Sequence[str] | None = None) -> li
     A name that occurs more than once is continued with what tells its rows apart (`further`, for instance
     the exposure), and with the row where that does not help.
     """
-    found = list(names)
-    for tails in (further, range(len(found))):
+    unique = list(names)
+    for tails in (further, range(len(unique))):
         if tails is None:
             continue
-        count = Counter(found)
-        found = [
-            f"{name}-{tail}" if count[name] > 1 else name for name, tail in zip(found, tails, strict=True)
+        count = Counter(unique)
+        unique = [
+            f"{name}-{tail}" if count[name] > 1 else name for name, tail in zip(unique, tails, strict=True)
         ]
-    return found
+    return unique
 
 
 def once(note: Note) -> Note:

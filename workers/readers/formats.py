@@ -14,6 +14,7 @@ from spectraq.workers.readers import (
     fitsspectra,
     images,
     lamost,
+    pfs,
     sdss,
     specutils_files,
     spspec,
@@ -34,6 +35,7 @@ FORMATS: dict[str, Format] = {
         spspec.FORMAT,
         sdss.FORMAT,
         weave.FORMAT,
+        pfs.FORMAT,
         fitsspectra.FORMAT,
         table.FORMAT,
         images.FORMAT,
@@ -92,6 +94,8 @@ def _items(
 ) -> Iterator[Item]:
     try:
         with quiet():
+            for sentence in structure.unknown_extensions(source.hdus or ()):
+                note(sentence)
             wanted = FORMATS[format] if format else recognised(source, known_only)
             rows = wanted.rows(source, assumed, note)
             length = len(rows)

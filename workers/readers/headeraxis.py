@@ -89,7 +89,7 @@ def attributes(header: Mapping[str, Any], axis: int) -> str:
 
 def medium(header: Mapping[str, Any]) -> str | None:
     """Return what a header says the wavelengths are measured in: "vacuum", "air", or None."""
-    for key in ("vacuum", "airorvac", "medium", "air"):
+    for key in ("vacuum", "airorvac", "medium", "wavelength_medium", "wave_medium", "air"):
         said = str(header.get(key, "")).strip().lower()
         if said in ("true", "t", "1", "false", "f", "0") and key in ("vacuum", "air"):
             return {"vacuum": "air", "air": "vacuum"}[key] if said in ("false", "f", "0") else key

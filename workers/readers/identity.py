@@ -34,7 +34,7 @@ class Identity:
 
     def fields(self, row: int) -> dict[str, Any]:
         """Return identity and position of one row as fields of a Spectrum."""
-        target = self._value(("targetid", "target_id"), row)
+        target = self._value(("targetid", "target_id", "sdss_id"), row)
         return {
             "spectrum_id": self._ids[row],
             "target_id": keywords.text(target),

@@ -10,7 +10,7 @@ from typing import Any
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import fibres, multispec
 from spectraq.workers.readers.format import Note, unique_ids
-from spectraq.workers.readers.keywords import number, text, whole
+from spectraq.workers.readers.keywords import DAYS, number, text, whole
 from spectraq.workers.readers.source import Source
 
 _LABELS = ("row", "array", "rowname", "label", "bandid")
@@ -72,12 +72,12 @@ def _is_fibre_survey(header: Mapping[str, Any]) -> bool:
     said = " ".join(
         str(header.get(key) or "").upper() for key in ("instrume", "telescop", "origin", "survey")
     )
-    one = str(header.get("image") or "").strip().upper() == "SPECTRUM" or "SPECTRUM" in str(
+    single = str(header.get("image") or "").strip().upper() == "SPECTRUM" or "SPECTRUM" in str(
         header.get("extname") or header.get("obsmode") or ""
     )
     sixdf = re.fullmatch(r"SPECTRUM (V|R|VR)", str(header.get("extname") or "")) or "z_helio" in header
     telescope = any(word in said for word in ("AAO", "2DF", "AAT"))
-    return bool(sixdf) or "6DF" in said or "UKST" in said or (telescope and one)
+    return bool(sixdf) or "6DF" in said or "UKST" in said or (telescope and single)
 
 
 def _rows_are_spectra(header: Mapping[str, Any], lines: int) -> bool:
@@ -89,9 +89,9 @@ def _rows_are_spectra(header: Mapping[str, Any], lines: int) -> bool:
 def _labels(header: Mapping[str, Any], n: int) -> dict[int, str]:
     """What the header calls each of n rows or bands, from 0; empty where not the first is called anything."""
     for key in _LABELS:
-        found = {row: text(header.get(f"{key}{row + 1}")) for row in range(n)}
-        if found.get(0):
-            return {row: said for row, said in found.items() if said}
+        labels = {row: text(header.get(f"{key}{row + 1}")) for row in range(n)}
+        if labels.get(0):
+            return {row: said for row, said in labels.items() if said}
     return {}
 
 
@@ -166,7 +166,7 @@ def _of_fibres(
 
 def _plate_names(on: list[fibres.Fibre], header: Mapping[str, Any]) -> list[str] | None:
     """PLATE-MJD-FIBER, where it is a plate of SDSS."""
-    plate, day = whole(header.get("plateid")), number(header.get("mjd"))
+    plate, day = whole(header.get("plateid")), number(header.get("mjd"), DAYS)
     if plate is None or day is None:
         return None
     numbers = [whole(fibre.cells.get("fiberid", fibre.row + 1)) or 0 for fibre in on]

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError
-from spectraq.workers.readers import fitstable, headeraxis, multispec, quality, sky
+from spectraq.workers.readers import fitstable, headeraxis, multispec, noise, quality, sky
 from spectraq.workers.readers.beside import Beside, beside
 from spectraq.workers.readers.format import Assumed, Format, Note, Rows, once
 from spectraq.workers.readers.imagerows import Row, rows_of
+from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.raw import Raw, finished, ivar_of
 from spectraq.workers.readers.source import Source
 
@@ -107,7 +108,10 @@ class Images:
         if self._beside.noise is None:
             self._note("no noise in the file: it is estimated from the flux")
             return None
-        return ivar_of(_pixels(self._beside.noise, place.flux), self._beside.power)
+        lying = self._beside
+        unit = value(lying.noise.header, "BUNIT")
+        scale = noise.scale(lying.noise.name, unit, lying.power, self._unit(), self._note)
+        return ivar_of(_pixels(lying.noise, place.flux) * scale, lying.power)
 
     def _drop(self, place: Row, flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
         lying: Beside = self._beside

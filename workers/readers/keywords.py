@@ -38,16 +38,16 @@ def number(said: Any, limits: tuple[float, float] = (-math.inf, math.inf)) -> fl
     if said is None or isinstance(said, bool):
         return None
     try:
-        found = float(said)
+        as_float = float(said)
     except (TypeError, ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) and limits[0] <= found <= limits[1] else None
+    return as_float if math.isfinite(as_float) and limits[0] <= as_float <= limits[1] else None
 
 
 def whole(said: Any) -> int | None:
     """Return a whole number, written as a number or as text; None for all else."""
-    found = number(said, (-LARGEST, LARGEST))
-    return int(found) if found is not None and found.is_integer() else None
+    as_float = number(said, (-LARGEST, LARGEST))
+    return int(as_float) if as_float is not None and as_float.is_integer() else None
 
 
 def text(said: Any) -> str | None:
@@ -71,9 +71,9 @@ def needed(header: Any, name: str) -> float:
     ReadError
         Naming the keyword, where it is missing or no number.
     """
-    found = number(value(header, name))
-    if found is None:
+    needed_number = number(value(header, name))
+    if needed_number is None:
         said = text(value(header, name))
         why = "is missing or can't be read" if said is None else f"is {said!r}, and no number"
         raise ReadError(f"the keyword {name.upper()} {why}: nothing else says where the pixels lie")
-    return found
+    return needed_number

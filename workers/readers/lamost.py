@@ -154,9 +154,9 @@ def _is_old(source: Source) -> bool:
 
 def _table(source: Source) -> Any:
     """The table of vectors; none where there are several, as arms and exposures of medium resolution are."""
-    found = []
+    tables = []
     for hdu in fitstable.tables(source):
         shapes = fitstable.shapes(hdu)
         if len(shapes.get("flux", ())) == 1 and len(shapes.get("wavelength", ())) == 1:
-            found.append(hdu)
-    return found[0] if len(found) == 1 else None
+            tables.append(hdu)
+    return tables[0] if len(tables) == 1 else None

@@ -66,7 +66,7 @@ def check_one_spectrum(wavelength: NDArray[Any], name: str) -> None:
     """
     if wavelength.dtype.kind not in "fiu":
         return
-    where = wavelength[np.isfinite(wavelength)].astype(np.float64)
+    where = wavelength[np.isfinite(wavelength) & (wavelength > 0)].astype(np.float64)
     remedy = "add a column object_id that says whose each row is, or split the file"
     if where.size >= 2 * RUN and np.unique(where).size <= 0.6 * where.size:
         raise ReadError(f"most values of {name} come more than once: these are several spectra; {remedy}")
@@ -105,14 +105,14 @@ def _grouped(columns: Columns, column: str, n: int) -> dict[str, Any]:
     order = np.argsort(first, kind="stable")
     members = [np.flatnonzero(group == number) for number in order]
     per_object = {*NAMES, *names.RA, *names.DEC, *names.MJD, *names.SURVEY}
-    found: dict[str, Any] = {"spectrum_id": labels[first[order]]}
+    grouped: dict[str, Any] = {"spectrum_id": labels[first[order]], column: labels[first[order]]}
     for name, array in columns.arrays.items():
         if name == column or array.shape[:1] != (n,) or array.ndim != 1:
             continue
         if name in per_object:
-            found.setdefault(name, array[first[order]])
+            grouped.setdefault(name, array[first[order]])
         else:
             rows = np.empty(len(members), dtype=object)
             rows[:] = [array[member] for member in members]
-            found[name] = rows
-    return found
+            grouped[name] = rows
+    return grouped

@@ -30,6 +30,8 @@ GOOD = (
     "is_good",
 )
 """Not zero is good."""
+BAD_BITS = "bits that are bad"
+"""Under this key of a header, which no file has, stand the bits of a mask that count; all do otherwise."""
 _PYPEIT = ("pyp_spec", "dmodcls", "pypmfdid", "pypeline")
 
 
@@ -62,8 +64,11 @@ def bad(
     """
     try:
         marked = ~(np.asarray(values, np.float64).ravel() == 0)
-    except (TypeError, ValueError) as error:
-        raise ReadError(f"the column {name} does not hold numbers") from error
+    except (TypeError, ValueError):
+        note(f"{name} does not hold numbers: not used")
+        return np.zeros(unmeasured.shape, bool)
+    if BAD_BITS in meta:
+        return np.asarray((np.asarray(values, np.float64).ravel().astype(np.int64) & meta[BAD_BITS]) != 0)
     if name in GOOD or any(key in meta for key in _PYPEIT):
         return np.asarray(~marked)
     clear = ~marked

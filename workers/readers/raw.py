@@ -53,6 +53,8 @@ class Raw:
         "vacuum" or "air".
     fields
         Identity and position, as fields of a Spectrum.
+    grid
+        What the wavelengths make, where that is known already.
     """
 
     wavelength: NDArray[np.float64]
@@ -61,6 +63,7 @@ class Raw:
     unit: Any
     medium: str
     fields: dict[str, Any] = field(default_factory=dict)
+    grid: Grid | None = None
 
 
 def finished(raw: Raw, source: Source, row: int, note: Note) -> Spectrum:
@@ -69,13 +72,13 @@ def finished(raw: Raw, source: Source, row: int, note: Note) -> Spectrum:
     Raises
     ------
     ReadError
-        Where no wavelength is one of light, or lengths differ.
+        Where no wavelength is one of light, they are no grid's, or lengths differ.
     """
     check_lengths(raw)
     drop_blanks(raw.flux, raw.ivar)
-    grid = Grid(raw.wavelength)
+    grid = raw.grid or Grid(raw.wavelength)
     check_light(grid.wavelength)
-    check_steps(grid.wavelength)
+    check_steps(grid)
     factor, flux_unit = _factor(raw, note)
     flux, ivar = grid.combine(
         pixels(raw.flux * factor), None if raw.ivar is None else pixels(raw.ivar / factor**2)
@@ -119,19 +122,15 @@ def check_light(wavelength: NDArray[np.float64]) -> None:
         )
 
 
-def check_steps(wavelength: NDArray[np.float64]) -> None:
-    """Refuse an ascending axis whose steps are of no grid, nor of a few laid over each other.
+def check_steps(grid: Grid) -> None:
+    """Refuse wavelengths whose steps are of no grid, nor of a few laid over each other.
 
     Raises
     ------
     ReadError
         Where neighbouring steps differ as those of random places do.
     """
-    steps = np.log(np.diff(wavelength))
-    if steps.size < FEWEST_STEPS:
-        return
-    uneven = min(float(np.median(np.abs(steps[lag:] - steps[:-lag]))) for lag in (1, 2, 3))
-    if uneven > UNEVEN:
+    if grid.wavelength.size > FEWEST_STEPS and grid.unevenness > UNEVEN:
         raise ReadError(
             "the wavelengths lie at random, as lines of a catalogue do, and not as pixels of a spectrum"
         )
@@ -141,7 +140,9 @@ def drop_blanks(flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> 
     """Take what stands for no measurement out of use, in place: placeholders, and runs of exact zeros."""
     blank = _runs(flux == 0, ZERO_RUN)
     for placeholder in PLACEHOLDERS:
-        blank |= _runs(flux == placeholder, 2)
+        same = flux == placeholder
+        if same.any():
+            blank |= _runs(same, 2)
     with np.errstate(invalid="ignore"):
         blank |= np.abs(flux) > HUGE
     flux[blank] = np.nan

@@ -35,8 +35,8 @@ FIRST_BOSS_PLATE = 3510
 
 _OWN = ("and_mask", "or_mask", "wdisp")
 """Columns of SDSS's own tables, any of which tells them from other people's."""
-MOST_COLUMNS = 30
-"""A table of pixels has at most so many."""
+MOST_COLUMNS, FEWEST_ROWS = 30, 50
+"""A table of pixels has at most so many columns, and at least so many rows."""
 _EXPOSURE = re.compile(r"[BR][12]?-\d+|MJD_EXP_")
 
 
@@ -47,9 +47,9 @@ def recognises(source: Source) -> bool:
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     """Open a spec file or a table of spectra."""
-    one = _spectrum_table(source)
-    if one is not None:
-        return SpecFile(source, one)
+    spectrum_table = _spectrum_table(source)
+    if spectrum_table is not None:
+        return SpecFile(source, spectrum_table)
     many = _many_table(source)
     if many is not None:
         return SpecTable(source, many)
@@ -182,31 +182,47 @@ def _placed(loglam: Any, flux: Any, ivar: Any) -> dict[str, Any]:
 
 
 def _spectrum_table(source: Source) -> Any:
-    """Find the table with a pixel a row: of several the coadd, before its exposures."""
-    found = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(hdu)), None)
-    if found is None:
+    """Return the table with a pixel a row: of several the coadd, before its exposures; None for none."""
+    if "sdss" not in source.memo:
+        source.memo["sdss"] = _look_for_spectrum_table(source)
+    return source.memo["sdss"]
+
+
+def _look_for_spectrum_table(source: Source) -> Any:
+    table = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(hdu)), None)
+    if table is None:
         return None
-    if not (_has(found, *_OWN) or "PLATEID" in source.hdus[0].header):
+    if not (_has(table, *_OWN) or "PLATEID" in source.hdus[0].header):
         return None  # somebody's own table, with noise and quality by names of its own
-    others = [hdu for hdu in fitstable.tables(source) if hdu is not found]
+    others = [hdu for hdu in fitstable.tables(source) if hdu is not table and _is_long(hdu)]
     coadds = [hdu for hdu in others if _has(hdu, "and_mask") and _has(hdu, "loglam")]
-    if not coadds and (_has(found, "and_mask") or found.name.upper() == "COADD"):
-        return found
+    if not coadds and (_has(table, "and_mask") or table.name.upper() == "COADD"):
+        return table
     several = any(_is_by_pixel(hdu) and not _EXPOSURE.match(hdu.name.upper()) for hdu in others)
-    return None if coadds or several else found
+    return None if coadds or several else table
 
 
 def _is_by_pixel(hdu: Any) -> bool:
+    if not _is_long(hdu):
+        return False
     shapes = fitstable.shapes(hdu)
     return shapes.get("flux") == () and shapes.get("loglam") == ()
 
 
+def _is_long(hdu: Any) -> bool:
+    """Whether a table may have a pixel a row, by its size alone."""
+    rows = keywords.whole(keywords.value(hdu.header, "NAXIS2")) or 0
+    return rows >= FEWEST_ROWS and _column_count(hdu) <= MOST_COLUMNS
+
+
+def _column_count(hdu: Any) -> int:
+    return keywords.whole(keywords.value(hdu.header, "TFIELDS")) or 0
+
+
 def _has(hdu: Any, *names: str) -> bool:
-    """Whether a table has any of these columns, by its header alone; catalogues, of hundreds, are none."""
-    header = hdu.header
-    count = keywords.whole(keywords.value(header, "TFIELDS")) or 0
-    there = (keywords.value(header, f"TTYPE{number + 1}") for number in range(count))
-    return count <= MOST_COLUMNS and any(str(name).strip().lower() in names for name in there)
+    """Whether a table has any of these columns, by its header alone."""
+    there = (keywords.value(hdu.header, f"TTYPE{number + 1}") for number in range(_column_count(hdu)))
+    return any(str(name).strip().lower() in names for name in there)
 
 
 def _many_table(source: Source) -> Any:

@@ -28,14 +28,14 @@ def position(header: Mapping[str, Any]) -> dict[str, float | None]:
     A position of another equinox than 2000 is left out: it would name another place.
     """
     equinox = number(header.get("equinox", header.get("epoch")))
-    known = equinox in (None, 0.0, 2000.0)
+    is_icrs = equinox in (None, 0.0, 2000.0)
     pair = next((pair for pair in _PAIRS if set(pair) <= set(header)), _POINTING)
     if "plateid" in header and pair == _POINTING:
-        known = False  # of SDSS: where the telescope pointed
+        is_icrs = False  # of SDSS: where the telescope pointed
     day = next((number(header[key], DAYS) for key in ("mjd", "mjd-obs", "mjd_obs") if key in header), None)
     return {
-        "ra": _degrees(header.get(pair[0]), 15.0, RIGHT_ASCENSION) if known else None,
-        "dec": _degrees(header.get(pair[1]), 1.0, DECLINATION) if known else None,
+        "ra": _degrees(header.get(pair[0]), 15.0, RIGHT_ASCENSION) if is_icrs else None,
+        "dec": _degrees(header.get(pair[1]), 1.0, DECLINATION) if is_icrs else None,
         "mjd": day,
     }
 

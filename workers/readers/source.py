@@ -6,7 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +47,8 @@ class Source:
         The HDU list of a FITS file (memory-mapped), else None.
     folder
         A temporary folder that goes when the file is closed.
+    memo
+        What a format found while recognising the file, and needs again for reading it, by the format's name.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Source:
     kind: Kind
     hdus: Any
     folder: Path
+    memo: dict[str, Any] = field(default_factory=dict)
 
     @property
     def stem(self) -> str:

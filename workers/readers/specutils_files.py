@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import fitstable, images, unread
-from spectraq.workers.readers.arms import Grid
 from spectraq.workers.readers.columns import Columns
-from spectraq.workers.readers.fitstable import pixels
-from spectraq.workers.readers.format import Assumed, Format, Note, Rows
-from spectraq.workers.readers.raw import check_light, drop_blanks
+from spectraq.workers.readers.format import Assumed, Format, Note, Rows, once
+from spectraq.workers.readers.headeraxis import chosen_medium
+from spectraq.workers.readers.raw import Raw, finished
 from spectraq.workers.readers.source import Source
-from spectraq.workers.readers.units import angstrom, flux_factor
+from spectraq.workers.readers.units import angstrom
 
 
 def installed() -> bool:
@@ -33,7 +32,7 @@ def how_to_read_more() -> str:
 
 def recognises(source: Source) -> bool:
     """Whether specutils may be asked; it is the last one that is."""
-    return source.kind in ("fits", "binary") and installed()
+    return source.kind == "fits" and installed()
 
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
@@ -45,18 +44,17 @@ def rows(source: Source, assumed: Assumed, note: Note) -> Rows:
     if source.hdus is not None:
         unread.check_axis(source)
     try:
-        found = SpectrumList.read(str(source.plain))
+        spectra = SpectrumList.read(str(source.plain))
     except Exception as error:
         # its loaders raise whatever they stumble over
         if source.hdus is not None:
             if images.is_left_to_specutils(source):
                 return images.rows(source, assumed, note)
             raise unread.why_not(source) from error
-        why = " ".join(str(error).split())[:200]
-        raise ReadError(f"specutils can't read it ({type(error).__name__}: {why})") from error
+        raise ReadError(f"no loader of specutils knows this file; {how_to_read_more()}") from error
     if source.hdus is not None:
-        found = unread.kept(list(found), note)
-    return Foreign(source, single(found), assumed, note)
+        spectra = unread.kept(list(spectra), note)
+    return Foreign(source, single(spectra), assumed, note)
 
 
 FORMAT = Format("specutils", "whatever specutils reads, if it is installed", recognises, rows)
@@ -67,10 +65,9 @@ class Foreign:
 
     def __init__(self, source: Source, spectra: list[Any], assumed: Assumed, note: Note) -> None:
         self._source = source
+        self._note = once(note)
         self._spectra = spectra
-        self._medium = _said_medium(source) or assumed.medium or "vacuum"
-        if _said_medium(source) is None and assumed.medium is None:
-            note("the file does not say vacuum or air: wavelengths taken as in vacuum (else give --air)")
+        self._medium = chosen_medium(_said_medium(source), assumed, note)
 
     def __len__(self) -> int:
         return len(self._spectra)
@@ -79,29 +76,13 @@ class Foreign:
         """Read one."""
         given = self._spectra[row]
         wavelength = angstrom(np.asarray(given.spectral_axis.value, np.float64), given.spectral_axis.unit)
-        factor, flux_unit = flux_factor(given.flux.unit, wavelength)
-        ivar = _ivar(given)
-        measured = np.array(given.flux.value, np.float64)
-        drop_blanks(measured, ivar)
-        grid = Grid(wavelength)
+        fields = {"spectrum_id": self._source.stem if len(self) == 1 else f"{self._source.stem}-{row}"}
         if self._source.hdus is not None:
             unread.check_no_count(wavelength)
-        check_light(grid.wavelength)
-        flux, weight = grid.combine(
-            pixels(measured * factor), None if ivar is None else pixels(ivar / factor**2)
-        )
-        stem = self._source.stem
-        return Spectrum(
-            spectrum_id=stem if len(self) == 1 else f"{stem}-{row}",
-            **(unread.whose(self._source, given) if self._source.hdus is not None else {}),
-            flux=flux,
-            ivar=weight,
-            wavelength=grid.wavelength,
-            medium=self._medium,
-            flux_unit=flux_unit,
-            source_file=self._source.name,
-            source_row=row,
-        )
+            fields |= unread.whose(self._source, given)
+        flux, ivar = np.array(given.flux.value, np.float64), _ivar(given)
+        raw = Raw(wavelength, flux, ivar, given.flux.unit, self._medium, fields)
+        return finished(raw, self._source, row, self._note)
 
 
 def _said_medium(source: Source) -> str | None:

@@ -34,12 +34,14 @@ def recognises(source: Source) -> bool:
         return False
     header = source.hdus[0].header
     shape: tuple[int, ...] = source.hdus[0].shape or ()
+    if len(shape) != 2 or shape[0] != ROWS:
+        return False
     plate = keywords.whole(keywords.value(header, "PLATEID"))
     fiber = keywords.whole(keywords.value(header, "FIBERID"))
     placed = None not in _grid(fitstable.header(source.hdus[0]))
     theirs = (plate is not None and fiber is not None) or "SDSS" in str(keywords.value(header, "TELESCOP"))
     fibres = any(hdu.name.upper() == "PLUGMAP" for hdu in source.hdus)
-    return len(shape) == 2 and shape[0] == ROWS and theirs and placed and not fibres
+    return theirs and placed and not fibres
 
 
 def rows(source: Source, assumed: Assumed, note: Note) -> Rows:

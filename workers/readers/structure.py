@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from astropy.io import fits
 
@@ -14,9 +14,12 @@ from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.limits import COLUMNS, EXTENSIONS
 
-BLOCK = 2880
+BLOCK, CARD = 2880, 80
+_SIZE = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *(-?\d{1,18})(?![\d.])")
+_END = b"END" + b" " * 77
 AXES = 999
 """An array has at most so many, by the standard."""
+KNOWN = (fits.ImageHDU, fits.BinTableHDU, fits.TableHDU, fits.CompImageHDU)
 KINDS = ("IMAGE", "BINTABLE", "TABLE")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _FORM = re.compile(r"\d*[LXBIJKAEDCMPQ].*|[AIFED]\d+(\.\d+)?")
@@ -57,10 +60,37 @@ def check_axes(path: Path) -> None:
     ReadError
         Naming the extension and the number.
     """
-    for number, header in _headers(path):
-        axes = value(header, "NAXIS")
-        if isinstance(axes, int) and axes > AXES:
-            raise ReadError(f"HDU {number}: the keyword NAXIS is {axes}; FITS allows 0 to {AXES}")
+    with path.open("rb") as file:
+        for number in range(EXTENSIONS):
+            sizes = _sizes(file)
+            axes = sizes.get(b"NAXIS", 0)
+            if axes > AXES:
+                raise ReadError(f"HDU {number}: the keyword NAXIS is {axes}; FITS allows 0 to {AXES}")
+            try:
+                shape = [sizes[b"NAXIS%d" % (axis + 1)] for axis in range(axes)]
+                elements = math.prod(shape) + sizes.get(b"PCOUNT", 0) if shape else 0
+                data = abs(sizes[b"BITPIX"]) // 8 * abs(sizes.get(b"GCOUNT", 1) * elements)
+                file.seek(-(-data // BLOCK) * BLOCK, 1)
+            except (KeyError, OSError, OverflowError):
+                return  # what is wrong is said by whoever reads it
+
+
+def _sizes(file: IO[bytes]) -> dict[bytes, int]:
+    """What a header says of the size of its data, by the bytes: parsing it is slow, and left to astropy."""
+    block = file.read(BLOCK)
+    sizes = {match[1]: int(match[2]) for match in _SIZE.finditer(block) if match.start() % CARD == 0}
+    while len(block) == BLOCK and _END not in block:
+        block = file.read(BLOCK)
+    return sizes
+
+
+def unknown_extensions(hdus: Iterable[Any]) -> Iterator[str]:
+    """Yield a sentence on each extension of a kind that is none of FITS's, and is not read."""
+    for number, hdu in enumerate(hdus):
+        if number > 0 and not isinstance(hdu, KNOWN):
+            kind = value(hdu.header, "XTENSION")
+            said = "has no XTENSION" if kind is None else f"is {kind!r} (XTENSION)"
+            yield f"extension {number} {said}, where one of {', '.join(KINDS)} is expected: not read"
 
 
 def _headers(path: Path) -> Iterator[tuple[int, Any]]:

@@ -26,11 +26,6 @@ OTHER_AXES = frozenset(
 )  # fmt: skip
 """Titles of what is no wavelength: a first column that is called so is not taken for one."""
 
-QUALITY = frozenset(
-    ("dq", "qual", "quality", "flag", "flags", "bad", "badpix", "bpm", "data_quality", "dqflag")
-)
-"""Titles of columns that are zero where a pixel is good, as `mask` is."""
-
 _KEY = re.compile(r"([A-Za-z][\w .-]{0,40}?)\s*[:=]\s*(.*)")
 _CARD = re.compile(r"'((?:[^']|'')*)'.*|([^/]*?)\s*(?:/.*)?")
 _NUMBERED = re.compile(r"(?:col(?:umn)?s?\.?\s*)?(\d+)\s*[:=.)-]?\s+(.+)", re.I)
@@ -106,7 +101,7 @@ def title(written: str) -> tuple[str, str | None]:
     tail = _TAIL.fullmatch(name)
     if unit is None and name not in KNOWN and tail and tail[1] in KNOWN:
         return tail[1], {"a": "Angstrom", "aa": "Angstrom"}.get(tail[2].lower(), tail[2])
-    return "mask" if name in QUALITY else name, unit
+    return name, unit
 
 
 def _delimiter(sample: Sequence[str]) -> tuple[str | None, int]:
@@ -135,13 +130,13 @@ def _is_data(row: Sequence[str], width: int) -> bool:
 
 def _titles(preamble: Sequence[str], delimiter: str | None, width: int) -> tuple[tuple[str, str | None], ...]:
     """Find the titles among the lines before the numbers: the last that name columns, commented or not."""
-    plain = [(at, line) for at, line in enumerate(preamble) if not is_comment(line)]
-    choices = [(at, row) for at, line in plain if (row := _row_of(line, delimiter, width))]
-    known = [(at, row) for at, row in choices if _names_something(row)]
-    for at, row in reversed(known or choices):
-        return _with_units(row, preamble[at + 1 :], delimiter, width)
-    if plain and _names_something(found := _words(plain[-1][1], delimiter)):
-        raise ReadError(f"the titles name {len(found)} columns, and the lines below have {width}")
+    plain = [(number, line) for number, line in enumerate(preamble) if not is_comment(line)]
+    choices = [(number, row) for number, line in plain if (row := _row_of(line, delimiter, width))]
+    naming = [(number, row) for number, row in choices if _names_something(row)]
+    for number, row in reversed(naming or choices):
+        return _with_units(row, preamble[number + 1 :], delimiter, width)
+    if plain and _names_something(words := _words(plain[-1][1], delimiter)):
+        raise ReadError(f"the titles name {len(words)} columns, and the lines below have {width}")
     if numbered := _numbered(preamble, width):
         return numbered
     rows = (_row_of(_bare(line), delimiter, width) for line in reversed(preamble))
@@ -177,23 +172,23 @@ def _words(line: str, delimiter: str | None) -> list[str]:
 
 
 def _names_something(row: Sequence[str]) -> bool:
-    found = {title(cell)[0] for cell in row}
-    return bool(found & (KNOWN | OTHER_AXES)) and not any(
+    names_there = {title(cell)[0] for cell in row}
+    return bool(names_there & (KNOWN | OTHER_AXES)) and not any(
         cell.rstrip().endswith((":", "=")) for cell in row[:2]
     )
 
 
 def _numbered(preamble: Sequence[str], width: int) -> tuple[tuple[str, str | None], ...]:
     """Titles with a line each, `# 1 WAVE wavelength [nm]` or `# Column 1: wavelength (nm)`."""
-    found: dict[int, tuple[str, str | None]] = {}
+    by_column: dict[int, tuple[str, str | None]] = {}
     for line in preamble:
         match = _NUMBERED.fullmatch(_bare(line))
         if match:
             whole, word = title(match[2]), title(match[2].split()[0])
             unit = re.search(r"[\[(]([^\])]+)[\])]", match[2])
             name = whole[0] if whole[0] in KNOWN else word[0]
-            found[int(match[1])] = (name, whole[1] or (unit[1] if unit else None))
-    titles = tuple(found[number] for number in range(1, width + 1) if number in found)
+            by_column[int(match[1])] = (name, whole[1] or (unit[1] if unit else None))
+    titles = tuple(by_column[number] for number in range(1, width + 1) if number in by_column)
     return titles if len(titles) == width and KNOWN & {name for name, _ in titles} else ()
 
 

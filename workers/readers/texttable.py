@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
+from spectraq.workers.readers.array_rows import need_pixels
 from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.objects import NAMES
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import Layout, layout_of
 from spectraq.workers.readers.textlines import cells, encoding_of, is_comment, is_nothing, is_number, lines
@@ -27,7 +29,7 @@ WIDEST = 100.0
 """The longest wavelength of a spectrum is less than so many times the shortest; a count of pixels is more."""
 LIKE_NOISE = 30.0
 """An error is as large as flux scatters from pixel to pixel, within this factor."""
-TEXT = frozenset(names.IDENTITY)
+TEXT = frozenset(NAMES)
 """Columns whose cells are names even where they look like numbers."""
 
 
@@ -44,21 +46,24 @@ def read_text(source: Source, note: Callable[[str], None]) -> Columns:
     Raises
     ------
     ReadError
-        Where it holds no table of numbers, or columns that nothing tells apart.
+        Where it holds no table of numbers, no flux or wavelength, or columns that nothing tells apart.
     """
     encoding = encoding_of(source.plain)
     if encoding == "latin-1":
         note("the text is not UTF-8: read as Latin-1 (ISO 8859-1)")
     layout = layout_of(lines(source.plain, encoding))
+    if layout.titles:  # a long table that holds no spectrum need not be read to its end
+        named = dict(layout.titles)
+        need_pixels(Columns(named, named, layout.meta))
     chunks = list(_chunks(lines(source.plain, encoding), layout))
     arrays = [_joined([chunk[column] for chunk in chunks]) for column in range(layout.width)]
     titles = layout.titles or _assumed(arrays, note)
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     units: dict[str, Any] = {}
     for (name, unit), values in zip(titles, arrays, strict=False):
-        if name and name not in found:
-            found[name], units[name] = values, unit
-    return Columns(found, units, layout.meta)
+        if name and name not in by_name:
+            by_name[name], units[name] = values, unit
+    return Columns(by_name, units, layout.meta)
 
 
 def _chunks(numbered: Iterator[tuple[int, str]], layout: Layout) -> Iterator[list[NDArray[Any]]]:
@@ -67,8 +72,8 @@ def _chunks(numbered: Iterator[tuple[int, str]], layout: Layout) -> Iterator[lis
     name_of = dict(enumerate(name for name, _ in layout.titles))
     while chunk := list(islice(rows, LINES_AT_ONCE)):
         yield [
-            _column(column, name_of.get(at, f"column {at + 1}"))
-            for at, column in enumerate(zip(*chunk, strict=True))
+            _column(column, name_of.get(number, f"column {number + 1}"))
+            for number, column in enumerate(zip(*chunk, strict=True))
         ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,11 @@ def unit_of(text: Any) -> Any:
     if text is None or isinstance(text, u.UnitBase):
         return None if isinstance(text, u.UnrecognizedUnit) else text
     written = str(text).strip()
-    if not written or not isinstance(text, str | bytes):
-        return None
+    return _parsed(written) if written and isinstance(text, str | bytes) else None
+
+
+@lru_cache(maxsize=256)
+def _parsed(written: str) -> Any:
     for pattern, name in _SPELLINGS:
         written = re.sub(pattern, name, written)
     with quiet():
@@ -65,6 +69,11 @@ def angstrom(wavelength: NDArray[np.float64], unit: Any) -> NDArray[np.float64]:
         raise ReadError(
             f"{unit} is no unit of wavelength; say --wavelength-unit angstrom, nm or um"
         ) from error
+
+
+def is_spectral(unit: Any) -> bool:
+    """Whether a unit is one of wavelength, frequency, wave number or energy."""
+    return unit is not None and unit.is_equivalent(u.AA, equivalencies=u.spectral())
 
 
 def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:

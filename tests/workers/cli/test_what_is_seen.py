@@ -114,12 +114,80 @@ def test_names_beyond_ascii_stay_apart_in_fits(tmp_path: Path) -> None:
         assert len(set(hdus[1].data["file"].tolist())) == 3
 
 
+IDS = ("39627652595714901", "39627652595714902")
+"""Of DESI: as floats they are one."""
+
+
+def rows_of(ids: tuple[str | None, ...]) -> list[result_table.Row]:
+    return [
+        tuple(
+            name
+            if column.name in ("target_id", "spectrum_id")
+            else "a.fits"
+            if column.name == "file"
+            else None
+            for column in result_table.COLUMNS
+        )
+        for name in ids
+    ]
+
+
+@pytest.mark.parametrize("ids", [IDS, (*IDS, None), (*IDS, "-39627652595714901", None), ("1", None)])
+@pytest.mark.parametrize("suffix", result_table.SUFFIXES)
+@pytest.mark.filterwarnings("ignore:Column 'anomaly_flagged' contains NULL")
+def test_ids_of_64_bits_survive_pandas(tmp_path: Path, suffix: str, ids: tuple[str | None, ...]) -> None:
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / f"results{suffix}"
+    result_table.write(path, rows_of(ids))
+    if suffix == ".csv":
+        frame = pandas.read_csv(path)
+    elif suffix == ".parquet":
+        frame = pandas.read_parquet(path)
+    else:
+        from astropy.table import Table
+
+        frame = Table.read(path).to_pandas()
+    for column in ("target_id", "spectrum_id"):
+        found = frame[column].tolist()
+        for name, value in zip(ids, found, strict=True):
+            if name is None:
+                assert pandas.isna(value) or value in ("", result_table.NO_NAME)
+            else:
+                assert int(value) == int(name)
+
+
 @pytest.mark.parametrize("servers", ["localhost", "localhost:abc", "a:9092,b", "a:99999", ":9092"])
 def test_a_broker_without_a_port_is_named_in_words(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRAQ_KAFKA__BOOTSTRAP_SERVERS", servers)
     with pytest.raises(SettingsError, match="names no port") as caught:
         load_settings()
     assert "9092" in str(caught.value) and "int()" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"SECURITY_PROTOCOL": "SASL_SSL"}, "needs sasl_mechanism"),
+        (
+            {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "PLAIN"},
+            "needs sasl_username and sasl_password",
+        ),
+        (
+            {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "SCRAM-SHA-256", "SASL_USERNAME": "me"},
+            "needs sasl_password",
+        ),
+        ({"SECURITY_PROTOCOL": "SSL", "SASL_MECHANISM": "PLAIN"}, "write SASL_SSL"),
+        ({"SASL_MECHANISM": "PLAIN"}, "write SASL_PLAINTEXT"),
+    ],
+)
+def test_half_an_authentication_is_named_in_words(
+    given: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"SPECTRAQ_KAFKA__{name}", value)
+    with pytest.raises(SettingsError, match=said) as caught:
+        load_settings()
+    assert "Value error" not in str(caught.value)
 
 
 def test_formats_are_listed_as_the_docs_list_them(offline: CommandLine) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -21,27 +19,8 @@ from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import read
 from tests.support import made_files as made
+from tests.support.header_cards import VALUES, Card, cards, changed
 
-CARD = 80
-VALUES: dict[str, str | None] = {
-    "dropped": None,
-    "text": "'some text'",
-    "a number as text": "'27'",
-    "a whole number": "12345",
-    "a number": "-1.5E300",
-    "true": "T",
-    "nothing": "",
-    "not a number": "NaN",
-    "infinite": "-INF",
-    "not a number, as text": "'NaN'",
-    "beyond float64": "1E400",
-    "beyond 64 bits": "9" * 40,
-    "complex": "(1.0, 2.0)",
-    "no value of FITS": "= = '",
-    "empty text": "''",
-    "no ASCII": "'caf\xe9'",
-    "continued text": "'goes on&'",
-}
 NEEDED = re.compile(
     r"SIMPLE|BITPIX|NAXIS\d*|XTENSION|PCOUNT|GCOUNT|TFIELDS|TTYPE\d+|TFORM\d+|TDIM\d+|BZERO|BSCALE|TZERO\d+|TSCAL\d+"
     r"|COEFF[01]|EXTNAME|EXTEND|Z[A-Z]+\d*"
@@ -96,33 +75,6 @@ REAL = {
     "boss": "spectra/boss-squeze/*/*.fits",
     "lamost": "spectra/lamost-learninglamost/*.fits*",
 }
-
-
-class Card(NamedTuple):
-    """Where a keyword stands in a file."""
-
-    keyword: str
-    offset: int
-
-
-def cards(whole: bytes) -> list[Card]:
-    """Every card with a value."""
-    found = []
-    with fits.open(io.BytesIO(whole)) as hdus:
-        for hdu in hdus:
-            place = hdu.fileinfo()
-            for offset in range(place["hdrLoc"], place["datLoc"], CARD):
-                if whole[offset + 8 : offset + 10] == b"= ":
-                    found.append(Card(whole[offset : offset + 8].decode().strip(), offset))
-    return found
-
-
-def changed(whole: bytes, card: Card, value: str | None) -> bytes:
-    """The file with another value in one of its cards."""
-    card_bytes = b"COMMENT dropped"
-    if value is not None:
-        card_bytes = card.keyword.ljust(8).encode() + b"= " + value.encode("latin-1").rjust(20)
-    return whole[: card.offset] + card_bytes.ljust(CARD) + whole[card.offset + CARD :]
 
 
 def contents(path: Path) -> list[tuple[bytes, ...] | str]:

@@ -155,7 +155,7 @@ def test_a_column_that_numbers_the_pixels_tells_no_objects_apart(tmp_path: Path)
     [
         ("58000.1 17.2 0.1\n58003.2 17.5 0.1\n58900.2 18.5 0.1\n" * 40, "have no titles"),
         ("".join(f"{i} {i % 7}.5\n" for i in range(1, 4000)), "have no titles"),
-        ("wavelength (parrots),flux\n" + body(columns=2), "'parrots', is not understood"),
+        ("wavelength (parrots),flux\n" + body(columns=2), "parrots, which is not understood"),
         ("wavelength (nm),flux (mJy),error (K)\n" + NANOMETRES, "does not go with"),
         ("velocity flux\n" + body(" ", columns=2), "no wavelength"),
         ("# velocity flux\n" + body(" ", columns=2), "no wavelength"),
@@ -179,7 +179,7 @@ def test_noise_is_in_the_unit_that_its_own_title_says(tmp_path: Path) -> None:
 
 def test_a_unit_of_flux_that_is_not_understood_is_named(tmp_path: Path) -> None:
     _, notes = one(written(tmp_path, "wavelength,flux (parrots),error\n" + body()))
-    assert any("'parrots', is not understood" in note for note in notes)
+    assert any("parrots, which is not understood" in note for note in notes)
     assert not any("flux has no unit" in note for note in notes)
 
 

@@ -18,6 +18,7 @@ from spectraq.workers.service.loop import run
 from spectraq.workers.transport.crash_marks import Attempts
 from spectraq.workers.transport.offsets import Offsets
 from spectraq.workers.transport.producer import Producer
+from tests.support.accounts import MODES
 from tests.support.feed import Feed, numbered
 from tests.support.plumbing import Plumbing
 from tests.support.worker_log import wait_for

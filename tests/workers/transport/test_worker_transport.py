@@ -35,6 +35,7 @@ from spectraq.workers.transport.offsets import Offsets
 from spectraq.workers.transport.producer import AtLeastOnce, ExactlyOnce
 from spectraq.workers.transport.topics import ensure_topics, list_topics, require_topics
 from tests.support.feed import Feed, numbered
+from tests.support.worker_log import wait_for
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""Files that hold no spectrum have an error, or an answer that warns of itself; never a confident one."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import spectraq
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.schemas.zwarn import ZWarn
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import read
+from tests.support import no_spectra
+
+SECONDS, BYTES = 10.0, 1 << 30
+AT_ONCE = 50
+"""Spectra that are answered together."""
+
+
+def items(path: Path) -> list[Spectrum | ReadError]:
+    """What is read of a file; a warning of a library's that gets out would be seen by the user."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = list(read(path, note=lambda sentence: None))
+    assert found and not caught, (path, [str(warning.message) for warning in caught])
+    return found
+
+
+def trusted(spectra: list[tuple[str, Spectrum]]) -> Iterator[str]:
+    """Yield the kinds whose answers no bit of zwarn says anything against."""
+    answers: list[Any] = list(spectraq.analyze([spectrum for _, spectrum in spectra]))
+    for (kind, spectrum), answer in zip(spectra, answers, strict=True):
+        if answer.error is None and ZWarn(answer.redshift.zwarn).trusted:
+            z = answer.redshift.z
+            yield f"{kind}: {spectrum.source_file} is {answer.classification.spectype}, z {z:.5f}"
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held since `forget_peak`."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) << 10
+
+
+def forget_peak() -> None:
+    """Let the peak begin anew at what is held."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def test_no_file_without_a_spectrum_has_a_confident_answer(tmp_path: Path) -> None:
+    spectra: list[tuple[str, Spectrum]] = []
+    for kind, path in no_spectra.files(tmp_path, 156, seed=20, with_large=False):
+        spectra += [(kind, item) for item in items(path) if isinstance(item, Spectrum)]
+    assert list(trusted(spectra)) == []
+
+
+def test_an_error_is_in_words_and_names_no_library(tmp_path: Path) -> None:
+    for kind, path in no_spectra.files(tmp_path, 104, seed=21, with_large=False):
+        for item in items(path):
+            if isinstance(item, ReadError):
+                said = str(item)
+                assert "Error:" not in said and "Traceback" not in said and "\n" not in said, (kind, said)
+                assert len(said) < 500, (kind, said)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_two_thousand_files_without_a_spectrum_cost_little_and_have_no_confident_answer(
+    tmp_path: Path,
+) -> None:
+    list(
+        spectraq.analyze((no_spectra.np.arange(4000.0, 5000.0), no_spectra.np.ones(1000)))
+    )  # networks are loaded
+    waiting: list[tuple[str, Spectrum]] = []
+    confident: list[str] = []
+    count: Counter[str] = Counter()
+    slowest, largest = ("", 0.0), ("", 0)
+    for kind, path in no_spectra.files(tmp_path, 2000, seed=22):
+        forget_peak()
+        start = time.perf_counter()
+        found = items(path)
+        slowest = max(slowest, (kind, time.perf_counter() - start), key=lambda entry: entry[1])
+        largest = max(largest, (kind, peak_bytes()), key=lambda entry: entry[1])
+        count["files"] += 1
+        count["files with an error alone"] += all(isinstance(item, ReadError) for item in found)
+        waiting += [(kind, item) for item in found if isinstance(item, Spectrum)]
+        path.unlink()
+        if len(waiting) >= AT_ONCE:
+            count["spectra answered"] += len(waiting)
+            confident += trusted(waiting)
+            waiting = []
+    count["spectra answered"] += len(waiting)
+    confident += trusted(waiting) if waiting else ()
+    print(f"\n{dict(count)}, {len(confident)} confident; slowest {slowest}; most memory {largest}")
+    for sentence in confident:
+        print(sentence)
+    assert confident == []
+    assert slowest[1] < SECONDS, slowest
+    assert largest[1] < BYTES, largest

@@ -1,0 +1,76 @@
+"""Noise beside flux: which array it is, and what brings it to the unit that goes with flux's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from astropy.units import UnitConversionError
+
+from spectraq.workers.errors import ReadError
+from spectraq.workers.readers import columns as names
+from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.format import Note
+from spectraq.workers.readers.keywords import text
+from spectraq.workers.readers.units import unit_of
+
+WORDS = {
+    1: ("ivar", "invvar"),
+    -2: ("err", "error", "sig", "sigma", "std", "unc", "e"),
+    -1: ("var", "variance"),
+}
+"""What the noise of an array is called beside its name, by the power that makes ivar of it."""
+
+
+def column(columns: Columns, flux: str) -> tuple[str, int] | None:
+    """Return the column of noise, one that is named after flux first, and the power that makes ivar of it."""
+    for power, words in WORDS.items():
+        ways = (f"{flux}_{{}}", f"{{}}_{flux}", f"{flux}{{}}", f"{{}}{flux}")
+        name = columns.first(tuple(way.format(word) for word in words for way in ways))
+        if name is not None:
+            return name, power
+    for choices, power in names.NOISE:
+        name = columns.first(choices)
+        if name is not None:
+            return name, power
+    return None
+
+
+def scale(name: str, written: Any, power: int, flux_unit: Any, note: Note) -> float:
+    """Return what noise is multiplied with to be in the unit that goes with flux's.
+
+    Parameters
+    ----------
+    name
+        Of the array of noise.
+    written
+        Its unit, as the file has it; where it has none, or none that is understood, it is flux's.
+    power
+        Of its values, which makes inverse variance of them: 1, -2 or -1.
+    flux_unit
+        Of flux, as the file has it.
+    note
+        Takes what had to be assumed.
+
+    Raises
+    ------
+    ReadError
+        Where its unit is another kind than flux's.
+    """
+    unit, flux = unit_of(written), unit_of(flux_unit)
+    if unit is None or flux is None:
+        if text(written) and text(written) != text(flux_unit):
+            note(f"{name} has the unit {written}, beside flux in {flux_unit}: taken as of flux's")
+        return 1.0
+    if unit.is_equivalent(""):
+        return 1.0
+    wanted = {1: flux**-2, -2: flux, -1: flux**2}[power]
+    try:
+        return float(unit.to(wanted))
+    except UnitConversionError as error:
+        if power != -2 and unit.is_equivalent(flux):
+            other = -2 if power == 1 else 2
+            note(f"{name} is given in the unit of flux: taken as of its power {other}")
+            return float(unit.to(flux)) ** other
+        raise ReadError(
+            f"{name} has the unit {written}, which does not go with flux in {flux_unit}"
+        ) from error
