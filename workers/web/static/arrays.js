@@ -34,11 +34,12 @@ export function resampled(wavelength, grid, values) {
 }
 
 // uPlot breaks a curve at null alone.
-export const gapped = (values, hidden) => Array.from(values, (value, i) => (Number.isFinite(value) && !hidden?.[i] ? value : null));
+export const gapped = (values, hidden) =>
+  Array.from(values, (value, i) => (Number.isFinite(value) && !hidden?.[i] ? value : null));
 
 export function percentiles(values, ...shares) {
   if (!values.length) return shares.map(() => 0);
-  const sorted = Float64Array.from(values).sort();
+  const sorted = Float64Array.from(values).toSorted();
   return shares.map((share) => sorted[Math.round(share * (sorted.length - 1))]);
 }
 

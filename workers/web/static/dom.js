@@ -21,11 +21,14 @@ export function say(target, text) {
   if (element.textContent !== words) element.textContent = words;
 }
 
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const colour = (name) =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const COLOURED = { GALAXY: "galaxy", QSO: "qso", STAR: "star" };
-export const classColour = (spectype) => colour(Object.hasOwn(COLOURED, spectype) ? COLOURED[spectype] : "accent");
+export const classColour = (spectype) =>
+  colour(Object.hasOwn(COLOURED, spectype) ? COLOURED[spectype] : "accent");
 // Some subclasses are named like their class.
-export const kind = (spectype, subtype) => (subtype && subtype !== spectype ? `${spectype} ${subtype}` : spectype);
+export const fullType = (spectype, subtype) =>
+  subtype && subtype !== spectype ? `${spectype} ${subtype}` : spectype;
 export const classOf = (spectype) => (Object.hasOwn(COLOURED, spectype) ? spectype : "other");
 
 export function sharp(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
@@ -42,7 +45,10 @@ export async function get(path, parameters = {}) {
   const query = new URLSearchParams(parameters);
   const answer = await fetch(`/api/${path}?${query}`);
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw Object.assign(new Error(body.error ?? `the page's server answered ${answer.status}`), { reading: !!body.reading });
+  if (!answer.ok)
+    throw Object.assign(new Error(body.error ?? `the page's server answered ${answer.status}`), {
+      reading: !!body.reading,
+    });
   return body;
 }
 

@@ -47,7 +47,10 @@ export function drawHistogram(canvas, { low, high, counts }, spectype) {
   }
   draw.textAlign = "right";
   draw.fillText(`peak ${most === 1 && !counts.some(Boolean) ? 0 : most}`, w, 9);
-  canvas.setAttribute("aria-label", `${spectype}: ${counts.reduce((a, b) => a + b, 0)} from ${low} to ${high}, peak ${most}`);
+  canvas.setAttribute(
+    "aria-label",
+    `${spectype}: ${counts.reduce((a, b) => a + b, 0)} from ${low} to ${high}, peak ${most}`,
+  );
 }
 
 export function drawSmall(canvas, { wavelength, flux, interval }) {
