@@ -8,7 +8,7 @@ LOCK   := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
           --no-header --no-annotate --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak fuzz lint types imports schemas check bench train lock clean
+.PHONY: help setup demo test soak fuzz lint types imports schemas check docs bench train lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ schemas: $(VENV)/.installed ## the contract still reads by every released versio
 	@$(BIN)/python -c 'from spectraq.schemas.compatibility import main; raise SystemExit(main())'
 
 check: lint types imports schemas ## all four
+
+docs: $(VENV)/.installed ## the documentation site in build/site; a broken link or anchor is an error
+	@$(BIN)/python docs/site/pages.py
+	@$(BIN)/zensical build --strict --clean
 
 bench: $(VENV)/.installed ## the benchmarks, as ratios within one run
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
