@@ -92,7 +92,7 @@ class RedshiftErrors:
         Parameters
         ----------
         curvature_sigma
-            From chi2 alone (`refine.sigma_lnz`), shape (B, n).
+            From chi2 alone (`minima.sigma_lnz`), shape (B, n).
         kind
             Index of each one's class, shape (B, n).
         surveys

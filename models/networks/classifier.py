@@ -1,7 +1,7 @@
 """The classifier: one residual network names class and subclass, and where in redshift to look.
 
 After GaSNet-II (arXiv:2311.04146, section 3), a one-dimensional residual network on the pixels. Two things
-are different: it sees the noise (four channels, `preprocess.network_channels`), and its redshift heads give a
+are different: it sees the noise (four channels, `prepare.network_channels`), and its redshift heads give a
 posterior over bins of log10(1 + z) instead of one number, so that the chi2 scan can be told about every
 redshift that the network finds possible.
 """

@@ -1,9 +1,9 @@
 """The worker: spectra come in from Kafka, results go out to Kafka, and nothing is lost on the way.
 
 Three threads, each with at most one batch ahead of it: this loop reads records, gathers batches and commits;
-`analysing.Analyst` asks the cache and the networks; `publishing.Publisher` publishes. What makes it safe is
-the epoch (`transport.epoch`): whenever the assignment of partitions changes or a publication fails it moves,
-all that is in hand is dropped, and reading starts again at the committed offsets.
+`analyse_stage.Analyst` asks the cache and the networks; `publish_stage.Publisher` publishes. What makes it
+safe is the epoch (`transport.epoch`): whenever the assignment of partitions changes or a publication fails it
+moves, all that is in hand is dropped, and reading starts again at the committed offsets.
 """
 
 from __future__ import annotations
