@@ -160,7 +160,7 @@ def test_every_setting_that_a_page_names_is_one(page: str) -> None:
 def commands(text: str, program: str) -> Iterator[list[str]]:
     """The words behind a program's name, wherever a page has a command line with it."""
     for line in (*inline(text), *blocks(text)):
-        for command in re.split(r"&&|\||;| sh -c '| -- (?=\w)", line.partition(" # ")[0]):
+        for command in re.split(r"&&|\||;|(?: --)? sh -c '| -- (?=\w)", line.partition(" # ")[0]):
             words = command.strip(" '\"")
             if match := re.match(rf"(?:\w+=\S+ )*(?:\.venv/bin/)?{program} (.+)$", words):
                 yield shlex.split(match[1].replace("'", "").replace('"', ""))
