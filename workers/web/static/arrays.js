@@ -1,4 +1,4 @@
-// Arithmetic on spectra.
+// Arrays of a spectrum: out of base64, smoothed, resampled.
 
 // Gaussian smoothing with weights 1/sigma^2; sigma of the kernel in pixels. What is masked is bridged.
 export function smoothed(values, weights, width) {
@@ -53,4 +53,13 @@ export function runs(flags) {
     out.push([first, i]);
   }
   return out;
+}
+
+const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
+
+export function unpack(text, kind) {
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return new KINDS[kind](bytes.buffer);
 }

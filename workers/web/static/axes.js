@@ -1,6 +1,6 @@
 // Axes of the plots, and numbers on them that are never cut.
 
-import { colour } from "./dom.js";
+import { colour } from "./colours.js";
 import { short } from "./numbers.js";
 
 const FONT = "12px system-ui, sans-serif";

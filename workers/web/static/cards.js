@@ -1,10 +1,12 @@
 // The latest anomalies as cards: a small picture, the class and the redshift, and why it is odd.
 
-import { $, $$, classOf, get, make, say } from "./dom.js";
+import { classOf } from "./colours.js";
+import { $, $$, make, say } from "./dom.js";
 import { link, named } from "./identity.js";
 import { showMore } from "./more.js";
 import { fixed, oddity, whole } from "./numbers.js";
 import { drawSmall } from "./pictures.js";
+import { get } from "./server.js";
 
 const smalls = new Map(); // spectrum id and time to its few points
 

@@ -1,9 +1,11 @@
 // chi2 of z: the curves of the three classes, and a click that chooses a minimum.
 
 import uPlot from "./vendor/uPlot.esm.js";
+import { unpack } from "./arrays.js";
 import { labelWidth } from "./axes.js";
-import { classColour, colour, make } from "./dom.js";
-import { short, unpack } from "./numbers.js";
+import { classColour, colour } from "./colours.js";
+import { make } from "./dom.js";
+import { short } from "./numbers.js";
 import { size } from "./plots.js";
 
 const POINTER_PX = 9; // how near a click must be to a minimum

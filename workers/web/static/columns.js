@@ -1,7 +1,6 @@
 // Arrays of one spectrum: unpacked from the server's answers, and as the plots draw them.
 
-import { gapped, resampled, runs, smoothed } from "./arrays.js";
-import { unpack } from "./numbers.js";
+import { gapped, resampled, runs, smoothed, unpack } from "./arrays.js";
 import { scaleOf } from "./state.js";
 
 export function unpackedPixels(pixels) {

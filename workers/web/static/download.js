@@ -1,7 +1,8 @@
 // What a person takes away: a picture, a table, or everything as JSON.
 
-import { colour, fullType, save } from "./dom.js";
-import { fixed } from "./numbers.js";
+import { colour } from "./colours.js";
+import { make } from "./dom.js";
+import { fixed, fullType } from "./numbers.js";
 
 export function download(kind, view) {
   if (kind === "json") json(view);
@@ -74,4 +75,11 @@ function png(view) {
   draw.drawImage(view.plots.over, 0, head);
   draw.drawImage(below, 0, head + above.height);
   canvas.toBlob((blob) => save(`${view.state.id}.png`, blob));
+}
+
+function save(name, content, type) {
+  const blob = content instanceof Blob ? content : new Blob([content], { type });
+  const link = make("a", { href: URL.createObjectURL(blob), download: name.replace(/[^\w.+-]+/g, "_") });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

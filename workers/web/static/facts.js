@@ -1,7 +1,8 @@
 // Beside the plots: probabilities with their spread, candidates, and why it is odd.
 
-import { $, classOf, fullType, make } from "./dom.js";
-import { finite, fixed, oddity, rarity, share, twoDigits } from "./numbers.js";
+import { classOf } from "./colours.js";
+import { $, make } from "./dom.js";
+import { finite, fixed, fullType, oddity, rarity, share, twoDigits } from "./numbers.js";
 
 export function showBars(classification) {
   const box = $("#bars");

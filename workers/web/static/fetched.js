@@ -1,6 +1,6 @@
 // Answers of the server, kept, so that stepping back and forth waits for nothing.
 
-import { get } from "./dom.js";
+import { get } from "./server.js";
 
 const MOST = 24;
 const kept = new Map();

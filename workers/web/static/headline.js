@@ -1,7 +1,8 @@
 // A spectrum in words: where it comes from, what it is, and one pixel of it.
 
-import { $, classOf, fullType, make, say } from "./dom.js";
-import { fixed, small, twoDigits } from "./numbers.js";
+import { classOf } from "./colours.js";
+import { $, make, say } from "./dom.js";
+import { fixed, fullType, small, twoDigits } from "./numbers.js";
 
 export function showHeadline({ classification, redshift, anomaly }, pixels) {
   say("#meta", pixels ? origin(pixels) : "");

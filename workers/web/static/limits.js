@@ -1,7 +1,7 @@
 // How high a plot reaches: as far as the spectrum goes, not as far as single wild pixels do; these are marked at the edge.
 
 import { percentiles } from "./arrays.js";
-import { colour } from "./dom.js";
+import { colour } from "./colours.js";
 
 const MARK = 5; // half the width of a mark, px
 

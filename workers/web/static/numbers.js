@@ -1,4 +1,4 @@
-// Numbers as words, and arrays out of base64.
+// Values as words: numbers with the digits that mean something, times, types.
 
 export const whole = (n) =>
   n === null || n === undefined ? "–" : Math.round(n).toLocaleString("en").replace(/,/g, "\u2009");
@@ -49,11 +49,6 @@ export function rarity(rate) {
   return `1 in ${Number((1 / rate).toPrecision(2))} ordinary spectra scores as high`;
 }
 
-const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
-
-export function unpack(text, kind) {
-  const letters = atob(text);
-  const bytes = new Uint8Array(letters.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
-  return new KINDS[kind](bytes.buffer);
-}
+// Some subclasses are named like their class.
+export const fullType = (spectype, subtype) =>
+  subtype && subtype !== spectype ? `${spectype} ${subtype}` : spectype;

@@ -1,6 +1,7 @@
 // The small pictures of the stream view, drawn on plain canvases.
 
-import { classColour, colour, sharp } from "./dom.js";
+import { classColour, colour } from "./colours.js";
+import { sharp } from "./dom.js";
 import { smallLimits } from "./limits.js";
 
 const FONT = "11px system-ui, sans-serif";

@@ -2,7 +2,8 @@
 
 import uPlot from "./vendor/uPlot.esm.js";
 import { axis, digits, labelWidth, thirds } from "./axes.js";
-import { colour, make } from "./dom.js";
+import { colour } from "./colours.js";
+import { make } from "./dom.js";
 import { fluxLimits, markBeyond, residualLimits, visible } from "./limits.js";
 import { LINE_PX, mouse } from "./mouse.js";
 import { fingers } from "./touch.js";

@@ -1,8 +1,10 @@
 // The list of results, as the filters have it; the filters stand in the address.
 
-import { $, classOf, fullType, get, make, say } from "./dom.js";
+import { classOf } from "./colours.js";
+import { $, make, say } from "./dom.js";
 import { link, named } from "./identity.js";
-import { clock, fixed, oddity, twoDigits, whole } from "./numbers.js";
+import { clock, fixed, fullType, oddity, twoDigits, whole } from "./numbers.js";
+import { get } from "./server.js";
 
 let listing = false;
 let listed = []; // spectra as they stand in the list: n and b walk along them

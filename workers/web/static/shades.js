@@ -1,6 +1,7 @@
 // What lies behind and over the curves: masked runs, sky, anomalous intervals with their names, lines.
 
-import { colour, sharp } from "./dom.js";
+import { colour } from "./colours.js";
+import { sharp } from "./dom.js";
 import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./lines.js";
 
 const FONT = (ratio) => `${11 * ratio}px system-ui, sans-serif`;

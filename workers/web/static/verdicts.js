@@ -1,6 +1,7 @@
 // What people say of a spectrum, and a form to say it with.
 
-import { classOf, make, say } from "./dom.js";
+import { classOf } from "./colours.js";
+import { make, say } from "./dom.js";
 import { fixed } from "./numbers.js";
 
 const QUALITY = ["0 nothing to be said", "1 a guess", "2 possible", "3 probable", "4 certain"];
