@@ -8,7 +8,7 @@ LOCK   := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
           --no-header --no-annotate --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak fuzz lint types imports schemas check bench train lock clean
+.PHONY: help setup demo test soak fuzz lint types imports schemas check docs bench train lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  { echo "spectraq needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV): PyTorch is about 2.5 GB to fetch, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,web,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,web,dev,docs]'
 	@touch $@
 
 setup: $(VENV)/.installed ## make the virtual environment
@@ -36,9 +36,11 @@ fuzz: $(VENV)/.installed ## a coverage-guided fuzzer on messages, files, setting
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	@for target in messages files settings batches; do $(BIN)/python tests/fuzz/fuzz.py $$target --seconds $(or $(TIME),60) || exit 1; done
 
-lint: $(VENV)/.installed ## ruff, formatting included
+lint: $(VENV)/.installed ## ruff, and oxlint and oxfmt for the page's JavaScript; formatting included
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/oxlint --quiet workers/web/static
+	@$(BIN)/oxfmt --check workers/web/static
 
 types: $(VENV)/.installed ## mypy --strict
 	@$(BIN)/mypy
@@ -50,6 +52,10 @@ schemas: $(VENV)/.installed ## the contract still reads by every released versio
 	@$(BIN)/python -c 'from spectraq.schemas.compatibility import main; raise SystemExit(main())'
 
 check: lint types imports schemas ## all four
+
+docs: $(VENV)/.installed ## the documentation site in build/site; a broken link or anchor is an error
+	@$(BIN)/python docs/site/pages.py
+	@$(BIN)/zensical build --strict --clean
 
 bench: $(VENV)/.installed ## the benchmarks, as ratios within one run
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -58,7 +58,7 @@ def schema_id(record: str, major: int, minor: int) -> int:
 @cache
 def schemas() -> dict[int, Schema]:
     """Return every schema that spectraq knows, by number."""
-    return {schema.id: schema for schema in read_schemas(files("schemas") / "avro")}
+    return {schema.id: schema for schema in read_schemas(files("spectraq.schemas") / "avro")}
 
 
 @cache

@@ -140,7 +140,9 @@ def fit(spectrum: Any, *, ensemble: Ensemble | None = None, **reading: Any) -> M
     ----------
     spectrum
         One spectrum, in any form that `spectraq.read` takes.
-    ensemble, **reading
+    ensemble
+        As of `analyze`.
+    **reading
         As of `analyze`.
 
     Raises

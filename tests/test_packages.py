@@ -31,6 +31,8 @@ def test_no_module_imports_a_part_by_a_general_name() -> None:
     ]
     lines = [(path, line.strip()) for path in paths for line in path.read_text().splitlines()]
     assert [(path, line) for path, line in lines if line.startswith(general)] == []
+    by_name = re.compile(rf"\b(?:files|import_module|find_spec)\([\"'](?:{'|'.join(PARTS)})\b")
+    assert [(path, line) for path, line in lines if by_name.search(line)] == []
 
 
 def test_folders_of_tests_mirror_the_parts_and_are_packages() -> None:

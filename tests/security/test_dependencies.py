@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = ("local", "web", "dev")
+EXTRAS = ("local", "web", "dev", "docs")
 
 
 def needed(extras: tuple[str, ...] = ("", *EXTRAS)) -> set[str]:

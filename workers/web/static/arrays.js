@@ -1,4 +1,4 @@
-// Arithmetic on spectra.
+// Arrays of a spectrum: out of base64, smoothed, resampled.
 
 // Gaussian smoothing with weights 1/sigma^2; sigma of the kernel in pixels. What is masked is bridged.
 export function smoothed(values, weights, width) {
@@ -34,11 +34,12 @@ export function resampled(wavelength, grid, values) {
 }
 
 // uPlot breaks a curve at null alone.
-export const gapped = (values, hidden) => Array.from(values, (value, i) => (Number.isFinite(value) && !hidden?.[i] ? value : null));
+export const gapped = (values, hidden) =>
+  Array.from(values, (value, i) => (Number.isFinite(value) && !hidden?.[i] ? value : null));
 
 export function percentiles(values, ...shares) {
   if (!values.length) return shares.map(() => 0);
-  const sorted = Float64Array.from(values).sort();
+  const sorted = Float64Array.from(values).toSorted();
   return shares.map((share) => sorted[Math.round(share * (sorted.length - 1))]);
 }
 
@@ -52,4 +53,13 @@ export function runs(flags) {
     out.push([first, i]);
   }
   return out;
+}
+
+const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
+
+export function unpack(text, kind) {
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return new KINDS[kind](bytes.buffer);
 }

@@ -8,6 +8,9 @@ const SILENT_S = 5;
 export class Connection {
   constructor(show, notice) {
     [this.show, this.notice, this.last, this.lostAt] = [show, notice, null, null];
+  }
+
+  start() {
     this.listen();
     setInterval(() => this.look(), 1000);
   }
@@ -53,8 +56,14 @@ export class Connection {
     const away = `The page was without its server from ${clock(from)} to ${clock(frame.now)}`;
     const restarted = frame.boot !== this.last.boot;
     const since = frame.complete_from;
-    if (since && since > this.last.now) this.notice(`${away}; results from ${clock(this.last.now)} to ${clock(since)} are not all shown, as only the last ${frame.keep} are kept.`);
-    else this.notice(`${away}${restarted ? ", which was started again" : ""}; the results of that time have been read since, and none is missing.`);
+    if (since && since > this.last.now)
+      this.notice(
+        `${away}; results from ${clock(this.last.now)} to ${clock(since)} are not all shown, as only the last ${frame.keep} are kept.`,
+      );
+    else
+      this.notice(
+        `${away}${restarted ? ", which was started again" : ""}; the results of that time have been read since, and none is missing.`,
+      );
     this.lostAt = null;
   }
 

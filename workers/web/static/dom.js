@@ -21,13 +21,6 @@ export function say(target, text) {
   if (element.textContent !== words) element.textContent = words;
 }
 
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-const COLOURED = { GALAXY: "galaxy", QSO: "qso", STAR: "star" };
-export const classColour = (spectype) => colour(Object.hasOwn(COLOURED, spectype) ? COLOURED[spectype] : "accent");
-// Some subclasses are named like their class.
-export const kind = (spectype, subtype) => (subtype && subtype !== spectype ? `${spectype} ${subtype}` : spectype);
-export const classOf = (spectype) => (Object.hasOwn(COLOURED, spectype) ? spectype : "other");
-
 export function sharp(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
   const ratio = window.devicePixelRatio || 1;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -36,19 +29,4 @@ export function sharp(canvas, width = canvas.clientWidth, height = canvas.client
   draw.setTransform(ratio, 0, 0, ratio, 0, 0);
   draw.clearRect(0, 0, width, height);
   return draw;
-}
-
-export async function get(path, parameters = {}) {
-  const query = new URLSearchParams(parameters);
-  const answer = await fetch(`/api/${path}?${query}`);
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw Object.assign(new Error(body.error ?? `the page's server answered ${answer.status}`), { reading: !!body.reading });
-  return body;
-}
-
-export function save(name, content, type) {
-  const blob = content instanceof Blob ? content : new Blob([content], { type });
-  const link = make("a", { href: URL.createObjectURL(blob), download: name.replace(/[^\w.+-]+/g, "_") });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

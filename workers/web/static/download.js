@@ -1,7 +1,8 @@
 // What a person takes away: a picture, a table, or everything as JSON.
 
-import { colour, kind, save } from "./dom.js";
-import { fixed } from "./numbers.js";
+import { colour } from "./colours.js";
+import { make } from "./dom.js";
+import { fixed, fullType } from "./numbers.js";
 
 export function download(kind, view) {
   if (kind === "json") json(view);
@@ -21,7 +22,14 @@ function json(view) {
     sigma: plain(pixels?.sigma),
     masked: plain(pixels?.masked),
     flux_unit: pixels?.flux_unit,
-    model: model && { z: model.z, loglam0: model.loglam0, dloglam: model.dloglam, flux: plain(model.flux), sigma: plain(model.sigma), denoised: plain(model.denoised) },
+    model: model && {
+      z: model.z,
+      loglam0: model.loglam0,
+      dloglam: model.dloglam,
+      flux: plain(model.flux),
+      sigma: plain(model.sigma),
+      denoised: plain(model.denoised),
+    },
   };
   save(`${state.id}.json`, JSON.stringify(all), "application/json");
 }
@@ -30,8 +38,21 @@ function csv(view) {
   const [[, , , , , model, denoised]] = view.columns();
   const { wavelength, flux, sigma, masked } = view.pixels;
   const cell = (value) => (Number.isFinite(value) ? Number(value.toPrecision(7)) : "");
-  const rows = Array.from(wavelength, (value, i) => [value.toFixed(4), cell(flux[i]), sigma ? cell(sigma[i]) : "", masked[i], cell(model[i] ?? NaN), cell(denoised[i] ?? NaN)].join(","));
-  save(`${view.state.id}.csv`, ["wavelength_vac_angstrom,flux,sigma,masked,model,denoised", ...rows, ""].join("\n"), "text/csv");
+  const rows = Array.from(wavelength, (value, i) =>
+    [
+      value.toFixed(4),
+      cell(flux[i]),
+      sigma ? cell(sigma[i]) : "",
+      masked[i],
+      cell(model[i] ?? NaN),
+      cell(denoised[i] ?? NaN),
+    ].join(","),
+  );
+  save(
+    `${view.state.id}.csv`,
+    ["wavelength_vac_angstrom,flux,sigma,masked,model,denoised", ...rows, ""].join("\n"),
+    "text/csv",
+  );
 }
 
 function png(view) {
@@ -45,10 +66,20 @@ function png(view) {
   draw.fillStyle = colour("ink");
   draw.font = `${15 * devicePixelRatio}px system-ui, sans-serif`;
   const { classification, redshift } = view.answer;
-  const words = classification && redshift ? `   ${kind(classification.spectype, classification.subtype)}   z = ${fixed(redshift.z, 5)}` : "";
+  const words =
+    classification && redshift
+      ? `   ${fullType(classification.spectype, classification.subtype)}   z = ${fixed(redshift.z, 5)}`
+      : "";
   draw.fillText(view.state.id + words, 12 * devicePixelRatio, 23 * devicePixelRatio);
   draw.drawImage(above, 0, head);
   draw.drawImage(view.plots.over, 0, head);
   draw.drawImage(below, 0, head + above.height);
   canvas.toBlob((blob) => save(`${view.state.id}.png`, blob));
+}
+
+function save(name, content, type) {
+  const blob = content instanceof Blob ? content : new Blob([content], { type });
+  const link = make("a", { href: URL.createObjectURL(blob), download: name.replace(/[^\w.+-]+/g, "_") });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

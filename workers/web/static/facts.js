@@ -1,20 +1,18 @@
-// Beside the plots: chi2 of z, probabilities with their spread, candidates, and why it is odd.
+// Beside the plots: probabilities with their spread, candidates, and why it is odd.
 
-import uPlot from "./vendor/uPlot.esm.js";
-import { $, classColour, classOf, colour, kind, make } from "./dom.js";
-import { labelWidth } from "./axes.js";
-import { error, finite, fixed, oddity, rarity, share, short, unpack } from "./numbers.js";
-import { size } from "./plots.js";
-
-const POINTER_PX = 9; // how near a click must be to a minimum
-const FINGER_PX = 20;
+import { classOf } from "./colours.js";
+import { $, make } from "./dom.js";
+import { finite, fixed, fullType, oddity, rarity, share, twoDigits } from "./numbers.js";
 
 export function showBars(classification) {
   const box = $("#bars");
   box.replaceChildren();
   if (!classification) return;
   const add = (probabilities, spreads, least, bar) => {
-    const sorted = Object.entries(probabilities).map(([name, p]) => [name, finite(p)]).sort((a, b) => b[1] - a[1]).filter(([, p], i) => i < 2 || p >= least);
+    const sorted = Object.entries(probabilities)
+      .map(([name, p]) => [name, finite(p)])
+      .toSorted((a, b) => b[1] - a[1])
+      .filter(([, p], i) => i < 2 || p >= least);
     for (const [name, p] of sorted.slice(0, 7)) {
       const spread = finite(spreads[name]);
       const fill = make("i", { class: `b-${bar ? classOf(name) : "other"}` });
@@ -23,7 +21,15 @@ export function showBars(classification) {
       const low = Math.max(0, p - spread);
       whisker.style.left = `${100 * low}%`;
       whisker.style.width = `${100 * (Math.min(1, p + spread) - low)}%`;
-      box.append(make("div", { class: "bar-row", title: `${name}: ${p.toFixed(4)} ± ${spread.toFixed(4)}` }, make("span", {}, name || "none"), make("div", { class: "whisk" }, fill, whisker), make("span", { class: "num" }, `${share(p)} ± ${(100 * spread).toFixed(1)}`)));
+      box.append(
+        make(
+          "div",
+          { class: "bar-row", title: `${name}: ${p.toFixed(4)} ± ${spread.toFixed(4)}` },
+          make("span", {}, name || "none"),
+          make("div", { class: "whisk" }, fill, whisker),
+          make("span", { class: "num" }, `${share(p)} ± ${(100 * spread).toFixed(1)}`),
+        ),
+      );
     }
   };
   add(classification.class_probability, classification.class_spread, 0, true);
@@ -38,9 +44,21 @@ export function showBest(redshift, go) {
     const row = make(
       "tr",
       { onclick: () => go(candidate.z) },
-      make("td", {}, make("button", { type: "button", class: `c-${classOf(candidate.spectype)}`, title: `Show ${kind(candidate.spectype, candidate.subtype)} at this redshift` }, kind(candidate.spectype, candidate.subtype))),
+      make(
+        "td",
+        {},
+        make(
+          "button",
+          {
+            type: "button",
+            class: `c-${classOf(candidate.spectype)}`,
+            title: `Show ${fullType(candidate.spectype, candidate.subtype)} at this redshift`,
+          },
+          fullType(candidate.spectype, candidate.subtype),
+        ),
+      ),
       make("td", { class: "num" }, fixed(candidate.z, 5)),
-      make("td", { class: "num" }, error(candidate.zerr)),
+      make("td", { class: "num" }, twoDigits(candidate.zerr)),
       make("td", { class: "num" }, fixed(candidate.deltachi2, candidate.deltachi2 < 1000 ? 1 : 0)),
       make("td", { class: "num" }, fixed(candidate.probability, 3)),
     );
@@ -50,7 +68,8 @@ export function showBest(redshift, go) {
 }
 
 export function markBest(z) {
-  for (const row of document.querySelectorAll("#best tbody tr")) row.classList.toggle("shown", Math.abs(row.dataset.z - z) < 1e-5);
+  for (const row of document.querySelectorAll("#best tbody tr"))
+    row.classList.toggle("shown", Math.abs(row.dataset.z - z) < 1e-5);
 }
 
 export function showOdd(anomaly) {
@@ -59,97 +78,27 @@ export function showOdd(anomaly) {
   if (!anomaly) return;
   const words = anomaly.flagged ? "Flagged" : "Ordinary";
   const [kind, number] = anomaly.flagged ? ["bad", "score"] : ["good", ""];
-  box.append(make("p", {}, make("span", { class: `chip ${kind}` }, words), " ", make("b", { class: number }, oddity(anomaly.score)), `: ${rarity(anomaly.false_positive_rate)}.`));
-  for (const reason of anomaly.reasons) box.append(make("p", {}, reason.message, make("span", { class: "muted" }, ` ${reason.origin}, ${fixed(reason.wavelength_min, 0)}–${fixed(reason.wavelength_max, 0)} Å`)));
-}
-
-// Redshifts to stand under the curves, in ln(1+z): the usual ones, or even steps where few of those are in view.
-function marks(plot) {
-  const { min, max } = plot.scales.x;
-  const within = (list) => list.map(Math.log1p).filter((mark) => mark >= min && mark <= max);
-  const usual = within([0, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 6]);
-  if (usual.length > 3) return usual;
-  const [first, last] = [Math.expm1(min), Math.expm1(max)];
-  const step = 10 ** Math.floor(Math.log10((last - first) / 2));
-  const wide = (last - first) / step > 6 ? 2 * step : step;
-  return within(Array.from({ length: Math.ceil((last - first) / wide) + 1 }, (_, i) => (Math.ceil(first / wide) + i) * wide));
-}
-
-// Points that can be drawn: a logarithm of 1+z and a number above it.
-function paired(z, chi2) {
-  const good = Array.from({ length: Math.min(z.length, chi2.length) }, (_, i) => i).filter((i) => z[i] > -1 && z[i] < 100 && Number.isFinite(chi2[i]));
-  return { z: Float32Array.from(good, (i) => z[i]), chi2: Float32Array.from(good, (i) => chi2[i]) };
-}
-
-// chi2(z): the classes on one axis of ln(1+z), as far above the least of all as a square root shows well.
-export class Curves {
-  constructor(box, go) {
-    [this.box, this.go, this.plot] = [box, go, null];
-  }
-
-  clear(words = "") {
-    this.plot?.destroy();
-    this.plot = null;
-    this.box.replaceChildren(make("p", { class: "nothing" }, words));
-  }
-
-  show(model, z) {
-    this.plot?.destroy();
-    this.box.replaceChildren();
-    this.z = z;
-    const curves = model.curves.map(({ spectype, z, chi2 }) => ({ spectype, ...paired(unpack(z, "f4"), unpack(chi2, "f4")) }));
-    if (!curves.some((curve) => curve.z.length)) return this.clear("no curves");
-    const least = Math.min(...curves.map((curve) => curve.chi2.reduce((a, b) => (b < a ? b : a), Infinity)));
-    this.curves = curves;
-    // The curve of stars is too narrow to be seen; its deepest point is not.
-    this.deepest = curves.filter((curve) => curve.z.length).map(({ spectype, z, chi2 }) => {
-      const i = chi2.reduce((best, value, at) => (value < chi2[best] ? at : best), 0);
-      return { spectype, best: { z: z[i], height: Math.sqrt(chi2[i] - least) } };
-    });
-    const tables = curves.map((curve) => [Float64Array.from(curve.z, (value) => Math.log1p(value)), Array.from(curve.chi2, (value) => Math.sqrt(Math.max(value - least, 0)))]);
-    const data = uPlot.join(tables);
-    const axes = { stroke: colour("muted"), font: "11px system-ui, sans-serif", grid: { stroke: colour("line"), width: 0.6 }, ticks: { stroke: colour("line"), width: 0.6 } };
-    this.plot = new uPlot({
-      ...size(this.box),
-      legend: { show: false },
-      padding: [6, 20, 0, 0],
-      scales: { x: { time: false } },
-      cursor: { y: false, drag: { x: true }, points: { show: false } },
-      axes: [
-        { ...axes, size: 24, splits: marks, values: (plot, at) => at.map((value) => Number(Math.expm1(value).toFixed(5))) },
-        { ...axes, size: (plot, values) => labelWidth(values ?? []) + 6, values: (plot, at) => at.map((value) => short(Math.round(value * value))) },
-      ],
-      series: [{}, ...curves.map((curve) => ({ stroke: classColour(curve.spectype), width: 1.2, spanGaps: true, points: { show: false } }))],
-      hooks: { draw: [(plot) => this.mark(plot)] },
-    }, data, this.box);
-    this.plot.over.addEventListener("click", (event) => this.clicked(event.offsetX));
-  }
-
-  at(z) {
-    this.z = z;
-    this.plot?.redraw(false, false);
-  }
-
-  mark(plot) {
-    for (const { spectype, best } of this.deepest) {
-      plot.ctx.fillStyle = classColour(spectype);
-      plot.ctx.beginPath();
-      plot.ctx.arc(plot.valToPos(Math.log1p(best.z), "x", true), plot.valToPos(best.height, "y", true), 3.5 * devicePixelRatio, 0, 7);
-      plot.ctx.fill();
-    }
-    const x = plot.valToPos(Math.log1p(this.z), "x", true);
-    plot.ctx.fillStyle = colour("model");
-    plot.ctx.fillRect(x - 1, plot.bbox.top, 2, plot.bbox.height);
-  }
-
-  // The deepest minimum near the click.
-  clicked(x) {
-    const reach = matchMedia("(pointer: coarse)").matches ? FINGER_PX : POINTER_PX;
-    const [first, last] = [x - reach, x + reach].map((at) => Math.expm1(this.plot.posToVal(at, "x")));
-    let best = null;
-    for (const curve of this.curves) for (let i = 0; i < curve.z.length; i++) {
-      if (curve.z[i] >= first && curve.z[i] <= last && (!best || curve.chi2[i] < best.chi2)) best = { chi2: curve.chi2[i], z: curve.z[i] };
-    }
-    if (best) this.go(best.z);
-  }
+  box.append(
+    make(
+      "p",
+      {},
+      make("span", { class: `chip ${kind}` }, words),
+      " ",
+      make("b", { class: number }, oddity(anomaly.score)),
+      `: ${rarity(anomaly.false_positive_rate)}.`,
+    ),
+  );
+  for (const reason of anomaly.reasons)
+    box.append(
+      make(
+        "p",
+        {},
+        reason.message,
+        make(
+          "span",
+          { class: "muted" },
+          ` ${reason.origin}, ${fixed(reason.wavelength_min, 0)}–${fixed(reason.wavelength_max, 0)} Å`,
+        ),
+      ),
+    );
 }

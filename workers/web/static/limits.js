@@ -1,7 +1,7 @@
 // How high a plot reaches: as far as the spectrum goes, not as far as single wild pixels do; these are marked at the edge.
 
 import { percentiles } from "./arrays.js";
-import { colour } from "./dom.js";
+import { colour } from "./colours.js";
 
 const MARK = 5; // half the width of a mark, px
 
@@ -79,7 +79,10 @@ export function markBeyond(plot, series) {
     const at = plot.valToPos(x[i], "x", true);
     if (at - last[way] < 2 * size) continue;
     last[way] = at;
-    const [edge, foot] = way === "up" ? [bbox.top, bbox.top + 1.4 * size] : [bbox.top + bbox.height, bbox.top + bbox.height - 1.4 * size];
+    const [edge, foot] =
+      way === "up"
+        ? [bbox.top, bbox.top + 1.4 * size]
+        : [bbox.top + bbox.height, bbox.top + bbox.height - 1.4 * size];
     ctx.beginPath();
     ctx.moveTo(at, edge);
     ctx.lineTo(at - size, foot);

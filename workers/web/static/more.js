@@ -3,7 +3,9 @@
 export function showMore(box) {
   const look = () => {
     const rest = box.scrollWidth - box.clientWidth;
-    const sides = [box.scrollLeft > 4 && "left", box.scrollLeft < rest - 4 && "right"].filter(Boolean).join(" ");
+    const sides = [box.scrollLeft > 4 && "left", box.scrollLeft < rest - 4 && "right"]
+      .filter(Boolean)
+      .join(" ");
     if (box.dataset.more !== sides) box.dataset.more = sides;
   };
   box.addEventListener("scroll", look, { passive: true });

@@ -1,6 +1,7 @@
-// Numbers as words, and arrays out of base64.
+// Values as words: numbers with the digits that mean something, times, types.
 
-export const whole = (n) => (n === null || n === undefined ? "–" : Math.round(n).toLocaleString("en").replace(/,/g, "\u2009"));
+export const whole = (n) =>
+  n === null || n === undefined ? "–" : Math.round(n).toLocaleString("en").replace(/,/g, "\u2009");
 
 export function seconds(s) {
   if (s === null || s === undefined) return "–";
@@ -9,20 +10,25 @@ export function seconds(s) {
   return s < 5400 ? `${Math.round(s / 60)} min` : `${(s / 3600).toFixed(1)} h`;
 }
 
-export const share = (p) => (p === null || p === undefined ? "–" : `${(100 * p).toFixed(p < 1 && (p > 0.99 || p < 0.1) ? 1 : 0)} %`);
+export const share = (p) =>
+  p === null || p === undefined ? "–" : `${(100 * p).toFixed(p < 1 && (p > 0.99 || p < 0.1) ? 1 : 0)} %`;
 export const fixed = (x, digits) => (Number.isFinite(x) ? x.toFixed(digits) : "–");
 export const finite = (x) => (Number.isFinite(x) ? x : 0);
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
 
 export function small(x) {
   if (!Number.isFinite(x)) return "–";
-  return x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4) ? String(Number(x.toPrecision(3))) : x.toExponential(1);
+  return x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4)
+    ? String(Number(x.toPrecision(3)))
+    : x.toExponential(1);
 }
 
 // An error has two digits that mean something.
-export function error(x) {
+export function twoDigits(x) {
   if (!Number.isFinite(x)) return "–";
-  return x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4) ? String(Number(x.toPrecision(2))) : x.toExponential(1);
+  return x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4)
+    ? String(Number(x.toPrecision(2)))
+    : x.toExponential(1);
 }
 
 // A number on an axis: of any size, in eight letters at most.
@@ -43,11 +49,6 @@ export function rarity(rate) {
   return `1 in ${Number((1 / rate).toPrecision(2))} ordinary spectra scores as high`;
 }
 
-const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
-
-export function unpack(text, kind) {
-  const letters = atob(text);
-  const bytes = new Uint8Array(letters.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
-  return new KINDS[kind](bytes.buffer);
-}
+// Some subclasses are named like their class.
+export const fullType = (spectype, subtype) =>
+  subtype && subtype !== spectype ? `${spectype} ${subtype}` : spectype;

@@ -1,6 +1,7 @@
 // The small pictures of the stream view, drawn on plain canvases.
 
-import { classColour, colour, sharp } from "./dom.js";
+import { classColour, colour } from "./colours.js";
+import { sharp } from "./dom.js";
 import { smallLimits } from "./limits.js";
 
 const FONT = "11px system-ui, sans-serif";
@@ -47,7 +48,10 @@ export function drawHistogram(canvas, { low, high, counts }, spectype) {
   }
   draw.textAlign = "right";
   draw.fillText(`peak ${most === 1 && !counts.some(Boolean) ? 0 : most}`, w, 9);
-  canvas.setAttribute("aria-label", `${spectype}: ${counts.reduce((a, b) => a + b, 0)} from ${low} to ${high}, peak ${most}`);
+  canvas.setAttribute(
+    "aria-label",
+    `${spectype}: ${counts.reduce((a, b) => a + b, 0)} from ${low} to ${high}, peak ${most}`,
+  );
 }
 
 export function drawSmall(canvas, { wavelength, flux, interval }) {

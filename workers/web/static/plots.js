@@ -2,14 +2,19 @@
 
 import uPlot from "./vendor/uPlot.esm.js";
 import { axis, digits, labelWidth, thirds } from "./axes.js";
-import { colour, make } from "./dom.js";
+import { colour } from "./colours.js";
+import { make } from "./dom.js";
 import { fluxLimits, markBeyond, residualLimits, visible } from "./limits.js";
+import { LINE_PX, mouse } from "./mouse.js";
 import { fingers } from "./touch.js";
 
-const LINE_PX = 5; // how near the pointer must be to a line
-const FINGER_PX = 18;
-
-const line = (stroke, width = 1, more = {}) => ({ stroke, width, points: { show: false }, spanGaps: false, ...more });
+const curve = (stroke, width = 1, more = {}) => ({
+  stroke,
+  width,
+  points: { show: false },
+  spanGaps: false,
+  ...more,
+});
 
 export class Plots {
   constructor(view, above, below) {
@@ -26,7 +31,10 @@ export class Plots {
     this.boxes.forEach((box) => box.replaceChildren());
     this.gutter = 0;
     const [flux, residual] = this.view.columns();
-    this.plots = [new uPlot(this.above(), flux, this.boxes[0]), new uPlot(this.below(), residual, this.boxes[1])];
+    this.plots = [
+      new uPlot(this.above(), flux, this.boxes[0]),
+      new uPlot(this.below(), residual, this.boxes[1]),
+    ];
     this.over = make("canvas", { class: "over" });
     this.boxes[0].append(this.over);
     this.plots.forEach((plot) => this.listen(plot));
@@ -46,42 +54,74 @@ export class Plots {
     return {
       scales: { x: { time: false } },
       legend: { show: false },
-      cursor: { sync: { key: "spectrum", scales: ["x", null] }, drag: { x: true, y: false, setScale: false }, y: false, points: { show: false }, ...cursor },
-      hooks: { setScale: [(plot, key) => key === "x" && this.moved(plot)], setSelect: [(plot) => this.selected(plot)], ...hooks },
+      cursor: {
+        sync: { key: "spectrum", scales: ["x", null] },
+        drag: { x: true, y: false, setScale: false },
+        y: false,
+        points: { show: false },
+        ...cursor,
+      },
+      hooks: {
+        setScale: [(plot, key) => key === "x" && this.moved(plot)],
+        setSelect: [(plot) => this.selected(plot)],
+        ...hooks,
+      },
     };
   }
 
   above() {
     const { show } = this.view;
-    const options = this.common({ drawAxes: [(plot) => this.view.shade(plot, true)], draw: [(plot) => this.drawn(plot, 2)], setCursor: [(plot) => this.view.hover(plot)] }, {});
+    const options = this.common(
+      {
+        drawAxes: [(plot) => this.view.shade(plot, true)],
+        draw: [(plot) => this.drawn(plot, 2)],
+        setCursor: [(plot) => this.view.hover(plot)],
+      },
+      {},
+    );
     return {
       ...options,
       ...size(this.boxes[0]),
       padding: [46, 24, 0, 0],
-      scales: { ...options.scales, y: { range: (plot) => fluxLimits(visible(plot, 2), show("model") ? visible(plot, 5) : []) } },
-      axes: [axis("", { size: 26, labelSize: 0, values: digits }), axis(this.view.unit(), { size: (plot, values) => this.left(plot, values) })],
+      scales: {
+        ...options.scales,
+        y: { range: (plot) => fluxLimits(visible(plot, 2), show("model") ? visible(plot, 5) : []) },
+      },
+      axes: [
+        axis("", { size: 26, labelSize: 0, values: digits }),
+        axis(this.view.unit(), { size: (plot, values) => this.left(plot, values) }),
+      ],
       series: [
         {},
-        line(colour("error"), 1, { show: show("error") }),
-        line(colour("flux"), 1),
-        line("transparent", 0, { show: show("model") }),
-        line("transparent", 0, { show: show("model") }),
-        line(colour("model"), 1.6, { show: show("model") }),
-        line(colour("denoised"), 1.4, { show: show("denoised") }),
+        curve(colour("error"), 1, { show: show("error") }),
+        curve(colour("flux"), 1),
+        curve("transparent", 0, { show: show("model") }),
+        curve("transparent", 0, { show: show("model") }),
+        curve(colour("model"), 1.6, { show: show("model") }),
+        curve(colour("denoised"), 1.4, { show: show("denoised") }),
       ],
       bands: [{ series: [3, 4], fill: colour("model") + "3d" }],
     };
   }
 
   below() {
-    const options = this.common({ drawAxes: [(plot) => this.view.shade(plot, false)], draw: [(plot) => this.drawn(plot, 1)] }, {});
+    const options = this.common(
+      { drawAxes: [(plot) => this.view.shade(plot, false)], draw: [(plot) => this.drawn(plot, 1)] },
+      {},
+    );
     return {
       ...options,
       ...size(this.boxes[1]),
       padding: [8, 24, 0, 0],
       scales: { ...options.scales, y: { range: (plot) => residualLimits(visible(plot, 1)) } },
-      axes: [axis(this.view.state.rest ? "rest wavelength (Å, vacuum)" : "wavelength (Å, vacuum)", { size: 30, values: digits }), axis("residual / σ", { size: (plot, values) => this.left(plot, values), splits: thirds })],
-      series: [{}, line(colour("flux"), 0.9)],
+      axes: [
+        axis(this.view.state.rest ? "rest wavelength (Å, vacuum)" : "wavelength (Å, vacuum)", {
+          size: 30,
+          values: digits,
+        }),
+        axis("residual / σ", { size: (plot, values) => this.left(plot, values), splits: thirds }),
+      ],
+      series: [{}, curve(colour("flux"), 0.9)],
     };
   }
 
@@ -96,7 +136,9 @@ export class Plots {
     markBeyond(plot, series);
     if (plot === this.plots[0]) this.drawLines();
     else this.view.name(plot);
-    for (const other of this.plots) if (other.gutter < this.gutter) queueMicrotask(() => this.plots.includes(other) && other.redraw(true, true));
+    for (const other of this.plots)
+      if (other.gutter < this.gutter)
+        queueMicrotask(() => this.plots.includes(other) && other.redraw(true, true));
   }
 
   show(first, last) {
@@ -111,7 +153,9 @@ export class Plots {
 
   moved(from) {
     const { min, max } = from.scales.x;
-    for (const plot of this.plots) if (plot !== from && (plot.scales.x.min !== min || plot.scales.x.max !== max)) plot.setScale("x", { min, max });
+    for (const plot of this.plots)
+      if (plot !== from && (plot.scales.x.min !== min || plot.scales.x.max !== max))
+        plot.setScale("x", { min, max });
   }
 
   selected(plot) {
@@ -142,24 +186,17 @@ export class Plots {
   }
 
   listen(plot) {
-    const over = plot.over;
-    over.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoom(event.deltaY < 0 ? 0.8 : 1.25, event.offsetX / over.clientWidth);
-    }, { passive: false });
-    over.addEventListener("dblclick", (event) => {
-      event.stopImmediatePropagation();
-      this.all();
-    }, true);
-    over.addEventListener("mousedown", (event) => this.grab(plot, event), true);
-    fingers(over, this.hand(plot));
-    if (plot === this.plots[0]) over.addEventListener("mousemove", (event) => over.classList.toggle("grab", !!this.near(plot, event.offsetX)));
+    const hand = this.hand(plot);
+    mouse(plot.over, hand);
+    fingers(plot.over, hand);
   }
 
   // The line nearest to a place, within reach.
   near(plot, x, reach = LINE_PX) {
     const away = (line) => Math.abs(plot.valToPos(line.at, "x") - x);
-    return this.view.lines().reduce((best, line) => (away(line) < (best ? away(best) : reach) ? line : best), undefined);
+    return this.view
+      .lines()
+      .reduce((best, line) => (away(line) < (best ? away(best) : reach) ? line : best), undefined);
   }
 
   carry(plot, line, x) {
@@ -172,32 +209,13 @@ export class Plots {
       range: () => plot.scales.x,
       width: () => plot.over.clientWidth,
       window: (first, last) => this.window(first, last, false),
-      line: (x) => (plot === this.plots[0] ? this.near(plot, x, FINGER_PX) : null),
+      zoom: (factor, at) => this.zoom(factor, at),
+      line: (x, reach) => (plot === this.plots[0] ? this.near(plot, x, reach) : null),
       carry: (line, x) => this.carry(plot, line, x),
       drop: () => this.view.remember(),
       read: (x) => this.plots[0].setCursor({ left: x, top: 0 }),
       all: () => this.all(),
     };
-  }
-
-  // A line is dragged in z; with shift held, the window is dragged.
-  grab(plot, event) {
-    const held = plot === this.plots[0] && !event.shiftKey ? this.near(plot, event.offsetX) : null;
-    if (!held && !event.shiftKey) return;
-    event.stopImmediatePropagation();
-    event.preventDefault();
-    const left = plot.over.getBoundingClientRect().left;
-    const [start, began] = [event.clientX, { ...plot.scales.x }];
-    const move = (next) => {
-      if (held) this.carry(plot, held, next.clientX - left);
-      else this.window(began.min - ((next.clientX - start) / plot.over.clientWidth) * (began.max - began.min), began.max - ((next.clientX - start) / plot.over.clientWidth) * (began.max - began.min));
-    };
-    const drop = () => {
-      removeEventListener("mousemove", move);
-      this.view.remember();
-    };
-    addEventListener("mousemove", move);
-    addEventListener("mouseup", drop, { once: true });
   }
 
   drawLines() {

@@ -1,6 +1,7 @@
 // What lies behind and over the curves: masked runs, sky, anomalous intervals with their names, lines.
 
-import { colour, sharp } from "./dom.js";
+import { colour } from "./colours.js";
+import { sharp } from "./dom.js";
 import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./constants.js"; // written by the server, from models/lines.py
 
 const FONT = (ratio) => `${11 * ratio}px system-ui, sans-serif`;
@@ -25,7 +26,11 @@ export function drawSky(plot, scale) {
     if (!seen || seen.wide < 22 * devicePixelRatio) continue;
     plot.ctx.fillStyle = colour("muted");
     const half = plot.ctx.measureText(`⊕ ${name}`).width / 2;
-    plot.ctx.fillText(`⊕ ${name}`, Math.max(Math.min(seen.at, plot.bbox.left + plot.bbox.width - half), plot.bbox.left + half), plot.bbox.top + plot.bbox.height - 5 * devicePixelRatio);
+    plot.ctx.fillText(
+      `⊕ ${name}`,
+      Math.max(Math.min(seen.at, plot.bbox.left + plot.bbox.width - half), plot.bbox.left + half),
+      plot.bbox.top + plot.bbox.height - 5 * devicePixelRatio,
+    );
   }
 }
 
@@ -37,7 +42,12 @@ export function drawMask(plot, masked, x) {
     const b = plot.valToPos(x[last], "x", true);
     if (b < plot.bbox.left || a > plot.bbox.left + plot.bbox.width) continue;
     const from = Math.max(a, plot.bbox.left);
-    plot.ctx.fillRect(from, top + height - 4 * devicePixelRatio, Math.max(Math.min(b, plot.bbox.left + plot.bbox.width) - from, 1), 4 * devicePixelRatio);
+    plot.ctx.fillRect(
+      from,
+      top + height - 4 * devicePixelRatio,
+      Math.max(Math.min(b, plot.bbox.left + plot.bbox.width) - from, 1),
+      4 * devicePixelRatio,
+    );
   }
 }
 
@@ -59,7 +69,9 @@ export function nameReasons(plot, reasons, scale) {
   ctx.font = FONT(ratio);
   ctx.textAlign = "left";
   reasons.forEach((reason, i) => {
-    const [first, last] = [reason.wavelength_min, reason.wavelength_max].map((at) => plot.valToPos(at / scale, "x", true));
+    const [first, last] = [reason.wavelength_min, reason.wavelength_max].map((at) =>
+      plot.valToPos(at / scale, "x", true),
+    );
     if (last < bbox.left || first > right) return;
     const words = reason.kind.replaceAll("_", " ");
     const wide = ctx.measureText(words).width;
@@ -78,13 +90,15 @@ export function nameReasons(plot, reasons, scale) {
 
 // A sky's or a zero line has no name of its own; these do, and stand where z puts them.
 export function placedLines(z, scale) {
-  const put = (kind) => ([name, rest]) => ({ name, rest, kind, at: (rest * (1 + z)) / scale });
+  const put =
+    (kind) =>
+    ([name, rest]) => ({ name, rest, kind, at: (rest * (1 + z)) / scale });
   return [...EMISSION.map(put("emission")), ...ABSORPTION.map(put("absorption"))];
 }
 
 export function drawLines(plot, canvas, lines) {
   const ratio = devicePixelRatio;
-  const { left, top, width, height } = plot.bbox;
+  const { left, top, height } = plot.bbox;
   canvas.style.width = `${plot.width}px`;
   canvas.style.height = `${plot.height}px`;
   const draw = sharp(canvas, plot.width, plot.height);
@@ -93,7 +107,9 @@ export function drawLines(plot, canvas, lines) {
   const { min, max } = plot.scales.x;
   const rows = [-Infinity, -Infinity, -Infinity];
   const told = new Map(); // where a name stands already: of a doublet, one name is enough
-  for (const one of lines.filter((line) => line.at >= min && line.at <= max).sort((a, b) => a.at - b.at)) {
+  for (const one of lines
+    .filter((line) => line.at >= min && line.at <= max)
+    .toSorted((a, b) => a.at - b.at)) {
     const x = plot.valToPos(one.at, "x") + left / ratio;
     draw.strokeStyle = draw.fillStyle = colour(one.kind);
     draw.globalAlpha = 0.75;
@@ -109,6 +125,10 @@ export function drawLines(plot, canvas, lines) {
     if (row < 0 || x - (told.get(one.name) ?? -Infinity) < wide + 12) continue;
     rows[row] = x + wide / 2;
     told.set(one.name, x);
-    draw.fillText(one.name, Math.min(Math.max(x, wide / 2 + 1), plot.width - wide / 2 - 1), top / ratio - 5 - 13 * row);
+    draw.fillText(
+      one.name,
+      Math.min(Math.max(x, wide / 2 + 1), plot.width - wide / 2 - 1),
+      top / ratio - 5 - 13 * row,
+    );
   }
 }

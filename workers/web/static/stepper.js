@@ -15,7 +15,8 @@ export function stepper(button, step) {
     held = false;
     timer = setTimeout(go, WAIT_MS, 0);
   });
-  for (const name of ["pointerup", "pointercancel", "pointerleave"]) button.addEventListener(name, () => clearTimeout(timer));
+  for (const name of ["pointerup", "pointercancel", "pointerleave"])
+    button.addEventListener(name, () => clearTimeout(timer));
   button.addEventListener("click", () => held || step(1));
   button.addEventListener("contextmenu", (event) => event.preventDefault());
 }

@@ -3,12 +3,16 @@
 const ORDER = ["erg", "W", "s", "cm", "m", "Å"];
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 const raised = (text) => [...text].map((letter) => RAISED[letter] ?? letter).join("");
-const place = (word) => ORDER.findIndex((name) => word.startsWith(name) && !/^\p{L}/u.test(word.slice(name.length)));
+const place = (word) =>
+  ORDER.findIndex((name) => word.startsWith(name) && !/^\p{L}/u.test(word.slice(name.length)));
 
 // Factors with their powers, those of a denominator turned round.
 function factors(product, sign) {
   const write = (_, name, power) => name + raised(sign > 0 ? (power ?? "") : String(-(power ?? 1)));
-  return product.split(/\s+/).filter(Boolean).map((word) => word.replace(/^(\p{L}+)(-?\d+)?$/u, write));
+  return product
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => word.replace(/^(\p{L}+)(-?\d+)?$/u, write));
 }
 
 // From "10**-17 Angstrom-1 cm-2 erg s-1" or "1e-17 erg / (s cm2 Angstrom)"; what is written otherwise keeps its order.
@@ -17,5 +21,5 @@ export function unit(text) {
   const words = text.replace(/Angstroms?/gi, "Å").replace(/10\*\*\(?(-?\d+)\)?|1e([+-]?\d+)/gi, power);
   const [above, below = "", ...more] = words.split("/").map((part) => part.trim().replace(/^\(|\)$/g, ""));
   if (more.length || below.includes("-")) return words;
-  return [...factors(above, 1), ...factors(below, -1)].sort((a, b) => place(a) - place(b)).join(" ");
+  return [...factors(above, 1), ...factors(below, -1)].toSorted((a, b) => place(a) - place(b)).join(" ");
 }
