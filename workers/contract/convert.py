@@ -232,5 +232,7 @@ def _model(answer: Answer, model: FittedModel, flux_unit: str, common: dict[str,
         denoised_sigma=model.denoised_sigma,
         rest_loglam0=model.rest_loglam0,
         rest=model.rest,
+        nparameters=model.nparameters,
+        noise_rchi2=model.noise_rchi2,
         **common,
     )
