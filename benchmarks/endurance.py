@@ -32,10 +32,7 @@ from kafka.errors import KafkaError
 from plots import Panel, write
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "worker"))
-
-from feed import Feed, numbered  # noqa: E402
-from foreign import KINDS  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from spectraq.schemas import codec  # noqa: E402
 from spectraq.schemas.spectrum import Spectrum  # noqa: E402
@@ -43,6 +40,8 @@ from spectraq.workers.errors import UnreachableError  # noqa: E402
 from spectraq.workers.local.stack import LocalStack  # noqa: E402
 from spectraq.workers.settings import load_settings  # noqa: E402
 from spectraq.workers.transport.lag import group_lag  # noqa: E402
+from tests.support.feed import Feed, numbered  # noqa: E402
+from tests.support.foreign import KINDS  # noqa: E402
 
 SAMPLE_S = 2.0
 PIXELS = 4576

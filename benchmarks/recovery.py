@@ -17,14 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "worker"), str(ROOT / "tests" / "faults")]
+sys.path.insert(0, str(ROOT))
 
 import confluent_kafka  # noqa: E402
-from feed import Feed  # noqa: E402
-from night import Night  # noqa: E402
 
 from spectraq.workers.local.stack import LocalStack  # noqa: E402
 from spectraq.workers.settings import load_settings  # noqa: E402
+from tests.support.feed import Feed  # noqa: E402
+from tests.support.night import Night  # noqa: E402
 
 MODES = ("at_least_once", "exactly_once")
 RATE = 50.0

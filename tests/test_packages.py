@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,21 @@ def test_no_module_imports_a_part_by_a_general_name() -> None:
     ]
     lines = [(path, line.strip()) for path in paths for line in path.read_text().splitlines()]
     assert [(path, line) for path, line in lines if line.startswith(general)] == []
+
+
+def test_folders_of_tests_mirror_the_parts_and_are_packages() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py")}
+    mirrors = [folder for folder in folders if folder.parts and folder.parts[0] in PARTS]
+    assert len(mirrors) > 15
+    assert [folder for folder in mirrors if not (ROOT / folder / "__init__.py").exists()] == []
+    assert [folder for folder in folders if not (ROOT / "tests" / folder / "__init__.py").exists()] == []
+
+
+def test_no_module_of_the_tests_is_imported_by_a_bare_name() -> None:
+    paths = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    ours = "|".join(path.stem for path in (ROOT / "tests").rglob("*.py") if path.stem != "__init__")
+    bare = re.compile(rf"^\s*(?:from|import) (?:{ours})\b", re.MULTILINE)
+    assert [path for path in paths if bare.search(path.read_text())] == []
 
 
 def test_the_console_script_is_the_only_entry() -> None:

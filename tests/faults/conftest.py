@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from feed import Feed
 
 from spectraq.workers.local.stack import LocalStack
+from tests.support.feed import Feed
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults import metric
-from feed import Feed
-from night import Night
 from redis import Redis
 
 from spectraq.workers.local.stack import LocalStack
+from tests.support.feed import Feed
+from tests.support.night import Night
+from tests.support.worker_log import metric
 
 SPECTRA = 300
 RATE = 150

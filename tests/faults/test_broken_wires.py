@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults import LONG, metric, wait_for
-from feed import Feed
-from night import Night
-from wire import WiredKafka
 
 from spectraq.workers.local import jars
 from spectraq.workers.local.ports import choosing
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.settings import load_settings
+from tests.support.accounts import LONG
+from tests.support.feed import Feed
+from tests.support.night import Night
+from tests.support.wire import WiredKafka
+from tests.support.worker_log import metric, wait_for
 
 SPECTRA = 1200
 RATE = 150

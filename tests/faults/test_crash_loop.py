@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import LONG, events
-from feed import Feed, numbered
-from night import Night
-from plumbing import Plumbing
 
 from spectraq.schemas.spectrum import Spectrum
+from tests.support.accounts import LONG
+from tests.support.feed import Feed, numbered
+from tests.support.night import Night
+from tests.support.plumbing import Plumbing
+from tests.support.worker_log import events
 
 SPECTRA = 240
 DEADLY = 101

@@ -7,13 +7,13 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from faults import MODES, events
-from feed import Feed, numbered
-from foreign import KINDS
-from rawbatches import batch, record, send
-
 from spectraq.schemas import codec
 from spectraq.workers.transport.crash_marks import SUSPECT_STARTS
+from tests.support.accounts import MODES
+from tests.support.feed import Feed, numbered
+from tests.support.foreign import KINDS
+from tests.support.rawbatches import batch, record, send
+from tests.support.worker_log import events
 
 RECORDS = 4
 DEADLY = "unpacking-this-kills"

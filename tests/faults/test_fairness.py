@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from confluent_kafka import Producer
-from faults import ended
-from feed import Feed, numbered
-from plumbing import Plumbing
 
 from spectraq.schemas import codec
 from spectraq.schemas.spectrum import Spectrum
+from tests.support.feed import Feed, numbered
+from tests.support.plumbing import Plumbing
+from tests.support.worker_log import ended
 
 HUGE = 3000
 SMALL = 40

@@ -14,11 +14,11 @@ import numpy as np
 import psutil
 import pytest
 from confluent_kafka import Producer
-from faults import ended, joined, wait_for
-from feed import Feed, numbered
 
 from spectraq.schemas import codec
 from spectraq.workers.deadletters.write import HEADERS
+from tests.support.feed import Feed, numbered
+from tests.support.worker_log import ended, joined, wait_for
 
 GOOD_ID = "spectrum-"
 Hostile = Callable[[random.Random], bytes]

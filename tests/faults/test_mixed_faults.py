@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults import LONG, MODES
-from feed import Feed
 from kafka.admin import NewPartitions
-from night import Night
 
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.transport.connection import administrator
+from tests.support.accounts import LONG, MODES
+from tests.support.feed import Feed
+from tests.support.night import Night
 
 BATCH = 16
 SESSION_S = 6.0

@@ -6,11 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from faults import LONG, account, ended, events
-from feed import Feed, numbered
-from foreign import KINDS
 
 from spectraq.models.anomaly.stream_cells import LEAST_SPECTRA
+from tests.support.accounts import LONG, account
+from tests.support.feed import Feed, numbered
+from tests.support.foreign import KINDS
+from tests.support.worker_log import ended, events
 
 SPECTRA = 160
 BATCH = 16

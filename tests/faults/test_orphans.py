@@ -6,8 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from faults import account, joined, wait_for
-from feed import Feed, numbered
+from tests.support.accounts import account
+from tests.support.feed import Feed, numbered
+from tests.support.worker_log import joined, wait_for
 
 SPECTRA = 120
 SESSION_S = 6.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults import MODES
-from feed import Feed
-from night import Night
-from silence import Silence
-from threebrokers import ThreeBrokers
 
 from spectraq.workers.local.stack import LocalStack
+from tests.support.accounts import MODES
+from tests.support.feed import Feed
+from tests.support.night import Night
+from tests.support.silence import Silence
+from tests.support.threebrokers import ThreeBrokers
 
 KILLS = 20
 RATE = 25

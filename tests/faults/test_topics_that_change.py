@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults import account, events, metric, wait_for
-from feed import Feed, numbered
 from kafka import TopicPartition
 from kafka.admin import NewTopic
-from night import Night
 
 from spectraq.workers.transport.connection import administrator
 from spectraq.workers.transport.topics import ensure_topics
+from tests.support.accounts import account
+from tests.support.feed import Feed, numbered
+from tests.support.night import Night
+from tests.support.worker_log import events, metric, wait_for
 
 SPECTRA, MORE = 400, 100
 SLOWLY = ("--seconds", "0.02")

@@ -8,10 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from faults import MODES, ended
-from feed import Feed, numbered
-from rawbatches import ATTRIBUTES_AT, COUNT_AT, batch, bomb, damage, mended, record, send
-
 from spectraq.schemas import codec
 from spectraq.workers.cli.watch import decode
 from spectraq.workers.deadletters.browse import every_letter
@@ -21,6 +17,10 @@ from spectraq.workers.transport.follower import Follower
 from spectraq.workers.web.night.message_store import Name, Place
 from spectraq.workers.web.night.spectrum_json import spectrum_named
 from spectraq.workers.web.sources.lookup import Lookup
+from tests.support.accounts import MODES
+from tests.support.feed import Feed, numbered
+from tests.support.rawbatches import ATTRIBUTES_AT, COUNT_AT, batch, bomb, damage, mended, record, send
+from tests.support.worker_log import ended
 
 RECORDS = 3
 

@@ -15,10 +15,10 @@ import atheris
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT), str(HERE)]
+sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["spectraq", "fastavro", "astropy.io.fits"]):
-    import targets
+    from tests.fuzz import targets
 
 SLOWEST_S = 20
 MEMORY_MB = 4096

@@ -8,30 +8,25 @@ from __future__ import annotations
 import io
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / name) for name in ("schemas", "readers", "worker")]
+import numpy as np
+from kafka import TopicPartition
+from kafka.consumer.fetcher import IsolationLevel
 
-import made_files as made  # noqa: E402
-import numpy as np  # noqa: E402
-import rawbatches  # noqa: E402
-import wire_examples  # noqa: E402
-from kafka import TopicPartition  # noqa: E402
-from kafka.consumer.fetcher import IsolationLevel  # noqa: E402
-
-from spectraq.schemas import codec  # noqa: E402
-from spectraq.schemas.deadletter import DeadLetterReason  # noqa: E402
-from spectraq.schemas.message import Message  # noqa: E402
-from spectraq.schemas.spectrum import Spectrum  # noqa: E402
-from spectraq.workers.contract.convert import observation  # noqa: E402
-from spectraq.workers.errors import ReadError, RejectedSpectrum, SettingsError  # noqa: E402
-from spectraq.workers.readers import read  # noqa: E402
-from spectraq.workers.settings import CONFIG_VARIABLE, load_settings  # noqa: E402
-from spectraq.workers.transport.reader import PartitionRecords  # noqa: E402
+from spectraq.schemas import codec
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.schemas.message import Message
+from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.contract.convert import observation
+from spectraq.workers.errors import ReadError, RejectedSpectrum, SettingsError
+from spectraq.workers.readers import read
+from spectraq.workers.settings import CONFIG_VARIABLE, load_settings
+from spectraq.workers.transport.reader import PartitionRecords
+from tests.support import made_files as made
+from tests.support import rawbatches, wire_examples
 
 NAMES = sorted(
     f"SPECTRAQ_{section}__{key}{suffix}".upper()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from targets import TARGETS, seeds
+
+from tests.fuzz.targets import TARGETS, seeds
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*-*"))
 EXAMPLES = {"messages": 3000, "files": 600, "settings": 600, "batches": 2000}

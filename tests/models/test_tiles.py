@@ -235,5 +235,5 @@ def test_every_sentence_on_the_same_bytes_has_the_test_that_the_page_names() -> 
     section = (root / "docs" / "wire.md").read_text().split("### The same bytes")[1].split("\n## ")[0]
     named = re.findall(r"^\| .+ \| `(test_\w+)` \|$", section, re.MULTILINE)
     assert len(named) == 5
-    code = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    code = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     assert not [name for name in named if f"def {name}(" not in code]

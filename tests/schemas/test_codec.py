@@ -14,7 +14,14 @@ import pytest
 from astropy.io import fits
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from wire_examples import (
+
+from spectraq.schemas import codec
+from spectraq.schemas.codec import DecodeError
+from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.schemas.message import Message
+from spectraq.schemas.registry import newest
+from spectraq.schemas.spectrum import Spectrum
+from tests.support.wire_examples import (
     FLUX,
     IVAR,
     MASK,
@@ -26,13 +33,6 @@ from wire_examples import (
     spectra,
     spectrum,
 )
-
-from spectraq.schemas import codec
-from spectraq.schemas.codec import DecodeError
-from spectraq.schemas.deadletter import DeadLetterReason
-from spectraq.schemas.message import Message
-from spectraq.schemas.registry import newest
-from spectraq.schemas.spectrum import Spectrum
 
 JSON = [("Content-Type", b"application/json; charset=utf-8")]
 FRAME = codec.encode(spectrum())

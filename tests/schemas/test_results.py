@@ -6,10 +6,17 @@ import uuid
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from wire_examples import anomaly, classification, dead_letter, model_spectrum, one_of_each, redshift
 
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
 from spectraq.schemas.results import Candidate, result_id
+from tests.support.wire_examples import (
+    anomaly,
+    classification,
+    dead_letter,
+    model_spectrum,
+    one_of_each,
+    redshift,
+)
 
 PARTS = ("redshift", "sdss-1", "digest", "ensemble", "1.0")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-import wire_examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from spectraq.schemas import codec
 from spectraq.schemas.message import Message
 from spectraq.schemas.registry import newest
 from spectraq.schemas.skim import MAX_ITEMS, TooManyItemsError, _Skim, check_items
+from tests.support import wire_examples
 
 
 def parsed(message: Message) -> object:

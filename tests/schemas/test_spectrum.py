@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from wire_examples import FLUX, IVAR, MASK, WAVELENGTH, spectrum
 
 from spectraq.schemas.air import vacuum_from_air
 from spectraq.schemas.spectrum import Spectrum
+from tests.support.wire_examples import FLUX, IVAR, MASK, WAVELENGTH, spectrum
 
 REFUSED = [
     ("empty", {"flux": [], "ivar": None, "mask": None, "wavelength": []}),

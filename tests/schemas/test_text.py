@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from wire_examples import spectrum, verdict
 
 from spectraq.schemas import codec
 from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.text import UNPRINTABLE, escaped, unprintable
+from tests.support.wire_examples import spectrum, verdict
 
 HIDDEN = st.characters(categories=sorted(UNPRINTABLE))
 ORDINARY = (

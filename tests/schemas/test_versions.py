@@ -10,12 +10,12 @@ from typing import Any
 
 import fastavro
 import pytest
-from wire_examples import one_of_each, spectrum
 
 from spectraq.schemas import codec, registry
 from spectraq.schemas.codec import DecodeError
 from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.message import Message, Part
+from tests.support.wire_examples import one_of_each, spectrum
 
 
 def written(document: dict[str, Any], number: int, values: dict[str, Any]) -> bytes:

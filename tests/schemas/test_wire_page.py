@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire_examples import one_of_each
-from wire_tables import reasons_table, record_tables, zwarn_table
 
 from spectraq.schemas import codec, compatibility
 from spectraq.schemas.deadletter import DeadLetter
@@ -19,6 +17,8 @@ from spectraq.schemas.message import Message
 from spectraq.schemas.registry import RECORDS
 from spectraq.schemas.results import result_id
 from spectraq.schemas.spectrum import Spectrum
+from tests.support.wire_examples import one_of_each
+from tests.support.wire_tables import reasons_table, record_tables, zwarn_table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "wire.md").read_text()
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from feed import Feed
-from securekafka import PASSWORDS, SecureKafka, token
 
 from spectraq.workers.local import jars
 from spectraq.workers.local.ports import choosing
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.settings import Settings, load_settings
+from tests.support.feed import Feed
+from tests.support.securekafka import PASSWORDS, SecureKafka, token
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,6 @@ from typing import Any
 import pytest
 import structlog
 import trustme
-from faults import wait_for
-from feed import numbered
-from plumbing import Plumbing
-from securekafka import give, token
 
 from spectraq.schemas import codec
 from spectraq.workers.errors import SpectraqError, UnreachableError
@@ -24,6 +20,10 @@ from spectraq.workers.transport.connection import administrator
 from spectraq.workers.transport.follower import Follower
 from spectraq.workers.transport.rights import ROLES
 from spectraq.workers.transport.sender import Sender
+from tests.support.feed import numbered
+from tests.support.plumbing import Plumbing
+from tests.support.securekafka import give, token
+from tests.support.worker_log import wait_for
 
 SPECTRA = 20
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")

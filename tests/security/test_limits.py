@@ -13,8 +13,6 @@ import fastavro
 import numpy as np
 import pytest
 from astropy.io import fits
-from feed import Feed, numbered
-from plumbing import Plumbing
 
 from spectraq.schemas import codec
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
@@ -25,6 +23,8 @@ from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.readers import limits, read
 from spectraq.workers.readers.source import opened
 from spectraq.workers.transport.sender import Sender
+from tests.support.feed import Feed, numbered
+from tests.support.plumbing import Plumbing
 
 
 @pytest.fixture

@@ -7,9 +7,6 @@ import uuid
 from typing import Any
 
 import pytest
-from faults import wait_for
-from feed import numbered
-from securekafka import give
 
 from spectraq.schemas.verdict import Verdict
 from spectraq.workers.settings import Settings
@@ -21,6 +18,9 @@ from spectraq.workers.web.server.verdicts import publisher
 from spectraq.workers.web.sources.lookup import Lookup
 from spectraq.workers.web.sources.topics import Following
 from spectraq.workers.web.sources.vitals import Vitals
+from tests.support.feed import numbered
+from tests.support.securekafka import give
+from tests.support.worker_log import wait_for
 
 SPECTRA = 20
 VERDICT = Verdict(

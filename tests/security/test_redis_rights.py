@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 import structlog
 import trustme
-from feed import Feed, numbered
-from plumbing import Plumbing
 from redis import Redis
 from redis.exceptions import ConnectionError as NotThereError
 from redis.exceptions import NoPermissionError
@@ -24,6 +22,8 @@ from spectraq.workers.cache.keys import stream_key
 from spectraq.workers.cache.server_version import ask
 from spectraq.workers.local.ports import choosing, free_port
 from spectraq.workers.local.stack import LocalStack
+from tests.support.feed import Feed, numbered
+from tests.support.plumbing import Plumbing
 
 SPECTRA = 20
 PASSWORD = "red1s-s3cret"

@@ -12,9 +12,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from faults import events, joined, wait_for
-from feed import numbered
-from securekafka import PASSWORDS
 
 from spectraq.schemas import codec
 from spectraq.workers.local.stack import LocalStack
@@ -22,6 +19,9 @@ from spectraq.workers.transport.connection import administrator
 from spectraq.workers.transport.rights import ROLES
 from spectraq.workers.transport.rights import grant as give
 from spectraq.workers.transport.sender import Sender
+from tests.support.feed import PROCESS, numbered
+from tests.support.securekafka import PASSWORDS
+from tests.support.worker_log import events, joined, wait_for
 
 REDIS = "r3dis-s3cret"
 QUERY = "qu3ry-s3cret"
@@ -99,7 +99,7 @@ def test_no_log_metric_or_message_of_a_worker_shows_a_secret_even_when_it_fails(
     log = tmp_path / "log"
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parents[1] / "worker" / "process.py")],
+            [sys.executable, str(PROCESS)],
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -1,0 +1,1 @@
+"""Sentences of the specification: folders mirror the packages, and `support` is what they share."""
