@@ -1,4 +1,4 @@
-"""How near the final fit comes to the noise, and to the truth; and what it leaves of a line that nobody knows.
+"""How near the final fit comes to the noise and to the truth, and what it leaves of an unknown line.
 
     python benchmarks/final_fit.py --data DATA [--every 1]
 

@@ -19,15 +19,15 @@ from torch import Tensor
 
 from spectraq.models.final_fit.shapes import Part
 
-STRENGTHS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Standard deviations that are tried; steps of three, as evidence is flat within one."""
+STRENGTHS = (0.01, 0.1, 1.0)
+"""Standard deviations that are tried first, beside zero."""
+STEPS = (1 / 3, 1.0, 3.0)
+"""Factors of the strength that was chosen that are tried then: evidence is flat within a step."""
 START = {Part.LEVEL: 0.1, Part.RESPONSE: 0.03, Part.DETAIL: 0.3, Part.NARROW: 0.1, Part.BROAD: 0.1,
          Part.IRON: 0.03}  # fmt: skip
 """Where the search begins: typical of S/N 10."""
 HURDLE_NATS = 2.0
 """What shapes of a part must gain: without it, chance lets some of six parts in at a low S/N."""
-ROUNDS = 2
-"""Each part once with the others at START, and once more with the others as found."""
 
 
 def prior_strengths(normal: Tensor, vector: Tensor, part: Sequence[Part]) -> Tensor:
@@ -44,13 +44,24 @@ def prior_strengths(normal: Tensor, vector: Tensor, part: Sequence[Part]) -> Ten
         kind: torch.tensor([i for i, own in enumerate(part) if own == kind]) for kind in dict.fromkeys(part)
     }
     strength = torch.tensor([START[kind] for kind in part], dtype=torch.float64)
-    for _ in range(ROUNDS):
-        for own in rows.values():
-            none, *others = [strength.index_fill(0, own, value) for value in STRENGTHS]
-            without = evidence(normal, vector, none) + HURDLE_NATS
-            gained, best = max((evidence(normal, vector, trial), i) for i, trial in enumerate(others))
-            strength = others[best] if gained > without else none
+    for own in rows.values():
+        strength = _most_probable(normal, vector, strength, own, STRENGTHS)
+    for own in rows.values():
+        chosen = float(strength[own[0]])
+        around = [chosen * step for step in STEPS] if chosen else STRENGTHS
+        strength = _most_probable(normal, vector, strength, own, around)
     return strength
+
+
+def _most_probable(
+    normal: Tensor, vector: Tensor, strength: Tensor, own: Tensor, values: Sequence[float]
+) -> Tensor:
+    """Return strengths with those of one part's shapes set to the best of some values, or to zero."""
+    without = strength.index_fill(0, own, 0.0)
+    trials = [strength.index_fill(0, own, value) for value in values]
+    gained = [evidence(normal, vector, trial) for trial in trials]
+    best = max(range(len(trials)), key=gained.__getitem__)
+    return trials[best] if gained[best] > evidence(normal, vector, without) + HURDLE_NATS else without
 
 
 def evidence(normal: Tensor, vector: Tensor, strength: Tensor) -> float:

@@ -119,13 +119,11 @@ def details_at(details: Details, lag: float) -> Tensor:
     """Return details moved to a redshift of so many grid pixels, (K, N_PIXELS), by linear interpolation."""
     start = math.floor(details.first + lag)
     fraction = details.first + lag - start
-    moved = torch.zeros(len(details.shapes), N_PIXELS + 1)
-    low, high = max(0, start), min(N_PIXELS + 1, start + details.shapes.shape[1])
+    moved = torch.zeros(len(details.shapes), 1 + N_PIXELS)  # from one pixel before the grid on
+    low, high = max(-1, start), min(N_PIXELS, start + details.shapes.shape[1])
     if low < high:
-        moved[:, low:high] = details.shapes[:, low - start : high - start]
-    shifted = torch.zeros_like(moved)
-    shifted[:, 1:] = moved[:, :-1]
-    return ((1 - fraction) * moved + fraction * shifted)[:, :N_PIXELS]
+        moved[:, low + 1 : high + 1] = details.shapes[:, low - start : high - start]
+    return (1 - fraction) * moved[:, 1:] + fraction * moved[:, :-1]
 
 
 def _polynomials(used: Tensor) -> Tensor:
