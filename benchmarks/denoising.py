@@ -21,6 +21,8 @@ from scipy.signal import savgol_filter, wiener
 from spectraq.models.answers.denoise import denoise
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES, SAME_Z
+from spectraq.models.final_fit import details
+from spectraq.models.final_fit.fit import final_fit
 from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import Gridded
 from spectraq.models.pipeline import Pipeline
@@ -31,6 +33,7 @@ from spectraq.workers.files.labelled_spectra import labelled, noise
 
 SNR = ((0, 3), (3, 8), (8, 20), (20, 1000))
 SEED = 911
+FINE = details.load()
 METHODS = ("data", "Wiener", "Savitzky-Golay", "PCA", "fit", "denoised")
 
 
@@ -69,8 +72,8 @@ def measured(
     """Errors by method, the denoised spectrum's pulls, and the analysis."""
     analysis, pca = pipeline.analysis(gridded(mocks), everything=True), alone.analysis(gridded(mocks))
     scale = analysis.prepared.scale
-    assert analysis.fit.sigma is not None
-    fit, fit_error = analysis.fit.model * scale, analysis.fit.sigma * scale
+    final = final_fit(analysis, FINE)
+    fit, fit_error = final.model * scale, final.sigma * scale
     clean = denoise(mocks.flux, mocks.ivar, fit, fit_error)
     errors = {
         "data": error(mocks.flux, mocks),

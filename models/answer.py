@@ -51,6 +51,8 @@ class ModelSpectrum:
     denoised_sigma: NDArray[np.float32] = field(default_factory=_nothing)  # (m,)
     rest_loglam0: float = 0.0  # log10(vacuum angstrom) of pixel 0 of `rest`, rest frame
     rest: NDArray[np.float32] = field(default_factory=_nothing)  # (k,) what the encoder expects, median one
+    nparameters: float = 0.0  # effective number of parameters of the fit
+    noise_rchi2: float = 0.0  # chi2 with the survey's noise alone, over pixels less parameters
 
 
 @dataclass(frozen=True, slots=True)

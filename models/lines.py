@@ -83,6 +83,7 @@ LINES = (
     Line("MgII_2796", "", 2796.35),
     Line("MgII", "Mg II", 2799.12, known=True, emitted_by=(Q,), broad=True),
     Line("MgII_2804", "", 2803.53),
+    Line("NeV_3347", "", 3346.79),
     Line("NeV", "[Ne V]", 3426.84, known=True),
     Line("OII_3727", "", 3727.09),
     Line("OII", "[O II]", 3728.48, known=True, emitted_by=(G, Q)),
@@ -90,6 +91,7 @@ LINES = (
     Line("NeIII", "[Ne III]", 3869.86, known=True, emitted_by=(G, Q)),
     Line("H8", "", 3890.17, known=True, emitted_by=(G,)),
     Line("CaK", "Ca K", 3934.78, ABSORPTION, known=True, emitted_by=(S,)),
+    Line("NeIII_3969", "", 3968.59),
     Line("CaH", "Ca H", 3969.59, ABSORPTION, known=True, emitted_by=(S,)),
     Line("Hepsilon", "", 3971.20, known=True, emitted_by=(G,)),
     Line("Hdelta", "Hδ", 4102.89, known=True, emitted_by=(S, G)),
@@ -118,7 +120,10 @@ LINES = (
     Line("TiO", "TiO", 7055.0, ABSORPTION),
     Line("HeI_7067", "", 7067.20, known=True, emitted_by=(G,)),
     Line("ArIII", "[Ar III]", 7137.76, known=True, emitted_by=(G,)),
+    Line("OII_7321", "", 7320.94),
     Line("OII_7322", "", 7321.47, known=True, emitted_by=(G,)),
+    Line("OII_7332", "", 7331.68),
+    Line("OI_8449", "", 8448.57),
     Line("CaII_8500", "Ca II", 8500.36, ABSORPTION, known=True),
     Line("CaII_8544", "Ca II", 8544.44, ABSORPTION, known=True),
     Line("CaII_8665", "Ca II", 8664.52, ABSORPTION, known=True),
@@ -128,6 +133,12 @@ LINES = (
 """In the order of their wavelengths."""
 BY_NAME = {line.name: line for line in LINES}
 LYMAN_LIMIT = 911.75
+IRON_BLENDS = (
+    2500.0, 2586.0, 2627.0, 2750.0, 2945.0, 3190.0, 4178.0, 4233.0, 4303.0, 4352.0, 4385.0, 4418.0, 4492.0,
+    4522.0, 4550.0, 4584.0, 4630.0, 4925.0, 5019.8, 5170.5, 5199.0, 5236.0, 5277.5, 5318.0, 5363.0, 5536.0,
+    6150.0, 6249.0, 6457.0,
+)  # fmt: skip
+"""Middles of the multiplets of Fe II that quasars show as bumps, vacuum angstrom."""
 
 BANDS = (
     Band("[O I]", 5565, 5592, AIRGLOW, unusable=True),

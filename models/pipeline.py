@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,9 @@ from spectraq.models.answers.model_spectra import model_spectra
 from spectraq.models.answers.redshift_errors import RedshiftErrors
 from spectraq.models.answers.rows import answers
 from spectraq.models.batch import BatchAnalysis, BatchAnalyst
+from spectraq.models.final_fit import details
+from spectraq.models.final_fit.details import Details
+from spectraq.models.final_fit.fit import final_fit
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import MIN_GOOD_PIXELS, Observation, too_little_seen
@@ -51,6 +54,7 @@ class Pipeline:
         analyst: BatchAnalyst,
         judge: Judge,
         errors: RedshiftErrors,
+        fine: Mapping[str, Details],
         digest: str,
         threads: int,
         partners: Partners,
@@ -61,6 +65,7 @@ class Pipeline:
         self._analyst = analyst
         self._judge = judge
         self._errors = errors
+        self._details = fine
         self._threads = threads
         # One single-threaded worker a core beats one many-threaded worker, and its sums never change order.
         self._workers = ThreadPoolExecutor(
@@ -115,7 +120,8 @@ class Pipeline:
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
         digest = shipped.digest(folder, members)
         networks = Networks(weights, list(members) if members else None, digest)
-        return cls(analyst, judge, errors, digest, threads, Partners(networks, threads - 1))
+        fine = details.load(folder)
+        return cls(analyst, judge, errors, fine, digest, threads, Partners(networks, threads - 1))
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
         """Return one answer for each observation, in the order given.
@@ -173,7 +179,10 @@ class Pipeline:
             analysis = self._analyst.analyze(gridded, everything=with_model)
             verdicts = self._judge.judge(analysis, self._analyst.block)
             encoder = self._analyst.ensemble.encoder
-            fitted = model_spectra(analysis, self._analyst.lags, encoder) if with_model else None
+            fitted = None
+            if with_model:
+                final = final_fit(analysis, self._details)
+                fitted = model_spectra(analysis, final, self._analyst.lags, encoder)
             surveys = [observation.survey for observation in observations]
             return answers(analysis, surveys, verdicts, self._judge.reference, self._errors, fitted)
 

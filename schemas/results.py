@@ -154,3 +154,5 @@ class ModelSpectrum(Result):
     denoised_sigma: Float32Pixels = NO_PIXELS  # (m,) in flux_unit
     rest_loglam0: float = 0.0  # log10(vacuum angstrom) of pixel 0 of `rest`, rest frame
     rest: Float32Pixels = NO_PIXELS  # (k,) what the encoder expects of the object, median one
+    nparameters: float = 0.0  # effective number of parameters of the fit
+    noise_rchi2: float = 0.0  # chi2 with the survey's noise alone, over pixels less parameters

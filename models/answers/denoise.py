@@ -18,7 +18,7 @@ SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 N_BANDS = 7
 NOISE = (0.724, 0.286, 0.178, 0.122, 0.086, 0.061, 0.042, 0.061)
 """Standard deviation of each band, and of the smooth rest, for white noise of unit variance."""
-CAUTION = 2.0
+CAUTION = 3.0
 """Times the noise's power that a band's local power must exceed: its estimate is noisy itself."""
 POWER_WINDOW = 8
 """Width over which power is averaged, in the band's own scale."""

@@ -14,6 +14,7 @@ from spectraq.models.answer import ModelSpectrum
 from spectraq.models.answers.denoise import denoise
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES
+from spectraq.models.final_fit.fit import FinalFit
 from spectraq.models.grid.axis import DLOGLAM, loglam_of, z_of
 from spectraq.models.networks.encoder import Encoder
 from spectraq.models.networks.rest_frame import FINE
@@ -24,12 +25,14 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def model_spectra(
-    analysis: BatchAnalysis, lags: Sequence[torch.Tensor], encoder: Encoder | None
+    analysis: BatchAnalysis, final: FinalFit, lags: Sequence[torch.Tensor], encoder: Encoder | None
 ) -> list[ModelSpectrum]:
-    """Return best fits in the observations' units over the pixels they reach, with chi2(z) of each class.
+    """Return final fits in the observations' units over the pixels they reach, with chi2(z) of each class.
 
     Parameters
     ----------
+    final
+        Final fits of the same batch.
     lags
         Of each class's curves, in grid pixels.
     encoder
@@ -38,7 +41,7 @@ def model_spectra(
     used = (analysis.gridded.ivar > 0).cpu().numpy()
     unit = (analysis.gridded.unit).cpu().numpy()
     offset = analysis.gridded.offset.cpu().numpy()
-    planes = _planes(analysis)
+    planes = _planes(analysis, final)
     rest = _rest(analysis, encoder)
     curves = [candidates.curve.cpu().numpy() for candidates in analysis.candidates]
     redshifts = [z_of(lag, analysis.gridded.offset[:, None]).float().cpu().numpy() for lag in lags]
@@ -56,6 +59,8 @@ def model_spectra(
                 chi2_curves={c: curve[i] for c, curve in zip(CLASSES, curves, strict=True)},
                 rest_loglam0=loglam_of(window.first_pixel) if rest else 0.0,
                 rest=rest[i] if rest else np.zeros(0, np.float32),
+                nparameters=float(final.parameters[i]),
+                noise_rchi2=min(float(final.noise_rchi2[i]), FLOAT32_MAX),
             )
         )
     return spectra
@@ -66,12 +71,11 @@ def _single(values: Array) -> NDArray[np.float32]:
     return np.clip(values, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
 
 
-def _planes(analysis: BatchAnalysis) -> dict[str, Array]:
+def _planes(analysis: BatchAnalysis, final: FinalFit) -> dict[str, Array]:
     """Model and denoised flux with their errors on the whole grid, in units of the gridded flux."""
-    scale, kappa = analysis.prepared.scale, analysis.kappa[:, None]
-    assert analysis.fit.sigma is not None
-    flux, error = analysis.fit.model * scale, analysis.fit.sigma * scale * kappa.sqrt()
-    clean = denoise(analysis.gridded.flux, analysis.gridded.ivar, flux, error)
+    scale = analysis.prepared.scale.cpu()
+    flux, error = final.model * scale, final.sigma * scale
+    clean = denoise(analysis.gridded.flux.cpu(), analysis.gridded.ivar.cpu(), flux, error)
     planes = {"flux": flux, "sigma": error, "denoised": clean.flux, "denoised_sigma": clean.sigma}
     return {name: plane.double().cpu().numpy() for name, plane in planes.items()}
 

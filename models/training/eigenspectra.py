@@ -98,7 +98,7 @@ def learn_all(families: Sequence[Family], n: int = 1500, seed: int = 1) -> dict[
         if subtype in SHARED:
             continue
         wanted = {subtype, *(rare for rare, host in SHARED.items() if host == subtype)}
-        stars = [(of, of.weight) for family in families if (of := _only(family, wanted)) is not None]
+        stars = stars_of(families, wanted)
         recipe = Recipe("STAR", {}, STAR_COMPONENTS.get(subtype, 5), STAR_PIXELS, 0.7)
         bases[subtype] = learn(recipe, subtype, stars, n // 3, EXAMPLES // 10, seed)
     return bases
@@ -116,15 +116,15 @@ def learn(
     """Learn one basis from n noiseless mocks, and as many of other families for what follows the first k."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    drawn = _draw_all(families, n, recipe, rng)
+    drawn = draw_all(families, n, recipe, rng)
     basis = _eigenspectra(drawn.flux, drawn.observed, recipe.k, recipe.detail)
     if others:
-        rest = _draw_all(others, n, recipe, rng)
-        left = (rest.flux - _fit(rest.flux, rest.observed, basis) @ basis) * rest.observed
+        rest = draw_all(others, n, recipe, rng)
+        left = (rest.flux - amplitudes_of(rest.flux, rest.observed, basis) @ basis) * rest.observed
         basis = torch.cat([basis, _eigenspectra(left, rest.observed, recipe.more, recipe.detail)])
         drawn = _together([drawn, rest])
     flux, observed, labels, z = drawn.flux, drawn.observed, drawn.labels, drawn.z
-    amplitudes = _fit(flux, observed, basis)
+    amplitudes = amplitudes_of(flux, observed, basis)
     # Mocks that do not reach far enough have amplitudes that mean little outside what they cover.
     whole = torch.nonzero(observed.float().mean(1) > 0.75)[:, 0].numpy()
     rows = rng.choice(whole, min(examples, whole.size), replace=False)
@@ -141,30 +141,44 @@ def learn(
 
 
 @dataclass(frozen=True)
-class _Mocks:
+class NoiselessMocks:
+    """Mocks on a recipe's pixels."""
+
     flux: torch.Tensor  # (n, L), zero where not observed
     observed: torch.Tensor  # (n, L) bool
     labels: list[str]
     z: np.ndarray[tuple[int], np.dtype[np.float64]]  # (n,)
 
 
-def _draw_all(
-    families: Sequence[tuple[Family, float]], n: int, recipe: Recipe, rng: np.random.Generator
-) -> _Mocks:
-    """Draw n mocks of families by their shares."""
+def draw_all(
+    families: Sequence[tuple[Family, float]],
+    n: int,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    with_lines: bool = True,
+) -> NoiselessMocks:
+    """Return n mocks of families by their shares; emission lines are painted on galaxies that lack them."""
     total = sum(share for _, share in families)
     return _together(
-        [_draw(family, max(8, round(n * share / total)), recipe, rng) for family, share in families]
+        [
+            _draw(family, max(8, round(n * share / total)), recipe, rng, with_lines)
+            for family, share in families
+        ]
     )
 
 
-def _together(parts: Sequence[_Mocks]) -> _Mocks:
-    return _Mocks(
+def _together(parts: Sequence[NoiselessMocks]) -> NoiselessMocks:
+    return NoiselessMocks(
         torch.cat([mocks.flux for mocks in parts]),
         torch.cat([mocks.observed for mocks in parts]),
         [label for mocks in parts for label in mocks.labels],
         np.concatenate([mocks.z for mocks in parts]),
     )
+
+
+def stars_of(families: Sequence[Family], subtypes: set[str]) -> list[tuple[Family, float]]:
+    """Return the families' stars of some types, with their shares of the mocks."""
+    return [(stars, stars.weight) for family in families if (stars := _only(family, subtypes)) is not None]
 
 
 def _only(family: Family, labels: set[str]) -> Family | None:
@@ -181,7 +195,9 @@ def _only(family: Family, labels: set[str]) -> Family | None:
     )  # fmt: skip
 
 
-def _draw(family: Family, n: int, recipe: Recipe, rng: np.random.Generator) -> _Mocks:
+def _draw(
+    family: Family, n: int, recipe: Recipe, rng: np.random.Generator, with_lines: bool
+) -> NoiselessMocks:
     """Draw noiseless mocks of a family on the recipe's pixels."""
     rows = rng.integers(0, len(family.labels), n)
     flux = mixed(family, rows, rng)
@@ -192,7 +208,8 @@ def _draw(family: Family, n: int, recipe: Recipe, rng: np.random.Generator) -> _
         )
     labels = [family.labels[row] for row in rows]
     if recipe.spectype == "GALAXY":
-        flux, labels = _with_lines(flux, family, rng)
+        if with_lines:
+            flux, labels = _with_lines(flux, family, rng)
         z = galaxies.redshifts(family, rows, rng)
     elif recipe.spectype == "QSO":
         z = quasars.redshifts(family, rows, rng)
@@ -208,7 +225,7 @@ def _draw(family: Family, n: int, recipe: Recipe, rng: np.random.Generator) -> _
     out[:, start - low : stop - low] = flux[:, start - family.first_pixel : stop - family.first_pixel]
     observed = out != 0  # libraries mark what they did not observe with zeros
     level = (out.abs().sum(1) / observed.sum(1).clamp_min(1))[:, None]
-    return _Mocks(out / level.clamp_min(1e-20), observed, labels, z)
+    return NoiselessMocks(out / level.clamp_min(1e-20), observed, labels, z)
 
 
 def _with_lines(
@@ -236,7 +253,7 @@ def _detail(flux: torch.Tensor, fraction: float) -> torch.Tensor:
     return flux - fraction * smooth.float()
 
 
-def _fit(flux: torch.Tensor, observed: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
+def amplitudes_of(flux: torch.Tensor, observed: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
     """Return the least-squares amplitudes over the observed pixels, shape (n, K)."""
     weight = observed.double()
     wide = basis.double()
@@ -258,7 +275,7 @@ def _eigenspectra(flux: torch.Tensor, observed: torch.Tensor, k: int, detail: fl
         left = torch.svd_lowrank(_detail(filled, detail), q=k + 4, niter=3)[0][:, :k]
         basis = left.T @ filled  # (k, L): the same combinations of mocks, continuum and all
         if not complete:
-            filled = torch.where(observed, flux, _fit(flux, observed, basis) @ basis)
+            filled = torch.where(observed, flux, amplitudes_of(flux, observed, basis) @ basis)
     return basis / basis.square().mean(1, keepdim=True).sqrt()
 
 

@@ -17,6 +17,7 @@ Step = Literal[
     "all",
     "pack",
     "eigenspectra",
+    "details",
     "supernovae",
     "mocks",
     "members",
@@ -62,7 +63,7 @@ def train(
         bool, typer.Option("--json", help="Print the ensemble's card as JSON at the end.")
     ] = False,
 ) -> None:
-    """Make every weight again: eigenspectra, mocks, networks, temperature, cards, normal spectra.
+    """Make every weight again: eigenspectra, details, mocks, networks, temperature, cards, normal spectra.
 
     What is already in the output folder is not made again: an interrupted training goes on where it was. The
     real spectra give their noise to the mocks and are measured on; the networks never train on them.
@@ -102,6 +103,8 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
         _pack(plan, data, real, report)
     if only in {"all", "eigenspectra"}:
         steps.make_eigenspectra(plan, report)
+    if only in {"all", "details"}:
+        steps.make_details(plan, report)
     if only in {"all", "supernovae"}:
         _learn_supernovae(plan, data, report)
     if only in {"all", "mocks"}:

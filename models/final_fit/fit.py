@@ -1,0 +1,85 @@
+"""The final fit of a batch: model, its error, its parts, and how many parameters the data paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spectraq.models.batch import BatchAnalysis
+from spectraq.models.classes import CLASSES, STAR_TYPES
+from spectraq.models.final_fit.details import Details
+from spectraq.models.final_fit.prior_strengths import prior_strengths
+from spectraq.models.final_fit.shapes import Part, Shapes, details_at, shapes_of
+from spectraq.models.grid.axis import N_PIXELS
+from spectraq.models.tiles import on_lines
+
+MIN_FREEDOM = 10
+"""Degrees of freedom that chi2 is divided by at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalFit:
+    """Final fits of B spectra, in units of their median flux."""
+
+    model: Tensor  # (B, N_PIXELS)
+    sigma: Tensor  # (B, N_PIXELS) one standard deviation of the model
+    parts: Tensor  # (B, len(Part), N_PIXELS) what each part adds to the best fit
+    parameters: Tensor  # (B,) effective number, those of the best fit included
+    noise_rchi2: Tensor  # (B,) chi2 with the survey's noise alone, over pixels less all parameters
+
+
+def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalFit:
+    """Return the final fits of a batch that was analysed with everything.
+
+    Spectra are fitted one by one, each with the shapes that its class, redshift and range call for.
+
+    Parameters
+    ----------
+    analysis
+        With the error of its best fits.
+    details
+        From `details.load`.
+    """
+    assert analysis.fit.sigma is not None
+    flux = analysis.prepared.flux.cpu()
+    ivar = (analysis.gridded.ivar * analysis.prepared.scale.square()).cpu()
+    best, error = analysis.fit.model.cpu(), (analysis.fit.sigma * analysis.kappa[:, None].sqrt()).cpu()
+    spent = analysis.fit.coefficients.shape[1] + 1
+    fits = []
+    for i, spectype in enumerate(analysis.decision.spectype.tolist()):
+        name = STAR_TYPES[int(analysis.candidates[0].basis[i, 0])] if spectype == 0 else CLASSES[spectype]
+        lag = float(analysis.lag[i])
+        fine = details_at(details[name], lag) if name in details else None
+        shapes = shapes_of(CLASSES[spectype], best[i], ivar[i] > 0, lag, fine)
+        fits.append(_fit(flux[i], ivar[i], best[i], error[i], shapes, spent))
+    columns = zip(*fits, strict=True)
+    return FinalFit(*(torch.stack(column) for column in columns))
+
+
+def _fit(
+    flux: Tensor, ivar: Tensor, best: Tensor, error: Tensor, shapes: Shapes, spent: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return model, sigma, parts, number of parameters and noise_rchi2 of one spectrum."""
+    weighted = on_lines(shapes.flux * ivar.sqrt())
+    residual = (flux - best) * ivar.sqrt()
+    normal = (weighted @ weighted.T).double()
+    vector = (weighted * residual).sum(1, dtype=torch.float64)
+    strength = prior_strengths(normal, vector, shapes.part)
+    kept = torch.nonzero(strength > 0)[:, 0]
+    scale = strength[kept]
+    system = scale[:, None] * normal[kept][:, kept] * scale + torch.eye(len(kept), dtype=torch.float64)
+    root = torch.linalg.solve_triangular(torch.linalg.cholesky(system), torch.diag(scale), upper=False)
+    amplitude = torch.zeros(len(strength), dtype=torch.float64)
+    amplitude[kept] = root.T @ (root @ vector[kept])
+    parameters = spent + len(kept) - (root / scale).square().sum()
+    added = amplitude.float()[:, None] * shapes.flux
+    parts = torch.zeros(len(Part), N_PIXELS)
+    parts.index_add_(0, torch.tensor([int(part) for part in shapes.part]), added)
+    model = best + parts.sum(0)
+    spread = (root.float() @ shapes.flux[kept]).square().sum(0)
+    freedom = (int((ivar > 0).sum()) - parameters).clamp_min(MIN_FREEDOM)
+    rchi2 = (ivar * (flux - model).square()).sum(dtype=torch.float64) / freedom
+    return model, (spread + error.square()).sqrt(), parts, parameters, rchi2
