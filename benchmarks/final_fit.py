@@ -109,8 +109,9 @@ def mocks(pipeline: Pipeline, sky: MockSky, batches: int) -> Rows:
 
 
 def _right(analysis: BatchAnalysis, i: int, spectype: str, z: float) -> bool:
-    found = float(z_of(analysis.lag[i : i + 1])[0])
-    return CLASSES[int(analysis.decision.spectype[i])] == spectype and abs(found - z) < SAME_Z * (1 + z)
+    """Return whether class and redshift of row i are those of the label."""
+    off = abs(float(z_of(analysis.lag[i : i + 1])[0]) - z) / (1 + z)
+    return CLASSES[int(analysis.decision.spectype[i])] == spectype and off < SAME_Z[spectype]
 
 
 def _free_pixel(ivar: torch.Tensor, lag: float, rng: np.random.Generator) -> int:

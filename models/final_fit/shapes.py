@@ -33,9 +33,10 @@ REACH_SIGMA = 2.0
 """A line whose centre lies this far outside the grid adds nothing."""
 
 NARROW = (
-    "CIII", "MgII", "NeV_3347", "NeV", "OII_3727", "OII_3730", "NeIII", "H8", "NeIII_3969", "Hdelta", "Hgamma",
-    "OIII_4364", "HeII_4687", "Hbeta", "OIII_4960", "OIII_5008", "HeI_5877", "OI_6302", "OI_6366", "NII_6550",
-    "Halpha", "NII_6585", "SII_6718", "SII_6733", "ArIII", "OII_7321", "OII_7332", "SIII_9071", "SIII_9533",
+    "CIII", "MgII", "NeV_3347", "NeV", "OII_3727", "OII_3730", "NeIII", "H8", "NeIII_3969", "Hdelta",
+    "Hgamma", "OIII_4364", "HeII_4687", "Hbeta", "OIII_4960", "OIII_5008", "HeI_5877", "OI_6302", "OI_6366",
+    "NII_6550", "Halpha", "NII_6585", "SII_6718", "SII_6733", "ArIII", "OII_7321", "OII_7332",
+    "SIII_9071", "SIII_9533",
 )  # fmt: skip
 """Lines of the narrow-line region and of star formation."""
 BROAD = (

@@ -74,9 +74,9 @@ class PfsObject:
         """Identity and position, of the table TARGET or its header."""
         target = self._source.hdus["TARGET"]
         said = fitstable.header(target)
-        for name, own in fitstable.columns(target).items() if hasattr(target, "columns") else ():
+        for column, own in fitstable.columns(target).items() if hasattr(target, "columns") else ():
             if len(target.data):
-                said[name] = target.data[own][0]
+                said[column] = target.data[own][0]
         name = keywords.text(said.get("objid"))
         return {
             "spectrum_id": self._source.stem,
