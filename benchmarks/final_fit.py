@@ -35,7 +35,7 @@ from spectraq.models.tensors import rows_of
 from spectraq.models.training import material
 from spectraq.models.training.mocks import MockSky
 from spectraq.models.training.mocks.surveys import NoiseShapes
-from spectraq.workers.files.labelled_spectra import LabelledSpectrum, labelled, noise
+from spectraq.workers.files.labelled_spectra import NORMAL, LabelledSpectrum, labelled, noise
 
 BATCH = 48
 LINE_SNR = 10.0
@@ -172,7 +172,10 @@ def main() -> None:
     options = parser.parse_args()
     pipeline, console = Pipeline.load(), Console(width=120)
     spectra = list(labelled(options.data))
-    kept = [spectrum for spectrum in spectra if spectrum.trusted and spectrum.observation.ivar is not None]
+    more = list(labelled(options.data, NORMAL))
+    kept = [
+        spectrum for spectrum in spectra + more if spectrum.trusted and spectrum.observation.ivar is not None
+    ]
     chi2, lines = real(pipeline, kept[:: options.every])
     console.print(shown("real spectra, chi2 with the noise alone", ("best fit", "final fit"), chi2, upper))
     console.print(shown("an unknown line of S/N 10, part left over", ("final fit",), lines, lower))

@@ -19,7 +19,8 @@ from spectraq.workers.contract.convert import observation
 from spectraq.workers.errors import ReadError, RejectedSpectrum
 from spectraq.workers.readers import read
 
-SPECTRA = "spectra"
+SPECTRA, NORMAL = "spectra", "normal"
+"""Folders of labelled spectra, and of further ones that are ordinary."""
 INDEX = "INDEX.csv"
 MAX_PIXELS = 100_000
 UNLABELLED_DESI = ("desi-specutils", "desi-fastspecfit")
@@ -46,15 +47,15 @@ def _survey(source: str, row: dict[str, str]) -> str:
     return "boss" if row["survey"] == "BOSS" else "sdss"
 
 
-def labelled(data: Path) -> Iterator[LabelledSpectrum]:
-    """Read every labelled spectrum under `data`.
+def labelled(data: Path, folder: str = SPECTRA) -> Iterator[LabelledSpectrum]:
+    """Yield every labelled spectrum of a folder of `data`.
 
     Raises
     ------
     ReadError
         Where the index, or a spectrum that it names, can't be read.
     """
-    index = data / SPECTRA / INDEX
+    index = data / folder / INDEX
     if not index.exists():
         raise ReadError("there is no index of labelled spectra here", file=str(index))
     wanted: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -62,7 +63,7 @@ def labelled(data: Path) -> Iterator[LabelledSpectrum]:
         for row in csv.DictReader(lines):
             wanted[row["file"]].append(row)
     for file, rows in wanted.items():
-        spectra = {item.source_row or 0: item for item in _spectra(data / SPECTRA / file)}
+        spectra = {item.source_row or 0: item for item in _spectra(data / folder / file)}
         for row in rows:
             number = int(row["row"] or 0) if "row" in row else 0
             if number not in spectra:
