@@ -3,7 +3,8 @@
 A link from page to page leads to the page on the site; one to a file of the source, which the site doesn't
 have, becomes the file's path. Schemas and the Python reference are made from what they describe.
 
-    python docs/site/pages.py [FOLDER]      # build/pages, which zensical.toml names
+    python docs/site/pages.py               # build/pages, which zensical.toml names, anew
+    python docs/site/pages.py NEW_FOLDER
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import reference
 import schema_pages
 
 ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "build" / "pages"
 
 BESIDE = {
     "README.md": "index.md",
@@ -73,8 +75,7 @@ def resolved(page: str, target: str) -> str:
 
 
 def write(folder: Path) -> None:
-    """Write all pages and pictures into a folder, instead of what is there."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Write all pages and pictures into a new folder."""
     folder.mkdir(parents=True)
     for path, name in names().items():
         (folder / name).write_text(on_the_site(path, (ROOT / path).read_text()))
@@ -86,4 +87,8 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "pages")
+    if len(sys.argv) > 1:
+        write(Path(sys.argv[1]))
+    else:
+        shutil.rmtree(PAGES, ignore_errors=True)
+        write(PAGES)

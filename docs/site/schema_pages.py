@@ -22,7 +22,7 @@ The records of the stream, as their Avro files have them. How they travel is on 
 
 
 def write(folder: Path) -> None:
-    """Write `schemas.md`, one page a record, the `.avsc` files and the JSON Schemas into a folder."""
+    """Write `schemas.md`, one page a record and the `.avsc` files into a folder."""
     rows = []
     for record in RECORDS:
         latest = newest(record)
