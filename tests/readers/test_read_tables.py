@@ -390,3 +390,25 @@ def test_frequencies_and_energies_are_an_axis_where_their_unit_is_given(
     table[name].unit = None
     table.write(tmp_path / "none.ecsv")
     assert "no wavelength" in str(made.error(tmp_path / "none.ecsv"))
+
+
+def test_a_mask_may_be_shared_by_all_spectra_and_a_flag_of_a_spectrum_is_none(tmp_path: Path) -> None:
+    bad = np.arange(N) < 7
+    np.savez(
+        tmp_path / "shared.npz",
+        wave=WAVELENGTH,
+        flux=np.tile(FLUX, (3, 1)),
+        ivar=np.tile(IVAR, (3, 1)),
+        mask=bad,
+    )
+    np.savez(
+        tmp_path / "flag.npz",
+        wave=WAVELENGTH,
+        flux=np.tile(FLUX, (3, 1)),
+        ivar=np.tile(IVAR, (3, 1)),
+        flag=[1, 0, 1],
+    )
+    for spectrum in made.spectra(tmp_path / "shared.npz"):
+        np.testing.assert_array_equal(spectrum.ivar > 0, (IVAR > 0) & ~bad)  # type: ignore[operator]
+    for spectrum in made.spectra(tmp_path / "flag.npz"):
+        np.testing.assert_array_equal(spectrum.ivar > 0, IVAR > 0)  # type: ignore[operator]
