@@ -136,3 +136,9 @@ def test_a_mask_may_be_shared_by_all_spectra_and_a_flag_of_a_spectrum_is_none(tm
         np.testing.assert_array_equal(spectrum.ivar > 0, (IVAR > 0) & ~bad)  # type: ignore[operator]
     for spectrum in made.spectra(tmp_path / "flag.npz"):
         np.testing.assert_array_equal(spectrum.ivar > 0, IVAR > 0)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("flux", [np.arange(N) * 1.0, np.full(N, 7.0), 5.0 - 0.001 * np.arange(N)])
+def test_flux_that_is_a_straight_line_is_no_measurement(tmp_path: Path, flux: np.ndarray) -> None:
+    a_table(flux=flux).write(tmp_path / "t.ecsv")
+    assert "no measurement" in str(made.spectra_errors(tmp_path / "t.ecsv")[0])
