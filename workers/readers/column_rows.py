@@ -19,7 +19,7 @@ from spectraq.workers.readers.axis import SpectralAxis
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.format import Assumed, Note
 from spectraq.workers.readers.identity import Identity
-from spectraq.workers.readers.raw import Raw, ivar_of
+from spectraq.workers.readers.raw import Raw
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.unused import say_estimated_noise
 
@@ -86,13 +86,7 @@ class ColumnRows:
         if self._noise is not None:
             name, power = self._noise
             scale = noise.scale(name, self._columns.units.get(name), power, unit, self._note)
-            noise_pixels = self._arrays.pixels(name, row, flux.size)
-            if power != 1 and not noise_pixels.any():
-                self._note(
-                    f"{name} is zero in every pixel, as where no noise is known: estimated from the flux"
-                )
-            else:
-                ivar = ivar_of(noise_pixels * scale, power)
+            ivar = noise.ivar(name, self._arrays.pixels(name, row, flux.size) * scale, power, self._note)
         self._drop_bad(row, flux, ivar)
         return Raw(wavelength, flux, ivar, unit, self._axis.medium, self.fields(row), grid)
 
@@ -105,9 +99,11 @@ class ColumnRows:
     def _drop_bad(self, row: int, flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
         """Take bad pixels out of use, and say them by what is left: weight, or without noise flux."""
         name = quality.column(self._columns.arrays)
-        if name is None or (self._arrays.is_shared(name) and self._arrays.many):
+        if name is None:
             return
         values = self._arrays.values(name, row)
+        if self._arrays.many and self._arrays.is_shared(name) and np.size(values) == len(self):
+            return  # a number a spectrum, not a pixel
         if np.size(values) != flux.size:
             self._note(f"{name} has {np.size(values)} numbers for {flux.size} pixels: not used")
             return

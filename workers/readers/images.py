@@ -21,7 +21,7 @@ from spectraq.workers.readers.beside import Beside, beside
 from spectraq.workers.readers.format import Assumed, Format, Note, Rows, once
 from spectraq.workers.readers.imagerows import Row, rows_of
 from spectraq.workers.readers.keywords import value
-from spectraq.workers.readers.raw import Raw, finished, ivar_of
+from spectraq.workers.readers.raw import Raw, finished
 from spectraq.workers.readers.source import Source
 
 SCIENCE = ("FLUX", "SCI", "DATA", "SPECTRUM", "SPEC", "SCIENCE", "COADD", "INTENSITY", "REDUCED")
@@ -104,14 +104,14 @@ class Images:
 
     def _ivar(self, place: Row) -> NDArray[np.float64] | None:
         if place.noise is not None:
-            return ivar_of(_pixels(self._flux, place.noise), place.power)
+            return noise.ivar("noise", _pixels(self._flux, place.noise), place.power, self._note)
         if self._beside.noise is None:
             self._note("no noise in the file: it is estimated from the flux")
             return None
         lying = self._beside
         unit = value(lying.noise.header, "BUNIT")
         scale = noise.scale(lying.noise.name, unit, lying.power, self._unit(), self._note)
-        return ivar_of(_pixels(lying.noise, place.flux) * scale, lying.power)
+        return noise.ivar(lying.noise.name, _pixels(lying.noise, place.flux) * scale, lying.power, self._note)
 
     def _drop(self, place: Row, flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
         lying: Beside = self._beside

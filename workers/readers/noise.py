@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from astropy.units import UnitConversionError
+from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.format import Note
 from spectraq.workers.readers.keywords import text
+from spectraq.workers.readers.raw import ivar_of
 from spectraq.workers.readers.units import unit_of
 
 WORDS = {
@@ -33,6 +36,18 @@ def column(columns: Columns, flux: str) -> tuple[str, int] | None:
         if name is not None:
             return name, power
     return None
+
+
+def ivar(name: str, values: NDArray[np.float64], power: int, note: Note) -> NDArray[np.float64] | None:
+    """Return ivar of noise in the unit of flux, shape (n,); None where errors say that none is known.
+
+    An error of zero or none in every pixel stands for an unknown one, as in zCOSMOS; an ivar of
+    zero says that a pixel must not be used.
+    """
+    if power != 1 and not (np.isfinite(values) & (values != 0)).any():
+        note(f"{name} is zero in every pixel, as where no noise is known: estimated from the flux")
+        return None
+    return ivar_of(values, power)
 
 
 def scale(name: str, written: Any, power: int, flux_unit: Any, note: Note) -> float:

@@ -77,10 +77,9 @@ class PfsObject:
         for column, own in fitstable.columns(target).items() if hasattr(target, "columns") else ():
             if len(target.data):
                 said[column] = target.data[own][0]
-        name = keywords.text(said.get("objid"))
         return {
             "spectrum_id": self._source.stem,
-            "target_id": name,
+            "target_id": keywords.text(said.get("objid")),
             "survey": "pfs",
             "ra": keywords.number(said.get("ra"), keywords.RIGHT_ASCENSION),
             "dec": keywords.number(said.get("dec"), keywords.DECLINATION),

@@ -31,6 +31,8 @@ SAFE_FLUX = (1e-10, 1e15)
 """Typical flux whose ivar float32 holds with room to spare."""
 
 
+STRAIGHT = 1e-5
+"""Steps of a straight line differ by less than this part of them, as text rounds them."""
 UNEVEN, FEWEST_STEPS = 0.5, 50
 """Typical difference of neighbouring steps' logarithms: 0.01 for a grid, above 1 for random places."""
 
@@ -72,9 +74,10 @@ def finished(raw: Raw, source: Source, row: int, note: Note) -> Spectrum:
     Raises
     ------
     ReadError
-        Where no wavelength is one of light, they are no grid's, or lengths differ.
+        Where no wavelength is one of light, they are no grid's, lengths differ, or flux is no measurement.
     """
     check_lengths(raw)
+    check_scatter(raw.flux)
     drop_blanks(raw.flux, raw.ivar)
     grid = raw.grid or Grid(raw.wavelength)
     check_light(grid.wavelength)
@@ -102,6 +105,19 @@ def check_lengths(raw: Raw) -> None:
     for name, array in (("wavelengths", raw.wavelength), ("pixels of noise", raw.ivar)):
         if array is not None and array.size != raw.flux.size:
             raise ReadError(f"flux has {raw.flux.size} pixels and there are {array.size} {name}")
+
+
+def check_scatter(flux: NDArray[np.float64]) -> None:
+    """Refuse flux that is a straight line from pixel to pixel: a count or a constant, and no measurement.
+
+    Raises
+    ------
+    ReadError
+        Where it is, but for zeros alone, which are no flux at all.
+    """
+    steps = np.diff(flux)
+    if steps.size >= FEWEST_STEPS and flux.any() and np.ptp(steps) <= STRAIGHT * np.abs(steps).max():
+        raise ReadError("flux is the same in every pixel, or counts them: that is no measurement")
 
 
 def check_light(wavelength: NDArray[np.float64]) -> None:

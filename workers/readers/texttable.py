@@ -17,7 +17,6 @@ from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.array_rows import need_pixels
 from spectraq.workers.readers.columns import Columns
-from spectraq.workers.readers.objects import NAMES
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import Layout, layout_of
 from spectraq.workers.readers.textlines import cells, encoding_of, is_comment, is_nothing, is_number, lines
@@ -29,7 +28,7 @@ WIDEST = 100.0
 """The longest wavelength of a spectrum is less than so many times the shortest; a count of pixels is more."""
 LIKE_NOISE = 30.0
 """An error is as large as flux scatters from pixel to pixel, within this factor."""
-TEXT = frozenset(NAMES)
+TEXT = frozenset((*names.IDENTITY, "source_id", "obj_id", "spec_id", "specid", "cname"))
 """Columns whose cells are names even where they look like numbers."""
 
 

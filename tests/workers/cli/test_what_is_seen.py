@@ -20,7 +20,9 @@ from spectraq.workers.readers import described, find
 from spectraq.workers.settings import LogSettings, load_settings
 from tests.support.commandline import SPECTRAQ, CommandLine
 
-TABLE = "wavelength [Angstrom],flux,error\n" + "".join(f"{wave},1.5,0.1\n" for wave in range(4000, 4400))
+TABLE = "wavelength [Angstrom],flux,error\n" + "".join(
+    f"{wave},1.{wave % 7},0.1\n" for wave in range(4000, 4400)
+)
 
 
 def test_a_folder_says_how_many_files_it_left_out_and_why(tmp_path: Path) -> None:

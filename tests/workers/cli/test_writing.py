@@ -11,7 +11,9 @@ import typer
 from spectraq.workers.cli.writing import check_new
 from tests.support.commandline import CommandLine
 
-TABLE = b"wavelength,flux,error\n" + b"".join(b"%d,1.5,0.1\n" % wave for wave in range(4000, 4400))
+TABLE = b"wavelength,flux,error\n" + b"".join(
+    b"%d,1.%d,0.1\n" % (wave, wave % 7) for wave in range(4000, 4400)
+)
 
 NAMES: dict[str, Callable[[Path], tuple[Path, str]]] = {
     "itself": lambda path: (path, str(path)),

@@ -129,7 +129,7 @@ def test_a_column_of_another_length_is_said(tmp_path: Path) -> None:
 def test_one_bad_row_does_not_hide_the_others(tmp_path: Path) -> None:
     wave = np.tile(np.arange(4000.0, 4200.0), (3, 1))
     wave[1] = np.nan
-    table = Table({"wavelength": wave, "flux": np.ones((3, 200))})
+    table = Table({"wavelength": wave, "flux": np.random.default_rng(0).normal(5, 1, (3, 200))})
     table["wavelength"].unit = "Angstrom"
     table.write(tmp_path / "t.fits")
     first, second, third = read(tmp_path / "t.fits")
