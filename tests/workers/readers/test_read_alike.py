@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import made_files as made
 import numpy as np
 import pytest
 from astropy import units as u
@@ -14,6 +13,7 @@ from test_read_tables import FLUX, IVAR, WAVELENGTH, N, a_table, check, notes, o
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import observation
 from spectraq.workers.errors import RejectedSpectrum
+from tests.support import made_files as made
 
 
 def test_weights_of_zero_everywhere_are_named_where_they_leave_no_pixel(tmp_path: Path) -> None:

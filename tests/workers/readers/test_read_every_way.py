@@ -8,16 +8,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import made_files as made
 import numpy as np
 import pytest
-import written_ways as ways
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import spectraq
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import observation
+from tests.support import made_files as made
+from tests.support import written_ways as ways
 from tests.support.written_ways import CONTAINERS, Pixels, Way
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of those who write the files

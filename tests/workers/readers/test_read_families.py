@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import made_files as made
 import numpy as np
 import pytest
 from astropy.io import fits
+
+from tests.support import made_files as made
 
 N = made.N
 FLUX, IVAR = made.pixels()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import made_files as made
 import numpy as np
 import pyarrow
 import pytest
 from astropy.table import MaskedColumn, Table
 from pyarrow import parquet
+
+from tests.support import made_files as made
 
 N = 200
 IDS = (39627652595714901, 39627652595714902)

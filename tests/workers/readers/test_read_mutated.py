@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import made_files as made
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -20,6 +19,7 @@ from hypothesis import strategies as st
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import read
+from tests.support import made_files as made
 from tests.support.header_cards import VALUES, Card, cards, changed
 
 SHARED = Path(__file__).parents[4] / "shared"
