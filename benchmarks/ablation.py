@@ -29,7 +29,7 @@ from spectraq.models.training.mocks.coarse_files import Dataset, Truth
 from spectraq.models.training.mocks.surveys import SHARES, NoiseShapes
 from spectraq.models.training.trainer import Recipe, Trainer, fit
 from spectraq.workers.files.labelled_spectra import labelled, noise
-from spectraq.workers.files.survey_table import seen
+from spectraq.workers.files.survey_table import prepared
 
 MEASURED_ON_MOCKS = 4_000
 TEST_SEED = 901
@@ -126,7 +126,7 @@ def main() -> None:
     shapes = NoiseShapes.of(noise(options.data, real))
     sky = Sky(material.load(options.data), shapes, material.sky_lines(options.data))
     test, known = channels_of(sky.draw(VARIANTS[0], MEASURED_ON_MOCKS, TEST_SEED))
-    channels, truth = seen([spectrum for spectrum in real if spectrum.trusted])
+    channels, truth = prepared([spectrum for spectrum in real if spectrum.trusted])
     for number, variant in enumerate(VARIANTS):
         path = options.out / f"ablation-{number}.json"
         if path.exists():

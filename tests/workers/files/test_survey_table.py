@@ -3,7 +3,7 @@ import pytest
 from astropy.table import Table
 
 from spectraq.workers.errors import ReadError
-from spectraq.workers.files.survey_table import read, seen
+from spectraq.workers.files.survey_table import prepared, read
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_table_names_files_beside_it_with_class_and_redshift(folder):
     spectra = list(read(table(folder, file=["a.csv", "b.csv"], spectype=["QSO", "galaxy"], z=[1.5, 0.2])))
     assert [spectrum.spectype for spectrum in spectra] == ["QSO", "GALAXY"]
     assert [spectrum.z for spectrum in spectra] == [1.5, 0.2]
-    channels, truth = seen(spectra)
+    channels, truth = prepared(spectra)
     assert channels.shape == (2, 4, 1152) and truth.spectype.tolist() == [2, 1]
 
 

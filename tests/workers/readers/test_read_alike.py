@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import Table
-from test_read_tables import FLUX, IVAR, WAVELENGTH, N, a_table, check, notes, one
 
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import observation
 from spectraq.workers.errors import RejectedSpectrum
 from tests.support import made_files as made
+from tests.workers.readers.test_read_tables import FLUX, IVAR, WAVELENGTH, N, a_table, check, notes, one
 
 
 def test_weights_of_zero_everywhere_are_named_where_they_leave_no_pixel(tmp_path: Path) -> None:
