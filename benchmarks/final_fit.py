@@ -70,7 +70,8 @@ def real(pipeline: Pipeline, spectra: Sequence[LabelledSpectrum]) -> tuple[Rows,
         batch = grid_batch([spectrum.observation for spectrum in part])
         analysis, final = fitted(pipeline, batch)
         ivar = batch.ivar * analysis.prepared.scale.square()
-        best = (ivar * (analysis.prepared.flux - analysis.fit.model).square()).sum(1) / (ivar > 0).sum(1)
+        left = analysis.prepared.flux - analysis.fit.model
+        best = (ivar * left.square()).sum(1) / (batch.ivar > 0).sum(1)
         right = [i for i, spectrum in enumerate(part) if _right(analysis, i, spectrum.spectype, spectrum.z)]
         for i in right:
             key = (f"{part[i].survey} {part[i].spectype}", span(float(analysis.prepared.snr[i])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,13 @@ class Details:
 
     shapes: Tensor
     first: int
+
+
+def details_of(details: Mapping[str, Details], spectype: str, subtype: str) -> Details | None:
+    """Return the details of a class or star type; O stars have those of B stars, as they have their basis."""
+    if spectype != "STAR":
+        return details.get(spectype)
+    return details.get(subtype, details.get("B"))
 
 
 def load(folder: Path = shipped.FOLDER) -> dict[str, Details]:

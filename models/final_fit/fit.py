@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES, STAR_TYPES
-from spectraq.models.final_fit.details import Details
+from spectraq.models.final_fit.details import Details, details_of
 from spectraq.models.final_fit.prior_strengths import prior_strengths
 from spectraq.models.final_fit.shapes import Part, Shapes, details_at, shapes_of
 from spectraq.models.grid.axis import N_PIXELS
@@ -18,6 +18,9 @@ from spectraq.models.tiles import on_lines
 
 MIN_FREEDOM = 10
 """Degrees of freedom that chi2 is divided by at least."""
+SPIKE_SIGMA, SPIKE_NEIGHBOURS = 8.0, 0.3
+"""A pixel that is so far from the best fit, and its neighbours less than this part of that, is no light that
+came through the instrument: an unresolved line has 0.54 there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +44,39 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
     analysis
         With the error of its best fits.
     details
-        From `details.load`.
+        Of every class and star type that has some, by name (`details.load`).
     """
     assert analysis.fit.sigma is not None
     flux = analysis.prepared.flux.cpu()
     ivar = (analysis.gridded.ivar * analysis.prepared.scale.square()).cpu()
     best, error = analysis.fit.model.cpu(), (analysis.fit.sigma * analysis.kappa[:, None].sqrt()).cpu()
-    spent = analysis.fit.coefficients.shape[1] + 1
     fits = []
     for i, spectype in enumerate(analysis.decision.spectype.tolist()):
-        name = STAR_TYPES[int(analysis.candidates[0].basis[i, 0])] if spectype == 0 else CLASSES[spectype]
-        lag = float(analysis.lag[i])
-        fine = details_at(details[name], lag) if name in details else None
-        shapes = shapes_of(CLASSES[spectype], best[i], ivar[i] > 0, lag, fine)
-        fits.append(_fit(flux[i], ivar[i], best[i], error[i], shapes, spent))
+        subtype = STAR_TYPES[int(analysis.candidates[0].basis[i, 0])]
+        own, lag = details_of(details, CLASSES[spectype], subtype), float(analysis.lag[i])
+        used = (analysis.gridded.ivar[i] > 0).cpu()
+        shapes = shapes_of(CLASSES[spectype], best[i], used, lag, own and details_at(own, lag))
+        spent = int((analysis.fit.design[i] != 0).any(1).sum())
+        fits.append(_fit(flux[i], ivar[i], used, best[i], error[i], shapes, spent))
     columns = zip(*fits, strict=True)
     return FinalFit(*(torch.stack(column) for column in columns))
 
 
 def _fit(
-    flux: Tensor, ivar: Tensor, best: Tensor, error: Tensor, shapes: Shapes, spent: int
+    flux: Tensor, ivar: Tensor, used: Tensor, best: Tensor, error: Tensor, shapes: Shapes, spent: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return model, sigma, parts, number of parameters and noise_rchi2 of one spectrum."""
-    weighted = on_lines(shapes.flux * ivar.sqrt())
-    residual = (flux - best) * ivar.sqrt()
-    normal = (weighted @ weighted.T).double()
-    vector = (weighted * residual).sum(1, dtype=torch.float64)
+    pull = ((flux - best) * ivar.sqrt()).double()
+    weight = torch.where(_spikes(pull), 0.0, ivar.double().sqrt())
+    # Neighbouring lines are nearly alike: sums in single precision can't tell them apart at S/N 500.
+    weighted = on_lines(shapes.flux.double() * weight)
+    normal, vector = weighted @ weighted.T, weighted @ (pull * (weight > 0))
     strength = prior_strengths(normal, vector, shapes.part)
     kept = torch.nonzero(strength > 0)[:, 0]
     scale = strength[kept]
     system = scale[:, None] * normal[kept][:, kept] * scale + torch.eye(len(kept), dtype=torch.float64)
-    root = torch.linalg.solve_triangular(torch.linalg.cholesky(system), torch.diag(scale), upper=False)
+    lower = torch.linalg.cholesky(system)
+    root = torch.linalg.solve_triangular(lower, torch.diag(scale), upper=False)
     amplitude = torch.zeros(len(strength), dtype=torch.float64)
     amplitude[kept] = root.T @ (root @ vector[kept])
     parameters = spent + len(kept) - (root / scale).square().sum()
@@ -80,6 +85,15 @@ def _fit(
     parts.index_add_(0, torch.tensor([int(part) for part in shapes.part]), added)
     model = best + parts.sum(0)
     spread = (root.float() @ shapes.flux[kept]).square().sum(0)
-    freedom = (int((ivar > 0).sum()) - parameters).clamp_min(MIN_FREEDOM)
+    freedom = (int(used.sum()) - parameters).clamp_min(MIN_FREEDOM)
     rchi2 = (ivar * (flux - model).square()).sum(dtype=torch.float64) / freedom
     return model, (spread + error.square()).sqrt(), parts, parameters, rchi2
+
+
+def _spikes(pull: Tensor) -> Tensor:
+    """Mark pixels that stand alone, (N_PIXELS,) bool, by residuals in units of their noise."""
+    size = pull.abs()
+    beside = torch.zeros_like(size)
+    beside[1:] = size[:-1]
+    beside[:-1] = torch.maximum(beside[:-1], size[1:])
+    return (size > SPIKE_SIGMA) & (beside < SPIKE_NEIGHBOURS * size)

@@ -22,7 +22,9 @@ from spectraq.models.final_fit.shapes import Part
 STRENGTHS = (0.01, 0.1, 1.0)
 """Standard deviations that are tried first, beside zero."""
 STEPS = (1 / 3, 1.0, 3.0)
-"""Factors of the strength that was chosen that are tried then: evidence is flat within a step."""
+"""Factors of the strength that was chosen that are tried then."""
+BETWEEN = (0.003, 0.03, 0.3)
+"""What is tried then of a part that got none."""
 START = {Part.LEVEL: 0.1, Part.RESPONSE: 0.03, Part.DETAIL: 0.3, Part.NARROW: 0.1, Part.BROAD: 0.1,
          Part.IRON: 0.03}  # fmt: skip
 """Where the search begins: typical of S/N 10."""
@@ -48,7 +50,7 @@ def prior_strengths(normal: Tensor, vector: Tensor, part: Sequence[Part]) -> Ten
         strength = _most_probable(normal, vector, strength, own, STRENGTHS)
     for own in rows.values():
         chosen = float(strength[own[0]])
-        around = [chosen * step for step in STEPS] if chosen else STRENGTHS
+        around = [chosen * step for step in STEPS] if chosen else BETWEEN
         strength = _most_probable(normal, vector, strength, own, around)
     return strength
 

@@ -44,7 +44,7 @@ BROAD = (
     "HeII_4687", "Hbeta", "HeI_5877", "Halpha", "OI_8449",
 )  # fmt: skip
 """Lines of the broad-line region, and blends that look like one."""
-GALAXY_WIDTHS = (80.0, 200.0, 400.0)
+GALAXY_WIDTHS = (30.0, 80.0, 200.0, 400.0)
 QSO_WIDTHS = (150.0, 400.0)
 """Standard deviations of narrow lines, km/s."""
 BROAD_WIDTHS = ((900.0, (-0.006, -0.003, 0.0, 0.003, 0.006)), (1800.0, (-0.006, -0.003, 0.0, 0.003, 0.006)),
@@ -100,14 +100,25 @@ def shapes_of(spectype: str, model: Tensor, used: Tensor, lag: float, details: T
     rows = [model * _polynomials(used)]
     part = [Part.LEVEL] + [Part.RESPONSE] * (RESPONSE_TERMS - 1)
     if details is not None:
-        level = box_mean(model.abs()[None], LEVEL_HALF_WIDTH)[0].clamp_min(LEAST_LEVEL)
-        rows.append(details * level)
+        rows.append(details * level_of(model[None], used[None])[0])
         part += [Part.DETAIL] * len(details)
     if (lines := line_shapes(spectype)) is not None:
         flux, kinds = lines.at(lag)
         rows.append(flux)
         part += kinds
     return Shapes(torch.cat(rows), tuple(part))
+
+
+def level_of(flux: Tensor, used: Tensor) -> Tensor:
+    """Return the local level of spectra of unit median, (B, n): their running mean, at least LEAST_LEVEL."""
+    return running_mean(flux, used).abs().clamp_min(LEAST_LEVEL)
+
+
+def running_mean(values: Tensor, used: Tensor) -> Tensor:
+    """Return the mean of the used pixels within LEVEL_HALF_WIDTH, (B, n); zero where there is none."""
+    weight = used.to(values.dtype)
+    sums = box_mean(torch.stack([values * weight, weight]), LEVEL_HALF_WIDTH)
+    return sums[0] / sums[1].clamp_min(0.5 / (2 * LEVEL_HALF_WIDTH + 1))
 
 
 def details_at(details: Details, lag: float) -> Tensor:
@@ -136,7 +147,7 @@ class LineShapes:
 
     part: tuple[Part, ...]  # (n,)
     position: Tensor  # (n, 2) float64, grid pixels at redshift zero
-    strength: Tensor  # (n, 2) peaks; the second is zero where there is one line
+    peak: Tensor  # (n, 2); the second is zero where there is one line
     sigma: Tensor  # (n,) grid pixels, the instrument's share included
 
     def at(self, lag: float) -> tuple[Tensor, tuple[Part, ...]]:
@@ -145,9 +156,9 @@ class LineShapes:
         reach = REACH_SIGMA * self.sigma
         kept = torch.nonzero((centre[:, 0] > -reach) & (centre[:, 0] < N_PIXELS + reach))[:, 0]
         flux = _gaussians(centre[kept, 0], self.sigma[kept])
-        second = torch.nonzero(self.strength[kept, 1] > 0)[:, 0]
+        second = torch.nonzero(self.peak[kept, 1] > 0)[:, 0]
         pair = kept[second]
-        flux[second] += self.strength[pair, 1:].float() * _gaussians(centre[pair, 1], self.sigma[pair])
+        flux[second] += self.peak[pair, 1:].float() * _gaussians(centre[pair, 1], self.sigma[pair])
         return flux, tuple(self.part[row] for row in kept.tolist())
 
 

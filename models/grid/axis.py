@@ -100,5 +100,5 @@ def coarse(flux: torch.Tensor, ivar: torch.Tensor) -> tuple[torch.Tensor, torch.
         Shape (B, N_COARSE).
     """
     weight = rebinned(ivar)
-    mean = rebinned(flux * ivar) / weight.clamp_min(1e-20)
+    mean = rebinned(flux * ivar) / torch.where(weight > 0, weight, 1.0)
     return mean * (weight > 0), weight

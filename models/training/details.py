@@ -18,9 +18,8 @@ from torch import Tensor
 from spectraq.models import shipped
 from spectraq.models.classes import STAR_TYPES
 from spectraq.models.final_fit.details import FILE, Details
-from spectraq.models.final_fit.shapes import NARROW
+from spectraq.models.final_fit.shapes import NARROW, level_of, running_mean
 from spectraq.models.grid.axis import pixel_of
-from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import wavelength
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.training.eigenspectra import (
@@ -38,9 +37,6 @@ SHAPES = 16
 """Of each class or type: the evidence decides how many of them a spectrum pays for."""
 MOCKS = {"GALAXY": 1500, "STAR": 600}
 SEED = 3
-HALF_WIDTH = 120
-"""Grid pixels of the running mean: wider than a feature, narrower than the response's shapes."""
-LEAST_LEVEL = 0.1
 LARGEST, LARGEST_RMS = 0.6, 0.25
 """Of the level: a pixel that differs more is cut off there, a mock that differs more is left out, because a
 template's end or a mismatch is no detail."""
@@ -86,8 +82,14 @@ def learn(
 
     Parameters
     ----------
+    basis
+        The eigenspectra of the best fit.
     families
         With their shares of the mocks.
+    recipe
+        Its class and range of rest-frame pixels.
+    n
+        Mocks to draw.
     left_out
         Pixels of the recipe's range without details, bool.
     """
@@ -98,13 +100,13 @@ def learn(
     flux, known = mocks.flux, mocks.observed
     shapes = basis.window(first, last - first)
     fitted = amplitudes_of(flux, known, shapes) @ shapes
-    level = _smooth(fitted, known)
+    level = running_mean(fitted, known)
     level = torch.where(level.abs() < 1e-3, torch.full_like(level, 1e-3), level)
-    left = (flux - fitted * (_smooth(flux, known) / level).clamp(0.2, 5)) * known
-    left = (left - _smooth(left, known)) * known
+    left = (flux - fitted * (running_mean(flux, known) / level).clamp(0.2, 5)) * known
+    left = (left - running_mean(left, known)) * known
     if left_out is not None:
         left[:, left_out] = 0
-    left = (left / _smooth(flux, known).abs().clamp_min(LEAST_LEVEL)).clamp(-LARGEST, LARGEST)
+    left = (left / level_of(flux, known)).clamp(-LARGEST, LARGEST)
     size = left.square().mean(1).sqrt()
     normal = size < LARGEST_RMS
     left, size = left[normal], size[normal]
@@ -145,10 +147,3 @@ def _line_pixels(recipe: Recipe) -> Tensor:
     pixel = torch.arange(first, last, dtype=torch.float64)
     centres = pixel_of(torch.tensor([wavelength(name) for name in NARROW], dtype=torch.float64))
     return ((pixel[:, None] - centres).abs() <= LINE_HALF_WIDTH).any(1)
-
-
-def _smooth(values: Tensor, known: Tensor) -> Tensor:
-    """Running mean over the known pixels, shape as given."""
-    weight = known.to(values.dtype)
-    sums = box_mean(torch.stack([values * weight, weight]), HALF_WIDTH)
-    return sums[0] / sums[1].clamp_min(0.5 / (2 * HALF_WIDTH + 1))
