@@ -121,7 +121,9 @@ def _arms(source: Source) -> list[str]:
 
 def _fibermap(source: Source) -> Any:
     """The table of fibres; None where there is none."""
-    named = {hdu.name: hdu for hdu in reversed(source.hdus) if hdu.name in FIBERMAPS}
+    named: dict[str, Any] = {}
+    for hdu in source.hdus:  # not reversed: that would leave out what astropy has not come to yet
+        named.setdefault(hdu.name, hdu)
     return next((named[name] for name in FIBERMAPS if name in named), None)
 
 

@@ -115,9 +115,13 @@ def check_scatter(flux: NDArray[np.float64]) -> None:
     ReadError
         Where it is, but for zeros alone, which are no flux at all.
     """
-    steps = np.diff(flux)
-    if steps.size >= FEWEST_STEPS and flux.any() and np.ptp(steps) <= STRAIGHT * np.abs(steps).max():
-        raise ReadError("flux is the same in every pixel, or counts them: that is no measurement")
+    if flux.size <= FEWEST_STEPS or not flux.any():
+        return
+    for pixels_seen in (flux[:FEWEST_STEPS], flux):  # hardly any flux needs a look at all of it
+        steps = np.diff(pixels_seen)
+        if not np.ptp(steps) <= STRAIGHT * np.abs(steps).max():
+            return
+    raise ReadError("flux is the same in every pixel, or counts them: that is no measurement")
 
 
 def check_light(wavelength: NDArray[np.float64]) -> None:
@@ -154,16 +158,16 @@ def check_steps(grid: Grid) -> None:
 
 def drop_blanks(flux: NDArray[np.float64], ivar: NDArray[np.float64] | None) -> None:
     """Take what stands for no measurement out of use, in place: placeholders, and runs of exact zeros."""
-    blank = _runs(flux == 0, ZERO_RUN)
-    for placeholder in PLACEHOLDERS:
-        same = flux == placeholder
-        if same.any():
-            blank |= _runs(same, 2)
+    blank = np.zeros(flux.shape, bool)
+    for placeholder, shortest in ((0.0, ZERO_RUN), *((value, 2) for value in PLACEHOLDERS)):
+        if (same := flux == placeholder).any():
+            blank |= _runs(same, shortest)
     with np.errstate(invalid="ignore"):
         blank |= np.abs(flux) > HUGE
-    flux[blank] = np.nan
-    if ivar is not None:
-        ivar[blank] = 0.0
+    if blank.any():
+        flux[blank] = np.nan
+        if ivar is not None:
+            ivar[blank] = 0.0
 
 
 def ivar_of(values: NDArray[np.float64], power: int) -> NDArray[np.float64]:
