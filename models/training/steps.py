@@ -1,4 +1,4 @@
-"""The steps that make every weight again: eigenspectra, mocks, members, temperature and cards.
+"""The steps that make every weight again: eigenspectra, details, mocks, members, temperature and cards.
 
 Each step leaves a file, and a step whose file is there is not done again: an interrupted run goes on where it
 was. Mocks and members are made side by side, one thread each; on a GPU members are trained one after another.
@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from spectraq.models.grid.prepare import Gridded
 from spectraq.models.observation import Observation
 from spectraq.models.processes import cpus
-from spectraq.models.redshift import eigenspectra
-from spectraq.models.training import details, material_file, recipes
+from spectraq.models.training import material_file, recipes
 from spectraq.models.training.measure import cards
 from spectraq.models.training.mocks import MockSky, coarse_files, full_files
 from spectraq.models.training.mocks.coarse_files import Truth
@@ -150,15 +149,18 @@ def train_member(plan: Plan, name: str, say: Any) -> None:
 
 def make_eigenspectra(plan: Plan, report: Report) -> None:
     """Learn the eigenspectra and write them with their card."""
-    from spectraq.models.training import eigenspectra as learned
+    from spectraq.models.training import eigenspectra
 
     report("learning eigenspectra")
-    bases = learned.learn_all(material_file.load(plan.material).families, seed=EIGENSPECTRA_SEED)
-    learned.save(bases, plan.out, {"seed": EIGENSPECTRA_SEED})
+    bases = eigenspectra.learn_all(material_file.load(plan.material).families, seed=EIGENSPECTRA_SEED)
+    eigenspectra.save(bases, plan.out, {"seed": EIGENSPECTRA_SEED})
 
 
 def make_details(plan: Plan, report: Report) -> None:
     """Learn what eigenspectra leave of the templates, and write it with its card."""
+    from spectraq.models.redshift import eigenspectra
+    from spectraq.models.training import details
+
     report("learning details")
     families = material_file.load(plan.material).families
     details.save(details.learn_all(families, eigenspectra.load(plan.out)), plan.out)

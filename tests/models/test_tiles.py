@@ -12,6 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spectraq.models.anomaly import detector
+from spectraq.models.final_fit.fit import FinalFit, final_fit
 from spectraq.models.grid.prepare import grid_batch
 from spectraq.models.networks import classifier, half_precision, members
 from spectraq.models.observation import Observation
@@ -63,10 +64,13 @@ class Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.kinds: Kinds = defaultdict(set)
+        self.paused = False
 
     def __torch_dispatch__(
         self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if self.paused:
+            return func(*args, **(kwargs or {}))
         name = func._schema.name.split("::")[1]
         if (name, func._overloadname) == ("pow", "Scalar"):
             name = "power of a number"  # rounds by place
@@ -78,8 +82,16 @@ class Recorder(TorchDispatchMode):
 
 
 def recorded(pipeline: Pipeline, observations: Sequence[Observation]) -> Kinds:
-    """Every operation of an analysis, with models."""
-    with Recorder() as recorder:
+    """Every operation of an analysis with models, but for final fits: each of them is made alone."""
+    with Recorder() as recorder, pytest.MonkeyPatch.context() as patch:
+
+        def unrecorded(*arguments: Any) -> FinalFit:
+            recorder.paused = True
+            fits = final_fit(*arguments)
+            recorder.paused = False
+            return fits
+
+        patch.setattr("spectraq.models.pipeline.final_fit", unrecorded)
         pipeline._analyze(observations, with_model=True)
     return recorder.kinds
 

@@ -141,7 +141,7 @@ def test_a_line_shape_has_the_width_that_it_says_the_instrument_included():
     flux, part = lines.at(2000.0)
     assert set(part) == {Part.NARROW}
     assert float(flux.max()) <= 1.0
-    expected = np.hypot(80.0 / KM_S_PER_PIXEL, INSTRUMENT_PIXELS)
+    expected = np.hypot(30.0 / KM_S_PER_PIXEL, INSTRUMENT_PIXELS)
     assert float(lines.sigma.min()) == pytest.approx(expected)
     assert line_shapes("STAR") is None
 
