@@ -1,8 +1,8 @@
 """What kafka-python lacks or does wrong, mended through its private parts; nothing else touches those.
 
 Each repair says what it mends, and where that is known upstream (github.com/dpkp/kafka-python); where no
-number stands, nobody has reported it. `tests/workers/transport/test_client_repairs.py` fails when a fault is mended
-upstream, or a private part is gone: then the repair goes, too.
+number stands, nobody has reported it. `tests/workers/transport/test_client_repairs.py` fails when a fault is
+mended upstream, or a private part is gone: then the repair goes, too.
 """
 
 from __future__ import annotations
