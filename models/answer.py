@@ -39,7 +39,7 @@ def _nothing() -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpectrum:
-    """The best fit on its own grid, and the curves it was chosen by."""
+    """The final fit on its own grid, and the curves that class and redshift were chosen by."""
 
     loglam0: float  # log10(vacuum angstrom) of pixel 0
     dloglam: float
@@ -52,7 +52,7 @@ class ModelSpectrum:
     rest_loglam0: float = 0.0  # log10(vacuum angstrom) of pixel 0 of `rest`, rest frame
     rest: NDArray[np.float32] = field(default_factory=_nothing)  # (k,) what the encoder expects, median one
     nparameters: float = 0.0  # effective number of parameters of the fit
-    noise_rchi2: float = 0.0  # chi2 with the survey's noise alone, over pixels less parameters
+    noise_rchi2: float = 0.0  # chi2 with the spectrum's noise alone, over pixels less parameters
 
 
 @dataclass(frozen=True, slots=True)

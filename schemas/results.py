@@ -137,7 +137,7 @@ class Chi2Curve(Part):
 
 
 class ModelSpectrum(Result):
-    """The best fit on its own grid, and the curves it was chosen by."""
+    """The final fit on its own grid, and the curves that class and redshift were chosen by."""
 
     kind: ClassVar[str] = "model_spectrum"
 
@@ -155,4 +155,4 @@ class ModelSpectrum(Result):
     rest_loglam0: float = 0.0  # log10(vacuum angstrom) of pixel 0 of `rest`, rest frame
     rest: Float32Pixels = NO_PIXELS  # (k,) what the encoder expects of the object, median one
     nparameters: float = 0.0  # effective number of parameters of the fit
-    noise_rchi2: float = 0.0  # chi2 with the survey's noise alone, over pixels less parameters
+    noise_rchi2: float = 0.0  # chi2 with the spectrum's noise alone, over pixels less parameters

@@ -1,4 +1,4 @@
-"""From tensors of a batch to what is published of its best fits: model, denoised spectrum, rest frame."""
+"""From tensors of a batch to what is published of its final fits: model, denoised spectrum, rest frame."""
 
 from __future__ import annotations
 
