@@ -55,7 +55,8 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
         subtype = STAR_TYPES[int(analysis.candidates[0].basis[i, 0])]
         own, lag = details_of(details, CLASSES[spectype], subtype), float(analysis.lag[i])
         used = (analysis.gridded.ivar[i] > 0).cpu()
-        shapes = shapes_of(CLASSES[spectype], best[i], used, lag, own and details_at(own, lag))
+        fine = None if own is None else details_at(own, lag)
+        shapes = shapes_of(CLASSES[spectype], best[i], used, lag, fine)
         spent = int((analysis.fit.design[i] != 0).any(1).sum())
         fits.append(_fit(flux[i], ivar[i], used, best[i], error[i], shapes, spent))
     columns = zip(*fits, strict=True)
