@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from spectraq.models.answers.denoise import denoise
+from spectraq.models.classes import CLASSES
 from spectraq.models.final_fit import details
 from spectraq.models.final_fit.fit import final_fit
+from spectraq.models.final_fit.prior_strengths import HURDLE_NATS, evidence, prior_strengths
 from spectraq.models.final_fit.shapes import (
     INSTRUMENT_PIXELS,
     Part,
@@ -60,6 +62,37 @@ def test_the_smooth_misfit_of_a_calibration_is_taken_up(analysis, fine):
     assert bright.sum() > 3
     rise = (fit.noise_rchi2 - before.noise_rchi2)[bright]
     assert float(rise.abs().max()) < 0.1
+
+
+def test_one_bad_pixel_bends_nothing_and_is_counted_in_chi2(analysis, fine):
+    rows = torch.nonzero(analysis.prepared.snr > 8)[:3, 0]
+    spike = torch.zeros_like(analysis.prepared.flux)
+    for row in rows.tolist():
+        good = torch.nonzero(analysis.gridded.ivar[row] > 0)[:, 0]
+        spike[row, good[len(good) // 3]] = 50.0
+    without, fit = final_fit(analysis, fine), final_fit(with_flux(analysis, spike), fine)
+    assert len(rows) == 3
+    assert float((fit.model - without.model)[rows].abs().max()) < 0.02
+    assert (fit.noise_rchi2[rows] > without.noise_rchi2[rows] + 1).all()
+
+
+def test_parts_that_are_left_out_would_not_pay_alone(analysis, fine):
+    ivar = analysis.gridded.ivar * analysis.prepared.scale.square()
+    for row in range(0, 20, 5):
+        spectype = CLASSES[int(analysis.decision.spectype[row])]
+        shapes = shapes_of(spectype, analysis.fit.model[row], ivar[row] > 0, float(analysis.lag[row]), None)
+        weighted = shapes.flux.double() * ivar[row].double().sqrt()
+        pull = (analysis.prepared.flux[row] - analysis.fit.model[row]).double() * ivar[row].double().sqrt()
+        normal, vector = weighted @ weighted.T, weighted @ pull
+        chosen = prior_strengths(normal, vector, shapes.part)
+        best = evidence(normal, vector, chosen)
+        for part in set(shapes.part):
+            own = torch.tensor([i for i, kind in enumerate(shapes.part) if kind == part])
+            if not chosen[own].any():
+                gained = max(
+                    evidence(normal, vector, chosen.index_fill(0, own, value)) for value in (0.003, 0.03, 0.3)
+                )
+                assert gained <= best + HURDLE_NATS + 1e-6
 
 
 @pytest.fixture(scope="module")
