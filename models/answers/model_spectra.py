@@ -60,7 +60,7 @@ def model_spectra(
                 rest_loglam0=loglam_of(window.first_pixel) if rest else 0.0,
                 rest=rest[i] if rest else np.zeros(0, np.float32),
                 nparameters=float(final.parameters[i]),
-                noise_rchi2=min(float(final.noise_rchi2[i]), FLOAT32_MAX),
+                noise_rchi2=float(final.noise_rchi2[i]),
             )
         )
     return spectra

@@ -18,6 +18,8 @@ from spectraq.models.tiles import on_lines
 
 MIN_FREEDOM = 10
 """Degrees of freedom that chi2 is divided by at least."""
+LARGEST_RCHI2 = 1e30
+"""What is published where noise and misfit of a spectrum are so far apart that their ratio is no number."""
 SPIKE_SIGMA, SPIKE_NEIGHBOURS = 8.0, 0.3
 """A pixel that is so far from the best fit, and its neighbours less than this part of that, is no light that
 came through the instrument: an unresolved line has 0.54 there."""
@@ -87,7 +89,11 @@ def _fit(
     model = best + parts.sum(0)
     spread = (root.float() @ shapes.flux[kept]).square().sum(0)
     freedom = (int(used.sum()) - parameters).clamp_min(MIN_FREEDOM)
-    rchi2 = (ivar * (flux - model).square()).sum(dtype=torch.float64) / freedom
+    # Where nothing was observed a model may be of any size, and its square no number.
+    left = torch.where(used, flux.double() - model.double(), 0.0)
+    rchi2 = (
+        ((ivar.double() * left.square()).sum() / freedom).nan_to_num(LARGEST_RCHI2).clamp_max(LARGEST_RCHI2)
+    )
     return model, (spread + error.square()).sqrt(), parts, parameters, rchi2
 
 
