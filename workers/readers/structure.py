@@ -15,7 +15,7 @@ from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.limits import COLUMNS, EXTENSIONS
 
 BLOCK, CARD = 2880, 80
-_SIZE = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *(-?\d{1,18})(?![\d.])")
+_SIZE = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *(-?\d+)(?![\d.])")
 _END = b"END" + b" " * 77
 AXES = 999
 """An array has at most so many, by the standard."""
@@ -71,7 +71,7 @@ def check_axes(path: Path) -> None:
                 elements = math.prod(shape) + sizes.get(b"PCOUNT", 0) if shape else 0
                 data = abs(sizes[b"BITPIX"]) // 8 * abs(sizes.get(b"GCOUNT", 1) * elements)
                 file.seek(-(-data // BLOCK) * BLOCK, 1)
-            except (KeyError, OSError, OverflowError):
+            except (KeyError, OSError, OverflowError, ValueError):
                 return  # what is wrong is said by whoever reads it
 
 
