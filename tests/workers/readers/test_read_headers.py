@@ -197,6 +197,8 @@ def test_a_keyword_that_places_the_pixels_is_named_where_it_is_no_number(
         ("TFORM2", "'some text'"),
         ("BITPIX", "12345"),
         ("TFIELDS", "T"),
+        ("NAXIS", "9" * 40),
+        ("BITPIX", "9" * 40),
     ],
 )
 def test_a_keyword_that_fits_is_made_of_is_named_where_it_is_wrong(
