@@ -91,7 +91,7 @@ def test_extreme_numbers_in_files_are_answered_or_refused_in_one_line(
         fits.Column("error", "D", array=np.full(N, 1e-200)),
     ]
     (tmp_path / "sure.fits").write_bytes(written(fits.BinTableHDU.from_columns(columns)))
-    far = [f"{2000 + i},1.0" for i in range(N)]
+    far = [f"{2000 + i},{1 + 0.1 * (i % 7)}" for i in range(N)]
     (tmp_path / "far.csv").write_text("\n".join(["wavelength [nm],flux", *far]))
     found = {}
     for name in ("spike.csv", "sure.fits", "far.csv"):
