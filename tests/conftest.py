@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.settings import load_settings
@@ -39,3 +41,14 @@ def stack() -> Iterator[LocalStack]:
     """Real Kafka and real Redis, for all tests of a run."""
     with LocalStack(load_settings().local.data) as running:
         yield running
+
+
+@pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """Whatever a test does to logs is undone."""
+    root = logging.getLogger()
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**config)

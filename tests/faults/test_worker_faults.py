@@ -89,9 +89,8 @@ def test_a_second_signal_ends_the_worker_at_once(
     assert worker.wait(timeout=10) == 130  # in hand are fifty seconds of work
 
 
-def test_what_a_killed_worker_held_goes_to_another_one(
-    feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
-) -> None:
+def two_workers(feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path) -> None:
+    """Start two workers, and wait until both have joined."""
     options = {"delivery": "exactly_once", "batch_spectra": BATCH}
     logs = [tmp_path / f"{n}.log" for n in range(2)]
     for n, log in enumerate(logs):
@@ -99,6 +98,12 @@ def test_what_a_killed_worker_held_goes_to_another_one(
         processes.append(feed.worker("--seconds", str(SECONDS), log=log, **options, slot=slot))
     for log in logs:
         wait_for("both workers to join", lambda log=log: joined(log))
+
+
+def test_what_a_killed_worker_held_goes_to_another_one(
+    feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    two_workers(feed, processes, tmp_path)
     feed.publish(numbered(i) for i in range(SPECTRA))
     time.sleep(0.7)
     processes[0].kill()
@@ -114,13 +119,7 @@ def test_a_zombie_that_comes_back_publishes_nothing_twice(
     feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     feed.kafka_options = {"max_poll_interval_s": 7.0}
-    options = {"delivery": "exactly_once", "batch_spectra": BATCH}
-    logs = [tmp_path / f"{n}.log" for n in range(2)]
-    for n, log in enumerate(logs):
-        slot = f"{feed.name}-{n}"
-        processes.append(feed.worker("--seconds", str(SECONDS), log=log, **options, slot=slot))
-    for log in logs:
-        wait_for("both workers to join", lambda log=log: joined(log))
+    two_workers(feed, processes, tmp_path)
     feed.publish(numbered(i) for i in range(SPECTRA))
     time.sleep(0.5)
     processes[0].send_signal(signal.SIGSTOP)

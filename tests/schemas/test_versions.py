@@ -16,6 +16,7 @@ from spectraq.schemas.codec import DecodeError
 from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.message import Message, Part
 from tests.support.wire_examples import one_of_each, spectrum
+from tests.support.wire_tables import records
 
 
 def written(document: dict[str, Any], number: int, values: dict[str, Any]) -> bytes:
@@ -76,15 +77,6 @@ def test_of_an_older_minor_version_what_is_missing_has_its_default(without_row: 
     assert codec.encode(spectrum())[:5] == struct.pack(">bI", 0, 10101)
 
 
-def _records(part: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(part, dict) and part["type"] == "record":
-        yield part
-        for field in part["fields"]:
-            yield from _records(field["type"])
-    elif isinstance(part, dict):
-        yield from _records(part.get("items", part.get("values")))
-
-
 def _parts(kind: type[Part]) -> Iterator[type[Part]]:
     for sub in kind.__subclasses__():
         yield sub
@@ -95,7 +87,7 @@ def test_models_and_schemas_have_the_same_fields_in_the_same_order() -> None:
     models = {kind.__name__: kind for kind in _parts(Part)}
     seen = set()
     for message in one_of_each():
-        for record in _records(document_of(type(message).__name__)):
+        for record in records(document_of(type(message).__name__)):
             if record["name"] != "Header":  # a pair in memory
                 names = [field["name"] for field in record["fields"]]
                 assert names == list(models[record["name"]].model_fields), record["name"]

@@ -145,16 +145,6 @@ def every_terminal(text: str) -> Iterator[tuple[str, str]]:
     yield "dlq", printed(lambda: terminal.print_json(dlq._summary(letter(text))))
 
 
-@pytest.fixture
-def logging_restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**config)
-
-
 def logged(form: str, text: str) -> str:
     """What the log says of it, as value, name, message of a library and in a traceback."""
 

@@ -17,7 +17,7 @@ def record_tables() -> dict[str, str]:
     for name in RECORDS:
         schema = newest(name)
         assert schema is not None
-        for record in _records(schema.document):
+        for record in records(schema.document):
             fields = record["fields"]
             if name in RESULTS and record["name"] == name:
                 tables["Result"] = _table(fields[: len(_common())])
@@ -53,13 +53,14 @@ def _common() -> list[dict[str, Any]]:
     return common[: [field["name"] for field in common].index("zwarn_names") + 1]
 
 
-def _records(part: Any) -> Iterator[dict[str, Any]]:
+def records(part: Any) -> Iterator[dict[str, Any]]:
+    """Yield a record of a schema and the records inside it."""
     if isinstance(part, dict) and part["type"] == "record":
         yield part
         for field in part["fields"]:
-            yield from _records(field["type"])
+            yield from records(field["type"])
     elif isinstance(part, dict):
-        yield from _records(part.get("items", part.get("values")))
+        yield from records(part.get("items", part.get("values")))
 
 
 def _table(fields: list[dict[str, Any]]) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -66,16 +64,6 @@ def test_what_comes_through_a_pipe_is_read_and_stderr_holds_remarks_alone(
 
 def test_a_device_is_refused_in_words(offline: CommandLine) -> None:
     assert "a terminal or another device" in offline("analyze", "/dev/zero", code=1).stderr
-
-
-@pytest.fixture
-def logging_restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**config)
 
 
 @pytest.mark.usefixtures("logging_restored")
