@@ -12,6 +12,7 @@ from spectraq.schemas.message import Message, Part
 from spectraq.schemas.pixels import NO_PIXELS, Float32Pixels
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:spectraq:result")
+_compact = json.JSONEncoder(separators=(",", ":"))
 
 
 def result_id(
@@ -30,7 +31,7 @@ def result_id(
         A UUID of version 5 over the JSON array of the five arguments.
     """
     parts = [kind, spectrum_id, spectrum_digest, ensemble_digest, ensemble_version]
-    return str(uuid.uuid5(_NAMESPACE, json.dumps(parts, separators=(",", ":"))))
+    return str(uuid.uuid5(_NAMESPACE, _compact.encode(parts)))
 
 
 class Provenance(Part):

@@ -46,14 +46,16 @@ class ZWarn(IntFlag):
     def names(self) -> tuple[str, ...]:
         """Lower-case names of the bits that are set, lowest bit first; `bit_9` for one of a later version."""
         bits = (1 << shift for shift in range(self.value.bit_length()) if self.value >> shift & 1)
-        named = {member.value: str(member.name).lower() for member in ZWarn}
-        return tuple(named.get(bit, f"bit_{bit.bit_length() - 1}") for bit in bits)
+        return tuple(NAMES.get(bit, f"bit_{bit.bit_length() - 1}") for bit in bits)
 
     @property
     def trusted(self) -> bool:
         """Whether no bit is set but those that only inform."""
         return not self & ~INFORMATION
 
+
+NAMES = {member.value: str(member.name).lower() for member in ZWarn}
+"""What each bit is called on the wire."""
 
 INFORMATION = ZWarn.NOISE_ESTIMATED
 """Bits that say something about the input and nothing against the answer."""

@@ -27,6 +27,17 @@ from spectraq.workers.errors import RejectedSpectrum
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 
+SAME_NAME: dict[type[Result], tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(source) if field.name in kind.model_fields)
+    for kind, source in (
+        (Classification, Answer),
+        (Redshift, Answer),
+        (Anomaly, Answer),
+        (ModelSpectrum, FittedModel),
+    )
+}
+"""Fields of each kind of result that an answer, or its model, has under the same name."""
+
 
 class Ensemble(Protocol):
     """Who answered: a `Pipeline`, or what is remembered of one."""
@@ -56,7 +67,7 @@ class Subject:
     @classmethod
     def of(cls, spectrum: Spectrum) -> Subject:
         """Return what is taken from a spectrum."""
-        return cls(**{field.name: getattr(spectrum, field.name) for field in fields(cls)})
+        return cls(**{name: getattr(spectrum, name) for name in cls.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +164,7 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
 
 def _filled(kind: type[SomeResult], source: Answer | FittedModel, others: dict[str, Any]) -> SomeResult:
     """Return a result with these fields, and all others from what has the same name in an answer."""
-    names = kind.model_fields
-    same_name = {field.name: getattr(source, field.name) for field in fields(source) if field.name in names}
+    same_name = {name: getattr(source, name) for name in SAME_NAME[kind]}
     return kind.model_validate(same_name | others, from_attributes=True)
 
 
