@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,15 +81,10 @@ def watch(
     topics = [kind.topic(settings) for kind in kinds or RESULTS]
     live = stdout.is_terminal and not (as_json or as_lines) and set(kinds or RESULTS) <= set(RESULTS)
     with Follower(settings, topics, from_beginning) as follower, _shown(live, as_json, flagged) as show:
-        shown = 0
-        for record in _records(follower, timeout):
-            message = decode(record)
-            if flagged and getattr(message, "flagged", True) is False:
-                continue
+        decoded = ((record, decode(record)) for record in _records(follower, timeout))
+        wanted = (pair for pair in decoded if not (flagged and getattr(pair[1], "flagged", True) is False))
+        for record, message in islice(wanted, max_messages):
             show(record, message)
-            shown += 1
-            if shown == max_messages:
-                return
 
 
 @contextmanager
