@@ -212,7 +212,7 @@ def _summary(placed: Letter) -> dict[str, Any]:
 
 
 def _drawn(placed: Letter) -> str:
-    """The spectrum as far as it can be drawn; nothing where the letter is none."""
+    """Return the spectrum as far as it can be drawn; nothing where the letter is none."""
     from spectraq.schemas.codec import DecodeError
     from spectraq.workers.cli.terminal_plot import drawing
 

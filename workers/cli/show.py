@@ -66,7 +66,7 @@ def show(
 
 
 def _drawn(settings: Settings, subject: Subject) -> str:
-    """The drawing, or why there is none."""
+    """Return the drawing, or why there is none."""
     from spectraq.workers.cli.terminal_plot import drawing
     from spectraq.workers.errors import SpectraqError
     from spectraq.workers.web.night.message_store import Name

@@ -139,7 +139,7 @@ def _show(record: Record, message: Message | str, as_json: bool) -> None:
 
 
 def line(message: Message | str) -> str:
-    """Say a message in one line."""
+    """Return a message in one line."""
     from spectraq.schemas.deadletter import DeadLetter
     from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
     from spectraq.schemas.spectrum import Spectrum

@@ -208,7 +208,7 @@ class Consumer:
             self._client.resume(*(paused - held))
 
     def urgent(self, topic: str) -> bool:
-        """Whether this is the topic whose spectra go first."""
+        """Return whether this is the topic whose spectra go first."""
         return topic == self._settings.topics.priority
 
     @property

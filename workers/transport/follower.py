@@ -101,9 +101,9 @@ class Follower:
             self._client.seek(partition, ends[partition] if first is None else first.offset)
 
     def drained(self) -> bool:
-        """Whether everything that is there now has been returned by `poll`."""
+        """Return whether everything that is there now has been returned by `poll`."""
         return self.reached(self.ends())
 
     def reached(self, ends: dict[TopicPartition, int]) -> bool:
-        """Whether everything before these offsets has been returned by `poll`."""
+        """Return whether everything before these offsets has been returned by `poll`."""
         return all(self._client.position(partition) >= end for partition, end in ends.items())

@@ -91,7 +91,7 @@ class GroupOffsets:
         return committed
 
     def positions(self) -> Offsets:
-        """Where the next fetch begins; past the markers that transactions leave behind the last record."""
+        """Return where the next fetch begins: past the markers of transactions behind the last record."""
         positions: Offsets = {}
         for partition in self._client.assignment():
             try:

@@ -46,12 +46,12 @@ class Right:
     why: str
 
     def entry(self, principal: str) -> ACL:
-        """The right as Kafka keeps it, for a principal such as `User:worker`, from any host."""
+        """Return the right as Kafka keeps it, for a principal such as `User:worker`, from any host."""
         resource = ResourcePattern(self.kind, self.name, self.pattern)
         return ACL(principal, "*", self.operation, ACLPermissionType.ALLOW, resource)
 
     def command(self, principal: str) -> str:
-        """The right as arguments of Kafka's own `kafka-acls.sh`."""
+        """Return the right as arguments of Kafka's own `kafka-acls.sh`."""
         flag = {
             ResourceType.TOPIC: "--topic",
             ResourceType.GROUP: "--group",

@@ -122,7 +122,7 @@ def pulls(sample: Sample, errors: Sequence[ClassErrors]) -> Floats:
 
 
 def spreads(sample: Sample, errors: Sequence[ClassErrors]) -> dict[str, dict[str, float]]:
-    """Spread of the pulls by class and survey, where there are enough."""
+    """Return the spread of the pulls by class and survey, where there are enough."""
     pull = pulls(sample, errors)
     table: dict[str, dict[str, float]] = {}
     for c, name in enumerate(CLASSES):

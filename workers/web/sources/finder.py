@@ -98,7 +98,7 @@ def topics_of_spectra(settings: Settings) -> list[str]:
 
 
 def _answers_with(entry: Entry | None, model: ModelSpectrum) -> bool:
-    """Whether the fit was made of the same pixels by the same networks as the results shown beside it."""
+    """Return whether the same networks made the fit, of the same pixels, as the results beside it."""
     if entry is None or not entry.packed:
         return True
     result = decoded(next(iter(entry.packed.values())))
