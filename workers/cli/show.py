@@ -72,13 +72,12 @@ def _drawn(settings: Settings, subject: Subject) -> str:
     from spectraq.workers.web.night.message_store import Name
     from spectraq.workers.web.night.spectrum_json import spectrum_named
     from spectraq.workers.web.sources.best_fits import Modelling
-    from spectraq.workers.web.sources.finder import topics_of_spectra
     from spectraq.workers.web.sources.lookup import Lookup
 
     name = Name(subject.spectrum_id, subject.digest)
     lookup = Lookup(settings)
     try:
-        topics = topics_of_spectra(settings)
+        topics = settings.topics.of_spectra
         spectrum = lookup.search(topics, name, time.time(), spectrum_named(name), before_s=DAY_S)
         if spectrum is None:
             return f"not drawn: {', '.join(topics)} of the last day has no such spectrum with these pixels"

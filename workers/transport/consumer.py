@@ -73,7 +73,7 @@ class Consumer:
 
     def __init__(self, settings: Settings, epoch: Epoch, watchdog: Watchdog) -> None:
         self._settings = settings
-        self._topics = [name for name in (settings.topics.spectra, settings.topics.priority) if name]
+        self._topics = settings.topics.of_spectra
         self._epoch = epoch
         self._watchdog = watchdog
         self._call_s = settings.kafka.call_timeout_s

@@ -57,7 +57,7 @@ class GroupOffsets:
     ) -> None:
         self._client = client
         self._slot = settings.worker.slot
-        self._topics = [name for name in (settings.topics.spectra, settings.topics.priority) if name]
+        self._topics = settings.topics.of_spectra
         self._call_s = settings.kafka.call_timeout_s
         self._epoch = epoch
         self._deadline = deadline

@@ -70,7 +70,7 @@ def _worker(settings: Settings) -> list[Right]:
     topics, group = settings.topics, settings.kafka.group_id
     transactions = transactional_id(settings, "")
     return [
-        *(_topic(READ, name, "read spectra") for name in (topics.spectra, topics.priority) if name),
+        *(_topic(READ, name, "read spectra") for name in topics.of_spectra),
         *(_topic(WRITE, name, "publish what became of them") for name in written_topics(settings)),
         Right(READ, ResourceType.GROUP, group, LITERAL, "join the group and commit"),
         Right(WRITE, ResourceType.TRANSACTIONAL_ID, transactions, PREFIXED, "publish exactly once"),
@@ -78,8 +78,7 @@ def _worker(settings: Settings) -> list[Right]:
 
 
 def _publisher(settings: Settings) -> list[Right]:
-    topics = settings.topics
-    return [_topic(WRITE, name, "publish spectra") for name in (topics.spectra, topics.priority) if name]
+    return [_topic(WRITE, name, "publish spectra") for name in settings.topics.of_spectra]
 
 
 def _viewer(settings: Settings) -> list[Right]:
@@ -90,7 +89,7 @@ def _web(settings: Settings) -> list[Right]:
     topics, group = settings.topics, settings.kafka.group_id
     return [
         *_viewer(settings),
-        *(_topic(READ, name, "draw a spectrum") for name in (topics.spectra, topics.priority) if name),
+        *(_topic(READ, name, "draw a spectrum") for name in topics.of_spectra),
         _topic(READ, topics.verdicts, "show verdicts"),
         _topic(WRITE, topics.verdicts, "keep verdicts"),
         Right(DESCRIBE, ResourceType.GROUP, group, LITERAL, "show lag and workers"),

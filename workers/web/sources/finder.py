@@ -60,7 +60,7 @@ class Finder:
             if place is not None:
                 spectrum = self.lookup.at(place, read)
             if spectrum is None and entry is not None:
-                spectrum = self.lookup.search(topics_of_spectra(self.settings), name, entry.row.at, read)
+                spectrum = self.lookup.search(self.settings.topics.of_spectra, name, entry.row.at, read)
         if spectrum is not None:
             with self.night.lock:
                 self.night.spectra.put(name, codec.encode(spectrum))
@@ -90,11 +90,6 @@ class Finder:
         if body is not None:
             return read(body, (), None)
         return self.lookup.at(place, read) if place is not None and self.lookup is not None else None
-
-
-def topics_of_spectra(settings: Settings) -> list[str]:
-    """Return the topics that spectra come in on."""
-    return [topic for topic in (settings.topics.spectra, settings.topics.priority) if topic]
 
 
 def _answers_with(entry: Entry | None, model: ModelSpectrum) -> bool:
