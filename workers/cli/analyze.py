@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from spectraq.workers.settings import Settings
 
 FAILED = 1
-KEEP = 20_000
-"""Spectra that the page of --open remembers."""
-
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a spectrum, as they come.")]
 Output = Annotated[Path | None, typer.Option(help="Write a table too: .csv, .ecsv, .parquet or .fits.")]
@@ -191,7 +188,7 @@ class _Opened:
     """The page of what is analysed."""
 
     def __init__(self, settings: Settings) -> None:
-        from spectraq.workers.cli.web import require_packages
+        from spectraq.workers.cli.web import KEEP, require_packages
 
         require_packages()
         from spectraq.workers.web.night.night import Night

@@ -10,6 +10,7 @@ import typer
 from spectraq.workers.cli.reading_options import Air, Format, WavelengthUnit, spectra
 
 KEEP = 20_000
+"""Spectra that the page remembers."""
 PORT = 8765
 
 
