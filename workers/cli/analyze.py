@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, print_formats, spectra
 from spectraq.workers.cli.resultlines import heading, line
 from spectraq.workers.cli.terminal import json_line, print_error, progress, stderr
@@ -42,7 +43,6 @@ Formats = Annotated[
     bool,
     typer.Option("--formats", is_eager=True, callback=print_formats, help="List the formats that are read."),
 ]
-Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
 
 
 def analyze(

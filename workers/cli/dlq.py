@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spectraq.workers.cli.common_options import AsJson, Config
 from spectraq.workers.cli.terminal import print_json, print_line, print_lines, print_table, stderr, stdout
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ app = typer.Typer(help="What could not be analysed, why, and another try.", no_a
 
 NEWEST_SHOWN = 10
 
-Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Place = Annotated[str, typer.Argument(help="PARTITION:OFFSET of the letter, as `dlq list` prints it.")]
 
 

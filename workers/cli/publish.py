@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, complain, spectra
 from spectraq.workers.cli.terminal import print_json, progress, stderr
 
@@ -27,7 +27,7 @@ def publish(
     priority: Annotated[
         bool, typer.Option("--priority", help="To the topic of urgent spectra (topics.priority).")
     ] = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the count as JSON.")] = False,
 ) -> None:
     """Send spectra to the topic that workers read; what can't be read is said and left out.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spectraq.workers.cli.common_options import AsJson, Config
 from spectraq.workers.cli.oddity import oddity, rarity
 from spectraq.workers.cli.terminal import print_json, print_line, print_lines, print_table, stdout
 
@@ -21,8 +21,8 @@ DAY_S = 86_400.0
 
 def show(
     spectrum_id: Annotated[str, typer.Argument(help="Identity of the spectrum.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
     plot: Annotated[
         bool | None, typer.Option("--plot/--no-plot", help="Draw it; by default on terminals only.")
     ] = None,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.terminal import print_json, print_line, stdout
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def watch(
     as_lines: Annotated[
         bool, typer.Option("--lines", help="One line a message, not a table, on a terminal too.")
     ] = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    config: Config = None,
 ) -> None:
     """Follow topics, decoded; nothing is committed and no worker is disturbed.
 
