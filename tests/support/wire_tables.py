@@ -10,7 +10,6 @@ from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.registry import RECORDS, newest
 from spectraq.schemas.zwarn import ZWarn
 
-ROOT = Path(__file__).parents[2]
 RESULTS = ("Classification", "Redshift", "Anomaly", "ModelSpectrum")
 
 
@@ -69,7 +68,8 @@ def _table(fields: list[dict[str, Any]]) -> str:
 
 def _pages() -> ModuleType:
     """The module that writes the schemas' pages of the site; it is no part of a package."""
-    spec = importlib.util.spec_from_file_location("schema_pages", ROOT / "docs" / "site" / "schema_pages.py")
+    path = Path(__file__).parents[2] / "docs" / "site" / "schema_pages.py"
+    spec = importlib.util.spec_from_file_location("schema_pages", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

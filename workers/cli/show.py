@@ -12,7 +12,6 @@ from spectraq.workers.cli.oddity import oddity, rarity
 from spectraq.workers.cli.terminal import print_json, print_line, print_lines, print_table, stdout
 
 if TYPE_CHECKING:
-    from spectraq.schemas.results import Classification, Redshift
     from spectraq.workers.contract.convert import Results, Subject
     from spectraq.workers.settings import Settings
 
@@ -97,17 +96,6 @@ def _print(results: Results) -> None:
         f"   {' '.join(redshift.zwarn_names) or 'no warning'}"
     )
     say()
-    _print_classes(classification)
-    say()
-    _print_candidates(redshift)
-    say()
-    verdict = "[bold red]anomaly[/bold red]" if anomaly.flagged else "ordinary"
-    say(f"{verdict}, {oddity(anomaly)}: {rarity(anomaly.false_positive_rate)}", highlight=False)
-    for reason in anomaly.reasons:
-        print_line(f"  {reason.message}")
-
-
-def _print_classes(classification: Classification) -> None:
     print_table(
         ("class", "probability#", "spread#"),
         [
@@ -115,9 +103,7 @@ def _print_classes(classification: Classification) -> None:
             for name, value in sorted(classification.class_probability.items(), key=lambda item: -item[1])
         ],
     )
-
-
-def _print_candidates(redshift: Redshift) -> None:
+    say()
     print_table(
         ("candidate", "subclass", "z#", "±#", "Δchi2#", "probability#"),
         [
@@ -132,3 +118,8 @@ def _print_candidates(redshift: Redshift) -> None:
             for c in redshift.candidates
         ],
     )
+    say()
+    verdict = "[bold red]anomaly[/bold red]" if anomaly.flagged else "ordinary"
+    say(f"{verdict}, {oddity(anomaly)}: {rarity(anomaly.false_positive_rate)}", highlight=False)
+    for reason in anomaly.reasons:
+        print_line(f"  {reason.message}")
