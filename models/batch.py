@@ -246,7 +246,7 @@ class BatchAnalyst:
     def _refined(
         scan: ExactScan, flux: torch.Tensor, ivar: torch.Tensor, which: torch.Tensor, lag: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Lag and its error by exact gains at single pixels, and whether these have no peak within."""
+        """Return lag and error by exact gains at single pixels, and whether these have no peak within."""
         continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
         centre = lag.round().long()
         gain = scan.gain(flux, ivar, continuum, which, centre)

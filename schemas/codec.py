@@ -154,7 +154,7 @@ def explain(error: ValidationError, kind: type[Message]) -> tuple[DeadLetterReas
 
 
 def _starts_object(body: bytes) -> bool:
-    """Whether a body is an object of JSON, with white space or a byte order mark before it or none."""
+    """Return whether a body is an object of JSON, with white space or a byte order mark before it or none."""
     return body[:64].removeprefix(BOM).lstrip()[:1] == b"{"
 
 

@@ -81,7 +81,7 @@ class Written:
 
 @cache
 def written_with(number: int) -> Written | None:
-    """Say how to read what was written with this schema, if it can be read at all.
+    """Return how to read what was written with this schema, if it can be read at all.
 
     Within a major version fields are only ever added, at the end and with a default. So an older message is
     read with its own schema and completed, and of a newer one the known fields are read.

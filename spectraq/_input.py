@@ -83,7 +83,7 @@ def _each(spectra: Any) -> Iterable[Any]:
 
 
 def _is_arrays(spectra: Any) -> bool:
-    """Whether this is (wavelength, flux, ivar), and no tuple of paths or of spectra."""
+    """Return whether this is (wavelength, flux, ivar), and no tuple of paths or of spectra."""
     return isinstance(spectra, tuple) and not any(
         isinstance(part, (str, Path, Spectrum, tuple)) or hasattr(part, "colnames") for part in spectra
     )

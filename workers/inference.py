@@ -157,7 +157,7 @@ def load_networks(settings: WorkerSettings) -> spectraq.models.pipeline.Pipeline
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether a device or the machine had no memory left: CUDA has a class for it, the CPU only a message."""
+    """Return whether no memory was left: CUDA has a class for it, the CPU only a message."""
     import torch
 
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)

@@ -65,6 +65,11 @@ class Topics(_Section):
     partitions: int = Field(4, ge=1, description="partitions of a topic that spectraq creates")
     replication: int = Field(1, ge=1, description="replicas of a topic that spectraq creates")
 
+    @property
+    def of_spectra(self) -> list[str]:
+        """Names of the topics that spectra come in on."""
+        return [name for name in (self.spectra, self.priority) if name]
+
 
 class KafkaSettings(_Section):
     """How to reach Kafka."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,23 +83,33 @@ def table(fields: list[dict[str, Any]], since: dict[str, str]) -> str:
     several = len(set(since.values())) > 1
     rows = []
     for field in fields:
-        meaning, unit = field["doc"].removesuffix(".").split(" Unit: ")
-        row = {"field": f"`{field['name']}`", "type": type_of(field["type"])}
-        row["unit"] = "" if unit == "none" else unit
+        meaning, unit = described(field)
+        row = {"field": f"`{field['name']}`", "type": type_of(field["type"]), "unit": unit}
         row["default"] = f"`{json.dumps(field['default'])}`" if "default" in field else ""
         row["since"] = since[field["name"]] if several else ""
         rows.append(row | {"meaning": meaning})
     columns = [column for column in rows[0] if any(row[column] for row in rows)]
-    lines = [columns, ["---"] * len(columns), *([row[column] for column in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+    return markdown(columns, ([row[column] for column in columns] for row in rows)) + "\n"
 
 
-def type_of(part: Any) -> str:
-    """Return an Avro type in words."""
+def markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    columns = list(columns)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows))
+
+
+def described(field: dict[str, Any]) -> tuple[str, str]:
+    """Return what a field means, and its unit, empty where it has none."""
+    meaning, unit = field["doc"].removesuffix(".").split(" Unit: ")
+    return meaning, "" if unit == "none" else unit
+
+
+def type_of(part: Any, linked: bool = True) -> str:
+    """Return an Avro type in words; with `linked` the name of a record leads to its table."""
     if isinstance(part, list):
-        return " or ".join([*(type_of(branch) for branch in part if branch != "null"), "null"])
+        return " or ".join([*(type_of(branch, linked) for branch in part if branch != "null"), "null"])
     if isinstance(part, str):
         return part
     if part["type"] == "record":
-        return f"[{part['name']}](#{part['name'].lower()})"
-    return f"{part['type']} of {type_of(part.get('items', part.get('values')))}"
+        return f"[{part['name']}](#{part['name'].lower()})" if linked else str(part["name"])
+    return f"{part['type']} of {type_of(part.get('items', part.get('values')), linked)}"

@@ -72,7 +72,7 @@ def _single(values: Array) -> NDArray[np.float32]:
 
 
 def _planes(analysis: BatchAnalysis, final: FinalFit) -> dict[str, Array]:
-    """Model and denoised flux with their errors on the whole grid, in units of the gridded flux."""
+    """Return model and denoised flux with their errors on the whole grid, in units of the gridded flux."""
     scale = analysis.prepared.scale.cpu()
     flux, error = final.model * scale, final.sigma * scale
     clean = denoise(analysis.gridded.flux.cpu(), analysis.gridded.ivar.cpu(), flux, error)

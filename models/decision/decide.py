@@ -178,7 +178,7 @@ def _alone(
 def _joined(
     posterior: torch.Tensor, scores: torch.Tensor, spectype: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One list of the candidates of all classes, the answer first: class, index, probability; (B, N_BEST)."""
+    """Return class, index and probability of all candidates, the answer first; (B, N_BEST) each."""
     exists = scores > NOTHING / 2
     share = (SHARPNESS * torch.where(exists, scores, NOTHING)).softmax(2) * exists
     probability = share * posterior.T[:, :, None]  # (3, B, n)

@@ -20,6 +20,7 @@ from spectraq.models.final_fit.details import Details
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, pixel_of
 from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import IRON_BLENDS, wavelength
+from spectraq.models.redshift.continuum import chebyshev_at
 
 RESPONSE_TERMS = 20
 """Chebyshev polynomials times the model: over an SDSS spectrum, shapes of 300 angstrom and wider."""
@@ -133,12 +134,11 @@ def details_at(details: Details, lag: float) -> Tensor:
 
 
 def _polynomials(used: Tensor) -> Tensor:
-    """Chebyshev polynomials over the range that is used, (RESPONSE_TERMS, N_PIXELS); constant outside."""
+    """Return Chebyshev polynomials over the used range, (RESPONSE_TERMS, N_PIXELS); constant outside."""
     pixels = torch.nonzero(used)[:, 0]
     first, last = int(pixels[0]), int(pixels[-1])
     position = (torch.arange(N_PIXELS, dtype=torch.float64) - first) / max(last - first, 1)
-    angle = torch.acos((2 * position - 1).clamp(-1, 1))
-    return torch.cos(torch.arange(RESPONSE_TERMS, dtype=torch.float64)[:, None] * angle).float()
+    return chebyshev_at((2 * position - 1).clamp(-1, 1), RESPONSE_TERMS)
 
 
 @dataclass(frozen=True, slots=True)

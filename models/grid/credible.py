@@ -52,6 +52,6 @@ def _rough(size: Floats) -> float | None:
 
 
 def _median(values: Floats) -> float:
-    """The lower of the two in the middle: the mean of two halves of a spectrum would be neither's."""
+    """Return the lower of the two in the middle: the mean of two halves of a spectrum would be neither's."""
     middle = (values.size - 1) // 2
     return float(np.partition(values, middle)[middle])

@@ -134,7 +134,7 @@ class Rebinned:
         return np.where(used, total / np.where(used, weight, 1.0), 0.0), np.where(used, weight, 0.0), 0.0
 
     def _shared(self, values: Floats) -> Floats:
-        """Sum of values (n,) in each pixel of the grid."""
+        """Return the sum of values (n,) in each pixel of the grid."""
         before = np.cumsum(values) - values
         return np.diff(before[self.index] + self.part * values[self.index])
 

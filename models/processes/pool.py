@@ -82,7 +82,7 @@ class Partner:
         self.end: Callable[[], object] = weakref.finalize(self, _end, self._connection, self._process)
 
     def ready(self) -> bool:
-        """Whether it has loaded the same networks; raises OSError or EOFError where it ended."""
+        """Return whether it has loaded the same networks; raises OSError or EOFError where it ended."""
         if not self._ready and self._connection.poll():
             if self._connection.recv_bytes().decode() != self._digest:
                 raise OSError("it has other networks")
@@ -114,7 +114,7 @@ class Place:
         self._not_before = 0.0
 
     def ready(self) -> bool:
-        """Whether a partner works here; one is started where there is none and it may help."""
+        """Return whether a partner works here; one is started where there is none and it may help."""
         try:
             if self._partner is None and time.monotonic() >= self._not_before:
                 self._partner = Partner(self._networks)

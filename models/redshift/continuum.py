@@ -7,14 +7,23 @@ from functools import lru_cache
 
 import torch
 
+from spectraq.models.redshift.normal_equations import with_mean_ridge
 from spectraq.models.tiles import cholesky_inverse, sums
+
+RIDGE = 1e-6
+"""Fraction of the polynomials' mean weight that is added to each."""
 
 
 @lru_cache(maxsize=16)
 def chebyshev(n: int, terms: int, device: torch.device) -> torch.Tensor:
     """Return the Chebyshev polynomials T_0 .. T_{terms-1} over n pixels, shape (terms, n)."""
-    angle = torch.acos(torch.linspace(-1, 1, n, dtype=torch.float64))
-    return torch.stack([torch.cos(k * angle) for k in range(terms)]).float().to(device)
+    return chebyshev_at(torch.linspace(-1, 1, n, dtype=torch.float64), terms).to(device)
+
+
+def chebyshev_at(place: torch.Tensor, terms: int) -> torch.Tensor:
+    """Return the same at places from -1 to 1, in double precision; (n,) to (terms, n)."""
+    angle = torch.acos(place)
+    return torch.stack([torch.cos(k * angle) for k in range(terms)]).float()
 
 
 def combined(lower: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
@@ -55,8 +64,7 @@ class Continuum:
         weighted = ivar[:, None] * polynomials  # (B, P, n)
         gram = sums(weighted, polynomials.expand(len(flux), -1, -1))  # (B, P, P)
         # A spectrum of few pixels can't tell the terms apart: a tiny ridge keeps the factor finite.
-        ridge = 1e-6 * gram.diagonal(dim1=1, dim2=2).mean(1) + 1e-20
-        lower = cholesky_inverse(gram + ridge[:, None, None] * torch.eye(terms, device=flux.device))
+        lower = cholesky_inverse(with_mean_ridge(gram, RIDGE))
         weighted = combined(lower, weighted)
         amplitudes = (weighted * flux[:, None]).sum(2)
         chi2 = (ivar * flux.square()).sum(1) - amplitudes.square().sum(1)

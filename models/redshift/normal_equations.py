@@ -109,6 +109,12 @@ def sizes(normal: torch.Tensor, least: float = LEAST_SQUARE) -> torch.Tensor:
     return normal.diagonal(dim1=1, dim2=2).clamp_min(least).sqrt()
 
 
+def with_mean_ridge(matrix: torch.Tensor, ridge: float) -> torch.Tensor:
+    """Return normal equations with a fraction of their mean diagonal added to it; (B, n, n) as given."""
+    size = ridge * matrix.diagonal(dim1=1, dim2=2).mean(1) + LEAST_SQUARE
+    return matrix + size[:, None, None] * torch.eye(matrix.shape[1], device=matrix.device)
+
+
 def with_unit_diagonal(matrix: torch.Tensor, size: torch.Tensor, ridge: float) -> torch.Tensor:
     """Return normal equations of shapes of norm one, with a ridge on the diagonal; (B, n, n) as given.
 

@@ -112,7 +112,7 @@ class ScannedClass:
 
 
 def _far_gain(gain: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-    """Highest local maximum at least FAR_PIXELS from column `first` (B, 1); -inf if none; shape (B,)."""
+    """Return the highest local maximum FAR_PIXELS and more from column `first` (B, 1), or -inf; (B,)."""
     column = torch.arange(gain.shape[1], device=gain.device)
     far = (column - first).abs() * REBIN >= FAR_PIXELS
     inner = gain[:, 1:-1]

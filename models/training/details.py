@@ -28,10 +28,9 @@ from spectraq.models.training.eigenspectra import (
     STAR_PIXELS,
     Recipe,
     amplitudes_of,
-    draw_all,
-    stars_of,
 )
 from spectraq.models.training.material import Family
+from spectraq.models.training.mocks.noiseless import NoiselessMocks, draw_all, stars_of
 
 SHAPES = 16
 """Of each class or type: the evidence decides how many of them a spectrum pays for."""
@@ -95,24 +94,34 @@ def learn(
     """
     rng = np.random.default_rng(SEED)
     torch.manual_seed(SEED)
-    mocks = draw_all(families, n, recipe, rng, with_lines=False)
+    mocks = draw_all(families, n, recipe.pixels, rng, with_lines=False)
     first, last = recipe.pixels
-    flux, known = mocks.flux, mocks.observed
-    shapes = basis.window(first, last - first)
-    fitted = amplitudes_of(flux, known, shapes) @ shapes
-    level = running_mean(fitted, known)
-    level = torch.where(level.abs() < 1e-3, torch.full_like(level, 1e-3), level)
-    left = (flux - fitted * (running_mean(flux, known) / level).clamp(0.2, 5)) * known
-    left = (left - running_mean(left, known)) * known
+    left = _left(mocks, basis.window(first, last - first))
     if left_out is not None:
         left[:, left_out] = 0
-    left = (left / level_of(flux, known)).clamp(-LARGEST, LARGEST)
+    left = (left / level_of(mocks.flux, mocks.observed)).clamp(-LARGEST, LARGEST)
     size = left.square().mean(1).sqrt()
     normal = size < LARGEST_RMS
     left, size = left[normal], size[normal]
     components = torch.linalg.svd(left / size[:, None].clamp_min(LEAST_RMS), full_matrices=False)[2][:SHAPES]
     typical = (left @ components.T).square().mean(0).sqrt()
     return Details(components * typical[:, None], first)
+
+
+def _left(mocks: NoiselessMocks, shapes: Tensor) -> Tensor:
+    """Return what a basis leaves of mocks once their continuum is the fit's, (n, L); zero where not observed.
+
+    Parameters
+    ----------
+    shapes
+        The basis on the mocks' pixels, (K, L).
+    """
+    flux, known = mocks.flux, mocks.observed
+    fitted = amplitudes_of(flux, known, shapes) @ shapes
+    level = running_mean(fitted, known)
+    level = torch.where(level.abs() < 1e-3, torch.full_like(level, 1e-3), level)
+    left = (flux - fitted * (running_mean(flux, known) / level).clamp(0.2, 5)) * known
+    return (left - running_mean(left, known)) * known
 
 
 def save(details: Mapping[str, Details], folder: Path) -> None:

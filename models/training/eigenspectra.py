@@ -19,12 +19,10 @@ from safetensors.torch import save_file
 from torch.nn.functional import pad
 
 from spectraq.models import shipped
-from spectraq.models.classes import GALAXY_TYPES, STAR_TYPES, SUBCLASSES
-from spectraq.models.grid.axis import KM_S_PER_PIXEL
+from spectraq.models.classes import STAR_TYPES
 from spectraq.models.redshift.eigenspectra import FILE, Basis
 from spectraq.models.training.material import Family
-from spectraq.models.training.mocks import galaxies, lines, quasars
-from spectraq.models.training.mocks.rest import blurred, mixed
+from spectraq.models.training.mocks.noiseless import draw_all, stars_of, together
 
 SMOOTH_PIXELS = 301
 """Width of the running mean that counts as smooth: far wider than a broad line's core."""
@@ -79,7 +77,7 @@ SHARED = {"O": "B"}
 
 
 def learn_all(families: Sequence[Family], n: int = 1500, seed: int = 1) -> dict[str, Basis]:
-    """Learn every basis.
+    """Return every basis, by name.
 
     Parameters
     ----------
@@ -113,16 +111,16 @@ def learn(
     seed: int,
     others: Sequence[tuple[Family, float]] = (),
 ) -> Basis:
-    """Learn one basis from n noiseless mocks, and as many of other families for what follows the first k."""
+    """Return the basis of n noiseless mocks; what follows the first k is of as many of other families."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    drawn = draw_all(families, n, recipe, rng)
+    drawn = draw_all(families, n, recipe.pixels, rng)
     basis = _eigenspectra(drawn.flux, drawn.observed, recipe.k, recipe.detail)
     if others:
-        rest = draw_all(others, n, recipe, rng)
+        rest = draw_all(others, n, recipe.pixels, rng)
         left = (rest.flux - amplitudes_of(rest.flux, rest.observed, basis) @ basis) * rest.observed
         basis = torch.cat([basis, _eigenspectra(left, rest.observed, recipe.more, recipe.detail)])
-        drawn = _together([drawn, rest])
+        drawn = together([drawn, rest])
     flux, observed, labels, z = drawn.flux, drawn.observed, drawn.labels, drawn.z
     amplitudes = amplitudes_of(flux, observed, basis)
     # Mocks that do not reach far enough have amplitudes that mean little outside what they cover.
@@ -138,111 +136,6 @@ def learn(
         labels=tuple(labels[row] for row in rows),
         leading=recipe.k,
     )
-
-
-@dataclass(frozen=True)
-class NoiselessMocks:
-    """Mocks on a recipe's pixels."""
-
-    flux: torch.Tensor  # (n, L), zero where not observed
-    observed: torch.Tensor  # (n, L) bool
-    labels: list[str]
-    z: np.ndarray[tuple[int], np.dtype[np.float64]]  # (n,)
-
-
-def draw_all(
-    families: Sequence[tuple[Family, float]],
-    n: int,
-    recipe: Recipe,
-    rng: np.random.Generator,
-    with_lines: bool = True,
-) -> NoiselessMocks:
-    """Return n mocks of families by their shares; emission lines are painted on galaxies that lack them."""
-    total = sum(share for _, share in families)
-    return _together(
-        [
-            _draw(family, max(8, round(n * share / total)), recipe, rng, with_lines)
-            for family, share in families
-        ]
-    )
-
-
-def _together(parts: Sequence[NoiselessMocks]) -> NoiselessMocks:
-    return NoiselessMocks(
-        torch.cat([mocks.flux for mocks in parts]),
-        torch.cat([mocks.observed for mocks in parts]),
-        [label for mocks in parts for label in mocks.labels],
-        np.concatenate([mocks.z for mocks in parts]),
-    )
-
-
-def stars_of(families: Sequence[Family], subtypes: set[str]) -> list[tuple[Family, float]]:
-    """Return the families' stars of some types, with their shares of the mocks."""
-    return [(stars, stars.weight) for family in families if (stars := _only(family, subtypes)) is not None]
-
-
-def _only(family: Family, labels: set[str]) -> Family | None:
-    """Return the family's objects of some labels, if it has any."""
-    rows = [row for row, label in enumerate(family.labels) if label in labels]
-    if not rows or family.spectype != "STAR":
-        return None
-    names = tuple(family.labels[row] for row in rows)
-    share = len(rows) / len(family.labels)
-    kept = family.coefficients[rows]
-    return Family(
-        family.name, "STAR", family.basis, family.first_pixel, kept, names,
-        weight=family.weight * share, resolution_pending=family.resolution_pending,
-    )  # fmt: skip
-
-
-def _draw(
-    family: Family, n: int, recipe: Recipe, rng: np.random.Generator, with_lines: bool
-) -> NoiselessMocks:
-    """Draw noiseless mocks of a family on the recipe's pixels."""
-    rows = rng.integers(0, len(family.labels), n)
-    flux = mixed(family, rows, rng)
-    if family.resolution_pending:
-        stellar = np.clip(np.exp(rng.normal(np.log(140), 0.35, n)), 50, 350) / KM_S_PER_PIXEL
-        flux = blurred(
-            flux, np.hypot(stellar, 0.8) if recipe.spectype == "GALAXY" else rng.uniform(0.6, 1.2, n)
-        )
-    labels = [family.labels[row] for row in rows]
-    if recipe.spectype == "GALAXY":
-        if with_lines:
-            flux, labels = _with_lines(flux, family, rng)
-        z = galaxies.redshifts(family, rows, rng)
-    elif recipe.spectype == "QSO":
-        z = quasars.redshifts(family, rows, rng)
-        labels = [
-            "QSOLOWZ" if label == "QSO" and redshift < quasars.LOW_Z else label
-            for label, redshift in zip(labels, z, strict=True)
-        ]
-    else:
-        z = rng.normal(0, 2.6e-4, n)
-    low, high = recipe.pixels
-    out = torch.zeros(n, high - low)
-    start, stop = max(low, family.first_pixel), min(high, family.first_pixel + flux.shape[1])
-    out[:, start - low : stop - low] = flux[:, start - family.first_pixel : stop - family.first_pixel]
-    observed = out != 0  # libraries mark what they did not observe with zeros
-    level = (out.abs().sum(1) / observed.sum(1).clamp_min(1))[:, None]
-    return NoiselessMocks(out / level.clamp_min(1e-20), observed, labels, z)
-
-
-def _with_lines(
-    flux: torch.Tensor, family: Family, rng: np.random.Generator
-) -> tuple[torch.Tensor, list[str]]:
-    """Paint emission lines on galaxies of families that lack them; name the subclass where it is certain."""
-    if family.name in galaxies.KIND_SHARES:
-        kind = rng.choice(4, len(flux), p=galaxies.KIND_SHARES[family.name])
-        widths, _ = lines.draw_strengths(kind, rng)
-        velocity = rng.uniform(60, 200, len(flux)) / KM_S_PER_PIXEL
-        flux = lines.paint(
-            flux, family.first_pixel, widths, torch.from_numpy(np.hypot(velocity, 0.8)).float()
-        )
-        return flux, [GALAXY_TYPES[index] for index in kind]
-    allowed = galaxies.allowed_by_measure(flux, family.first_pixel)
-    labels = [SUBCLASSES[int(row.argmax())] if row.sum() == 1 else "" for row in allowed]
-    return flux, labels
 
 
 def _detail(flux: torch.Tensor, fraction: float) -> torch.Tensor:
@@ -287,24 +180,7 @@ def save(bases: Mapping[str, Basis], folder: Path, made_with: Mapping[str, objec
     made_with
         What the card says of the making: seed, number of mocks.
     """
-    tensors, about = {}, {}
-    for name, basis in bases.items():
-        labels = sorted(set(basis.labels))
-        tensors[f"{name}.flux"] = basis.flux.contiguous()
-        tensors[f"{name}.amplitudes"] = basis.amplitudes.contiguous()
-        tensors[f"{name}.z"] = basis.z.contiguous()
-        tensors[f"{name}.label"] = torch.tensor([labels.index(label) for label in basis.labels])
-        about[name] = {
-            "spectype": basis.spectype,
-            "subtype": basis.subtype,
-            "first": basis.first,
-            "labels": labels,
-            "leading": basis.leading,
-        }
-    save_file(
-        tensors, folder / FILE, metadata={"format": "spectraq.eigenspectra.1", "bases": json.dumps(about)}
-    )
-    (folder / FILE).chmod(0o644)  # safetensors writes for its owner alone
+    _save_bases(bases, folder / FILE)
     card = {
         "what": "Rest-frame eigenspectra of galaxies, quasars and star types; unit mean square; "
         "pixel i is log10(vacuum angstrom) = 3.5563 + 1e-4 i.",
@@ -320,3 +196,22 @@ def save(bases: Mapping[str, Basis], folder: Path, made_with: Mapping[str, objec
         "again": "spectraq train --only eigenspectra",
     }
     (folder / FILE).with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")
+
+
+def _save_bases(bases: Mapping[str, Basis], path: Path) -> None:
+    tensors, about = {}, {}
+    for name, basis in bases.items():
+        labels = sorted(set(basis.labels))
+        tensors[f"{name}.flux"] = basis.flux.contiguous()
+        tensors[f"{name}.amplitudes"] = basis.amplitudes.contiguous()
+        tensors[f"{name}.z"] = basis.z.contiguous()
+        tensors[f"{name}.label"] = torch.tensor([labels.index(label) for label in basis.labels])
+        about[name] = {
+            "spectype": basis.spectype,
+            "subtype": basis.subtype,
+            "first": basis.first,
+            "labels": labels,
+            "leading": basis.leading,
+        }
+    save_file(tensors, path, metadata={"format": "spectraq.eigenspectra.1", "bases": json.dumps(about)})
+    path.chmod(0o644)  # safetensors writes for its owner alone

@@ -7,7 +7,7 @@ the rest. Every third labelled spectrum is held out and decides.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +67,21 @@ def fit(
     held = torch.arange(n) % HELD_OUT_EVERY == 0
     learned, targets = _mixed(channels[~held], truth[~held])
     out.mkdir(parents=True, exist_ok=True)
-    for path in weights.iterdir():
-        shutil.copy(path, out / path.name)
-    names = sorted(path.stem for path in weights.glob("classifier-*.safetensors"))
-    old = [Classifier.load(weights / f"{name}.safetensors") for name in names]
-    new = [_tuned(weights, out, name, learned, targets, epochs, report) for name in names]
+    _copy(sorted(weights.iterdir()), out)
+    files = sorted(weights.glob("classifier-*.safetensors"))
+    old = [Classifier.load(path) for path in files]
+    new = [_tuned(weights, out, path.stem, learned, targets, epochs, report) for path in files]
     measured = [figures(ask(networks, [channels[held]]), truth[held]) for networks in (old, new)]
     better = _better(*measured)
     if not better:
-        for name in names:
-            shutil.copy(weights / f"{name}.safetensors", out / f"{name}.safetensors")
+        _copy(files, out)
     before, after = ({"class_accuracy": m["class_accuracy"], "class_nll": m["class_nll"]} for m in measured)
     return {"before": before, "after": after, "better": better, "spectra": n, "held_out": int(held.sum())}
+
+
+def _copy(files: Sequence[Path], folder: Path) -> None:
+    for path in files:
+        shutil.copy(path, folder / path.name)
 
 
 def _better(before: dict[str, float], after: dict[str, float]) -> bool:

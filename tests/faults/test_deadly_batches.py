@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spectraq.schemas import codec
 from spectraq.workers.transport.crash_marks import SUSPECT_STARTS
-from tests.support.accounts import MODES
+from tests.support.accounts import LONG
 from tests.support.feed import Feed, numbered
 from tests.support.foreign import KINDS
 from tests.support.rawbatches import batch, record, send
@@ -49,7 +49,7 @@ def publish(feed: Feed) -> tuple[int, set[str]]:
     return killer, {f"spectrum-{number + i}" for number in good for i in range(RECORDS)}
 
 
-@MODES
+@LONG
 def test_a_batch_that_ends_the_process_while_it_is_unpacked_is_one_dead_letter_and_all_others_are_answered(
     feed: Feed, processes: list[subprocess.Popen[str]], tmp_path: Path, delivery: str
 ) -> None:

@@ -19,7 +19,7 @@ import pytest
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.messages import Outgoing
 from spectraq.workers.transport.producer import ExactlyOnce
-from tests.support.accounts import LONG, MODES, account
+from tests.support.accounts import LONG, account
 from tests.support.feed import Feed, numbered
 from tests.support.worker_log import ended, events, joined, metric, wait_for
 
@@ -53,7 +53,7 @@ def test_three_kills_in_the_middle_of_the_stream_lose_nothing(
     print(f"{delivery}: {account(feed, SPECTRA, delivery)} duplicates after 3 kills")
 
 
-@MODES
+@LONG
 def test_sigterm_finishes_what_is_in_hand_and_the_next_worker_does_the_rest_without_a_duplicate(
     feed: Feed, delivery: str, processes: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ TINY = float(np.finfo(np.float32).smallest_subnormal)
 MAX_PIXELS = 100_000
 SEVERAL = 8
 """Spectra of a batch: an example is one batch, as one spectrum alone costs nearly as much."""
-EXAMPLES = 25
+EXAMPLES = 16
 
 Case = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]
 

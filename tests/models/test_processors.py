@@ -59,7 +59,7 @@ print(json.dumps({
     "half precision": half_precision.available(torch.device("cpu")),
     "partners": partners,
     "other order": one_core.analyze(turned) == expected[7:] + expected[:7],
-    "alone": [one_core.analyze([one])[0] == answer for one, answer in zip(spectra[:9], expected)],
+    "alone": [one_core.analyze([one])[0] == answer for one, answer in zip(spectra[:3], expected)],
     "few": one_core.analyze(spectra[:6]) == expected[:6],
     "two cores": [two_cores.analyze(spectra) == expected for _ in range(2)],
 }))

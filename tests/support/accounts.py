@@ -15,7 +15,7 @@ MODES = pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
 LONG = pytest.mark.parametrize(
     "delivery", [pytest.param("at_least_once", marks=pytest.mark.soak), "exactly_once"]
 )
-"""Both modes, for what takes half a minute; the mode that fails in more ways is tried each time."""
+"""Both modes, for what takes ten seconds and more; the mode that fails in more ways is tried each time."""
 
 
 @dataclass(frozen=True)

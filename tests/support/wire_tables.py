@@ -1,7 +1,9 @@
 """The tables of docs/wire.md as the schemas and enumerations say them."""
 
+import importlib.util
 import inspect
-from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from spectraq.schemas.deadletter import DeadLetterReason
@@ -27,8 +29,9 @@ def record_tables() -> dict[str, str]:
 
 
 def reasons_table() -> str:
-    rows = [f"| `{reason.value}` | {reason.advice} |" for reason in DeadLetterReason]
-    return "\n".join(["| reason | what to do |", "| --- | --- |", *rows])
+    rows = [(f"`{reason.value}`", reason.advice) for reason in DeadLetterReason]
+    table: str = pages.markdown(("reason", "what to do"), rows)
+    return table
 
 
 def zwarn_table() -> str:
@@ -36,10 +39,11 @@ def zwarn_table() -> str:
     lines = inspect.getsource(ZWarn).splitlines()
     comments = {line.split()[0]: line.split("# ")[1] for line in lines if " = 1 << " in line}
     rows = [
-        f"| {int(bit)} | `{bit.names[0]}` | {'no' if bit.trusted else 'yes'} | {comments[str(bit.name)]} |"
+        (str(int(bit)), f"`{bit.names[0]}`", "no" if bit.trusted else "yes", comments[str(bit.name)])
         for bit in ZWarn
     ]
-    return "\n".join(["| bit | name | do not trust | when |", "| --- | --- | --- | --- |", *rows])
+    table: str = pages.markdown(("bit", "name", "do not trust", "when"), rows)
+    return table
 
 
 def _common() -> list[dict[str, Any]]:
@@ -53,30 +57,24 @@ def _common() -> list[dict[str, Any]]:
     return common[: [field["name"] for field in common].index("zwarn_names") + 1]
 
 
-def records(part: Any) -> Iterator[dict[str, Any]]:
-    """Yield a record of a schema and the records inside it."""
-    if isinstance(part, dict) and part["type"] == "record":
-        yield part
-        for field in part["fields"]:
-            yield from records(field["type"])
-    elif isinstance(part, dict):
-        yield from records(part.get("items", part.get("values")))
-
-
 def _table(fields: list[dict[str, Any]]) -> str:
     rows = []
     for field in fields:
-        meaning, unit = field["doc"].removesuffix(".").split(" Unit: ")
-        unit = "" if unit == "none" else unit
-        rows.append(f"| `{field['name']}` | {_type(field['type'])} | {unit} | {meaning} |")
-    return "\n".join(["| field | type | unit | meaning |", "| --- | --- | --- | --- |", *rows])
+        meaning, unit = pages.described(field)
+        rows.append((f"`{field['name']}`", pages.type_of(field["type"], linked=False), unit, meaning))
+    table: str = pages.markdown(("field", "type", "unit", "meaning"), rows)
+    return table
 
 
-def _type(part: Any) -> str:
-    if isinstance(part, list):
-        return " or ".join(_type(branch) for branch in part if branch != "null") + " or null"
-    if isinstance(part, str):
-        return part
-    if part["type"] == "record":
-        return str(part["name"])
-    return f"{part['type']} of {_type(part.get('items', part.get('values')))}"
+def _pages() -> ModuleType:
+    """The module that writes the schemas' pages of the site; it is no part of a package."""
+    path = Path(__file__).parents[2] / "docs" / "site" / "schema_pages.py"
+    spec = importlib.util.spec_from_file_location("schema_pages", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = _pages()
+records = pages.records

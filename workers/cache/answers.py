@@ -125,7 +125,7 @@ def looked_up(settings: RedisSettings) -> tuple[int, int]:
 def latest_answer(settings: RedisSettings, spectrum_id: str) -> tuple[Latest, Answer] | None:
     """Find the latest answer under a spectrum's id, whichever ensemble gave it.
 
-    `answers.messages(latest.subject, answer, latest)` makes the results of it that were published.
+    `contract.convert.messages(latest.subject, answer, latest)` makes the results that were published.
 
     Raises
     ------

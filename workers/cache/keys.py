@@ -17,7 +17,7 @@ _LOOKUPS = "spectraq:{version}:lookups"
 
 
 def answer_key(ensemble_digest: str, spectrum_digest: str, survey: str | None) -> str:
-    """The answer of one ensemble to one spectrum's pixels: the same key, the same answer, for ever.
+    """Return the key of one ensemble's answer to one spectrum's pixels: the same key, the same answer.
 
     The survey is part of it, since it picks the calibration.
     """
@@ -27,20 +27,20 @@ def answer_key(ensemble_digest: str, spectrum_digest: str, survey: str | None) -
 
 
 def latest_key(spectrum_id: str) -> str:
-    """What was last answered under this id: `spectraq show`, and how duplicates are recognised."""
+    """Return the key of the last answer under an id, for `spectraq show` and to recognise duplicates."""
     return _LATEST.format(version=ENTRY_VERSION, spectrum_id=spectrum_id)
 
 
 def stream_key(ensemble_digest: str) -> str:
-    """What all workers of an ensemble have seen of their stream: the anomalies' thresholds follow it."""
+    """Return the key of what all workers of an ensemble saw of their stream, which thresholds follow."""
     return _STREAM.format(version=ENTRY_VERSION, ensemble=ensemble_digest)
 
 
 def block_key(ensemble_digest: str, block: str) -> str:
-    """What judged the anomalies of one block of offsets: read again, it is judged by the same."""
+    """Return the key of what judged the anomalies of a block of offsets: read again, the same does."""
     return _BLOCK.format(version=ENTRY_VERSION, ensemble=ensemble_digest, block=block)
 
 
 def lookups_key() -> str:
-    """How many spectra all workers looked up, and how many were found: what the page shows of the cache."""
+    """Return the key of how many spectra all workers looked up, and how many were found."""
     return _LOOKUPS.format(version=ENTRY_VERSION)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, print_formats, spectra
 from spectraq.workers.cli.resultlines import heading, line
 from spectraq.workers.cli.terminal import json_line, print_error, progress, stderr
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from spectraq.workers.settings import Settings
 
 FAILED = 1
-KEEP = 20_000
-"""Spectra that the page of --open remembers."""
-
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a spectrum, as they come.")]
 Output = Annotated[Path | None, typer.Option(help="Write a table too: .csv, .ecsv, .parquet or .fits.")]
@@ -45,7 +43,6 @@ Formats = Annotated[
     bool,
     typer.Option("--formats", is_eager=True, callback=print_formats, help="List the formats that are read."),
 ]
-Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
 
 
 def analyze(
@@ -191,7 +188,7 @@ class _Opened:
     """The page of what is analysed."""
 
     def __init__(self, settings: Settings) -> None:
-        from spectraq.workers.cli.web import require_packages
+        from spectraq.workers.cli.web import KEEP, require_packages
 
         require_packages()
         from spectraq.workers.web.night.night import Night

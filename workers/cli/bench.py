@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from spectraq.workers.cli.common_options import AsJson
 from spectraq.workers.cli.terminal import print_json, print_table
 
 REPEATS = 5
@@ -19,7 +20,7 @@ SIZES = (1, 16, 64, 256)
 def bench(
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU cores to use; 0: all there are.", min=0)] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure this machine on simulated spectra: the median of five runs, all stages included.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from spectraq.workers.cli.common_options import AsJson, Config
 from spectraq.workers.cli.terminal import print_json, print_line, stdout
 from spectraq.workers.operations.masking import masked, masked_secret
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def check(
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
 ) -> None:
     """Try Kafka, the topics, Redis, the networks and the device: one line each, exit code 1 if one fails.
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, SecretStr
 
+from spectraq.workers.cli.common_options import AsJson
 from spectraq.workers.cli.terminal import print_json, print_table
 from spectraq.workers.operations.masking import masked, masked_secret
 
 
 def config(
     file: Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print every setting, its value and its origin; secrets are masked.
 

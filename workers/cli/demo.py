@@ -51,24 +51,12 @@ def demo(
 
     Example: `spectraq demo ~/spectra/*.fits --once`
     """
-    from spectraq.workers.cli.up import announce_fetch, terminated_as_interrupted
+    from spectraq.workers.cli.up import terminated_as_interrupted
     from spectraq.workers.demonstration import view
     from spectraq.workers.demonstration.feed import Feed
     from spectraq.workers.demonstration.tally import Tally
-    from spectraq.workers.local.stack import LocalStack
-    from spectraq.workers.settings import load_settings
 
-    folder = data or load_settings().local.data
-    announce_fetch(folder)
-    stderr.print("Starting Apache Kafka, Redis and a worker on this machine ...", highlight=False)
-    with terminated_as_interrupted(), LocalStack(folder) as stack:
-        address = {"bootstrap_servers": stack.bootstrap_servers}
-        settings = load_settings(kafka=address, redis={"url": stack.redis_url})
-        stderr.print(
-            f"Kafka {stack.bootstrap_servers}   Redis {stack.redis_url}   "
-            "Try in another terminal: spectraq status, spectraq watch anomalies",
-            highlight=False,
-        )
+    with terminated_as_interrupted(), _stack(data) as (stack, settings):
         page = None if once else _start_page(stack)
         stderr.print()
         truth: dict[str, Simulated] = {}
@@ -84,6 +72,27 @@ def demo(
         if page:
             page.stop()
     raise typer.Exit(0 if balanced else 1)
+
+
+@contextlib.contextmanager
+def _stack(data: Path | None) -> Iterator[tuple[LocalStack, Settings]]:
+    """Start Kafka and Redis, say where they are, and yield them with the settings that reach them."""
+    from spectraq.workers.cli.up import announce_fetch
+    from spectraq.workers.local.stack import LocalStack
+    from spectraq.workers.settings import load_settings
+
+    folder = data or load_settings().local.data
+    announce_fetch(folder)
+    stderr.print("Starting Apache Kafka, Redis and a worker on this machine ...", highlight=False)
+    with LocalStack(folder) as stack:
+        address = {"bootstrap_servers": stack.bootstrap_servers}
+        settings = load_settings(kafka=address, redis={"url": stack.redis_url})
+        stderr.print(
+            f"Kafka {stack.bootstrap_servers}   Redis {stack.redis_url}   "
+            "Try in another terminal: spectraq status, spectraq watch anomalies",
+            highlight=False,
+        )
+        yield stack, settings
 
 
 def _from_files(files: list[str]) -> Iterator[Message]:
@@ -148,7 +157,6 @@ def _follow(
 ) -> None:
     """Count and show results until all that was sent is settled, or the user has seen enough."""
     from spectraq.workers.demonstration.view import View
-    from spectraq.workers.errors import SpectraqError
     from spectraq.workers.transport.follower import Follower
 
     names = settings.topics
@@ -160,18 +168,11 @@ def _follow(
             nonlocal last_news
             for record in follower.poll(POLL_S):
                 last_news = time.monotonic()
-                anomaly = tally.add(record)
-                if anomaly:
+                if anomaly := tally.add(record):
                     view.anomaly(anomaly)
             view.update(feed.sent)
             stack.require_running()
-            worker.require_running()
-            if feed.error:
-                raise feed.error
-            if time.monotonic() - last_news > SILENCE_S:
-                raise SpectraqError(
-                    f"no result for {SILENCE_S:.0f} s; the worker's last words:\n{worker.tail()}"
-                )
+            _require_news(feed, worker, last_news)
             return feed.is_alive() or tally.settled < feed.sent
 
         with contextlib.suppress(KeyboardInterrupt):
@@ -184,6 +185,17 @@ def _follow(
         deadline = time.monotonic() + DRAIN_S
         while step() and time.monotonic() < deadline:
             pass
+
+
+def _require_news(feed: Feed, worker: Child, last_news: float) -> None:
+    """Raise what ended the feed or the worker, or an error where no result has come for too long."""
+    from spectraq.workers.errors import SpectraqError
+
+    worker.require_running()
+    if feed.error:
+        raise feed.error
+    if time.monotonic() - last_news > SILENCE_S:
+        raise SpectraqError(f"no result for {SILENCE_S:.0f} s; the worker's last words:\n{worker.tail()}")
 
 
 def _read(settings: Settings) -> int:

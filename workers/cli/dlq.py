@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spectraq.workers.cli.common_options import AsJson, Config
 from spectraq.workers.cli.terminal import print_json, print_line, print_lines, print_table, stderr, stdout
 
 if TYPE_CHECKING:
     from spectraq.workers.deadletters.browse import Letter
+    from spectraq.workers.deadletters.replay import Try
     from spectraq.workers.settings import Settings
 
 app = typer.Typer(help="What could not be analysed, why, and another try.", no_args_is_help=True)
 
 NEWEST_SHOWN = 10
 
-Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Place = Annotated[str, typer.Argument(help="PARTITION:OFFSET of the letter, as `dlq list` prints it.")]
 
 
@@ -116,7 +117,6 @@ def replay(
     tries = replay.plan(settings, letters, again)
     if not dry_run:
         replay.send(settings, tries)
-    to_send = [tried for tried in tries if not tried.not_sent]
     if as_json:
         rows = [_summary(tried.letter) | {"not_sent": tried.not_sent} for tried in tries]
         print_json(
@@ -126,17 +126,23 @@ def replay(
                 "left_alone": [r for r in rows if r["not_sent"]],
             }
         )
-        return
-    for tried, not_sent in tries:
+    else:
+        _print_tries(tries, settings.topics.spectra, dry_run)
+
+
+def _print_tries(tries: Sequence[Try], topic: str, dry_run: bool) -> None:
+    """Say of each letter whether it goes back to the topic, and why not."""
+    to_send = [tried for tried in tries if not tried.not_sent]
+    for placed, not_sent in tries:
         left = f"  left alone: {not_sent}" if not_sent else ""
-        print_line(f"{tried.place}  {tried.origin}  {tried.letter.reason}{left}")
+        print_line(f"{placed.place}  {placed.origin}  {placed.letter.reason}{left}")
     verb = "would send" if dry_run else "sent"
     rest = (
         f"; {len(tries) - len(to_send)} left alone (--again sends them too)"
         if len(to_send) < len(tries)
         else ""
     )
-    stderr.print(f"{verb} {len(to_send)} to {settings.topics.spectra}{rest}", highlight=False)
+    stderr.print(f"{verb} {len(to_send)} to {topic}{rest}", highlight=False)
 
 
 def _settings(config: Path | None) -> Settings:
@@ -205,7 +211,7 @@ def _summary(placed: Letter) -> dict[str, Any]:
 
 
 def _drawn(placed: Letter) -> str:
-    """The spectrum as far as it can be drawn; nothing where the letter is none."""
+    """Return the spectrum as far as it can be drawn; nothing where the letter is none."""
     from spectraq.schemas.codec import DecodeError
     from spectraq.workers.cli.terminal_plot import drawing
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, complain, spectra
 from spectraq.workers.cli.terminal import print_json, progress, stderr
+
+if TYPE_CHECKING:
+    from spectraq.schemas.spectrum import Spectrum
+    from spectraq.workers.errors import ReadError
+    from spectraq.workers.settings import Settings
+    from spectraq.workers.transport.sender import Sender
 
 
 def publish(
@@ -20,14 +27,13 @@ def publish(
     priority: Annotated[
         bool, typer.Option("--priority", help="To the topic of urgent spectra (topics.priority).")
     ] = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the count as JSON.")] = False,
 ) -> None:
     """Send spectra to the topic that workers read; what can't be read is said and left out.
 
     Example: `spectraq publish night-2026-11-23/ --rate 50`
     """
-    from spectraq.workers.errors import SettingsError
     from spectraq.workers.operations import log
     from spectraq.workers.settings import load_settings
     from spectraq.workers.transport.sender import Sender
@@ -36,26 +42,40 @@ def publish(
     settings = load_settings(config)
     log.configure(settings.log)
     require_topics(settings)
-    if priority and not settings.topics.priority:
+    topic = _urgent(settings) if priority else settings.topics.spectra
+    with Sender(settings, rate) as sender:
+        unreadable = _send(sender, spectra(files, format, air, wavelength_unit), topic)
+    if as_json:
+        print_json({"topic": topic, "published": sender.sent, "unreadable": unreadable})
+    else:
+        typer.echo(f"published {sender.sent} spectra to {topic}")
+    if unreadable:
+        stderr.print(f"spectraq: error: {unreadable} could not be read", highlight=False)
+        raise typer.Exit(1)
+
+
+def _urgent(settings: Settings) -> str:
+    """Return the topic of urgent spectra."""
+    from spectraq.workers.errors import SettingsError
+
+    if not settings.topics.priority:
         raise SettingsError(
             "settings: topics.priority: there is no topic for urgent spectra; name one, for the workers too,"
             " and make it with `spectraq topics create`"
         )
-    topic = settings.topics.priority if priority else settings.topics.spectra
+    return settings.topics.priority
+
+
+def _send(sender: Sender, items: Iterable[Spectrum | ReadError], topic: str) -> int:
+    """Send what can be read, and return how many could not."""
     unreadable = 0
-    with Sender(settings, rate) as publisher, progress() as bar:
+    with progress() as bar:
         task = bar.add_task("publishing", total=None)
-        for item in spectra(files, format, air, wavelength_unit):
+        for item in items:
             if isinstance(item, Exception):
                 unreadable += 1
                 complain(item)
                 continue
-            publisher.publish(item, item.spectrum_id, topic)
+            sender.publish(item, item.spectrum_id, topic)
             bar.advance(task)
-    if as_json:
-        print_json({"topic": topic, "published": publisher.sent, "unreadable": unreadable})
-    else:
-        typer.echo(f"published {publisher.sent} spectra to {topic}")
-    if unreadable:
-        stderr.print(f"spectraq: error: {unreadable} could not be read", highlight=False)
-        raise typer.Exit(1)
+    return unreadable

@@ -67,7 +67,7 @@ def print_formats(wanted: bool) -> None:
 
 
 def describe(error: ReadError) -> str:
-    """Say in one line which file, or row of it, can't be read, and why."""
+    """Return in one line which file, or row of it, can't be read, and why."""
     row = "" if error.row is None else f", row {error.row}"
     return f"{error.file}{row}: {error}" if error.file else str(error)
 

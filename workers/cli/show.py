@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spectraq.workers.cli.common_options import AsJson, Config
 from spectraq.workers.cli.oddity import oddity, rarity
 from spectraq.workers.cli.terminal import print_json, print_line, print_lines, print_table, stdout
 
@@ -20,8 +20,8 @@ DAY_S = 86_400.0
 
 def show(
     spectrum_id: Annotated[str, typer.Argument(help="Identity of the spectrum.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
     plot: Annotated[
         bool | None, typer.Option("--plot/--no-plot", help="Draw it; by default on terminals only.")
     ] = None,
@@ -65,19 +65,18 @@ def show(
 
 
 def _drawn(settings: Settings, subject: Subject) -> str:
-    """The drawing, or why there is none."""
+    """Return the drawing, or why there is none."""
     from spectraq.workers.cli.terminal_plot import drawing
     from spectraq.workers.errors import SpectraqError
     from spectraq.workers.web.night.message_store import Name
     from spectraq.workers.web.night.spectrum_json import spectrum_named
     from spectraq.workers.web.sources.best_fits import Modelling
-    from spectraq.workers.web.sources.finder import topics_of_spectra
     from spectraq.workers.web.sources.lookup import Lookup
 
     name = Name(subject.spectrum_id, subject.digest)
     lookup = Lookup(settings)
     try:
-        topics = topics_of_spectra(settings)
+        topics = settings.topics.of_spectra
         spectrum = lookup.search(topics, name, time.time(), spectrum_named(name), before_s=DAY_S)
         if spectrum is None:
             return f"not drawn: {', '.join(topics)} of the last day has no such spectrum with these pixels"

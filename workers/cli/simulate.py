@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.terminal import print_error, progress, stderr
 from spectraq.workers.cli.writing import WRONG_USE, Overwrite, check_new
 
@@ -27,7 +28,7 @@ def simulate(
     rate: Annotated[float | None, typer.Option(help="Spectra a second at most.", min=0.001)] = None,
     truth: Annotated[Path | None, typer.Option(help="Write what they really are to a .csv file.")] = None,
     overwrite: Overwrite = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    config: Config = None,
 ) -> None:
     """Make spectra of known class and redshift, with the noise and faults of real instruments.
 

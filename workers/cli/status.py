@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from spectraq.workers.cli.common_options import AsJson, Config
 from spectraq.workers.cli.terminal import print_json, print_table, stdout
 
 if TYPE_CHECKING:
@@ -19,8 +17,8 @@ SAMPLE_S = 1.0
 
 
 def status(
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show topics, partitions, lag, workers and rates; takes about a second, to see the rates.
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spectraq.workers.cli.common_options import AsJson, Config
 from spectraq.workers.cli.terminal import print_json, print_table, stdout
 
 if TYPE_CHECKING:
     from spectraq.workers.transport.topics import Topic
 
 app = typer.Typer(help="Make and list the topics.", no_args_is_help=True)
-
-Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()

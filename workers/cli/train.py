@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -72,6 +73,16 @@ def train(
     `spectraq train --survey-table mine.csv --out mine`
     """
     from spectraq.models.training.steps import Plan
+
+    deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
+    plan = Plan(out, mocks, exposures, examples, epochs, classifiers, processes, device, deadline)
+    plan = replace(plan, reconstruction_epochs=reconstruction_epochs)
+    asked: tuple[Step, ...] = ("calibrate", "errors") if calibrate else (only,)
+    _make(plan, data, asked, survey_table, as_json)
+
+
+def _make(plan: Plan, data: Path | None, asked: Sequence[Step], survey: Path | None, as_json: bool) -> None:
+    """Take the steps that are asked for, or fit to a survey; what is missing is an error in one line."""
     from spectraq.workers.cli.terminal import print_json, stderr
     from spectraq.workers.errors import SettingsError
 
@@ -79,22 +90,18 @@ def train(
         stderr.print(line, highlight=False, markup=False)
 
     try:
-        if survey_table is not None:
-            verdict: dict[str, Any] | None = _fit_survey(survey_table, out, report)
+        if survey is not None:
+            printed = [_fit_survey(survey, plan.out, report)]
         else:
-            deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
-            plan = Plan(out, mocks, exposures, examples, epochs, classifiers, processes, device, deadline)
-            plan = replace(plan, reconstruction_epochs=reconstruction_epochs)
-            verdict = _run(plan, data, "calibrate" if calibrate else only, report)
-            if calibrate:
-                _run(plan, data, "errors", report)
+            printed = [card for step in asked if (card := _run(plan, data, step, report)) is not None]
     except (FileNotFoundError, ValueError) as error:
         raise SettingsError(str(error)) from error
-    if as_json and verdict is not None:
-        print_json(verdict)
+    if as_json and printed:
+        print_json(printed[0])
 
 
 def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, Any] | None:
+    """Take one step, or all; return the ensemble's card where it is written."""
     from spectraq.models.training import steps as steps
 
     plan.out.mkdir(parents=True, exist_ok=True)

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.terminal import print_json, print_line, stdout
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def watch(
     as_lines: Annotated[
         bool, typer.Option("--lines", help="One line a message, not a table, on a terminal too.")
     ] = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    config: Config = None,
 ) -> None:
     """Follow topics, decoded; nothing is committed and no worker is disturbed.
 
@@ -80,15 +81,10 @@ def watch(
     topics = [kind.topic(settings) for kind in kinds or RESULTS]
     live = stdout.is_terminal and not (as_json or as_lines) and set(kinds or RESULTS) <= set(RESULTS)
     with Follower(settings, topics, from_beginning) as follower, _shown(live, as_json, flagged) as show:
-        shown = 0
-        for record in _records(follower, timeout):
-            message = decode(record)
-            if flagged and getattr(message, "flagged", True) is False:
-                continue
+        decoded = ((record, decode(record)) for record in _records(follower, timeout))
+        wanted = (pair for pair in decoded if not (flagged and getattr(pair[1], "flagged", True) is False))
+        for record, message in islice(wanted, max_messages):
             show(record, message)
-            shown += 1
-            if shown == max_messages:
-                return
 
 
 @contextmanager
@@ -143,7 +139,7 @@ def _show(record: Record, message: Message | str, as_json: bool) -> None:
 
 
 def line(message: Message | str) -> str:
-    """Say a message in one line."""
+    """Return a message in one line."""
     from spectraq.schemas.deadletter import DeadLetter
     from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
     from spectraq.schemas.spectrum import Spectrum

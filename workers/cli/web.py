@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.reading_options import Air, Format, WavelengthUnit, spectra
 
 KEEP = 20_000
+"""Spectra that the page remembers."""
 PORT = 8765
 
 
@@ -30,7 +31,7 @@ def web(
     format: Format = None,
     air: Air = False,
     wavelength_unit: WavelengthUnit = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    config: Config = None,
 ) -> None:
     """Show the stream, or files, as a page in the browser; Ctrl-C ends it.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from spectraq.workers.cli.common_options import Config
 
 if TYPE_CHECKING:
     import threading
@@ -31,7 +32,7 @@ def worker(
     max_wait: Annotated[
         float | None, typer.Option(help="Seconds that a batch waits for more spectra.", min=0)
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON at the end.")] = False,
 ) -> None:
     """Read spectra from Kafka, publish their classifications, redshifts and anomalies.

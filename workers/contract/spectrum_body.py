@@ -77,7 +77,7 @@ def _name(spectrum: Spectrum, key: bytes | None) -> str:
 
 
 def _only_one(body: bytes) -> Spectrum:
-    """The spectrum of a file that holds just one: of several, nobody could say which is meant."""
+    """Return the spectrum of a file that holds just one: of several, nobody could say which is meant."""
     with tempfile.TemporaryDirectory(prefix="spectraq-") as folder:
         path = Path(folder) / f"{STEM}.fits"
         path.write_bytes(body)

@@ -39,7 +39,7 @@ class Letter(NamedTuple):
         return f"{self.letter.topic}:{self.letter.place}"
 
     def spectrum(self) -> Spectrum:
-        """The spectrum that it was.
+        """Return the spectrum that it was.
 
         Raises
         ------

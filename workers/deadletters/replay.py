@@ -83,7 +83,7 @@ def send(settings: Settings, tries: Iterable[Try]) -> None:
 
 
 def _sent(settings: Settings, since_ms: int) -> frozenset[str]:
-    """The origins of all messages that were sent again."""
+    """Return the origins of all messages that were sent again."""
     return frozenset(
         value.decode(errors="replace")
         for record in _records(settings, settings.topics.spectra, since_ms)
@@ -93,7 +93,7 @@ def _sent(settings: Settings, since_ms: int) -> frozenset[str]:
 
 
 def _answered(settings: Settings, since_ms: int) -> dict[str, int]:
-    """The ids of the spectra that were answered, and when last."""
+    """Return the ids of the spectra that were answered, and when last."""
     answered = {}
     for record in _records(settings, settings.topics.classifications, since_ms):
         try:

@@ -105,6 +105,6 @@ class Tally:
         return (self.answered - 1) / elapsed if elapsed > 0 else 0.0
 
     def balanced(self, read: int) -> bool:
-        """Whether each of `read` messages has one result of each kind, or is a dead letter."""
+        """Return whether each of `read` messages has one result of each kind, or is a dead letter."""
         complete = all(self.results[kind.kind] == self.answered for kind in RESULT_KINDS)
         return complete and read == self.answered + self.letters.total()

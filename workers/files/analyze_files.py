@@ -43,7 +43,7 @@ class Unanswered:
     spectrum_id: str | None = None
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return in one line which spectrum has no answer, and why."""
         return f"{self.file}{'' if self.row is None else f', row {self.row}'}: {self.error}"
 
     def as_json(self) -> dict[str, Any]:

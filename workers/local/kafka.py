@@ -99,7 +99,7 @@ class Kafka:
         wait_for(self._child, self.port, START_TIMEOUT_S)
 
     def properties(self, values: dict[str, object]) -> str:
-        """The broker's settings, with the ports and folders of this one."""
+        """Return the broker's settings, with the ports and folders of this one."""
         return PROPERTIES.format(**values)
 
     def _format(self, properties: Path, logs: Path) -> None:

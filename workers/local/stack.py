@@ -47,9 +47,8 @@ class LocalStack:
     def _open(self) -> None:
         distribution = jars.fetch(self.data)
         runs = self.data / "runs"
-        _remove_stale(runs)
         self.folder = self.data / "kept" if self.keep else runs / uuid.uuid4().hex[:12]
-        self._lock = _lock(self.folder)
+        self._lock = claim(self.folder, runs)
         if self._lock is None:
             raise StackError(
                 f"{self.folder} is in use by another `spectraq up`; stop it, or leave out --keep"
@@ -135,8 +134,18 @@ def explained(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def claim(folder: Path, runs: Path) -> IO[str] | None:
+    """Take a folder for this process, and remove what stacks that were killed left; None when another has it.
+
+    The kernel frees it when we end. Whatever lies in `runs` and is not taken is removed, so one process at a
+    time does this: a folder that was just made is not taken yet.
+    """
+    with choosing():
+        _remove_stale(runs)
+        return _lock(folder)
+
+
 def _lock(folder: Path) -> IO[str] | None:
-    """Take a folder for this process; None when another has it. The kernel frees it when we end."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = (folder / ".lock").open("w")
     try:

@@ -56,13 +56,13 @@ class Health:
             self._notices[source] = what
 
     def alive(self) -> tuple[bool, str]:
-        """Whether the loop turns, and a sentence on it."""
+        """Return whether the loop turns, and a sentence on it."""
         with self._lock:
             silent = time.monotonic() - self._turned
         return silent < ALIVE_S, f"the loop turned {silent:.1f} s ago"
 
     def readiness(self) -> tuple[bool, str]:
-        """Whether results flow, and a sentence on it."""
+        """Return whether results flow, and a sentence on it."""
         with self._lock:
             troubles = [f"{source}: {what}" for source, what in self._troubles.items()]
             notices = [f"{source}: {what}" for source, what in self._notices.items() if what]

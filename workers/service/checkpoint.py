@@ -107,7 +107,7 @@ class Checkpoint:
             self._committed |= ahead
 
     def drained(self, idle: bool) -> bool:
-        """Whether the group has committed all that was there at the start; Kafka is asked twice a second.
+        """Return whether all that was there at the start is committed; Kafka is asked twice a second.
 
         Parameters
         ----------

@@ -219,7 +219,7 @@ class Suspects:
         return Alone(first, tries)
 
     def _start_at(self, partition: TopicPartition, offset: int) -> CommittedAt:
-        """What others left at an offset, up to which all is done."""
+        """Return what others left at an offset, up to which all is done."""
         start = self._committed.get(partition)
         return start if start is not None and start.offset == offset else CommittedAt(offset, Attempts())
 

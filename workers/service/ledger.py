@@ -29,7 +29,7 @@ class Balance:
         return self.in_hand == 0
 
     def as_dict(self) -> dict[str, object]:
-        """The balance as plain values, for JSON."""
+        """Return the balance as plain values, for JSON."""
         return asdict(self) | {"in_hand": self.in_hand, "balanced": self.balanced}
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Ledger:
                 self._reasons[reason] = self._reasons.get(reason, 0) + count
 
     def balance(self) -> Balance:
-        """The ledger now."""
+        """Return the ledger now."""
         with self._lock:
             return Balance(
                 self._read,

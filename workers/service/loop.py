@@ -356,7 +356,7 @@ class Worker:
         return not (self._checkpoint.records or len(self._batcher))
 
     def _patience_s(self) -> float:
-        """How long to wait for records: not beyond the moment when a batch is due."""
+        """Return how long to wait for records: not beyond the moment when a batch is due."""
         if self._idle():
             return IDLE_POLL_S
         due_in_s = self._batcher.due_in_s()

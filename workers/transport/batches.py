@@ -110,7 +110,7 @@ def header_of(frame: memoryview) -> Header:
 
 
 def aborts(header: Header, frame: memoryview) -> bool:
-    """Whether a control batch says that its transaction was aborted.
+    """Return whether a control batch says that its transaction was aborted.
 
     Raises
     ------

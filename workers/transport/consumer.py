@@ -73,7 +73,7 @@ class Consumer:
 
     def __init__(self, settings: Settings, epoch: Epoch, watchdog: Watchdog) -> None:
         self._settings = settings
-        self._topics = [name for name in (settings.topics.spectra, settings.topics.priority) if name]
+        self._topics = settings.topics.of_spectra
         self._epoch = epoch
         self._watchdog = watchdog
         self._call_s = settings.kafka.call_timeout_s
@@ -208,7 +208,7 @@ class Consumer:
             self._client.resume(*(paused - held))
 
     def urgent(self, topic: str) -> bool:
-        """Whether this is the topic whose spectra go first."""
+        """Return whether this is the topic whose spectra go first."""
         return topic == self._settings.topics.priority
 
     @property

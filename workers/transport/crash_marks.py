@@ -48,23 +48,23 @@ class Attempts:
         return len(self.together) >= SUSPECT_STARTS or bool(self.unpacking or self.alone)
 
     def begun(self, process: str) -> Attempts:
-        """A process begins."""
+        """Return these and a process that begins to read."""
         return replace(self, together=self.together | {process})
 
     def begun_unpacking(self, process: str) -> Attempts:
-        """A process takes up the batch alone."""
+        """Return these and a process that takes up the batch alone."""
         return replace(self, unpacking=self.unpacking | {process})
 
     def begun_alone(self, process: str) -> Attempts:
-        """A process takes up the first record alone."""
+        """Return these and a process that takes up the first record alone."""
         return replace(self, alone=self.alone | {process})
 
     def unpacked(self) -> Attempts:
-        """The batch can be unpacked."""
+        """Return these where the batch can be unpacked."""
         return replace(self, unpacking=frozenset())
 
     def without(self, process: str) -> Attempts:
-        """A process takes back what it began."""
+        """Return these without a process, which takes back what it began."""
         return Attempts(self.together - {process}, self.unpacking - {process}, self.alone - {process})
 
     def __str__(self) -> str:

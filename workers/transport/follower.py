@@ -6,15 +6,40 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from kafka import TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
 from spectraq.workers.errors import UnreachableError
-from spectraq.workers.settings import Settings
+from spectraq.workers.settings import KafkaSettings, Settings
 from spectraq.workers.transport.connection import client_options, close_quietly, reaching
 from spectraq.workers.transport.messages import Record
 from spectraq.workers.transport.reader import readable, reader
 
 PARTITION_BYTES = 4 << 20
+
+
+def groupless_reader(kafka: KafkaSettings, role: str, partition_bytes: int) -> KafkaConsumer:
+    """Return a client that sees what is committed, belongs to no group and commits nothing.
+
+    Parameters
+    ----------
+    kafka, role
+        As of `client_options`.
+    partition_bytes
+        Bytes that a partition gives in one response.
+
+    Raises
+    ------
+    UnreachableError
+        Where the broker does not answer.
+    """
+    options = client_options(kafka, role) | {
+        "group_id": None,
+        "enable_auto_commit": False,
+        "isolation_level": "read_committed",
+        "max_partition_fetch_bytes": partition_bytes,
+        "fetch_max_wait_ms": 100,
+    }
+    return reader(kafka, options)
 
 
 class Follower:
@@ -27,14 +52,7 @@ class Follower:
     """
 
     def __init__(self, settings: Settings, topics: Sequence[str], from_beginning: bool = False) -> None:
-        options = client_options(settings.kafka, "follower") | {
-            "group_id": None,
-            "enable_auto_commit": False,
-            "isolation_level": "read_committed",
-            "max_partition_fetch_bytes": PARTITION_BYTES,
-            "fetch_max_wait_ms": 100,
-        }
-        self._client = reader(settings.kafka, options)
+        self._client = groupless_reader(settings.kafka, "follower", PARTITION_BYTES)
         try:
             with reaching(settings.kafka):
                 self._assign(topics, from_beginning)
@@ -101,9 +119,9 @@ class Follower:
             self._client.seek(partition, ends[partition] if first is None else first.offset)
 
     def drained(self) -> bool:
-        """Whether everything that is there now has been returned by `poll`."""
+        """Return whether everything that is there now has been returned by `poll`."""
         return self.reached(self.ends())
 
     def reached(self, ends: dict[TopicPartition, int]) -> bool:
-        """Whether everything before these offsets has been returned by `poll`."""
+        """Return whether everything before these offsets has been returned by `poll`."""
         return all(self._client.position(partition) >= end for partition, end in ends.items())

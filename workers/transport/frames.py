@@ -22,7 +22,7 @@ NEXT = re.compile(rb"(?=\x00\x00.{6}\x00.{7}\x02)", re.DOTALL)
 
 
 def whole(buffer: memoryview, place: int) -> bool:
-    """Whether a batch that begins here ends within the buffer, too."""
+    """Return whether a batch that begins here ends within the buffer, too."""
     if len(buffer) - place < FRAME.size:
         return False
     length = FRAME.unpack_from(buffer, place)[1]

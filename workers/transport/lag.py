@@ -116,10 +116,9 @@ def group_owners(client: Any, settings: Settings) -> GroupOwners:
         Where the broker does not answer.
     """
     state, owners, members = _group(client, settings.kafka.group_id)
-    names = [name for name in (settings.topics.spectra, settings.topics.priority) if name]
     partitions = [
         TopicPartition(described["name"], partition["partition_index"])
-        for described in client.describe_topics(names)
+        for described in client.describe_topics(settings.topics.of_spectra)
         for partition in described["partitions"]
     ]
     return GroupOwners(state, members, {partition: owners.get(partition) for partition in sorted(partitions)})

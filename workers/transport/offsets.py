@@ -57,7 +57,7 @@ class GroupOffsets:
     ) -> None:
         self._client = client
         self._slot = settings.worker.slot
-        self._topics = [name for name in (settings.topics.spectra, settings.topics.priority) if name]
+        self._topics = settings.topics.of_spectra
         self._call_s = settings.kafka.call_timeout_s
         self._epoch = epoch
         self._deadline = deadline
@@ -91,7 +91,7 @@ class GroupOffsets:
         return committed
 
     def positions(self) -> Offsets:
-        """Where the next fetch begins; past the markers that transactions leave behind the last record."""
+        """Return where the next fetch begins: past the markers of transactions behind the last record."""
         positions: Offsets = {}
         for partition in self._client.assignment():
             try:

@@ -255,5 +255,4 @@ def discard(client: Any) -> None:
     Its I/O thread is told to drop what it still holds: in a transaction that is fenced anyway, and otherwise
     it would only be a duplicate of what is published again.
     """
-
     threading.Thread(target=close_producer, args=(client, 0), name="closing-producer", daemon=True).start()

@@ -127,7 +127,7 @@ class BoundedFetcher(OpenFetcher):
         return records
 
     def _is_next(self, part: PartitionRecords) -> bool:
-        """Whether these records are what the position of their partition asks for."""
+        """Return whether these records are what the position of their partition asks for."""
         return bool(part) and self.position(part.topic_partition) == part.next_fetch_offset
 
     def append(self, drained: Any, part: Any, max_records: int, update_offsets: bool) -> int:
@@ -290,7 +290,7 @@ class PartitionRecords(OpenPartitionRecords):
             raise CrashesError("each time that a worker unpacked it alone, its process ended", trusted)
 
     def _no_messages(self, header: batches.Header, frame: memoryview) -> bool:
-        """Whether a batch marks the end of a transaction, or belongs to one that was aborted."""
+        """Return whether a batch marks the end of a transaction, or belongs to one that was aborted."""
         if self.isolation_level == IsolationLevel.READ_COMMITTED and header.producer_id >= 0:
             self.note_aborted_up_to(header.last_offset)
             if header.control and batches.aborts(header, frame):

@@ -46,12 +46,12 @@ class Right:
     why: str
 
     def entry(self, principal: str) -> ACL:
-        """The right as Kafka keeps it, for a principal such as `User:worker`, from any host."""
+        """Return the right as Kafka keeps it, for a principal such as `User:worker`, from any host."""
         resource = ResourcePattern(self.kind, self.name, self.pattern)
         return ACL(principal, "*", self.operation, ACLPermissionType.ALLOW, resource)
 
     def command(self, principal: str) -> str:
-        """The right as arguments of Kafka's own `kafka-acls.sh`."""
+        """Return the right as arguments of Kafka's own `kafka-acls.sh`."""
         flag = {
             ResourceType.TOPIC: "--topic",
             ResourceType.GROUP: "--group",
@@ -70,7 +70,7 @@ def _worker(settings: Settings) -> list[Right]:
     topics, group = settings.topics, settings.kafka.group_id
     transactions = transactional_id(settings, "")
     return [
-        *(_topic(READ, name, "read spectra") for name in (topics.spectra, topics.priority) if name),
+        *(_topic(READ, name, "read spectra") for name in topics.of_spectra),
         *(_topic(WRITE, name, "publish what became of them") for name in written_topics(settings)),
         Right(READ, ResourceType.GROUP, group, LITERAL, "join the group and commit"),
         Right(WRITE, ResourceType.TRANSACTIONAL_ID, transactions, PREFIXED, "publish exactly once"),
@@ -78,8 +78,7 @@ def _worker(settings: Settings) -> list[Right]:
 
 
 def _publisher(settings: Settings) -> list[Right]:
-    topics = settings.topics
-    return [_topic(WRITE, name, "publish spectra") for name in (topics.spectra, topics.priority) if name]
+    return [_topic(WRITE, name, "publish spectra") for name in settings.topics.of_spectra]
 
 
 def _viewer(settings: Settings) -> list[Right]:
@@ -90,7 +89,7 @@ def _web(settings: Settings) -> list[Right]:
     topics, group = settings.topics, settings.kafka.group_id
     return [
         *_viewer(settings),
-        *(_topic(READ, name, "draw a spectrum") for name in (topics.spectra, topics.priority) if name),
+        *(_topic(READ, name, "draw a spectrum") for name in topics.of_spectra),
         _topic(READ, topics.verdicts, "show verdicts"),
         _topic(WRITE, topics.verdicts, "keep verdicts"),
         Right(DESCRIBE, ResourceType.GROUP, group, LITERAL, "show lag and workers"),

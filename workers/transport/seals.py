@@ -42,7 +42,7 @@ class Seals:
         self._fetcher.sealed = self.sealed
 
     def sealed(self, partition: TopicPartition) -> bool:
-        """Whether batches of a partition wait until they are asked for."""
+        """Return whether batches of a partition wait until they are asked for."""
         return partition not in self._lifted or self._lifted_in != self._epoch.value
 
     def lift(self, partitions: Collection[TopicPartition], epoch: int) -> None:

@@ -105,7 +105,7 @@ class Sender:
         self.sent += 1
 
     def _failed(self, topic: str, error: KafkaError) -> DeliveryError:
-        """Say what arrived all the same, and how to go on."""
+        """Return an error that says what arrived all the same, and how to go on."""
         arrived = self.sent + sum(future.succeeded() for _, future in self._waiting)
         return DeliveryError(
             f"{topic}: Kafka did not take a message ({error}); {arrived} arrived, the first {self.sent} among"

@@ -29,8 +29,7 @@ def topic_names(settings: Settings) -> tuple[str, ...]:
     """Return the names of our topics: what comes in, results, models, dead letters, verdicts."""
     topics = settings.topics
     return (
-        topics.spectra,
-        *([topics.priority] if topics.priority else []),
+        *topics.of_spectra,
         topics.classifications,
         topics.redshifts,
         topics.anomalies,

@@ -95,7 +95,7 @@ def sdss_fits(data: Path, spectra: Array, first_pixel: int) -> Family:
 def gasnet3(
     data: Path, spectype: str, tables: tuple[str, ...], excluded: set[str], max_delta: float
 ) -> Family:
-    """Shapes of real objects as GaSNet-III's encoder gave them: continuum-subtracted, ten coefficients each.
+    """Return real objects as GaSNet-III's encoder gave them: continuum-subtracted, ten coefficients each.
 
     Parameters
     ----------
@@ -108,19 +108,8 @@ def gasnet3(
     with np.load(folder / f"eigen_{spectype}.npz") as archive:
         start = pixel_of_loglam(float(archive["loglam_rest"][0])) + GASNET3_SHIFT_PIXELS[spectype]
         basis, first = on_whole_pixels(archive["eigenvectors"], start)
-    coefficients, redshifts = [], []
-    for name in tables:
-        table = Table.read(folder / name, hdu=1, unit_parse_strict="silent")
-        ids = [
-            f"{plate}-{mjd}-{fiber:04d}"
-            for plate, mjd, fiber in zip(table["PLATE"], table["MJD"], table["FIBERID"], strict=True)
-        ]
-        keep = np.array([name not in excluded for name in ids]) & (np.asarray(table["delta_z"]) < max_delta)
-        keep &= np.char.strip(np.asarray(table["CLASS"], str)) == spectype
-        values = np.asarray(table["coefficients"], np.float32)[keep]
-        coefficients.append(values.reshape(len(values), -1))
-        redshifts.append(np.asarray(table["Z"], np.float32)[keep])
-    joined = np.concatenate(coefficients)
+    objects = [_gasnet3_objects(folder / name, spectype, excluded, max_delta) for name in tables]
+    joined = np.concatenate([coefficients for coefficients, _ in objects])
     label = "?" if spectype == "GALAXY" else "QSO"
     return Family(
         f"{spectype.lower()}_gasnet3",
@@ -129,11 +118,24 @@ def gasnet3(
         first,
         joined,
         (label,) * len(joined),
-        z=np.concatenate(redshifts),
+        z=np.concatenate([z for _, z in objects]),
         weight=0.8 if spectype == "GALAXY" else 1.2,
         lacks_continuum=True,
         clean=True,
     )
+
+
+def _gasnet3_objects(path: Path, spectype: str, excluded: set[str], max_delta: float) -> tuple[Array, Array]:
+    """Return coefficients (n, 10) and redshifts (n,) of a table's objects of a class."""
+    table = Table.read(path, hdu=1, unit_parse_strict="silent")
+    ids = [
+        f"{plate}-{mjd}-{fiber:04d}"
+        for plate, mjd, fiber in zip(table["PLATE"], table["MJD"], table["FIBERID"], strict=True)
+    ]
+    keep = np.array([name not in excluded for name in ids]) & (np.asarray(table["delta_z"]) < max_delta)
+    keep &= np.char.strip(np.asarray(table["CLASS"], str)) == spectype
+    values = np.asarray(table["coefficients"], np.float32)[keep]
+    return values.reshape(len(values), -1), np.asarray(table["Z"], np.float32)[keep]
 
 
 def families(data: Path, excluded: set[str]) -> list[Family]:

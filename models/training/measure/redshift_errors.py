@@ -122,7 +122,7 @@ def pulls(sample: Sample, errors: Sequence[ClassErrors]) -> Floats:
 
 
 def spreads(sample: Sample, errors: Sequence[ClassErrors]) -> dict[str, dict[str, float]]:
-    """Spread of the pulls by class and survey, where there are enough."""
+    """Return the spread of the pulls by class and survey, where there are enough."""
     pull = pulls(sample, errors)
     table: dict[str, dict[str, float]] = {}
     for c, name in enumerate(CLASSES):
@@ -163,7 +163,14 @@ def make(
     real = Sample.of(analyst.analyze(grid_batch(spectra)), spectype, z, surveys)
     simulated = Sample.of(analyst.analyze(mocks[0]), mocks[1], mocks[2], mocks[3])
     errors = [measured(real.rows(real.kind == c), ZERO_POINTS.get(n, {})) for c, n in enumerate(CLASSES)]
-    card = {
+    card = _card(errors, real, simulated)
+    (folder / FILE).write_text(json.dumps(card, indent=1) + "\n")
+    return card
+
+
+def _card(errors: Sequence[ClassErrors], real: Sample, simulated: Sample) -> dict[str, Any]:
+    """Return what is written of the classes' error bars and of the pulls that they leave."""
+    return {
         "what": "Error bars of redshifts: sigma^2 of ln(1 + z) = factor^2 ((scale c)^2 + floor^2) "
         "+ zero_point^2, c from the curvature of chi2.",
         "classes": {
@@ -179,5 +186,3 @@ def make(
         "spectra": {"labelled": len(real.offset), "mocks": len(simulated.offset)},
         "again": "spectraq train --only errors --data DATA --out OUT",
     }
-    (folder / FILE).write_text(json.dumps(card, indent=1) + "\n")
-    return card

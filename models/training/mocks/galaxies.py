@@ -67,7 +67,7 @@ def _equivalent_width(flux: torch.Tensor, first_pixel: int, rest: float, half: i
 
 
 def allowed_by_measure(flux: torch.Tensor, first_pixel: int) -> NDArray[np.bool_]:
-    """Tell which galaxy subclasses a noiseless spectrum may have, by its own H alpha or [OII]; (n, 18).
+    """Return which galaxy subclasses a noiseless spectrum may have, by its own H alpha or [OII]; (n, 18).
 
     The bounds are wide: only what is certain is ruled out.
     """

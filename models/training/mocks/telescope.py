@@ -127,8 +127,7 @@ def expose(
     sigma = with_shot_noise(relative_sigma, flux, snr, rng)
     noise = _normal(rng, n, N_PIXELS)
     without_ivar = torch.from_numpy(survey == "smoothed")
-    rows = without_ivar.nonzero()[:, 0]
-    if len(rows):
+    if len(rows := without_ivar.nonzero()[:, 0]):
         # Smoothed noise is weaker and correlated; the ivar estimated from it says so, and the S/N stays.
         flux[rows], noise[rows] = smoothed(flux[rows]), smoothed(noise[rows])
     wrong = torch.exp((0.04 if clean else 0.08) * _normal(rng, n, 1))

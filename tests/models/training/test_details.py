@@ -9,7 +9,8 @@ from spectraq.models.grid.axis import pixel_of
 from spectraq.models.lines import wavelength
 from spectraq.models.redshift import eigenspectra
 from spectraq.models.training import details, material
-from spectraq.models.training.eigenspectra import SHARED, STAR_PIXELS, Recipe, stars_of
+from spectraq.models.training.eigenspectra import SHARED, STAR_PIXELS, Recipe
+from spectraq.models.training.mocks.noiseless import stars_of
 
 
 def test_shipped_details_are_those_that_their_command_learns(shared_data: Path) -> None:

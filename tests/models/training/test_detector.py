@@ -103,8 +103,10 @@ def test_the_same_seed_draws_the_same(made, mocks):
 @pytest.fixture(scope="module")
 def examples(material_path):
     paths = [material_path.parent / f"examples-{seed}.npy" for seed in (1, 2)]
-    for seed, path in enumerate(paths, 1):
-        draw(material_path, shipped.FOLDER, seed, 150, path)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("spectraq.models.training.detector.BATCH", 180)  # a whole one is analysed for a few
+        for seed, path in enumerate(paths, 1):
+            draw(material_path, shipped.FOLDER, seed, 150, path)
     return opened(paths)
 
 
@@ -123,15 +125,15 @@ def test_examples_are_pictures_of_what_the_fit_leaves(examples):
 def test_a_network_learns_from_them(examples, monkeypatch):
     monkeypatch.setattr("spectraq.models.training.detector.HELD_OUT", 0)
     torch.manual_seed(1)
-    network, rows = Detector(), torch.arange(300)
+    network, rows = Detector(), torch.arange(102, 198)  # of both files
     optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
     before = loss(network, examples, rows).item()
-    for _ in range(12):
+    for _ in range(6):
         value = loss(network, examples, rows)
         optimiser.zero_grad()
         value.backward()
         optimiser.step()
-    assert loss(network, examples, rows).item() < 0.8 * before
+    assert loss(network, examples, rows).item() < 0.7 * before
 
 
 def test_weights_survive_a_round_trip_and_folding(tmp_path):

@@ -15,12 +15,13 @@ import sys
 for name in ("astropy", "safetensors", "pydantic", "typer", "kafka", "redis", "structlog", "fastavro"):
     sys.modules[name] = None
 from pathlib import Path
-from spectraq.models.training.steps import Plan, make_mocks, make_members
-plan = Plan(Path(sys.argv[1]), mocks=3400, exposures=3300, epochs=1, classifiers=1, processes=1,
-            reconstruction_epochs=1)
+from spectraq.models.training import steps
+steps.HELD_OUT = 200  # in the processes that train, too: each reads this script again
+plan = steps.Plan(Path(sys.argv[1]), mocks=500, exposures=500, epochs=1, classifiers=1, processes=1,
+                  reconstruction_epochs=1)
 if __name__ == "__main__":
-    make_mocks(plan, print)
-    make_members(plan, print)
+    steps.make_mocks(plan, print)
+    steps.make_members(plan, print)
 """
 
 

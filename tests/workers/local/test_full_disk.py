@@ -130,7 +130,8 @@ def test_a_disk_that_gets_full_ends_publish_and_up_in_a_line_each(
     folder = with_jars(small_disk(6))
     file = write_spectra(tmp_path / "spectra.fits")
     environment = {**os.environ, "SPECTRAQ_KAFKA__CALL_TIMEOUT_S": "5"}
-    command = f"spectraq publish {file} 2> {tmp_path}/said; echo $? > {tmp_path}/code; sleep 60"
+    # `exec`: a `sleep` that outlives its shell holds the pipes that are read to their end
+    command = f"spectraq publish {file} 2> {tmp_path}/said; echo $? > {tmp_path}/code; exec sleep 60"
     line = only_line(spectraq("up", "--data", folder, "--", "sh", "-c", command, env=environment))
     assert f"the disk of {folder}" in line and "--data" in line
     assert (tmp_path / "code").read_text().strip() == "1"

@@ -20,7 +20,7 @@ from spectraq.workers.errors import StackError
 from spectraq.workers.local.child import Child
 from spectraq.workers.local.ports import free_port, wait_for
 from spectraq.workers.local.redis import PROGRAMS, Redis, server
-from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.local.stack import LocalStack, claim
 from spectraq.workers.settings import load_settings
 from spectraq.workers.transport.topics import list_topics
 
@@ -31,6 +31,26 @@ def up(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SPECTRAQ, "up", *arguments], capture_output=True, text=True, check=False, timeout=120
     )
+
+
+def test_nobody_takes_a_folder_for_stale_that_another_has_just_made(tmp_path: Path) -> None:
+    lost = []
+
+    def start_stacks() -> None:
+        for number in range(20):
+            folder = tmp_path / f"{threading.get_ident()}-{number}"
+            lock = claim(folder, tmp_path)
+            if lock is None or not (folder / ".lock").exists():
+                lost.append(folder)
+            else:
+                lock.close()  # what it leaves is another's to remove
+
+    threads = [threading.Thread(target=start_stacks) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert lost == []
 
 
 def wait_until(condition: object, timeout_s: float = 10.0) -> bool:

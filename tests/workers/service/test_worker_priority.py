@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spectraq.workers.service.urgent_allowance import Allowance
-from tests.support.accounts import MODES
+from tests.support.accounts import LONG
 from tests.support.feed import Feed, numbered
 from tests.support.foreign import Message
 from tests.support.worker_log import ended, joined, wait_for
@@ -29,7 +29,7 @@ def order(feed: Feed) -> list[bool]:
     return [number(message) >= FIRST_URGENT for message in messages]
 
 
-@MODES
+@LONG
 def test_urgent_spectra_are_answered_before_a_lag_that_was_there_first(
     feed: Feed, delivery: str, processes: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:

@@ -110,10 +110,10 @@ def name_of(result: Result) -> Name:
 
 
 def is_ours(result: Result) -> bool:
-    """Whether a worker can have written it: its id can be a spectrum's, and its digest one of pixels."""
+    """Return whether a worker can have written it, by its id and its digest of pixels."""
     return unprintable(result.spectrum_id) is None and bool(DIGEST.fullmatch(name_of(result).digest))
 
 
 def is_listed(result: object) -> bool:
-    """Whether a message is one of the three results that a row is made of."""
+    """Return whether a message is one of the three results that a row is made of."""
     return isinstance(result, RESULT_KINDS)

@@ -1,4 +1,4 @@
-"""One frame a second for all viewers together, as server-sent events."""
+"""One frame at a time for all viewers together, as server-sent events."""
 
 from __future__ import annotations
 

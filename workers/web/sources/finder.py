@@ -60,7 +60,7 @@ class Finder:
             if place is not None:
                 spectrum = self.lookup.at(place, read)
             if spectrum is None and entry is not None:
-                spectrum = self.lookup.search(topics_of_spectra(self.settings), name, entry.row.at, read)
+                spectrum = self.lookup.search(self.settings.topics.of_spectra, name, entry.row.at, read)
         if spectrum is not None:
             with self.night.lock:
                 self.night.spectra.put(name, codec.encode(spectrum))
@@ -92,13 +92,8 @@ class Finder:
         return self.lookup.at(place, read) if place is not None and self.lookup is not None else None
 
 
-def topics_of_spectra(settings: Settings) -> list[str]:
-    """Return the topics that spectra come in on."""
-    return [topic for topic in (settings.topics.spectra, settings.topics.priority) if topic]
-
-
 def _answers_with(entry: Entry | None, model: ModelSpectrum) -> bool:
-    """Whether the fit was made of the same pixels by the same networks as the results shown beside it."""
+    """Return whether the same networks made the fit, of the same pixels, as the results beside it."""
     if entry is None or not entry.packed:
         return True
     result = decoded(next(iter(entry.packed.values())))

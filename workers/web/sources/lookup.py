@@ -15,9 +15,10 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from spectraq.workers.settings import Settings
-from spectraq.workers.transport.connection import client_options, close_quietly
+from spectraq.workers.transport.connection import close_quietly
+from spectraq.workers.transport.follower import groupless_reader
 from spectraq.workers.transport.messages import Record
-from spectraq.workers.transport.reader import readable, reader
+from spectraq.workers.transport.reader import readable
 from spectraq.workers.web.night.message_store import Name, Place
 
 Found = TypeVar("Found")
@@ -71,14 +72,7 @@ class Lookup:
     def _guarded(self, call: Callable[[KafkaConsumer], Found | None]) -> Found | None:
         """Call with a client; one that failed is thrown away."""
         if self._client is None:
-            options = client_options(self._settings.kafka, "page") | {
-                "group_id": None,
-                "enable_auto_commit": False,
-                "isolation_level": "read_committed",
-                "max_partition_fetch_bytes": FETCH_BYTES,
-                "fetch_max_wait_ms": 100,
-            }
-            self._client = reader(self._settings.kafka, options)
+            self._client = groupless_reader(self._settings.kafka, "page", FETCH_BYTES)
         try:
             return call(self._client)
         except (KafkaError, OSError):

@@ -59,8 +59,7 @@ class Following(threading.Thread):
         self._jumped: set[TopicPartition] = set()  # older results lie there, and are not read
         topics = settings.topics
         self._takes: dict[str, Callable[[Record], None]] = {
-            topics.spectra: self._spectrum,
-            **({topics.priority: self._spectrum} if topics.priority else {}),
+            **dict.fromkeys(topics.of_spectra, self._spectrum),
             topics.classifications: self._result,
             topics.redshifts: self._result,
             topics.anomalies: self._result,
@@ -112,12 +111,8 @@ class Following(threading.Thread):
         topics = self._settings.topics
         for partition, end in ends.items():
             shares = sum(other.topic == partition.topic for other in ends)
-            back = {
-                topics.spectra: PIXELS_BACK,
-                topics.priority: PIXELS_BACK,
-                topics.models: PIXELS_BACK,
-                topics.dead_letters: LETTERS_BACK,
-            }
+            back = dict.fromkeys((*topics.of_spectra, topics.models), PIXELS_BACK)
+            back[topics.dead_letters] = LETTERS_BACK
             start = end - back.get(partition.topic, -(-self._night.keep // shares))
             next_offset = self._next.get(partition)
             start = min(max(start if next_offset is None else next_offset, begins[partition]), end)
