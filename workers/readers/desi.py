@@ -90,9 +90,11 @@ class Coadd:
     def _check(self) -> None:
         n = len(self._fibermap)
         for arm in self._arms:
-            for part in ("FLUX", "IVAR"):
+            for part in ("FLUX", "IVAR", "MASK"):
                 name = f"{arm}{part}"
                 if name not in self._source.hdus:
+                    if part == "MASK":
+                        continue
                     raise ReadError(f"the HDU {name} is missing")
                 shape = self._source.hdus[name].shape
                 if shape != (n, self._source.hdus[f"{arm}WAVELENGTH"].shape[0]):
