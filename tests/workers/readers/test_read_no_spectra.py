@@ -59,13 +59,13 @@ def forget_peak() -> None:
 
 def test_no_file_without_a_spectrum_has_an_answer_without_a_warning(tmp_path: Path) -> None:
     spectra: list[tuple[str, Spectrum]] = []
-    for kind, path in no_spectra.files(tmp_path, 156, seed=20, with_large=False):
+    for kind, path in no_spectra.files(tmp_path, 3 * len(no_spectra.KINDS), seed=20, with_large=False):
         spectra += [(kind, item) for item in items(path) if isinstance(item, Spectrum)]
     assert list(unwarned(spectra, Counter())) == []
 
 
 def test_an_error_is_in_words_and_names_no_library(tmp_path: Path) -> None:
-    for kind, path in no_spectra.files(tmp_path, 104, seed=21, with_large=False):
+    for kind, path in no_spectra.files(tmp_path, 2 * len(no_spectra.KINDS), seed=21, with_large=False):
         for item in items(path):
             if isinstance(item, ReadError):
                 said = str(item)
