@@ -17,17 +17,19 @@ from spectraq.schemas.text import escaped
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import limits, packing, structure
 from spectraq.workers.readers.hdus import Hdus
-from spectraq.workers.readers.keywords import text, value
+from spectraq.workers.readers.keywords import text
 from spectraq.workers.readers.kinds import archive_kind, foreign_kind, is_votable
 from spectraq.workers.readers.pipes import at_rest
 from spectraq.workers.readers.scratch import Scratch
 from spectraq.workers.readers.textlines import byte_order_mark
 
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
-FITS_SUFFIXES = (".fits", ".fit", ".fts")
+FITS_SUFFIXES = (".fits.fz", ".fits", ".fit", ".fts")
 TABLE_SUFFIXES = (".ecsv", ".csv", ".npz", ".parquet", ".vot")
-TEXT_SUFFIXES = (".tsv", ".txt", ".dat", ".ascii", ".asc")
+TEXT_SUFFIXES = (".tsv", ".txt", ".dat", ".ascii", ".asci", ".asc", ".tbl", ".flm")
 HEAD_BYTES = 4096
+SCALED = ("BZERO", "BSCALE", "BLANK")
+"""Keywords of an image whose numbers in the file are not its values."""
 
 Kind = Literal["fits", "npz", "ecsv", "parquet", "votable", "text", "binary"]
 
@@ -177,7 +179,7 @@ def _hdus(plain: Path, stack: ExitStack) -> Hdus:
     damaged = any("truncated" in said or "validating header" in said for said in complaints)
     if damaged or size < place["datLoc"] + place["datSpan"]:
         raise ReadError(f"the FITS file is truncated or damaged after {size} bytes; fetch it again")
-    if any(hdu.is_image and value(hdu.header, "BZERO") for hdu in hdus):
+    if any(hdu.is_image and any(key in hdu.header for key in SCALED) for hdu in hdus):
         # Scaled images can't be memory-mapped; without, single rows of images are read all the same.
         file.seek(0)
         return Hdus(stack.enter_context(fits.open(file, mode="readonly", memmap=False)))
