@@ -28,6 +28,8 @@ WIDEST = 100.0
 """The longest wavelength of a spectrum is less than so many times the shortest; a count of pixels is more."""
 LIKE_NOISE = 30.0
 """An error is as large as flux scatters from pixel to pixel, within this factor."""
+FAINT, BRIGHT = 1.5, 6.0
+"""S/N below and above which a spectrum is no more than noise, and plainly more."""
 TEXT = frozenset((*names.IDENTITY, "source_id", "obj_id", "spec_id", "specid", "cname"))
 """Columns whose cells are names even where they look like numbers."""
 
@@ -165,4 +167,7 @@ def _is_like_noise(values: NDArray[Any], flux: NDArray[np.float64]) -> bool:
     if not (error.size and (error >= 0).all() and (error > 0).any() and good.size > 1):
         return False
     scatter = float(np.median(np.abs(np.diff(good)))) / 0.954  # of the difference of two normal deviates
-    return scatter / LIKE_NOISE < float(np.median(error[error > 0])) < scatter * LIKE_NOISE
+    typical, level = float(np.median(error[error > 0])), float(np.median(np.abs(good)))
+    if level < FAINT * typical and level > BRIGHT * scatter:
+        return False  # as large as flux itself, which is no noise: another flux, a model or sky
+    return scatter / LIKE_NOISE < typical < scatter * LIKE_NOISE
