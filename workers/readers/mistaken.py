@@ -13,15 +13,16 @@ _TIME = r"(?:.*[_ (])?(?:time|[hbmrt]?jd|b?tjd|bkjd|phase|date)(?:[_ -].*)?"
 _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a light curve", (_TIME, r".*flux.*|.*mag.*|.*rate|m|[du]?ujy")),
     ("a periodogram", (r"freq.*|period.*", r".*power|amp.*|psd")),
-    ("a curve of response or transmission", (r"trans(mi.*)?|.*throughput|qe|.*efficiency|spec_?resp|r",)),
+    ("redshifts", (r"targetid|specobjid|plate", r"z(?:_.*)?|redshift")),
+    ("a catalogue of objects", (r".*ra(j2000|deg)?", r".*de(c|j2000|cdeg)?")),
+    ("a curve of response or transmission", (r"trans(mi.*)?|.*throughput|qe|.*efficiency|spec_?resp",)),
+    ("a curve of resolution", (r"r|resolution|fwhm.*|lsf.*|wldisp.*|specres",)),
     ("an extinction curve", (r"extinction|a_lambda|a_v",)),
     ("an X-ray spectrum or a response to it", (r"channel|energ_lo|pha|energy_kev",)),
     ("a profile against velocity or a cross-correlation", (r"v|vel.*|v_?helio|vlsr|vrad|rv|ccf",)),
     ("a spectrum of a laboratory", (r"wave_?number.*|raman.*|absorbance|m/z|(?:% ?)?transmittance",)),
     ("polarisation", (r"q|p|pol.*|stokes.*", r"u|p|pol.*|stokes.*")),
     ("a reflectance or a depth of transit", (r"reflectance.*|.*transit.*depth.*|depth",)),
-    ("redshifts", (r"targetid|specobjid|plate", r"z(?:_.*)?|redshift")),
-    ("a catalogue of objects", (r".*ra(j2000|deg)?", r".*de(c|j2000|cdeg)?")),
     ("magnitudes, which must be converted to flux", (r".*mag(nitude)?s?",)),
 )
 _SKY = re.compile(r"(RA-|DEC|GLON|GLAT|ELON|ELAT)")
