@@ -86,7 +86,7 @@ def opened(name: Path | str) -> Iterator[Source]:
             plain = _unpacked(at_rest(path, scratch), scratch)
             kind = _kind(path, plain)
             with quiet():
-                hdus = _explained_hdus(plain, stack) if kind == "fits" else None
+                hdus = _explained_hdus(plain, stack, scratch) if kind == "fits" else None
         except EOFError as error:
             raise ReadError(f"the file is truncated: {error}; fetch it again") from error
         except OSError as error:
@@ -153,7 +153,7 @@ def _is_named_fits(path: Path) -> bool:
     return name.endswith(FITS_SUFFIXES)
 
 
-def _explained_hdus(plain: Path, stack: ExitStack) -> Hdus:
+def _explained_hdus(plain: Path, stack: ExitStack, scratch: Scratch) -> Hdus:
     """Read all headers, or name the keyword that keeps them from being read."""
     structure.check_axes(plain)
     try:
@@ -161,6 +161,9 @@ def _explained_hdus(plain: Path, stack: ExitStack) -> Hdus:
     except Exception as error:
         if why := structure.fault(plain):
             raise ReadError(f"the FITS file can't be read: {why}") from error
+        mended = scratch.file()
+        if structure.without_sums(plain, mended):
+            return _hdus(Path(mended.name), stack)
         raise
 
 
