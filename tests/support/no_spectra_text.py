@@ -238,9 +238,10 @@ def reduced_dates(path: Path, rng: Rng) -> Path:
     """A light curve without titles whose dates, less a round number, could be angstrom."""
     n = int(rng.integers(300, 3000))
     start, step = ((1325.3, 2 / 1440), (3208.3, 20 / 86400), (8000.0, 1.0), (5500.0, 0.5))[rng.integers(4)]
-    time = start + step * (np.arange(n) + rng.normal(0, 0.02, n))
+    time = np.sort(start + step * (np.arange(n) + rng.normal(0, 0.15 if step > 0.1 else 0.0, n)))
     flux = 12 + 0.3 * np.sin(time / rng.uniform(3, 90)) + rng.normal(0, 0.02, n)
-    return _write(path, rng, (f"{t:.7f} {f:.5f} 0.02000" for t, f in zip(np.sort(time), flux, strict=True)))
+    error = rng.uniform(0.018, 0.022, n)
+    return _write(path, rng, (f"{t:.7f} {f:.5f} {e:.5f}" for t, f, e in zip(time, flux, error, strict=True)))
 
 
 def templates(path: Path, rng: Rng) -> Path:
@@ -267,7 +268,8 @@ def against_wavelength(path: Path, rng: Rng) -> Path:
     where = np.arange(4000.0, 9000.0, 4.0)
     title = str(rng.choice(["polarization", "extinction", "reflectance", "absorbance", "FWHM", "depth"]))
     values = 1 + rng.normal(0, 0.1, where.size)
-    return _table(path, rng, ("wavelength", title, "error"), *map(_floats, (where, values, where * 0 + 0.1)))
+    error = rng.uniform(0.09, 0.11, where.size)
+    return _table(path, rng, ("wavelength", title, "error"), *map(_floats, (where, values, error)))
 
 
 def periodogram(path: Path, rng: Rng) -> Path:

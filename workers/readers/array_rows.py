@@ -46,6 +46,7 @@ class ByRow:
         if array.ndim > 2:
             raise ReadError(
                 f"{self.flux} has the shape {array.shape}; one spectrum, or one a row, has at most two"
+                " numbers there (a cube is no spectrum); extract spectra first"
             )
         if array.ndim == 2 and array.shape[1] < FEWEST_PIXELS:
             raise ReadError(

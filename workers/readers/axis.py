@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
-from spectraq.workers.readers.arms import Grid
+from spectraq.workers.readers.arms import FEWEST_ORDERS, Grid
 from spectraq.workers.readers.array_rows import ByRow
 from spectraq.workers.readers.format import Assumed, Note
 from spectraq.workers.readers.headeraxis import LOWEST_WITHOUT_UNIT, chosen_medium, is_natural
@@ -54,6 +54,14 @@ class SpectralAxis:
                 f"{self._arrays.flux} has {n} pixels and there are {self._shared[0].size} wavelengths"
             )
         return self._shared
+
+    def ranges(self, rows: int) -> list[tuple[float, float]]:
+        """Return both ends of the first rows' wavelengths, in the file's unit; none where all share them."""
+        if self._name is None or rows < FEWEST_ORDERS or self._arrays.is_shared(self._name):
+            return []
+        first = (self._arrays.pixels(self._name, row) for row in range(rows))
+        used = [values[np.isfinite(values) & (values > 0)] for values in first]
+        return [(float(values.min()), float(values.max())) for values in used if values.size]
 
     def _angstrom(self, row: int, n: int) -> NDArray[np.float64]:
         if self._name is None:

@@ -28,6 +28,7 @@ FITS_SUFFIXES = (".fits.fz", ".fits", ".fit", ".fts")
 TABLE_SUFFIXES = (".ecsv", ".csv", ".npz", ".parquet", ".vot")
 TEXT_SUFFIXES = (".tsv", ".txt", ".dat", ".ascii", ".asci", ".asc", ".tbl", ".flm")
 HEAD_BYTES = 4096
+NO_HEADER = "the file begins as FITS does, and its first header is damaged or cut off; fetch it again"
 SCALED = ("BZERO", "BSCALE", "BLANK")
 """Keywords of an image whose numbers in the file are not its values."""
 
@@ -90,7 +91,9 @@ def opened(name: Path | str) -> Iterator[Source]:
         except EOFError as error:
             raise ReadError(f"the file is truncated: {error}; fetch it again") from error
         except OSError as error:
-            raise ReadError(f"the file can't be opened: {error.strerror or error}") from error
+            # astropy's own have no number
+            why = f"the file can't be opened: {error.strerror}" if error.strerror else NO_HEADER
+            raise ReadError(why) from error
         yield Source(escaped(str(name)), plain, kind, hdus, scratch)
 
 

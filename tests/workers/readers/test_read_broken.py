@@ -134,6 +134,20 @@ def test_a_table_made_for_spectra_without_any_is_said_to_be_empty(tmp_path: Path
     assert "no rows" in str(made.error(tmp_path / "t.fits"))
 
 
+@pytest.mark.parametrize("way", [1, -1])
+def test_orders_of_an_echelle_are_one_error_and_not_one_each(tmp_path: Path, way: int) -> None:
+    where = np.array([np.linspace(4000 + 60 * k, 4070 + 60 * k, 200) for k in range(12)])[::way]
+    names = {"FLUX": np.random.default_rng(0).normal(5, 1, where.shape), "WAVELENGTH": where}
+    hdus = [fits.ImageHDU(values, name=name) for name, values in names.items()]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(tmp_path / "t.fits")
+    assert "orders of an echelle" in str(made.error(tmp_path / "t.fits"))
+
+
+def test_a_file_of_fits_that_ends_in_its_first_header_is_said_to_be_damaged(tmp_path: Path) -> None:
+    said = str(made.error(text(tmp_path / "t.fits", b"SIMPLE  =")))
+    assert "damaged or cut off" in said and "ignore_missing" not in said
+
+
 def test_one_bad_row_does_not_hide_the_others(tmp_path: Path) -> None:
     wave = np.tile(np.arange(4000.0, 4200.0), (3, 1))
     wave[1] = np.nan

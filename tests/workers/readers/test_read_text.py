@@ -15,7 +15,7 @@ from tests.support import made_files as made
 N = 300
 WAVE = 4000.0 + 1.25 * np.arange(N)
 FLUX = np.round(made.pixels(seed=4, n=N)[0].astype(float), 4)
-ERROR = np.full(N, 0.7)
+ERROR = 0.7 + 0.001 * (np.arange(N) % 7)
 ROWS = [(f"{w:.2f}", f"{f:.4f}", f"{e:.4f}") for w, f, e in zip(WAVE, FLUX, ERROR, strict=True)]
 
 
@@ -193,6 +193,35 @@ def test_a_third_column_as_large_as_flux_itself_is_no_noise(tmp_path: Path) -> N
     spectrum, notes = one(written(tmp_path, rows))
     assert spectrum.ivar is None
     assert any("taken as wavelength, flux; not used: column 3" in note for note in notes)
+
+
+@pytest.mark.parametrize("third", ["50", "0.02"])
+def test_a_third_column_of_one_number_is_no_noise(tmp_path: Path, third: str) -> None:
+    spectrum, notes = one(written(tmp_path, "".join(f"{w} {f} {third}\n" for w, f, _ in ROWS)))
+    assert spectrum.ivar is None
+    assert any("taken as wavelength, flux; not used: column 3" in note for note in notes)
+
+
+def test_flux_without_titles_that_is_flat_within_its_errors_is_not_trusted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    flux, error = 1 + rng.normal(0, 0.1, N), 0.1 + 0.001 * rng.random(N)
+    rows = "".join(f"{w} {f:.4f} {e:.4f}\n" for w, f, e in zip(WAVE, flux, error, strict=True))
+    spectrum, _ = one(written(tmp_path, rows))
+    assert spectrum.ivar is None
+
+
+def test_dates_of_nights_are_no_wavelengths(tmp_path: Path) -> None:
+    days = np.sort(8000.0 + np.arange(N) + np.random.default_rng(6).normal(0, 0.15, N))
+    rows = "".join(f"{day:.5f} {f} {e}\n" for day, (_, f, e) in zip(days, ROWS, strict=True))
+    assert "does not rise or fall as wavelengths" in str(made.error(written(tmp_path, rows)))
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2])
+def test_wavelengths_may_be_rounded(tmp_path: Path, decimals: int) -> None:
+    where = 4000 * 10 ** (1.5e-4 * np.arange(N))
+    rows = "".join(f"{w:.{decimals}f} {f} {e}\n" for w, (_, f, e) in zip(where, ROWS, strict=True))
+    spectrum, _ = one(written(tmp_path, rows))
+    assert spectrum.ivar is not None
 
 
 def test_nothing_is_remarked_of_a_file_that_is_refused(tmp_path: Path) -> None:
