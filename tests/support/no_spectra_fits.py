@@ -306,11 +306,12 @@ def calibration(path: Path, rng: Rng) -> Path:
     n = 2000
     where = np.arange(n)
     peaks = sum(rng.lognormal(6, 1) * np.exp(-(((where - rng.uniform(0, n)) / 2) ** 2)) for _ in range(60))
-    flux, key, said = (
+    kinds: tuple[tuple[Any, str, str], ...] = (
         (50 + peaks, "IMAGETYP", "comp"), (50 + peaks, "OBJECT", "HeNeAr"), (50 + peaks, "OBSTYPE", "ARC"),
         (50 + peaks, "HIERARCH ESO DPR TYPE", "LAMP,WAVE"), (20 + peaks, "OBJECT", "SKY"),
         (np.ones(n), "IMAGETYP", "flat"), (35 + np.cos(where / 700), "OBJECT", "Sensitivity function"),
-    )[rng.integers(7)]  # fmt: skip
+    )  # fmt: skip
+    flux, key, said = kinds[rng.integers(len(kinds))]
     hdu = fits.PrimaryHDU((flux + rng.normal(0, 0.01, n)).astype("f4"))
     hdu.header.update(AXIS | {key: said})
     return _write(path, hdu)

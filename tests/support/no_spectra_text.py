@@ -250,7 +250,7 @@ def templates(path: Path, rng: Rng) -> Path:
     kinds = [
         np.cumsum(rng.normal(0, 1, where.size)) / 9 + 50 + rng.normal(0, 1, where.size) for _ in range(3)
     ]
-    titles = ("wavelength", *((f"flux_{kind}" for kind in "EMQ") if rng.random() < 0.5 else "abc"))
+    titles = ["wavelength", *([f"flux_{kind}" for kind in "EMQ"] if rng.random() < 0.5 else list("abc"))]
     return _table(path, rng, titles, _floats(where), *map(_floats, kinds))
 
 

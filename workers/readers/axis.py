@@ -69,7 +69,7 @@ class SpectralAxis:
             return np.asarray(10.0 ** (start + step * np.arange(n, dtype=np.float64)))
         values = self._arrays.pixels(self._name, row, n)
         if self._name in (*names.LOGLAM, *names.LN):
-            return np.exp(values) if self._is_natural(values) else np.asarray(10.0**values)
+            return np.asarray(np.exp(values) if self._is_natural(values) else 10.0**values, np.float64)
         return values if self._unit is None else angstrom(values, self._unit)
 
     def _is_natural(self, values: NDArray[np.float64]) -> bool:

@@ -67,7 +67,7 @@ def wavelengths(header: Mapping[str, Any], n: int, assumed: Assumed, note: Note)
         return np.asarray(10.0 ** (start + offset))
     if abs(step) < LOG_STEP and unit_of(written_unit(header)) is None and is_natural(start + offset):
         note("the axis is of light only as a natural logarithm: taken so")
-        return np.exp(start + offset)
+        return np.asarray(np.exp(start + offset), np.float64)
     if "LOG" in _ctype(header):  # of the natural logarithm, by FITS' paper III
         return _in_angstrom(start * np.exp(offset / start), header, assumed, note)
     return _in_angstrom(start + offset, header, assumed, note)
