@@ -1,4 +1,4 @@
-"""Files without end that hold no spectrum, of some fifty kinds; the same seed makes the same files."""
+"""Files without end that hold no spectrum, of some sixty kinds; the same seed makes the same files."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 
 Rng = np.random.Generator
 Maker = Callable[[Path, Rng], Path]
@@ -297,9 +298,69 @@ def eigenvectors(path: Path, rng: Rng) -> Path:
     return _write(path, hdu)
 
 
+AXIS = {"CTYPE1": "LINEAR", "CUNIT1": "Angstrom", "CRVAL1": 3500.0, "CDELT1": 3.0, "CRPIX1": 1.0}
+
+
+def calibration(path: Path, rng: Rng) -> Path:
+    """An arc, a flat, sky or a curve of sensitivity with a right axis: what it is, its header says alone."""
+    n = 2000
+    where = np.arange(n)
+    peaks = sum(rng.lognormal(6, 1) * np.exp(-(((where - rng.uniform(0, n)) / 2) ** 2)) for _ in range(60))
+    kinds: tuple[tuple[Any, str, str], ...] = (
+        (50 + peaks, "IMAGETYP", "comp"), (50 + peaks, "OBJECT", "HeNeAr"), (50 + peaks, "OBSTYPE", "ARC"),
+        (50 + peaks, "HIERARCH ESO DPR TYPE", "LAMP,WAVE"), (20 + peaks, "OBJECT", "SKY"),
+        (np.ones(n), "IMAGETYP", "flat"), (35 + np.cos(where / 700), "OBJECT", "Sensitivity function"),
+    )  # fmt: skip
+    flux, key, said = kinds[rng.integers(len(kinds))]
+    hdu = fits.PrimaryHDU((flux + rng.normal(0, 0.01, n)).astype("f4"))
+    hdu.header.update(AXIS | {key: said})
+    return _write(path, hdu)
+
+
+def cross_correlation(path: Path, rng: Rng) -> Path:
+    """A profile against velocity, of one order or of all."""
+    velocity = np.arange(-30.0, 30.0, 0.25)
+    profile = 1 - 0.4 * np.exp(-((velocity / 4) ** 2))
+    shape = (73, velocity.size) if rng.random() < 0.5 else (velocity.size,)
+    hdu = fits.PrimaryHDU((profile + rng.normal(0, 0.001, shape)).astype("f4"))
+    hdu.header.update({"CRVAL1": -30.0, "CDELT1": 0.25, "CTYPE1": str(rng.choice(["LINEAR", "VELOCITY"]))})
+    return _write(path, hdu)
+
+
+def orders(path: Path, rng: Rng) -> Path:
+    """Orders of an echelle, or fibres on one galaxy, none an object's spectrum of its own."""
+    where = np.array([np.linspace(3800 + 60 * k, 3870 + 60 * k, 1500) for k in range(30)])
+    counts = rng.normal(1000, 30, where.shape).astype("f4")
+    names = [("SCIDATA", "ERRDATA", "WAVEDATA_VAC_BARY"), ("FLUX", "ERROR", "WAVELENGTH")][rng.integers(2)]
+    made = (counts, counts * 0 + 30, where)
+    return _write(path, *(fits.ImageHDU(array, name=name) for array, name in zip(made, names, strict=True)))
+
+
+def pipeline_tables(path: Path, rng: Rng) -> Path:
+    """Redshifts, responses, sensitivities, wavelength solutions: what pipelines leave beside spectra."""
+    n = int(rng.integers(100, 900))
+    where = np.linspace(3600.0, 9800.0, n)
+    columns: tuple[dict[str, Any], ...] = (
+        {"TARGETID": np.arange(n), "Z": rng.uniform(0, 1, n), "CHI2": rng.lognormal(8, 1, n)},
+        {"ENERG_LO": where / 1e3, "ENERG_HI": where / 1e3 + 0.01, "SPECRESP": rng.uniform(0, 900, n)},
+        {"SENS_WAVE": where[None], "SENS_ZEROPOINT": rng.normal(18, 0.1, (1, n))},
+        {"PIXEL": np.arange(float(n)), "WAVE": where},
+        {"WAVELENGTH": where, **{f"g{k:02d}": rng.lognormal(0, 0.1, n) for k in range(0, 50, 5)}},
+    )
+    chosen = columns[rng.integers(len(columns))]
+    return _write(path, fits.BinTableHDU(Table(chosen)))
+
+
+def rows_to_come(path: Path, rng: Rng) -> Path:
+    """A table of vectors that was made for spectra, and has no row."""
+    columns = [fits.Column(name, "900E", array=np.zeros((0, 900))) for name in ("WAVELENGTH", "FLUX")]
+    return _write(path, fits.BinTableHDU.from_columns(columns, name="SCI"))
+
+
 FITS: tuple[Maker, ...] = (
     picture, picture_without_a_word, picture_with_noise_and_mask, mosaic, packed_picture, long_slit, cube,
     radio_line, velocities, row_of_counts, catalogue, catalogue_of_lines, light_curve, filter_curve,
     few_bands, map_of_the_sky, events, pulse_heights, ascii_table, nothing, groups, strings_of_any_length,
-    stamps, several_pictures_called_flux, eigenvectors,
+    stamps, several_pictures_called_flux, eigenvectors, calibration, cross_correlation, orders,
+    pipeline_tables, rows_to_come,
 )  # fmt: skip

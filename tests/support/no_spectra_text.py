@@ -234,7 +234,60 @@ def ecsv(path: Path, rng: Rng) -> Path:
     return path.with_suffix(".vot")
 
 
+def reduced_dates(path: Path, rng: Rng) -> Path:
+    """A light curve without titles whose dates, less a round number, could be angstrom."""
+    n = int(rng.integers(300, 3000))
+    start, step = ((1325.3, 2 / 1440), (3208.3, 20 / 86400), (8000.0, 1.0), (5500.0, 0.5))[rng.integers(4)]
+    time = np.sort(start + step * (np.arange(n) + rng.normal(0, 0.15 if step > 0.1 else 0.0, n)))
+    flux = 12 + 0.3 * np.sin(time / rng.uniform(3, 90)) + rng.normal(0, 0.02, n)
+    error = rng.uniform(0.018, 0.022, n)
+    return _write(path, rng, (f"{t:.7f} {f:.5f} {e:.5f}" for t, f, e in zip(time, flux, error, strict=True)))
+
+
+def templates(path: Path, rng: Rng) -> Path:
+    """Several spectra on one axis, none of them noise, whatever stands in the third column."""
+    where = np.arange(3600.0, 9600.0, 2.0)
+    kinds = [
+        np.cumsum(rng.normal(0, 1, where.size)) / 9 + 50 + rng.normal(0, 1, where.size) for _ in range(3)
+    ]
+    titles = ["wavelength", *([f"flux_{kind}" for kind in "EMQ"] if rng.random() < 0.5 else list("abc"))]
+    return _table(path, rng, titles, _floats(where), *map(_floats, kinds))
+
+
+def standard_star(path: Path, rng: Rng) -> Path:
+    """A table for calibration: wavelength, AB magnitude, width of the band."""
+    where = np.arange(3600.0, 10_000.0, float(rng.choice([16.0, 50.0])))
+    magnitude = 11 + np.cumsum(rng.normal(0, 0.01, where.size))
+    return _table(
+        path, rng, ("wavelength", "AB_mag", "width"), *map(_floats, (where, magnitude, where * 0 + 16))
+    )
+
+
+def against_wavelength(path: Path, rng: Rng) -> Path:
+    """What is no flux, by wavelength: polarisation, extinction, reflectance, absorbance, widths of lines."""
+    where = np.arange(4000.0, 9000.0, 4.0)
+    title = str(rng.choice(["polarization", "extinction", "reflectance", "absorbance", "FWHM", "depth"]))
+    values = 1 + rng.normal(0, 0.1, where.size)
+    error = rng.uniform(0.09, 0.11, where.size)
+    return _table(path, rng, ("wavelength", title, "error"), *map(_floats, (where, values, error)))
+
+
+def periodogram(path: Path, rng: Rng) -> Path:
+    """Power by frequency."""
+    n = int(rng.integers(500, 5000))
+    where = float(rng.choice([0.0, 1000.0])) + 0.5 * np.arange(n)
+    return _table(path, rng, ("frequency", "power"), _floats(where), _floats(rng.exponential(1, n)))
+
+
+def ipac(path: Path, rng: Rng) -> Path:
+    """A light curve in IPAC's tables."""
+    rows = [f"  {2459000 + n / 720:14.5f} {rng.normal(1, 1e-3):9.5f} 0.00100" for n in range(300)]
+    head = ["\\fixlen = T", "|BJD_TDB        |Relative |err    |", "|double         |double   |double |"]
+    return _write(path, rng, [*head, *rows], ".tbl", ".txt")
+
+
 TEXT: tuple[Maker, ...] = (
     prose, code, document, catalogue, numbers_of_a_catalogue, light_curve, lines, filter_curve, few_bands,
-    counts, other_spectra, shop, weather, walk, constant, ecsv,
+    counts, other_spectra, shop, weather, walk, constant, ecsv, reduced_dates, templates, standard_star,
+    against_wavelength, periodogram, ipac,
 )  # fmt: skip

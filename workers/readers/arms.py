@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spectraq.workers.errors import ReadError
 
 SAME_PIXEL = 0.01
 """Pixels closer than this fraction of the usual step are one: arms on a common grid agree to rounding
@@ -14,6 +18,38 @@ SAME_PIXEL = 0.01
 FLOAT32_LOGLAM = 4e-7
 """How far loglam in float32 may lie from its grid: its rounding (1.2e-7, or 2.4e-7 where it was summed up)
 and that of the grid's start."""
+
+
+FEWEST_ORDERS = 5
+ORDER = 1.12
+"""The longest wavelength of an order is less than so many times the shortest."""
+ORDERS_SHARE = 0.6
+"""Of the narrower one's range, at most."""
+
+
+def check_orders(ranges: Sequence[tuple[float, float]]) -> None:
+    """Refuse rows that are orders of an echelle: none of them is a spectrum of its own.
+
+    Parameters
+    ----------
+    ranges
+        Both ends of the wavelengths of the first rows.
+
+    Raises
+    ------
+    ReadError
+        Where each is narrow and the next lies beyond it, always on the same side.
+    """
+    if len(ranges) < FEWEST_ORDERS or not all(0 < low < high < ORDER * low for low, high in ranges):
+        return
+    ways = set()
+    for (low, high), (next_low, next_high) in pairwise(ranges):
+        shared = min(high, next_high) - max(low, next_low)
+        if next_low == low or shared > ORDERS_SHARE * min(high - low, next_high - next_low):
+            return
+        ways.add(next_low > low)
+    if len(ways) == 1:
+        raise ReadError("the rows follow each other in wavelength, as orders of an echelle: join them first")
 
 
 class Grid:

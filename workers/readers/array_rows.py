@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.mistaken import taken_for
 
 FEWEST_PIXELS = 20
 """Of rows of fewer numbers none can be a spectrum."""
@@ -45,6 +46,7 @@ class ByRow:
         if array.ndim > 2:
             raise ReadError(
                 f"{self.flux} has the shape {array.shape}; one spectrum, or one a row, has at most two"
+                " numbers there (a cube is no spectrum); extract spectra first"
             )
         if array.ndim == 2 and array.shape[1] < FEWEST_PIXELS:
             raise ReadError(
@@ -100,7 +102,10 @@ def _is_ragged(array: Any) -> bool:
 
 def _missing(what: str, choices: tuple[str, ...], columns: Columns) -> None:
     there = _listed(columns.arrays) or "none"
-    raise ReadError(f"no {what}: it may be called {', '.join(choices[:4])}; the columns are {there}")
+    raise ReadError(
+        f"no {what}: it may be called {', '.join(choices[:4])}; the columns are {there}"
+        f"{taken_for(columns.arrays)}"
+    )
 
 
 def _listed(arrays: Mapping[str, Any]) -> str:

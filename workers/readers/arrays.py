@@ -112,9 +112,8 @@ class _Npz(Mapping[str, Any]):
         try:
             with zipfile.ZipFile(self._source.plain) as archive:
                 if self._sizes[member] > MEMORY_BYTES:
-                    return np.load(
-                        archive.extract(member, self._source.folder), mmap_mode="r", allow_pickle=False
-                    )
+                    extracted = archive.extract(member, self._source.scratch.folder)
+                    return np.load(extracted, mmap_mode="r", allow_pickle=False)
                 with archive.open(member) as file:
                     return np.lib.format.read_array(file, allow_pickle=False)
         except (zipfile.BadZipFile, EOFError, ValueError) as error:

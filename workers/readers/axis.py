@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
-from spectraq.workers.readers.arms import Grid
+from spectraq.workers.readers.arms import FEWEST_ORDERS, Grid
 from spectraq.workers.readers.array_rows import ByRow
 from spectraq.workers.readers.format import Assumed, Note
-from spectraq.workers.readers.headeraxis import LOWEST_WITHOUT_UNIT, chosen_medium
+from spectraq.workers.readers.headeraxis import LOWEST_WITHOUT_UNIT, chosen_medium, is_natural
 from spectraq.workers.readers.keywords import needed, text
 from spectraq.workers.readers.raw import OPTICAL_ANGSTROM
 from spectraq.workers.readers.units import angstrom, unit_of
@@ -29,7 +29,7 @@ class SpectralAxis:
 
     def __init__(self, arrays: ByRow, assumed: Assumed, note: Note) -> None:
         self._arrays = arrays
-        self._columns = arrays.columns
+        self._columns, self._note = arrays.columns, note
         self._name = self._columns.wavelength
         self._unit = self._unit_of(assumed, note)
         self.medium = chosen_medium(self._columns.medium(), assumed, note)
@@ -55,14 +55,31 @@ class SpectralAxis:
             )
         return self._shared
 
+    def ranges(self, rows: int) -> list[tuple[float, float]]:
+        """Return both ends of the first rows' wavelengths, in the file's unit; none where all share them."""
+        if self._name is None or rows < FEWEST_ORDERS or self._arrays.is_shared(self._name):
+            return []
+        first = (self._arrays.pixels(self._name, row) for row in range(rows))
+        used = [values[np.isfinite(values) & (values > 0)] for values in first]
+        return [(float(values.min()), float(values.max())) for values in used if values.size]
+
     def _angstrom(self, row: int, n: int) -> NDArray[np.float64]:
         if self._name is None:
             start, step = (needed(self._columns.meta, key) for key in ("coeff0", "coeff1"))
             return np.asarray(10.0 ** (start + step * np.arange(n, dtype=np.float64)))
         values = self._arrays.pixels(self._name, row, n)
-        if self._name in names.LOGLAM:
-            return np.asarray(10.0**values)
+        if self._name in (*names.LOGLAM, *names.LN):
+            return np.asarray(np.exp(values) if self._is_natural(values) else 10.0**values, np.float64)
         return values if self._unit is None else angstrom(values, self._unit)
+
+    def _is_natural(self, values: NDArray[np.float64]) -> bool:
+        """Whether logarithms are natural ones: by the name, or as those of 10 they would be no light."""
+        if self._name in names.LN:
+            return True
+        natural = is_natural(values)
+        if natural:
+            self._note(f"{self._name} is of light only as a natural logarithm: taken so")
+        return natural
 
     def _grid(self, wavelength: NDArray[np.float64]) -> Grid:
         grid = Grid(wavelength)
@@ -78,7 +95,7 @@ class SpectralAxis:
         return grid
 
     def _unit_of(self, assumed: Assumed, note: Note) -> Any:
-        if self._name is None or self._name in names.LOGLAM:
+        if self._name is None or self._name in (*names.LOGLAM, *names.LN):
             return unit_of("angstrom")  # log10 of it: no other use of these names is known
         unit = self._columns.wavelength_unit()
         written = text(self._columns.units.get(self._name))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers import noise, quality, sky
+from spectraq.workers.readers.arms import FEWEST_ORDERS, check_orders
 from spectraq.workers.readers.array_rows import ByRow
 from spectraq.workers.readers.axis import SpectralAxis
 from spectraq.workers.readers.columns import Columns
@@ -53,6 +54,7 @@ class ColumnRows:
         self._columns, self._note = columns, note
         self._arrays = ByRow(columns)
         self._axis = SpectralAxis(self._arrays, assumed, note)
+        check_orders(self._axis.ranges(min(len(self), FEWEST_ORDERS)))
         self._identity = Identity(source, self._arrays)
         self._noise = noise.column(columns, self._arrays.flux)
         if self._noise is None:

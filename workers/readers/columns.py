@@ -33,6 +33,7 @@ FLUX = (
         "flux_calibrated",
         "signal",
         "fluxval",
+        "counts",
     ),
 )
 FLUX_PER_FREQUENCY = ("fnu", "f_nu")
@@ -46,6 +47,7 @@ LOGLAM = (
     "log_wave",
     "log10_wavelength",
 )
+LN = ("ln_lambda", "lnlambda", "ln_lam", "lnlam", "ln_wave", "lnwave", "ln_wavelength", "ln_wl")
 WAVELENGTH = (
     "wavelength", "wave", "lambda", "lam", "wavelengths", "wl", "wavelength_vac", "wave_vac", "lambda_vac",
     "waveobs", "obs_wavelength", "wavelength_obs", "observed_wavelength", "lambda_obs", "lamb", "wvl",
@@ -124,8 +126,8 @@ class Columns:
 
     @property
     def wavelength(self) -> str | None:
-        """The column that says where the pixels lie, by wavelength or by its logarithm."""
-        return self.first(WAVELENGTH) or self.first(LOGLAM) or self._other_axis()
+        """The column that says where the pixels lie, by wavelength or by one of its logarithms."""
+        return self.first((*WAVELENGTH, *LOGLAM, *LN)) or self._other_axis()
 
     def _other_axis(self) -> str | None:
         """A frequency or an energy: only where its unit says which it is."""

@@ -90,9 +90,11 @@ class Coadd:
     def _check(self) -> None:
         n = len(self._fibermap)
         for arm in self._arms:
-            for part in ("FLUX", "IVAR"):
+            for part in ("FLUX", "IVAR", "MASK"):
                 name = f"{arm}{part}"
                 if name not in self._source.hdus:
+                    if part == "MASK":
+                        continue
                     raise ReadError(f"the HDU {name} is missing")
                 shape = self._source.hdus[name].shape
                 if shape != (n, self._source.hdus[f"{arm}WAVELENGTH"].shape[0]):
@@ -115,16 +117,13 @@ class Coadd:
 
 
 def _arms(source: Source) -> list[str]:
-    names: list[Any] = [_WAVELENGTH.fullmatch(hdu.name) for hdu in source.hdus]
+    names = [_WAVELENGTH.fullmatch(name) for name in source.hdus.named]
     return [match[1] for match in names if match and f"{match[1]}FLUX" in source.hdus]
 
 
 def _fibermap(source: Source) -> Any:
     """The table of fibres; None where there is none."""
-    named: dict[str, Any] = {}
-    for hdu in source.hdus:  # not reversed: that would leave out what astropy has not come to yet
-        named.setdefault(hdu.name, hdu)
-    return next((named[name] for name in FIBERMAPS if name in named), None)
+    return next((source.hdus[name] for name in FIBERMAPS if name in source.hdus), None)
 
 
 def _unit(flux: Any) -> str:

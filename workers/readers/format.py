@@ -91,6 +91,33 @@ def unique_ids(names: Sequence[str], further: Sequence[str] | None = None) -> li
     return unique
 
 
+class Held:
+    """Keeps remarks back until there is a spectrum of which they are: beside an error they would mislead.
+
+    Parameters
+    ----------
+    note
+        Takes them then.
+    """
+
+    def __init__(self, note: Note) -> None:
+        self._note = note
+        self._kept: list[str] | None = []
+
+    def __call__(self, sentence: str) -> None:
+        """Keep a remark, or pass it on."""
+        if self._kept is None:
+            self._note(sentence)
+        else:
+            self._kept.append(sentence)
+
+    def release(self) -> None:
+        """Pass on what was kept, and all that comes."""
+        kept, self._kept = self._kept or [], None
+        for sentence in kept:
+            self._note(sentence)
+
+
 def once(note: Note) -> Note:
     """Say the same of a file's rows only once."""
     said: set[str] = set()

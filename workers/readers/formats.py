@@ -8,12 +8,14 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
+from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import (
     desi,
     fitsspectra,
     images,
     lamost,
+    mistaken,
     pfs,
     sdss,
     specutils_files,
@@ -22,7 +24,7 @@ from spectraq.workers.readers import (
     table,
     weave,
 )
-from spectraq.workers.readers.format import Assumed, Format, Item, Medium, Note, Rows
+from spectraq.workers.readers.format import Assumed, Format, Held, Item, Medium, Note, Rows
 from spectraq.workers.readers.source import Source, opened, quiet
 
 log = structlog.get_logger(__name__)
@@ -65,7 +67,7 @@ def read(
     medium, wavelength_unit
         What the user says of a file that does not say it itself (`Assumed`).
     note
-        Takes a sentence on each thing that had to be assumed; by default it is logged.
+        Takes a sentence on each thing that had to be assumed of a spectrum; by default it is logged.
     known_only
         Do not try other people's loaders on a file that no format here looks like.
 
@@ -82,7 +84,15 @@ def read(
     said = note or (lambda sentence: log.warning("assumed", file=file, what=sentence))
     try:
         with opened(path) as source:
-            yield from _items(source, format, assumed, said, known_only)
+            with quiet():
+                unknown = list(structure.unknown_extensions(source.hdus or ()))
+            for sentence in unknown:
+                said(sentence)
+            held = Held(said)
+            for read_item in _items(source, format, assumed, held, known_only):
+                if isinstance(read_item, Spectrum):
+                    held.release()
+                yield read_item
     except ReadError as error:
         yield ReadError(str(error), file=file)
     except Exception as error:
@@ -94,11 +104,13 @@ def _items(
 ) -> Iterator[Item]:
     try:
         with quiet():
-            for sentence in structure.unknown_extensions(source.hdus or ()):
-                note(sentence)
+            if source.hdus and not format:
+                mistaken.check_purpose(source.hdus[0].header)
             wanted = FORMATS[format] if format else recognised(source, known_only)
             rows = wanted.rows(source, assumed, note)
             length = len(rows)
+            if not length:
+                raise ReadError("the file holds no spectrum: there are columns for one, and no rows")
     except ReadError:
         raise
     except Exception as error:

@@ -24,6 +24,8 @@ NO_AXIS = (
 _NOT_LIGHT = re.compile(r"PIX|CHANNEL|INDEX|RA--|DEC-|GLON|GLAT|VELO|VRAD|VOPT|TIME")
 LOWEST_WITHOUT_UNIT = 500.0
 """An axis without a unit that begins below counts pixels, or is in another unit."""
+LN_RANGE = (6.9, 10.4)
+"""Natural logarithms of 1,000 and 33,000 angstrom."""
 LOG_START, LOG_STEP = (3.0, 4.6), 0.01
 """An axis without a unit that begins and steps so is one of log10(angstrom)."""
 
@@ -63,9 +65,18 @@ def wavelengths(header: Mapping[str, Any], n: int, assumed: Assumed, note: Note)
     offset = (index + 1.0 - (1.0 if reference is None else reference)) * step
     if _is_log10(header, start, step):
         return np.asarray(10.0 ** (start + offset))
+    if abs(step) < LOG_STEP and unit_of(written_unit(header)) is None and is_natural(start + offset):
+        note("the axis is of light only as a natural logarithm: taken so")
+        return np.asarray(np.exp(start + offset), np.float64)
     if "LOG" in _ctype(header):  # of the natural logarithm, by FITS' paper III
         return _in_angstrom(start * np.exp(offset / start), header, assumed, note)
     return _in_angstrom(start + offset, header, assumed, note)
+
+
+def is_natural(values: NDArray[np.float64]) -> bool:
+    """Return whether logarithms of wavelengths in angstrom, shape (n,), must be natural ones."""
+    there = values[np.isfinite(values)]
+    return bool(there.size and LN_RANGE[0] <= there.min() and there.max() <= LN_RANGE[1])
 
 
 def written_unit(header: Mapping[str, Any]) -> str | None:

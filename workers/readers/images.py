@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import fitstable, headeraxis, multispec, noise, quality, sky
+from spectraq.workers.readers.arms import FEWEST_ORDERS, check_orders
 from spectraq.workers.readers.beside import Beside, beside
 from spectraq.workers.readers.format import Assumed, Format, Note, Rows, once
 from spectraq.workers.readers.imagerows import Row, rows_of
@@ -74,6 +75,8 @@ class Images:
         if not (_has_axis(source, flux) or self._beside.wavelength is not None):
             raise ReadError(headeraxis.NO_AXIS)
         self._rows = rows_of(source, flux, self._header, note)
+        if multispec.solutions(self._header):
+            check_orders(self._ranges())
         self._medium = headeraxis.chosen_medium(headeraxis.medium(self._header), assumed, note)
 
     def __len__(self) -> int:
@@ -89,6 +92,14 @@ class Images:
         fields = sky.position(self._header) | {"target_id": sky.named(self._header)} | place.fields
         raw = Raw(self._wavelength(place, flux.size), flux, ivar, self._unit(), self._medium, fields)
         return finished(raw, self._source, row, self._note)
+
+    def _ranges(self) -> list[tuple[float, float]]:
+        """Both ends of the first rows' wavelengths; none where they are not to be had."""
+        try:
+            first = [self._wavelength(place, self._flux.shape[-1]) for place in self._rows[:FEWEST_ORDERS]]
+        except ReadError:
+            return []
+        return [(float(np.nanmin(where)), float(np.nanmax(where))) for where in first]
 
     def _unit(self) -> Any:
         return self._header.get("bunit") or self._header.get("fluxunit")

@@ -25,6 +25,11 @@ BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"CDF\x02", "a netCDF file; write its spectra as FITS, NPZ, Parquet or CSV"),
     (b"\x93NUMPY", "one NumPy array without a name; save wavelength, flux and ivar with numpy.savez"),
     (b"#ASDF", "an ASDF file; write its spectra as FITS, NPZ, Parquet or CSV"),
+    (b"MATLAB ", "a MATLAB file; write its spectra as FITS, Parquet or CSV"),
+    (b"\x80\x02", "a pickle of Python; write its spectra as FITS, NPZ, Parquet or CSV"),
+    (b"\x80\x03", "a pickle of Python; write its spectra as FITS, NPZ, Parquet or CSV"),
+    (b"\x80\x04\x95", "a pickle of Python; write its spectra as FITS, NPZ, Parquet or CSV"),
+    (b"\x80\x05\x95", "a pickle of Python; write its spectra as FITS, NPZ, Parquet or CSV"),
     (b"ARROW1", "an Arrow file; write it as Parquet"),
     (b"Obj\x01", "an Avro container file; write its spectra as FITS, NPZ, Parquet or CSV"),
     (b"SQLite format 3\0", "an SQLite database; write its spectra as CSV"),
@@ -38,6 +43,7 @@ BEGINNINGS: tuple[tuple[bytes, str], ...] = (
 )  # fmt: skip
 """How kinds of files begin, and what to say of them."""
 
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*[\"}]|\[\s*[\[{\"])")
 _MARKUP = re.compile(rb"\s*<(!doctype html|html|\?xml|[a-z]+[\s>])", re.I)
 _VOTABLE = re.compile(rb"<(\w+:)?VOTABLE[\s>]", re.I)
 
@@ -54,6 +60,8 @@ def foreign_kind(head: bytes) -> str | None:
             return what
     if head[TAR] == b"ustar":
         return f"a tar archive; {UNPACK}"
+    if _JSON.match(head):
+        return "a JSON document; write its spectra as CSV, a line a pixel: wavelength,flux,error"
     if _MARKUP.match(head) and not is_votable(head):
         return "a page of HTML or XML, and no table; was it a download that failed?"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from spectraq.workers.readers.arrays import columns_of_table
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.format import Assumed, Item, Note, Rows
 from spectraq.workers.readers.formats import item
+from spectraq.workers.readers.scratch import Scratch
 from spectraq.workers.readers.source import Source, quiet
 
 ARRAYS = ("wavelength", "flux", "ivar")
@@ -36,7 +38,7 @@ def read_memory(given: Any, name: str, assumed: Assumed, note: Note) -> Iterator
     note
         Takes a sentence on each thing that had to be assumed.
     """
-    source = Source(name, Path(name), "binary", None, Path())
+    source = Source(name, Path(name), "binary", None, Scratch(ExitStack()))
     try:
         with quiet():
             rows = _rows(given, source, assumed, note)

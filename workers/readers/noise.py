@@ -18,7 +18,7 @@ from spectraq.workers.readers.units import unit_of
 
 WORDS = {
     1: ("ivar", "invvar"),
-    -2: ("err", "error", "sig", "sigma", "std", "unc", "e"),
+    -2: ("err", "error", "sig", "sigma", "std", "unc"),
     -1: ("var", "variance"),
 }
 """What the noise of an array is called beside its name, by the power that makes ivar of it."""
@@ -28,7 +28,10 @@ def column(columns: Columns, flux: str) -> tuple[str, int] | None:
     """Return the column of noise, one that is named after flux first, and the power that makes ivar of it."""
     for power, words in WORDS.items():
         ways = (f"{flux}_{{}}", f"{{}}_{flux}", f"{flux}{{}}", f"{{}}{flux}")
-        name = columns.first(tuple(way.format(word) for word in words for way in ways))
+        named = [way.format(word) for word in words for way in ways]
+        if power == -2:
+            named += [f"e_{flux}", f"e{flux}"]  # not behind it: flux_e may be a flux of its own
+        name = columns.first(tuple(named))
         if name is not None:
             return name, power
     for choices, power in names.NOISE:

@@ -33,7 +33,7 @@ STEP = 1e-4
 FIRST_BOSS_PLATE = 3510
 """Plates from here on were observed with the BOSS spectrographs, those before with SDSS's first ones."""
 
-_OWN = ("and_mask", "or_mask", "wdisp")
+_OWN = {"and_mask", "or_mask", "wdisp"}
 """Columns of SDSS's own tables, any of which tells them from other people's."""
 MOST_COLUMNS, FEWEST_ROWS = 30, 50
 """A table of pixels has at most so many columns, and at least so many rows."""
@@ -192,11 +192,12 @@ def _look_for_spectrum_table(source: Source) -> Any:
     table = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(hdu)), None)
     if table is None:
         return None
-    if not (_has(table, *_OWN) or "PLATEID" in source.hdus[0].header):
+    names = set(fitstable.columns(table))
+    if not (names & _OWN or "PLATEID" in source.hdus[0].header):
         return None  # somebody's own table, with noise and quality by names of its own
     others = [hdu for hdu in fitstable.tables(source) if hdu is not table and _is_long(hdu)]
     coadds = [hdu for hdu in others if _has(hdu, "and_mask") and _has(hdu, "loglam")]
-    if not coadds and (_has(table, "and_mask") or table.name.upper() == "COADD"):
+    if not coadds and ("and_mask" in names or table.name.upper() == "COADD"):
         return table
     several = any(_is_by_pixel(hdu) and not _EXPOSURE.match(hdu.name.upper()) for hdu in others)
     return None if coadds or several else table
@@ -219,10 +220,10 @@ def _column_count(hdu: Any) -> int:
     return keywords.whole(keywords.value(hdu.header, "TFIELDS")) or 0
 
 
-def _has(hdu: Any, *names: str) -> bool:
-    """Whether a table has any of these columns, by its header alone."""
+def _has(hdu: Any, name: str) -> bool:
+    """Whether a table has this column, by its header alone."""
     there = (keywords.value(hdu.header, f"TTYPE{number + 1}") for number in range(_column_count(hdu)))
-    return any(str(name).strip().lower() in names for name in there)
+    return any(str(said).strip().lower() == name for said in there)
 
 
 def _many_table(source: Source) -> Any:

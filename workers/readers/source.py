@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,16 +16,21 @@ from astropy.utils.exceptions import AstropyWarning
 from spectraq.schemas.text import escaped
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import limits, packing, structure
-from spectraq.workers.readers.keywords import text, value
+from spectraq.workers.readers.hdus import Hdus
+from spectraq.workers.readers.keywords import text
 from spectraq.workers.readers.kinds import archive_kind, foreign_kind, is_votable
 from spectraq.workers.readers.pipes import at_rest
+from spectraq.workers.readers.scratch import Scratch
 from spectraq.workers.readers.textlines import byte_order_mark
 
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
-FITS_SUFFIXES = (".fits", ".fit", ".fts")
+FITS_SUFFIXES = (".fits.fz", ".fits", ".fit", ".fts")
 TABLE_SUFFIXES = (".ecsv", ".csv", ".npz", ".parquet", ".vot")
-TEXT_SUFFIXES = (".tsv", ".txt", ".dat", ".ascii", ".asc")
+TEXT_SUFFIXES = (".tsv", ".txt", ".dat", ".ascii", ".asci", ".asc", ".tbl", ".flm")
 HEAD_BYTES = 4096
+NO_HEADER = "the file begins as FITS does, and its first header is damaged or cut off; fetch it again"
+SCALED = ("BZERO", "BSCALE", "BLANK")
+"""Keywords of an image whose numbers in the file are not its values."""
 
 Kind = Literal["fits", "npz", "ecsv", "parquet", "votable", "text", "binary"]
 
@@ -44,9 +48,9 @@ class Source:
     kind
         What it is, by content.
     hdus
-        The HDU list of a FITS file (memory-mapped), else None.
-    folder
-        A temporary folder that goes when the file is closed.
+        The HDUs of a FITS file (memory-mapped), else None.
+    scratch
+        Room for what is unpacked, until the file is closed.
     memo
         What a format found while recognising the file, and needs again for reading it, by the format's name.
     """
@@ -55,7 +59,7 @@ class Source:
     plain: Path
     kind: Kind
     hdus: Any
-    folder: Path
+    scratch: Scratch
     memo: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -78,17 +82,19 @@ def opened(name: Path | str) -> Iterator[Source]:
     """
     path = Path(name)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spectraq-")))
+        scratch = Scratch(stack)
         try:
-            plain = _unpacked(at_rest(path, folder), folder)
+            plain = _unpacked(at_rest(path, scratch), scratch)
             kind = _kind(path, plain)
             with quiet():
-                hdus = _explained_hdus(plain, stack) if kind == "fits" else None
+                hdus = _explained_hdus(plain, stack, scratch) if kind == "fits" else None
         except EOFError as error:
             raise ReadError(f"the file is truncated: {error}; fetch it again") from error
         except OSError as error:
-            raise ReadError(f"the file can't be opened: {error.strerror or error}") from error
-        yield Source(escaped(str(name)), plain, kind, hdus, folder)
+            # astropy's own have no number
+            why = f"the file can't be opened: {error.strerror}" if error.strerror else NO_HEADER
+            raise ReadError(why) from error
+        yield Source(escaped(str(name)), plain, kind, hdus, scratch)
 
 
 @contextmanager
@@ -102,22 +108,22 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _unpacked(path: Path, folder: Path) -> Path:
+def _unpacked(path: Path, scratch: Scratch) -> Path:
     with path.open("rb") as file:
         unpack = packing.unpacker(file.read(packing.HEAD))
         if unpack is None:
             return path
         file.seek(0)
         # Seeking back in a packed stream starts anew each time; a plain file can be memory-mapped.
-        plain = folder / "plain"
-        with plain.open("wb") as out:
-            try:
-                limits.unpack(unpack(file), out, path.stat().st_size)
-            except packing.FAULTS as error:
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise  # the disk's, and no fault of the file
-                raise ReadError(f"the file can't be unpacked: {error}; fetch it again") from error
-    return plain
+        plain = scratch.file()
+        try:
+            limits.unpack(unpack(file), plain, path.stat().st_size)
+            plain.flush()
+        except packing.FAULTS as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's, and no fault of the file
+            raise ReadError(f"the file can't be unpacked: {error}; fetch it again") from error
+    return Path(plain.name)
 
 
 def _kind(path: Path, plain: Path) -> Kind:
@@ -150,7 +156,7 @@ def _is_named_fits(path: Path) -> bool:
     return name.endswith(FITS_SUFFIXES)
 
 
-def _explained_hdus(plain: Path, stack: ExitStack) -> Any:
+def _explained_hdus(plain: Path, stack: ExitStack, scratch: Scratch) -> Hdus:
     """Read all headers, or name the keyword that keeps them from being read."""
     structure.check_axes(plain)
     try:
@@ -158,25 +164,29 @@ def _explained_hdus(plain: Path, stack: ExitStack) -> Any:
     except Exception as error:
         if why := structure.fault(plain):
             raise ReadError(f"the FITS file can't be read: {why}") from error
+        mended = scratch.file()
+        if structure.without_sums(plain, mended):
+            return _hdus(Path(mended.name), stack)
         raise
 
 
-def _hdus(plain: Path, stack: ExitStack) -> Any:
+def _hdus(plain: Path, stack: ExitStack) -> Hdus:
     """Read all headers; a file that ends too early is refused whole, whatever could be saved of it."""
     # Opened here, as astropy leaves a file open whose first header makes no sense to it.
     file = stack.enter_context(plain.open("rb"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AstropyWarning)
-        hdus = stack.enter_context(fits.open(file, mode="readonly", memmap=True))
-        limits.check_extensions(hdus, plain.stat().st_size)  # astropy reads headers as they are asked for
+        lazy = stack.enter_context(fits.open(file, mode="readonly", memmap=True))
+        limits.check_extensions(lazy, plain.stat().st_size)  # astropy reads headers as they are asked for
+        hdus = Hdus(lazy)
     complaints = [str(warning.message) for warning in caught]
     size = plain.stat().st_size
     place = hdus[-1].fileinfo()
     damaged = any("truncated" in said or "validating header" in said for said in complaints)
     if damaged or size < place["datLoc"] + place["datSpan"]:
         raise ReadError(f"the FITS file is truncated or damaged after {size} bytes; fetch it again")
-    if any(hdu.is_image and value(hdu.header, "BZERO") for hdu in hdus):
+    if any(hdu.is_image and any(key in hdu.header for key in SCALED) for hdu in hdus):
         # Scaled images can't be memory-mapped; without, single rows of images are read all the same.
         file.seek(0)
-        return stack.enter_context(fits.open(file, mode="readonly", memmap=False))
+        return Hdus(stack.enter_context(fits.open(file, mode="readonly", memmap=False)))
     return hdus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +17,8 @@ from spectraq.workers.readers.limits import COLUMNS, EXTENSIONS
 
 BLOCK, CARD = 2880, 80
 _SIZE = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *(-?\d+)(?![\d.])")
+_SUM = re.compile(rb"(?:CHECKSUM|DATASUM )=(?! *')")
+"""A card of a checksum that is no text."""
 _END = b"END" + b" " * 77
 AXES = 999
 """An array has at most so many, by the standard."""
@@ -91,6 +94,42 @@ def unknown_extensions(hdus: Iterable[Any]) -> Iterator[str]:
             kind = value(hdu.header, "XTENSION")
             said = "has no XTENSION" if kind is None else f"is {kind!r} (XTENSION)"
             yield f"extension {number} {said}, where one of {', '.join(KINDS)} is expected: not read"
+
+
+def without_sums(path: Path, out: IO[bytes]) -> bool:
+    """Copy a FITS file without the checksums that can't be read, for which astropy gives up a whole HDU.
+
+    Returns
+    -------
+    bool
+        Whether there are any; nothing is copied otherwise.
+    """
+    with path.open("rb") as file:
+        cards = list(_bad_sums(file, path))
+        if cards:
+            file.seek(0)
+            shutil.copyfileobj(file, out)
+    for card in cards:
+        out.seek(card)
+        out.write(b"COMMENT ")
+    out.flush()
+    return bool(cards)
+
+
+def _bad_sums(file: IO[bytes], path: Path) -> Iterator[int]:
+    """Yield where the cards of checksums that can't be read begin."""
+    start = 0
+    for _, header in _headers(path):
+        file.seek(start)
+        _sizes(file)
+        stop = file.tell()
+        file.seek(start)
+        cards = _SUM.finditer(file.read(stop - start))
+        yield from (start + match.start() for match in cards if match.start() % CARD == 0)
+        try:
+            start = stop + _data_bytes(header)
+        except (TypeError, ValueError, OverflowError):
+            return
 
 
 def _headers(path: Path) -> Iterator[tuple[int, Any]]:

@@ -17,7 +17,7 @@ from spectraq.workers.readers.units import unit_of
 SAMPLE = 300
 """Lines by which the layout is judged."""
 
-KNOWN = frozenset((*names.FLUX, *names.WAVELENGTH, *names.LOGLAM))
+KNOWN = frozenset((*names.FLUX, *names.WAVELENGTH, *names.LOGLAM, *names.LN))
 OTHER_AXES = frozenset(
     (
         "freq", "frequency", "wavenumber", "velocity", "vel", "energy", "pixel", "channel", "time", "phase",
@@ -30,8 +30,11 @@ _KEY = re.compile(r"([A-Za-z][\w .-]{0,40}?)\s*[:=]\s*(.*)")
 _CARD = re.compile(r"'((?:[^']|'')*)'.*|([^/]*?)\s*(?:/.*)?")
 _NUMBERED = re.compile(r"(?:col(?:umn)?s?\.?\s*)?(\d+)\s*[:=.)-]?\s+(.+)", re.I)
 _WORDS = re.compile(r"[^\s\[({]+(?:\s*[\[({][^\])}]*[\])}])?")
-_LOGARITHM = re.compile(r"log(?:10)?[\s_(]*(?:lambda|lam|wavelength|wave|λ).*", re.I)
-_TAIL = re.compile(r"(.+?)(?:\s*[/,]\s*|_)(angstroms?|aa|ang|a|nm|um|µm|microns?|m)", re.I)
+_LOGARITHM = re.compile(r"(log(?:10)?|ln)[\s_(]*(?:lambda|lam|wavelength|wave|λ).*", re.I)
+_TAIL = re.compile(r"(.+?)(?:[\s_]*[/,][\s_]*|_)(angstroms?|aa|ang|a|nm|um|µm|microns?|m)", re.I)
+
+_TYPES = frozenset(("double", "float", "real", "int", "long", "char", "date", "string", ""))
+"""What IPAC's tables say of their columns below the names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,12 @@ def title(written: str) -> tuple[str, str | None]:
     >>> title("Wavelength (nm)"), title("lambda_um"), title("log10(lambda)")
     (('wavelength', 'nm'), ('lambda', 'um'), ('loglam', None))
     """
-    if _LOGARITHM.fullmatch(written.strip()):
-        return "loglam", None
+    if logarithm := _LOGARITHM.fullmatch(written.strip()):
+        return "ln_lambda" if logarithm[1].lower() == "ln" else "loglam", None
     name, unit = name_and_unit(written.strip().strip("\"'"))
-    name = re.sub(r"[\s-]+", "_", name.replace("λ", "lambda").replace("σ", "sigma"))
+    name = re.sub(r"\.?[\s-]+", "_", name.replace("λ", "lambda").replace("σ", "sigma"))
     tail = _TAIL.fullmatch(name)
-    if unit is None and name not in KNOWN and tail and tail[1] in KNOWN:
+    if unit is None and name not in KNOWN and tail and tail[1] in names.WAVELENGTH:
         return tail[1], {"a": "Angstrom", "aa": "Angstrom"}.get(tail[2].lower(), tail[2])
     return name, unit
 
@@ -131,7 +134,8 @@ def _is_data(row: Sequence[str], width: int) -> bool:
 def _titles(preamble: Sequence[str], delimiter: str | None, width: int) -> tuple[tuple[str, str | None], ...]:
     """Find the titles among the lines before the numbers: the last that name columns, commented or not."""
     plain = [(number, line) for number, line in enumerate(preamble) if not is_comment(line)]
-    choices = [(number, row) for number, line in plain if (row := _row_of(line, delimiter, width))]
+    split = ((number, _row_of(line, delimiter, width)) for number, line in plain)
+    choices = [(number, row) for number, row in split if row and not _TYPES.issuperset(row)]
     naming = [(number, row) for number, row in choices if _names_something(row)]
     for number, row in reversed(naming or choices):
         return _with_units(row, preamble[number + 1 :], delimiter, width)

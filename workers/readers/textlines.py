@@ -98,7 +98,11 @@ def cells(line: str, delimiter: str | None) -> list[str]:
     if delimiter == "|":
         line = line.strip().strip("|")
     if '"' in line:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+        try:
+            row = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        except csv.Error as error:
+            raise ReadError(f"a line can't be split into cells: {error}") from error
+        return [cell.strip() for cell in row]
     return [cell.strip() for cell in line.split(delimiter)]
 
 

@@ -24,10 +24,16 @@ from spectraq.workers.readers.textlines import cells, encoding_of, is_comment, i
 LINES_AT_ONCE = 50_000
 EVEN = 20.0
 """Steps of a spectrum's wavelengths differ by less than this factor, but for a tenth at either end."""
+JITTER, DECIMALS = 0.1, 9
+"""Neighbouring steps of a grid differ by less than this part, but for rounding to so many decimals."""
 WIDEST = 100.0
 """The longest wavelength of a spectrum is less than so many times the shortest; a count of pixels is more."""
 LIKE_NOISE = 30.0
 """An error is as large as flux scatters from pixel to pixel, within this factor."""
+FLAT = 1.5
+"""Below this mean square of flux less its mean, in errors, nothing tells flux from noise about a constant."""
+FAINT, BRIGHT = 1.5, 6.0
+"""S/N below and above which a spectrum is no more than noise, and plainly more."""
 TEXT = frozenset((*names.IDENTITY, "source_id", "obj_id", "spec_id", "specid", "cname"))
 """Columns whose cells are names even where they look like numbers."""
 
@@ -153,16 +159,40 @@ def _rises_evenly(wavelength: NDArray[np.float64]) -> bool:
     if not 0 < where.max() < WIDEST * where.min():
         return False
     low, high = np.percentile(np.abs(steps), [10, 90])
-    return bool(high < EVEN * low)
+    return bool(high < EVEN * low) and not _jitters(where, np.abs(steps))
+
+
+def _jitters(where: NDArray[np.float64], steps: NDArray[np.float64]) -> bool:
+    """Whether neighbouring steps differ as the dates of nights do, by more than numbers were rounded by."""
+    if steps.size < 10:
+        return False
+    change = min(float(np.median(np.abs(steps[lag:] - steps[:-lag]))) for lag in (1, 2, 3))
+    if change < JITTER * float(np.median(steps)):
+        return False
+    units = (10.0**-decimals for decimals in range(DECIMALS + 1))
+    rounded = next((unit for unit in units if np.allclose(where, unit * np.round(where / unit), 1e-13)), 0.0)
+    return change > 2.01 * rounded
 
 
 def _is_like_noise(values: NDArray[Any], flux: NDArray[np.float64]) -> bool:
     if values.dtype.kind == "U":
         return False
     error = values.astype(np.float64)
+    used = np.isfinite(error) & np.isfinite(flux) & (error > 0)
+    if used.any() and (np.ptp(error[used]) == 0 or _is_flat(flux[used], error[used])):
+        return False  # a width, or what is no spectrum: noise is estimated, and the answer says so
     error = error[np.isfinite(error)]
     good = flux[np.isfinite(flux)]
     if not (error.size and (error >= 0).all() and (error > 0).any() and good.size > 1):
         return False
     scatter = float(np.median(np.abs(np.diff(good)))) / 0.954  # of the difference of two normal deviates
-    return scatter / LIKE_NOISE < float(np.median(error[error > 0])) < scatter * LIKE_NOISE
+    typical, level = float(np.median(error[error > 0])), float(np.median(np.abs(good)))
+    if level < FAINT * typical and level > BRIGHT * scatter:
+        return False  # as large as flux itself, which is no noise: another flux, a model or sky
+    return scatter / LIKE_NOISE < typical < scatter * LIKE_NOISE
+
+
+def _is_flat(flux: NDArray[np.float64], error: NDArray[np.float64]) -> bool:
+    """Whether flux is a constant within its errors, shapes (n,)."""
+    mean = np.average(flux, weights=error**-2.0)
+    return bool(np.mean(((flux - mean) / error) ** 2) < FLAT)

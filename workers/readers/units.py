@@ -18,9 +18,16 @@ FLUX_UNIT = "10**-17 Angstrom-1 cm-2 erg s-1"
 
 _FLUX = 1e-17 * u.erg / u.s / u.cm**2 / u.AA
 _PER_FREQUENCY = u.erg / u.s / u.cm**2 / u.Hz
+_PHOTONS = u.photon / u.s / u.cm**2 / u.AA
 
 _SPELLINGS = (
-    (r"(?i)\bangstroms?\b|\bang\b|Å|\bA\b(?!\^)", "Angstrom"),
+    (r"(?i)^\s*flux\s*[\[(](.+)[\])]\s*$", r"\1"),
+    (r"(?i)^\s*flam\s*$", "erg/s/cm2/Angstrom"),
+    (r"(?i)^\s*fnu\s*$", "erg/s/cm2/Hz"),
+    (r"(?i)\b[aå]ngstr(?:o|ö|oe)ms?\b|\bang\b|Å|\bA\b", "Angstrom"),
+    (r"\b([mun]?)jy\b", r"\1Jy"),
+    (r"(?i)\bmicro-?(?:jy|janskys?)\b", "uJy"),
+    (r"(?i)^\s*[x*]\s*(?=10)", ""),
     (r"(?i)\bmicrons?\b|\bmicrometers?\b|µm|μm", "um"),
     (r"(?i)\bnanometers?\b|\bNM\b", "nm"),
     (r"(?i)\bergs\b", "erg"),
@@ -98,7 +105,7 @@ def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
     if unit.is_equivalent(_FLUX):
         factor = float(unit.to(_FLUX))
         return (1.0 if abs(factor - 1.0) < 1e-12 else factor), FLUX_UNIT
-    if unit.is_equivalent(_PER_FREQUENCY):
+    if unit.is_equivalent(_PER_FREQUENCY) or unit.is_equivalent(_PHOTONS):
         return (1.0 * unit).to_value(_FLUX, equivalencies=u.spectral_density(wavelength * u.AA)), FLUX_UNIT
     return 1.0, unit.to_string("fits") if _standard(unit) else str(unit)
 

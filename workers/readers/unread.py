@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
-from spectraq.workers.readers import fitstable, headeraxis, images, multispec, sky
+from spectraq.workers.readers import fitstable, headeraxis, images, mistaken, multispec, sky
 from spectraq.workers.readers.columns import LOGLAM, WAVELENGTH
 from spectraq.workers.readers.format import Note
 from spectraq.workers.readers.imagerows import rows_of
@@ -31,6 +31,7 @@ def check_axis(source: Source) -> None:
         Where no header has an axis and no table or image wavelengths.
     """
     primary = fitstable.header(source.hdus[0])
+    guess = ""
     for hdu in source.hdus:
         header = primary | fitstable.header(hdu)
         if headeraxis.has_axis(header) or multispec.solutions(header) or _spectral_axis(header):
@@ -38,7 +39,8 @@ def check_axis(source: Source) -> None:
         names = set(fitstable.columns(hdu)) if hasattr(hdu, "columns") else {hdu.name.lower()}
         if names & {*WAVELENGTH, *LOGLAM} or any(word in name for name in names for word in _WORDS):
             return
-    raise ReadError(headeraxis.NO_AXIS)
+        guess = guess or (mistaken.taken_for(names) if hasattr(hdu, "columns") else mistaken.picture(header))
+    raise ReadError(headeraxis.NO_AXIS + guess)
 
 
 def check_no_count(wavelength: NDArray[np.float64]) -> None:
@@ -99,10 +101,12 @@ def why_not(source: Source) -> ReadError:
             rows_of(source, flux, images.header_of(source, flux), lambda sentence: None)
         except ReadError as error:
             return error
+    tables = (mistaken.taken_for(fitstable.columns(hdu)) for hdu in source.hdus if hasattr(hdu, "columns"))
+    guess = next(filter(None, tables), "")
     held = [f"{hdu.name or 'unnamed'} {_what(hdu)}" for hdu in source.hdus[:8]]
     return ReadError(
         "no known format, here or in specutils, looks like this FITS file; tables need columns called"
-        f" wavelength, flux, and error or ivar. It holds: {'; '.join(held)}"
+        f" wavelength, flux, and error or ivar. It holds: {'; '.join(held)}{guess}"
     )
 
 

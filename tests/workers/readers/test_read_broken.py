@@ -75,6 +75,8 @@ def test_bytes_gone_wrong_never_raise(tmp_path: Path, kind: str) -> None:
         ("empty.csv", b"", "empty"),
         ("text.fits", "wavelength,flux\n1,2\n", "does not begin as FITS"),
         ("noise.dat", bytes(range(256)) * 10, "no format is known"),
+        ("m.mat", b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(200, b"\0"), "a MATLAB file"),
+        ("s.pkl", b"\x80\x04\x95" + bytes(200), "a pickle of Python"),
         ("words.csv", "name,colour\na,red\n", "no table of numbers"),
         ("names.csv", "age,height\n12,150\n", "no flux"),
         ("dark.csv", "wavelength,error\n4000,1\n4001,1\n", "the columns are wavelength, error"),
@@ -124,6 +126,26 @@ def test_a_column_of_another_length_is_said(tmp_path: Path) -> None:
     (error,) = made.spectra_errors(tmp_path / "t.npz")
     assert "ivar has 9" in str(error)
     assert error.row == 0
+
+
+def test_a_table_made_for_spectra_without_any_is_said_to_be_empty(tmp_path: Path) -> None:
+    columns = [fits.Column(name, "900E", array=np.zeros((0, 900))) for name in ("WAVELENGTH", "FLUX")]
+    fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "t.fits")
+    assert "no rows" in str(made.error(tmp_path / "t.fits"))
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_orders_of_an_echelle_are_one_error_and_not_one_each(tmp_path: Path, way: int) -> None:
+    where = np.array([np.linspace(4000 + 60 * k, 4070 + 60 * k, 200) for k in range(12)])[::way]
+    names = {"FLUX": np.random.default_rng(0).normal(5, 1, where.shape), "WAVELENGTH": where}
+    hdus = [fits.ImageHDU(values, name=name) for name, values in names.items()]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(tmp_path / "t.fits")
+    assert "orders of an echelle" in str(made.error(tmp_path / "t.fits"))
+
+
+def test_a_file_of_fits_that_ends_in_its_first_header_is_said_to_be_damaged(tmp_path: Path) -> None:
+    said = str(made.error(text(tmp_path / "t.fits", b"SIMPLE  =")))
+    assert "damaged or cut off" in said and "ignore_missing" not in said
 
 
 def test_one_bad_row_does_not_hide_the_others(tmp_path: Path) -> None:

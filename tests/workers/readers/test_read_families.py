@@ -180,3 +180,69 @@ def test_pfs(tmp_path: Path, with_axis: bool) -> None:
     np.testing.assert_allclose(spectrum.ivar[used], IVAR[used], rtol=1e-4)
     assert (spectrum.target_id, spectrum.ra, spectrum.dec, spectrum.survey) == ("55", 30.5, -5.0, "pfs")
     assert notes(path) == []
+
+
+def chebyshev(wavelength: Any) -> dict[str, str]:
+    """IRAF's header of one row whose wavelengths are a sum of Chebyshev polynomials."""
+    n = len(wavelength)
+    terms = np.polynomial.Chebyshev.fit(np.arange(1, n + 1), wavelength, 5, domain=[1, n]).coef
+    numbers = " ".join(f"{term:.12g}" for term in terms)
+    said = f'wtype=multispec spec1 = "1 1 2 {wavelength[0]} 2.0 {n} 0. 10. 20. 1. 0. 1 6 1. {n}. {numbers}"'
+    pieces = [said[start : start + 68] for start in range(0, len(said), 68)]
+    return {f"WAT2_{number:03d}": piece for number, piece in enumerate(pieces, 1)}
+
+
+def named_images(flux: Any = FLUX) -> list[Any]:
+    """DESI's arms joined before, and the exposures they are of."""
+    arrays = {"BRZ_WAVELENGTH": WAVE, "BRZ_FLUX": flux[None], "BRZ_IVAR": IVAR[None]}
+    targets, exposures = made.table(TARGETID=np.array([39627], "i8")), made.table(EXPID=np.arange(3))
+    targets.name, exposures.name = "FIBERMAP", "EXP_FIBERMAP"
+    return [targets, exposures, *(fits.ImageHDU(values, name=name) for name, values in arrays.items())]
+
+
+SPARCL = {"wavelength": WAVE, "flux": FLUX, "model": FLUX * 2}
+SEEN = GOOD.astype("i4")
+ROW = {"WAVELENGTH": WAVE, "FLUX": FLUX, "ERROR": ERROR}
+AXIS = {"CRVAL1": 4000.0, "CDELT1": 2.0, "CRPIX1": 1.0}
+OTHERS: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "HST x1d": ([vectors({}, "SCI", **ROW, GROSS=FLUX * 9, NET=FLUX * 5, DQ=np.zeros(N, "i4"))], {}),
+    "PypeIt spec1d": (
+        [
+            made.table(
+                OPT_WAVE=WAVE,
+                OPT_COUNTS=FLUX * 9,
+                OPT_FLAM=FLUX,
+                OPT_FLAM_SIG=ERROR,
+                OPT_MASK=GOOD.astype("i4"),
+            )
+        ],
+        {"PYP_SPEC": "keck_lris_red", "DMODCLS": "SpecObjs"},
+    ),
+    "SPARCL": ([vectors({}, "", ivar=IVAR, mask=np.zeros(N, "i4"), **SPARCL)], {}),
+    "DESI, arms joined": (named_images(), {}),
+    "packed by fpack": (
+        [
+            fits.CompImageHDU(FLUX[None].copy(), fits.Header(AXIS), "SCI", "GZIP_2", quantize_level=0),
+            fits.ImageHDU(ERROR[None], name="ERR"),
+        ],
+        {},
+    ),
+    "IRAF, Chebyshev polynomials": (
+        [fits.ImageHDU(FLUX[None], name="SCI"), fits.ImageHDU(ERROR[None], name="ERR")],
+        {"WCSDIM": 2, "CTYPE1": "MULTISPE", "CTYPE2": "MULTISPE", "WAT1_001": "wtype=multispec"}
+        | chebyshev(WAVE),
+    ),
+    "amateurs' FITS": (
+        [fits.ImageHDU(FLUX, fits.Header(AXIS), "SCI"), fits.ImageHDU(ERROR, name="ERR")],
+        {"BSS_VHEL": 0.0, "OBJNAME": "x", "OBSERVER": "y"},
+    ),
+}
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_others(tmp_path: Path, family: str) -> None:
+    hdus, cards = OTHERS[family]
+    (spectrum,) = made.spectra(file(tmp_path / "spectrum.fits", *hdus, **cards))
+    np.testing.assert_allclose(spectrum.vacuum_wavelength(), WAVE, rtol=1e-9)
+    np.testing.assert_allclose(spectrum.flux, FLUX, rtol=1e-6)
+    np.testing.assert_allclose(spectrum.ivar, IVAR, rtol=1e-4)

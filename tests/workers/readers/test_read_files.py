@@ -14,6 +14,7 @@ from spectraq.workers.readers import find
 def folder(tmp_path: Path) -> Path:
     for name in (
         "b.fits",
+        "p.fits.fz",
         "a.FITS.gz",
         "sub/deep/c.npz",
         "sub/d.csv",
@@ -31,7 +32,9 @@ def names(folder: Path, *given: str) -> list[str]:
 
 
 def test_a_folder_stands_for_the_spectra_in_it_and_below(folder: Path) -> None:
-    assert names(folder, str(folder)) == ["a.FITS.gz", "b.fits", "sub/d.csv", "sub/deep/c.npz"]
+    assert names(folder, str(folder)) == [
+        "a.FITS.gz", "b.fits", "p.fits.fz", "sub/d.csv", "sub/deep/c.npz",
+    ]  # fmt: skip
 
 
 def test_a_file_that_is_named_may_be_called_anything(folder: Path) -> None:

@@ -240,3 +240,17 @@ def test_real_files_with_text_where_numbers_are_expected_are_read(shared_data: P
     ):
         (spectrum,) = made.spectra(shared_data / name)
         assert spectrum.spectrum_id == Path(name).name.removesuffix(".fits.gz")
+
+
+@pytest.mark.parametrize("name", ["CHECKSUM", "DATASUM"])
+@pytest.mark.parametrize("value", ["-INF", "= = '"])
+def test_a_checksum_that_cannot_be_read_costs_no_spectrum(tmp_path: Path, name: str, value: str) -> None:
+    path = made.sdss_spec(tmp_path / "spec.fits")
+    with fits.open(path, mode="update", checksum=True):
+        pass
+    whole = path.read_bytes()
+    for card in cards(whole):
+        if card.keyword == name:
+            path.write_bytes(changed(whole, card, value))
+            (spectrum,) = made.spectra(path)
+            np.testing.assert_array_equal(spectrum.flux, made.pixels()[0])

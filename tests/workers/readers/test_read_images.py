@@ -43,6 +43,10 @@ WAYS: dict[str, tuple[dict[str, Any], Any]] = {
         {"CRVAL1": 4000.0, "CDELT1": 2.0, "CTYPE1": "WAVE-LOG", "CUNIT1": "Angstrom"},
         4000 * np.exp(2 * np.arange(made.N) / 4000),
     ),
+    "natural logarithm": (
+        {"CRVAL1": 8.3, "CDELT1": 2e-4, "CTYPE1": "WAVE-LOG"},
+        np.exp(8.3 + 2e-4 * np.arange(made.N)),
+    ),
     "falling": ({"CRVAL1": 4598.0, "CDELT1": -2.0}, LINEAR),
 }
 
@@ -71,6 +75,34 @@ def test_the_header_says_where_the_pixels_lie(tmp_path: Path, way: str) -> None:
 )
 def test_without_an_axis_there_is_no_answer(tmp_path: Path, cards: dict[str, Any]) -> None:
     assert "nothing in the file gives wavelengths" in str(made.error(image(tmp_path / "i.fits", **cards)))
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("IMAGETYP", "comp"), ("IMAGETYP", "flat"), ("OBSTYPE", "ARC"), ("OBJECT", "HeNeAr"),
+        ("OBJECT", "SKY"), ("HIERARCH ESO DPR TYPE", "LAMP,WAVE"), ("OBJECT", "Sensitivity function"),
+    ],
+)  # fmt: skip
+def test_what_its_header_calls_a_calibration_or_sky_is_refused(tmp_path: Path, key: str, said: str) -> None:
+    error = made.error(image(tmp_path / "i.fits", **(AXIS | {key: said})))
+    assert f"= {said}: a calibration or sky" in str(error)
+
+
+@pytest.mark.parametrize("said", ["Skylark", "NGC 2419 arc", "SN 2011fe", "Comp Cen", "Dark Doodad", "Ar 7"])
+def test_objects_whose_names_sound_like_calibrations_are_read(tmp_path: Path, said: str) -> None:
+    (spectrum,) = made.spectra(image(tmp_path / "i.fits", **(AXIS | {"OBJECT": said})))
+    assert spectrum.target_id == said
+
+
+@pytest.mark.parametrize("zero", [0.0, 100.0])
+def test_whole_numbers_with_a_scale_are_flux(tmp_path: Path, zero: float) -> None:
+    hdu = fits.PrimaryHDU(FLUX.copy())
+    hdu.header.update(AXIS)
+    hdu.scale("int32", bscale=1e-5, bzero=zero)
+    hdu.writeto(tmp_path / "i.fits")
+    (spectrum,) = made.spectra(tmp_path / "i.fits")
+    np.testing.assert_allclose(spectrum.flux, FLUX, atol=2e-5)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,14 @@ def test_a_desi_file_with_an_arm_of_another_shape_is_refused(tmp_path: Path) -> 
     assert "R_IVAR" in str(made.error(tmp_path / "short.fits"))
 
 
+def test_a_desi_mask_of_another_shape_is_refused(tmp_path: Path) -> None:
+    path = made.desi(tmp_path / "coadd.fits", [1, 2])
+    with fits.open(path) as hdus:
+        hdus["R_MASK"].data = hdus["R_MASK"].data[:1].copy()
+        hdus.writeto(tmp_path / "short.fits")
+    assert "R_MASK has the shape" in str(made.error(tmp_path / "short.fits"))
+
+
 def test_lamost_spectra_of_both_layouts_hold_the_same(tmp_path: Path) -> None:
     (old,) = made.spectra(made.lamost_old(tmp_path / "old.fits"))
     (new,) = made.spectra(made.lamost_new(tmp_path / "new.fits"))

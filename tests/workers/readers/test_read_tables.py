@@ -159,6 +159,30 @@ def test_flux_per_frequency_becomes_flux_per_wavelength(tmp_path: Path) -> None:
     check(one(tmp_path / "t.ecsv"))
 
 
+def test_photons_become_energy(tmp_path: Path) -> None:
+    per_photon = 1.98644586e-8 / WAVELENGTH  # erg
+    table = a_table(flux=FLUX * 1e-17 / per_photon, ivar=IVAR * (per_photon / 1e-17) ** 2)
+    table["flux"].unit = "photon / (s cm2 Angstrom)"
+    table.write(tmp_path / "t.ecsv")
+    spectrum = one(tmp_path / "t.ecsv")
+    np.testing.assert_allclose(spectrum.flux, FLUX, rtol=1e-5)
+    assert spectrum.flux_unit == FLUX_UNIT
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "10^-17 erg s^-1 cm^-2 A^-1", "x10^-17 erg/s/cm2/A", "1E-17 erg/s/cm^2/Angstroem",
+        "Flux (1e-17 erg/s/cm2/A)", "1e-20 W/m2/AA",
+    ],
+)  # fmt: skip
+def test_a_unit_of_flux_may_be_spelled_in_any_way(tmp_path: Path, unit: str) -> None:
+    hdu = fits.BinTableHDU(Table({"wavelength": WAVELENGTH, "flux": FLUX, "ivar": IVAR}))
+    hdu.columns["flux"].unit = unit
+    hdu.writeto(tmp_path / "t.fits")
+    check(one(tmp_path / "t.fits"))
+
+
 def test_flux_without_unit_is_scaled_to_where_float32_holds_its_ivar(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", wave=WAVELENGTH, flux=FLUX * 1e-18, ivar=IVAR * 1e36)
     spectrum = one(tmp_path / "t.npz")

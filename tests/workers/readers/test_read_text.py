@@ -15,7 +15,7 @@ from tests.support import made_files as made
 N = 300
 WAVE = 4000.0 + 1.25 * np.arange(N)
 FLUX = np.round(made.pixels(seed=4, n=N)[0].astype(float), 4)
-ERROR = np.full(N, 0.7)
+ERROR = 0.7 + 0.001 * (np.arange(N) % 7)
 ROWS = [(f"{w:.2f}", f"{f:.4f}", f"{e:.4f}") for w, f, e in zip(WAVE, FLUX, ERROR, strict=True)]
 
 
@@ -25,6 +25,7 @@ def body(mark: str = ",", change: Callable[[str], str] = str, end: str = "\n", c
 
 TITLES = "wavelength,flux,error\n"
 NANOMETRES = "".join(f"{w / 10:.3f},{f},{e}\n" for w, (_, f, e) in zip(WAVE, ROWS, strict=True))
+LOGARITHMS = "".join(f"{np.log(w):.12f},{f},{e}\n" for w, (_, f, e) in zip(WAVE, ROWS, strict=True))
 
 WRITTEN: dict[str, bytes] = {
     "Excel's UTF-8": ("\ufeffwavelength,flux,error\r\n" + body(end="\r\n")).encode(),
@@ -50,6 +51,15 @@ WRITTEN: dict[str, bytes] = {
     "FITS cards and no titles": ("# SIMPLE  =    T\n# OBJECT  = 'gal-107'\n# END\n" + body(" ")).encode(),
     "percent signs": ("% wavelength flux error\n" + body(" ")).encode(),
     "empty rows of a spreadsheet": (TITLES + body() + ",,\n,,\n").encode(),
+    "a unit behind a comma": ('"Wavelength, nm",flux,error\n' + NANOMETRES).encode(),
+    "Ångström": ("Obs. wavelength (Ångström),flux,error\n" + body()).encode(),
+    "natural logarithms": ("ln(lambda),flux,error\n" + LOGARITHMS).encode(),
+    "natural logarithms, called logarithms": ("loglam,flux,error\n" + LOGARITHMS).encode(),
+    "counts": ("wavelength,counts,error\n" + body()).encode(),
+    "an IPAC table": (
+        "\\origin = 'x'\n|wavelength|flux  |error |\n|double    |double|double|\n|angstrom  |      |      |\n"
+        + body("  ")
+    ).encode(),
     "other titles": ("WaveObs\tFlx\tsig\n" + body("\t")).encode(),
 }  # fmt: skip
 
@@ -161,13 +171,63 @@ def test_a_column_that_numbers_the_pixels_tells_no_objects_apart(tmp_path: Path)
         ("# velocity flux\n" + body(" ", columns=2), "no wavelength"),
         ("wavelength;flux\n" + "4000,5;1.5\n4001.5;2,5\n" * 9, "comma and with a point"),
         (TITLES + body() + "4500,1\n", "line 302 has 2 columns"),
-        ('{"wavelength": [4000, 4001],\n"flux": [1, 2]}\n', "no table of numbers"),
+        ('{"wavelength": [4000, 4001],\n"flux": [1, 2]}\n', "a JSON document"),
+        ('[{"wavelength": 4000.0, "flux": 1.5}]\n', "a JSON document"),
+        ('4000,"' + "1" * 200_000 + '"\n', "can't be split into cells"),
+        ("wavelength,flux_E,flux_M\n" + body(), "no flux"),
+        ("time,flux\n" + body(columns=2), "looks like a light curve"),
+        ("wavelength transmission\n" + body(" ", columns=2), "looks like a curve of response"),
+        ("frequency,power\n" + body(columns=2), "looks like a periodogram"),
+        ("wavelength,q,u\n" + body(), "looks like polarisation"),
+        ("name,ra,dec,mag\n" + "a,1.5,2.5,17.1\n" * 9, "looks like a catalogue"),
         ("<html>\n<body>no spectrum</body>\n</html>\n", "a page of HTML"),
         ("x" * (1 << 20) + "\n", "no table has such"),
     ],
 )  # fmt: skip
 def test_what_is_no_spectrum_is_refused_in_words(tmp_path: Path, content: str, said: str) -> None:
     assert said in str(made.error(written(tmp_path, content)))
+
+
+def test_a_third_column_as_large_as_flux_itself_is_no_noise(tmp_path: Path) -> None:
+    rows = "".join(f"{w:.2f} {50 + 0.01 * k + k % 3:.2f} {52 + k % 5:.2f}\n" for k, w in enumerate(WAVE))
+    spectrum, notes = one(written(tmp_path, rows))
+    assert spectrum.ivar is None
+    assert any("taken as wavelength, flux; not used: column 3" in note for note in notes)
+
+
+@pytest.mark.parametrize("third", ["50", "0.02"])
+def test_a_third_column_of_one_number_is_no_noise(tmp_path: Path, third: str) -> None:
+    spectrum, notes = one(written(tmp_path, "".join(f"{w} {f} {third}\n" for w, f, _ in ROWS)))
+    assert spectrum.ivar is None
+    assert any("taken as wavelength, flux; not used: column 3" in note for note in notes)
+
+
+def test_flux_without_titles_that_is_flat_within_its_errors_is_not_trusted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    flux, error = 1 + rng.normal(0, 0.1, N), 0.1 + 0.001 * rng.random(N)
+    rows = "".join(f"{w} {f:.4f} {e:.4f}\n" for w, f, e in zip(WAVE, flux, error, strict=True))
+    spectrum, _ = one(written(tmp_path, rows))
+    assert spectrum.ivar is None
+
+
+def test_dates_of_nights_are_no_wavelengths(tmp_path: Path) -> None:
+    days = np.sort(8000.0 + np.arange(N) + np.random.default_rng(6).normal(0, 0.15, N))
+    rows = "".join(f"{day:.5f} {f} {e}\n" for day, (_, f, e) in zip(days, ROWS, strict=True))
+    assert "does not rise or fall as wavelengths" in str(made.error(written(tmp_path, rows)))
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2])
+def test_wavelengths_may_be_rounded(tmp_path: Path, decimals: int) -> None:
+    where = 4000 * 10 ** (1.5e-4 * np.arange(N))
+    rows = "".join(f"{w:.{decimals}f} {f} {e}\n" for w, (_, f, e) in zip(where, ROWS, strict=True))
+    spectrum, _ = one(written(tmp_path, rows))
+    assert spectrum.ivar is not None
+
+
+def test_nothing_is_remarked_of_a_file_that_is_refused(tmp_path: Path) -> None:
+    notes: list[str] = []
+    (error,) = read(written(tmp_path, NANOMETRES), note=notes.append)
+    assert "can't be angstrom" in str(error) and notes == []
 
 
 def test_noise_is_in_the_unit_that_its_own_title_says(tmp_path: Path) -> None:
