@@ -24,6 +24,7 @@ from spectraq.schemas.results import (
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.zwarn import ZWarn
 from spectraq.workers.errors import RejectedSpectrum
+from spectraq.workers.readers.units import flux_cgs
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 
@@ -106,7 +107,8 @@ def _unmasked(spectrum: Spectrum) -> Observation:
             flux = np.where(masked, np.float32(np.nan), flux)  # without ivar only the flux can say so
         else:
             ivar = np.where(masked, np.float32(0), ivar)
-    return Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey)
+    unit = flux_cgs(spectrum.flux_unit)
+    return Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey, unit)
 
 
 def _of_zero_noise(spectrum: Spectrum) -> str:
