@@ -61,7 +61,7 @@ def _shares(target: Target, low: float, high: float) -> Floats:
     first, last = (target.place(edge * AIR_TO_VACUUM) for edge in (low, high))
     pixel = np.arange(N_PIXELS)
     share = (np.minimum(pixel + 0.5, last) - np.maximum(pixel - 0.5, first)).clip(0.0)
-    return share * target.rest * LN_PER_PIXEL
+    return np.asarray(share * target.rest * LN_PER_PIXEL)
 
 
 def _break(stars: Stars) -> Quantity:

@@ -186,19 +186,19 @@ class LineProblem:
         fit = LineFit(self.groups, kinematics, flux, amplitude, covariance, chi2, profile)
         return fit, moves @ left, hessian
 
-    def fit(self, start: Kinematics) -> LineFit:
-        """Return the solution that Levenberg and Marquardt's steps reach."""
+    def fit(self, start: Kinematics, steps: int = STEPS, converged: float = CONVERGED) -> LineFit:
+        """Return what Levenberg and Marquardt's steps reach; the last gains less than `converged`."""
         current, gradient, hessian = self.solve(start)
         damping = 1e-3
-        for _ in range(STEPS if start.free.any() else 0):
+        for _ in range(steps if start.free.any() else 0):
             size = np.maximum(hessian.diagonal(), 1e-12)
-            step = np.linalg.solve(hessian + np.diag(damping * size), gradient)
+            step = np.asarray(np.linalg.solve(hessian + np.diag(damping * size), gradient), np.float64)
             trial, trial_gradient, trial_hessian = self.solve(self._moved(current.kinematics, step))
             gained = current.chi2 - trial.chi2
             if gained > 0:
                 current, gradient, hessian = trial, trial_gradient, trial_hessian
                 damping = max(damping / 10, 1e-9)
-                if gained < CONVERGED:
+                if gained < converged:
                     break
             else:
                 damping *= 10
@@ -230,9 +230,8 @@ def settled(problem: LineProblem, fit: LineFit, usual_km_s: float) -> LineFit:
     lost = [g for g, group in enumerate(fit.groups) if group.component == NARROW and at_limit(fit, g)]
     if not lost:
         return fit
-    square, shift, free = (
-        values.copy() for values in (fit.kinematics.square, fit.kinematics.shift, fit.kinematics.free)
-    )
+    square, shift = fit.kinematics.square.copy(), fit.kinematics.shift.copy()
+    free = fit.kinematics.free.copy()
     square[lost], shift[lost], free[lost] = (usual_km_s / KM_S_PER_PIXEL) ** 2, 0.0, False
     return problem.fit(Kinematics(square, shift, free))
 

@@ -17,10 +17,12 @@ from spectraq.models.measurement.quasar_lines import fwhm_km_s
 from spectraq.models.measurement.target import Floats, Target
 
 SEEN_SIGMA = 3.0
-BROAD_FORM = 0.06
-"""Share of a broad line's flux that its wings may hold beyond two Gaussians, or share with iron: as mocks show."""
+BROAD_FORM = 0.05
+"""Share of a broad line's flux that two Gaussians, iron and continuum beside it leave open, as mocks show."""
+WIDTH_FORM = 0.03
+"""The same of its full width at half maximum."""
 FOREST_LINES = ("Lya", "NV")
-DRAWS = 300
+DRAWS = 100
 """Of the covariance, for the widths of sums of Gaussians."""
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 NOT_COVERED = "outside the spectrum, or masked"
@@ -50,6 +52,7 @@ class MeasuredLines:
         self.inflation = max(fit.chi2 / freedom, 1.0)
         self.covariance = fit.covariance * self.inflation
         self.continuum = base.level + fit.amplitude @ base.shapes
+        self._widths: dict[str, tuple[float, float] | None] = {}
         self.limits = [at_limit(fit, g) for g in range(len(fit.groups))]
 
     def rows(self, name: str, component: str) -> list[tuple[int, int]]:
@@ -88,12 +91,10 @@ class MeasuredLines:
 
     def fwhm(self, name: str) -> tuple[float, float] | None:
         """Return the full width at half maximum of a broad line and its error, km/s; no instrument's."""
-        drawn = self._profiles(name)
-        if drawn is None:
-            return None
-        widths = np.array([fwhm_km_s(*one) for one in drawn])
-        error = 1.4826 * float(np.nanmedian(np.abs(widths - widths[0])))
-        return (float(widths[0]), error) if math.isfinite(widths[0]) and error > 0 else None
+        if name not in self._widths:
+            drawn = self._profiles(name)
+            self._widths[name] = None if drawn is None else _width_of(drawn)
+        return self._widths[name]
 
     def _profiles(self, name: str) -> list[tuple[Floats, Floats, Floats]] | None:
         """Return fluxes, squares and shifts of a broad line's Gaussians: the fit, then draws around it."""
@@ -195,6 +196,15 @@ class MeasuredLines:
         return MeasuredLine(
             name, BROAD, wavelength(name), *strength, sigma, sigma_error, float(shifts[0]), spread
         )  # fmt: skip
+
+
+def _width_of(drawn: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[float, float] | None:
+    """Return the full width at half maximum of the first of some profiles, and its error from the others."""
+    widths = np.array([fwhm_km_s(*profile) for profile in drawn])
+    if not math.isfinite(widths[0]):
+        return None
+    error = 1.4826 * float(np.nanmedian(np.abs(widths - widths[0])))
+    return float(widths[0]), math.hypot(error, WIDTH_FORM * float(widths[0]))
 
 
 def emission(fit: LineFit) -> NDArray[np.float64]:

@@ -19,6 +19,8 @@ USUAL_NARROW, USUAL_BROAD = 200.0, 2000.0
 LEAST_CHI2 = 36.0
 SECOND_GAIN = 12.0
 """Chi2 that a second Gaussian of a broad line must gain."""
+ROUGH_STEPS, ROUGH = 8, 1.0
+"""Steps, and the gain of the last, by which it is judged whether a second Gaussian pays."""
 SECOND_WIDTHS = (700.0, 1500.0, 5000.0)
 ABSORBED_BELOW = 2820.0
 """Angstrom at rest: absorption is looked for shortward. Mg II's is the reddest that is common."""
@@ -44,7 +46,7 @@ def quasar_lines(target: Target, base: Base) -> tuple[LineFit, NDArray[np.bool_]
         groups = _groups(target)
         if not groups:
             return None
-        fit = _fitted(target, base, groups)
+        fit = _fitted(target, base, groups, fit)
     return _with_seconds(target, base, fit), absorbed
 
 
@@ -62,9 +64,17 @@ def _groups(target: Target) -> list[Group]:
     return groups
 
 
-def _fitted(target: Target, base: Base, groups: list[Group]) -> LineFit:
-    """Fit one Gaussian a broad line; widths one group after another at first, then all together."""
+def _fitted(target: Target, base: Base, groups: list[Group], before: LineFit | None = None) -> LineFit:
+    """Fit one Gaussian a broad line; widths one group after another at first, then all together.
+
+    Parameters
+    ----------
+    before
+        A fit to begin with, where its groups are the same.
+    """
     problem = LineProblem(target, base, groups)
+    if before is not None and before.groups == tuple(groups):
+        return settled(problem, problem.fit(before.kinematics), USUAL_NARROW)
     usual = [USUAL_BROAD if group.component == BROAD else USUAL_NARROW for group in groups]
     current = at_widths(groups, usual, False)
     fit = problem.solve(current, False)[0]
@@ -100,6 +110,7 @@ def _absorption(target: Target, base: Base, fit: LineFit) -> NDArray[np.bool_]:
 
 def _with_seconds(target: Target, base: Base, fit: LineFit) -> LineFit:
     """Return the fit with a second Gaussian of the main broad lines where it gains enough and is emission."""
+    first = fit
     for name in BROAD_LINES:
         index = next((g for g, group in enumerate(fit.groups) if group.name == name), None)
         if index is None or not fit.kinematics.free[index] or not is_covered(target, wavelength(name)):
@@ -113,10 +124,12 @@ def _with_seconds(target: Target, base: Base, fit: LineFit) -> LineFit:
         start = min(trials, key=lambda trial: trial.chi2)
         if fit.chi2 - start.chi2 < SECOND_GAIN / 3:
             continue
-        more = problem.fit(start.kinematics)
+        more = problem.fit(start.kinematics, ROUGH_STEPS, ROUGH)
         if fit.chi2 - more.chi2 > SECOND_GAIN and _emits(more, name):
             fit = more
-    return fit
+    if fit.groups == first.groups:
+        return fit
+    return LineProblem(target, base, fit.groups).fit(fit.kinematics)
 
 
 def _emits(fit: LineFit, name: str) -> bool:
@@ -145,7 +158,7 @@ def fwhm_km_s(fluxes: Floats, squares: Floats, shifts: Floats) -> float:
         return float("nan")
     sigma = np.sqrt(squares)
     reach = 4 * float(sigma.max())
-    x = np.linspace(float(shifts.min()) - reach, float(shifts.max()) + reach, 4001)
+    x = np.linspace(float(shifts.min()) - reach, float(shifts.max()) + reach, 801)
     y = (fluxes / sigma) @ np.exp(-0.5 * ((x - shifts[:, None]) / sigma[:, None]) ** 2)
     top = int(y.argmax())
     half = y[top] / 2

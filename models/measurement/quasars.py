@@ -22,6 +22,8 @@ LUMINOSITIES = (1350.0, 3000.0, 5100.0)
 CM_PER_MPC = 3.0856775814913673e24
 NO_UNIT = "the flux has no unit of erg/s/cm2/angstrom"
 NOT_COVERED = "outside the spectrum, or masked"
+SLOPE_FORM, LUMINOSITY_FORM = 0.15, 0.008
+"""Errors of slope and log luminosity by what the continuum's form leaves open, as mocks show."""
 FWHM_LINES = ("Halpha", "Hbeta", "MgII", "CIV")
 
 
@@ -99,8 +101,8 @@ class Quasar:
             light = (
                 luminosity[estimator.luminosity] if estimator.luminosity else self._line_luminosity("Halpha")
             )
-            width = found[f"fwhm_{estimator.line.lower()}"]
-            found[f"log_mass_{estimator.line.lower()}"] = _mass(estimator, width, light)
+            breadth = found[f"fwhm_{estimator.line.lower()}"]
+            found[f"log_mass_{estimator.line.lower()}"] = _mass(estimator, breadth, light)
         return found | self._troughs()
 
     def _is_seen(self, name: str) -> bool:
@@ -125,7 +127,8 @@ class Quasar:
             return Quantity(None, None, "", "the continuum is not positive")
         gradient = (shapes[1] / level[1] - shapes[0] / level[0]) / math.log(red / blue)
         error = math.sqrt(max(float(gradient @ self._covariance @ gradient), 0.0))
-        return Quantity(math.log(level[1] / level[0]) / math.log(red / blue), error, "")
+        slope = math.log(level[1] / level[0]) / math.log(red / blue)
+        return Quantity(slope, math.hypot(error, SLOPE_FORM), "")
 
     def _luminosity(self, rest: float) -> Quantity:
         """Return log10 of lambda L_lambda of the continuum without host, iron and lines."""
@@ -139,9 +142,8 @@ class Quasar:
         error = math.sqrt(max(float(shape @ self._covariance @ shape), 0.0))
         if level < 3 * error or level <= 0:
             return Quantity(None, None, unit, "the continuum is not seen there")
-        return Quantity(
-            self._log_luminosity(level * rest * (1 + self.target.z)), error / level / math.log(10), unit
-        )
+        error = math.hypot(error / level / math.log(10), LUMINOSITY_FORM)
+        return Quantity(self._log_luminosity(level * rest * (1 + self.target.z)), error, unit)
 
     def _line_luminosity(self, name: str) -> Quantity:
         unit = "log10(erg/s)"

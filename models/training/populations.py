@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,10 @@ def _bridged(spectra: Floats, first: int) -> Floats:
 def save(populations: Populations, folder: Path) -> None:
     """Write the populations and their card."""
     # Half precision of the mean would show at a S/N of some hundreds.
-    tensors = {"mean": populations.mean.astype(np.float32), "shapes": populations.shapes.astype(np.float16)}
+    tensors: dict[str, NDArray[Any]] = {
+        "mean": populations.mean.astype(np.float32),
+        "shapes": populations.shapes.astype(np.float16),
+    }
     metadata = {"format": "spectraq.populations.1", "first": json.dumps(populations.first)}
     save_file(tensors, folder / FILE, metadata=metadata)
     (folder / FILE).chmod(0o644)  # safetensors writes for its owner alone
