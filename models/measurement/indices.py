@@ -69,14 +69,14 @@ def _break(stars: Stars) -> Quantity:
     if not all(seen(target, *(edge * AIR_TO_VACUUM for edge in band)) for band in BREAK):
         return Quantity(None, None, "", NOT_COVERED)
     # A mean of flux per frequency: per angstrom times wavelength squared.
-    blue, red = (_shares(target, *band) * target.rest**2 for band in BREAK)
-    low, high = float(blue @ stars.flux) / blue.sum(), float(red @ stars.flux) / red.sum()
-    low_error = np.sqrt(blue**2 @ stars.variance) / blue.sum()
-    high_error = np.sqrt(red**2 @ stars.variance) / red.sum()
-    if low < 3 * low_error or high <= 0:
+    shares = [_shares(target, *band) for band in BREAK]
+    weights = [share / share.sum() * target.rest**2 for share in shares]
+    low, high = (float(weight @ stars.flux) for weight in weights)
+    errors = [float(weight**2 @ stars.variance) ** 0.5 for weight in weights]
+    if low < 3 * errors[0] or high <= 0:
         return Quantity(None, None, "", NO_CONTINUUM)
     value = high / low
-    return Quantity(value, value * float(np.hypot(low_error / low, high_error / high)), "")
+    return Quantity(value, value * float(np.hypot(errors[0] / low, errors[1] / high)), "")
 
 
 def _lick(

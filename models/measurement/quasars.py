@@ -50,7 +50,7 @@ BAL_VELOCITIES, BAL_BELOW, BAL_WIDTH = (3000.0, 25000.0), 0.9, 2000.0
 AI_VELOCITIES, AI_WIDTH = (0.0, 25000.0), 450.0
 """Hall et al. 2002, ApJS 141, 267."""
 LEAST_SNR_OF_TROUGHS = 3.0
-TROUGH_BOX = 5
+TROUGH_BOX = 3
 """Grid pixels of the running mean that is compared with the continuum."""
 
 

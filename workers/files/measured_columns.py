@@ -32,10 +32,10 @@ def measured_columns() -> Iterator[Column]:
     broad = [name for names in BROAD_LINES.values() for name in names]
     for component, names in ((NARROW, narrow), (BROAD, broad)):
         for line in names:
-            for field, unit, meaning in OF_LINES:
+            for field, of_line, meaning in OF_LINES:
                 name = f"{line.lower()}_{component}_{field}"
                 yield Column(
-                    name, float, _line(line, component, field), f"{component} {line}: {meaning}", unit
+                    name, float, _line(line, component, field), f"{component} {line}: {meaning}", of_line
                 )
 
 
