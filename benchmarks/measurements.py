@@ -124,6 +124,7 @@ def real(data: Path) -> tuple[Rows, Rows]:
             continue
         for name, ratio, pull in _against_sdss(answer.measurement, fitted):
             lines[name, answer.spectype].append((ratio, pull))
+            lines[name, "all"].append((ratio, pull))
         value = answer.measurement.quantities.get("velocity_dispersion")
         if value is not None and value.value is not None and known["VDISP"] > 50 and known["VDISP_ERR"] > 0:
             pull = (value.value - known["VDISP"]) / np.hypot(value.error, known["VDISP_ERR"])
@@ -155,7 +156,8 @@ def shown(title: str, names: tuple[str, ...], rows: Rows) -> Table:
         if len(array) < 3:
             continue
         seen = f"{array[:, 2].mean():.3f}" if array.shape[1] > 2 else ""
-        cells = [f"{np.nanmedian(array[:, 0]):.3f}", f"{np.median(array[:, 1]):+.2f}"]
+        ratio = array[:, 0][np.isfinite(array[:, 0])]
+        cells = [f"{np.median(ratio):.3f}" if ratio.size else "", f"{np.median(array[:, 1]):+.2f}"]
         table.add_row(*map(_said, key), str(len(array)), *cells, f"{scatter(array[:, 1]):.2f}", seen)
     return table
 

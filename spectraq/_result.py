@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,12 @@ class AnalyzedSpectrum:
         assert self._fitted.measurement is not None
         return self._fitted.measurement
 
+    def _row(self, measurements: bool) -> Answered:
+        """Return what a row of a table is made of."""
+        if not measurements:
+            return self.answered
+        return replace(self.answered, results=replace(self.answered.results, measurement=self.measurement))
+
     def as_json(self) -> dict[str, Any]:
         """Return what `spectraq analyze --json` prints of it."""
         return self.answered.as_json()
@@ -132,19 +138,23 @@ def _measured_html(measurement: Measurement) -> str:
     return f"<details><summary>measured</summary><table>{cells}</table></details>"
 
 
-def table(results: Iterable[AnalyzedSpectrum | Unanswered]) -> Any:
+def table(results: Iterable[AnalyzedSpectrum | Unanswered], *, measurements: bool = False) -> Any:
     """Return results as an astropy table with units and descriptions, one row a spectrum.
 
     Parameters
     ----------
     results
         As `analyze` gives them; what has no answer is a row with its error, and masked elsewhere.
+    measurements
+        Whether lines, indices and masses are measured and have columns, too.
 
     Returns
     -------
     astropy.table.Table
         The columns of `spectraq analyze --output`.
     """
-    from spectraq.workers.files.result_table import row, table_of
+    from spectraq.workers.files.result_table import columns, row, table_of
 
-    return table_of([row(r.answered if isinstance(r, AnalyzedSpectrum) else r) for r in results])
+    wanted = columns(measurements)
+    answered = (r._row(measurements) if isinstance(r, AnalyzedSpectrum) else r for r in results)
+    return table_of([row(result, wanted) for result in answered], wanted)

@@ -100,6 +100,11 @@ def narrow(name: str, lines: tuple[str, ...]) -> Group:
     return Group(name, NARROW, tuple(map(tied, lines)), NARROW_STARTS, WIDEST_NARROW, FURTHEST_NARROW)
 
 
+def wing() -> Group:
+    """Return the wings of [O III], which outflows give quasars."""
+    return Group("wing", NARROW, (tied("OIII_5008"),), (400.0, 900.0), 1500.0, 1500.0, 250.0)
+
+
 def narrow_lines(spectype: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return names of a class's forbidden and permitted narrow lines."""
     absent = ABSENT_FROM_QUASARS if spectype == "QSO" else frozenset()

@@ -19,8 +19,10 @@ from spectraq.models.measurement.target import Floats, Target
 SEEN_SIGMA = 3.0
 BROAD_FORM = 0.05
 """Share of a broad line's flux that two Gaussians, iron and continuum beside it leave open, as mocks show."""
+BORROWED_FORM = 0.15
+"""The same of a line that has the width of a stronger one."""
 WIDTH_FORM = 0.03
-"""The same of its full width at half maximum."""
+"""The same of a full width at half maximum."""
 FOREST_LINES = ("Lya", "NV")
 DRAWS = 100
 """Of the covariance, for the widths of sums of Gaussians."""
@@ -79,7 +81,8 @@ class MeasuredLines:
         known = self.flux((name,), BROAD)
         assert known is not None
         flux, error = float(known[0][0]), math.sqrt(float(known[1][0, 0]))
-        return flux, math.hypot(error, BROAD_FORM * flux)
+        form = BROAD_FORM if name in BROAD_LINES else BORROWED_FORM
+        return flux, math.hypot(error, form * flux)
 
     def level(self, rest: float) -> tuple[float, float]:
         """Return the continuum at a rest wavelength and its standard deviation."""

@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 from spectraq.models.grid.axis import KM_S_PER_PIXEL
 from spectraq.models.lines import wavelength
 from spectraq.models.measurement.galaxy_lines import at_widths, covered, extended, is_covered, significance
-from spectraq.models.measurement.line_fit import Base, Kinematics, LineFit, LineProblem, settled
-from spectraq.models.measurement.line_groups import BROAD, BROAD_LINES, Group, broad, narrow, narrow_lines
+from spectraq.models.measurement.line_fit import Base, Kinematics, LineFit, LineProblem, at_limit, settled
+from spectraq.models.measurement.line_groups import (
+    BROAD,
+    BROAD_LINES,
+    Group,
+    broad,
+    narrow,
+    narrow_lines,
+    wing,
+)
 from spectraq.models.measurement.target import Floats, Target
 
 USUAL_NARROW, USUAL_BROAD = 200.0, 2000.0
@@ -47,7 +55,7 @@ def quasar_lines(target: Target, base: Base) -> tuple[LineFit, NDArray[np.bool_]
         if not groups:
             return None
         fit = _fitted(target, base, groups, fit)
-    return _with_seconds(target, base, fit), absorbed
+    return _with_wing(target, base, _with_seconds(target, base, fit)), absorbed
 
 
 def _groups(target: Target) -> list[Group]:
@@ -130,6 +138,19 @@ def _with_seconds(target: Target, base: Base, fit: LineFit) -> LineFit:
     if fit.groups == first.groups:
         return fit
     return LineProblem(target, base, fit.groups).fit(fit.kinematics)
+
+
+def _with_wing(target: Target, base: Base, fit: LineFit) -> LineFit:
+    """Return the fit with wings of [O III], where they gain enough and are emission."""
+    core = next((g for g, group in enumerate(fit.groups) if group.name == "narrow"), None)
+    if core is None or not fit.kinematics.free[core] or (core, "OIII_5008") not in fit.lines:
+        return fit
+    groups = [*fit.groups, wing()]
+    problem = LineProblem(target, base, groups)
+    trials = [problem.solve(extended(fit.kinematics, width), False)[0] for width in groups[-1].starts]
+    more = problem.fit(min(trials, key=lambda trial: trial.chi2).kinematics)
+    lost = any(at_limit(more, g) for g in (core, len(groups) - 1))
+    return more if fit.chi2 - more.chi2 > SECOND_GAIN and more.flux[-1] > 0 and not lost else fit
 
 
 def _emits(fit: LineFit, name: str) -> bool:

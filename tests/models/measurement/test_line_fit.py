@@ -7,7 +7,7 @@ from spectraq.models.measurement.galaxy_lines import at_widths, galaxy_lines
 from spectraq.models.measurement.line_fit import Base, LineProblem
 from spectraq.models.measurement.line_groups import BROAD, NARROW, RATIOS, narrow, narrow_lines
 from spectraq.models.measurement.line_records import MeasuredLines
-from spectraq.models.measurement.quasar_lines import fwhm_km_s
+from spectraq.models.measurement.quasar_lines import fwhm_km_s, quasar_lines
 from spectraq.models.measurement.target import Target
 
 Z = 0.08
@@ -101,6 +101,28 @@ def test_a_broad_line_under_narrow_ones_is_measured_apart():
     assert narrow_line.flux == pytest.approx(60.0, abs=4 * narrow_line.flux_error)
     assert wide.flux == pytest.approx(400.0, abs=4 * wide.flux_error)
     assert wide.sigma == pytest.approx(1800.0, abs=4 * wide.sigma_error)
+
+
+def test_wings_of_oiii_in_quasars_are_part_of_its_flux():
+    names = {"OIII_5008": 60.0, "NeIII": 20.0, "NeV": 15.0, "OII_3730": 20.0}
+    core, wing, blank = (
+        with_lines(lines, sigma, offset, 40.0)
+        for lines, sigma, offset in (
+            (names, 120.0, 0.0),
+            ({"OIII_5008": 50.0}, 600.0, -200.0),
+            ({}, 1.0, 0.0),
+        )
+    )
+    noise = np.random.default_rng(6).standard_normal(N_PIXELS) / 40
+    target = Target(core.flux + wing.flux - blank.flux + noise, core.ivar, "QSO", core.lag, Z, "sdss")
+    fit, absorbed = quasar_lines(target, FLAT)
+    lines = {
+        line.name: line for line in MeasuredLines(fit, FLAT, target).records() if line.component == NARROW
+    }
+    assert not absorbed.any()
+    assert lines["OIII_5008"].flux == pytest.approx(110.0, abs=4 * lines["OIII_5008"].flux_error)
+    assert lines["OIII_5008"].flux_error < 8
+    assert lines["NeIII"].sigma == pytest.approx(120.0, abs=4 * lines["NeIII"].sigma_error)
 
 
 def test_no_broad_line_is_made_of_noise():
