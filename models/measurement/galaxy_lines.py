@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
 from spectraq.models.lines import wavelength
 from spectraq.models.measurement.line_fit import Base, Kinematics, LineFit, LineProblem, at_limit, settled
-from spectraq.models.measurement.line_groups import BROAD_LINES, Group, broad, narrow, narrow_lines
+from spectraq.models.measurement.line_groups import Group, broad, narrow, narrow_lines
 from spectraq.models.measurement.target import Target
 
 USUAL_WIDTH = 100.0
 """Standard deviation in km/s that is taken where the lines are too faint for one of their own."""
 LEAST_CHI2 = 36.0
 """What the lines of a group must explain for a width and an offset of their own: six sigma in all."""
+BALMER = ("Halpha", "Hbeta", "Hgamma", "Hdelta")
+"""Lines that may be broad in a galaxy."""
 NEAR, LEAST_NEAR = 4, 6
 """A line is sought where so many pixels within as many of its centre are used."""
 SECOND_GAIN = 40.0
@@ -88,10 +91,8 @@ def _with_broad(target: Target, base: Base, fit: LineFit) -> LineFit:
     names = [name for name in ("Halpha", "Hbeta") if is_covered(target, wavelength(name))]
     for name in names:
         group = broad(name)
-        lines = tuple(
-            line for line in group.lines if line.name in BALMER and is_covered(target, line.parts[0][0])
-        )
-        group = Group(group.name, group.component, lines, *_limits(group))
+        balmer = [line for line in group.lines if line.name in BALMER]
+        group = replace(group, lines=tuple(x for x in balmer if is_covered(target, x.parts[0][0])))
         groups = [*fit.groups, group]
         problem = LineProblem(target, base, groups)
         trials = [problem.solve(extended(fit.kinematics, width), False)[0] for width in group.starts]
@@ -103,15 +104,6 @@ def _with_broad(target: Target, base: Base, fit: LineFit) -> LineFit:
         if fit.chi2 - more.chi2 > SECOND_GAIN and more.flux[main] > 5 * np.sqrt(more.covariance[main, main]):
             fit = more
     return fit
-
-
-BALMER = frozenset(
-    name for lines in BROAD_LINES.values() for name in lines if name.startswith("H") and name[1:2] != "e"
-)
-
-
-def _limits(group: Group) -> tuple[tuple[float, ...], float, float, float | None]:
-    return group.starts, group.widest, group.furthest, group.narrowest
 
 
 def extended(kinematics: Kinematics, width: float, shift: float = 0.0) -> Kinematics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ NOT_COVERED = "outside the spectrum, or masked"
 TOO_FAINT = "too faint for a width and an offset of its own"
 UNRESOLVED = "not resolved by the instrument"
 IN_FOREST = "its blue side is lost in the Lyman alpha forest"
+NO_CONTINUUM = "no continuum is seen there"
 AT_LIMIT = "width or offset at the limit of the search"
 
 
@@ -123,7 +125,8 @@ class MeasuredLines:
         narrow = [self._narrow(name, (name,)) for name in forbidden + permitted]
         narrow += [self._narrow(name, parts) for name, parts in SUMS.items()]
         broad = list(self._broad(spectype))
-        return tuple(sorted(narrow + broad, key=lambda line: (line.wavelength, line.component)))
+        lines = map(_with_reason, narrow + broad)
+        return tuple(sorted(lines, key=lambda line: (line.wavelength, line.component)))
 
     def _narrow(self, name: str, parts: Sequence[str]) -> MeasuredLine:
         known = self.flux(parts)
@@ -199,6 +202,14 @@ class MeasuredLines:
         return MeasuredLine(
             name, BROAD, wavelength(name), *strength, sigma, sigma_error, float(shifts[0]), spread
         )  # fmt: skip
+
+
+def _with_reason(line: MeasuredLine) -> MeasuredLine:
+    """Return a line that says so where it has a flux, but no equivalent width."""
+    if line.flux is None or line.ew is not None:
+        return line
+    reasons = (line.reason, NO_CONTINUUM)
+    return replace(line, reason="; ".join(reason for reason in reasons if reason))
 
 
 def _width_of(drawn: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[float, float] | None:

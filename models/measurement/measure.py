@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import astuple, replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from spectraq.models.measurement.galaxy_lines import galaxy_lines
 from spectraq.models.measurement.indices import Stars, indices
 from spectraq.models.measurement.line_records import MeasuredLines, emission
 from spectraq.models.measurement.populations import Populations
+from spectraq.models.measurement.quantities import QUANTITIES
 from spectraq.models.measurement.quasar_continuum import FOREST_ANGSTROM, quasar_continuum
 from spectraq.models.measurement.quasar_lines import quasar_lines
 from spectraq.models.measurement.quasars import Quasar
@@ -21,6 +23,7 @@ from spectraq.models.measurement.target import Target
 
 LEAST_PIXELS = 200
 NO_PARAMETERS = "no method that is calibrated without labelled spectra measures it"
+UNSOLVED = "the fit gives no finite number"
 TOO_SHORT = "too few pixels where the continuum's templates reach"
 
 
@@ -40,16 +43,42 @@ def measure(target: Target, zerr: float, flux_cgs: float | None, populations: Po
     """
     if target.spectype == "STAR":
         return Measurement("STAR", target.z, (), _star(target.z, zerr))
-    by_class = _galaxy if target.spectype == "GALAXY" else _quasar
-    return by_class(target, flux_cgs, populations)
+    try:
+        # What overflows becomes no finite number, and that is said below.
+        with np.errstate(all="ignore"):
+            galaxy = target.spectype == "GALAXY"
+            found = _galaxy(target, populations) if galaxy else _quasar(target, flux_cgs, populations)
+    except np.linalg.LinAlgError:
+        return _nothing(target, UNSOLVED)
+    return _finite(found)
+
+
+def _finite(measurement: Measurement) -> Measurement:
+    """Return the measurement with nulls, and a reason, for what is no finite number."""
+    return replace(
+        measurement,
+        lines=tuple(_finite_line(line) for line in measurement.lines),
+        quantities={
+            name: quantity
+            if all(value is None or math.isfinite(value) for value in (quantity.value, quantity.error))
+            else Quantity(None, None, quantity.unit, UNSOLVED)
+            for name, quantity in measurement.quantities.items()
+        },
+    )
+
+
+def _finite_line(line: MeasuredLine) -> MeasuredLine:
+    numbers = [value for value in astuple(line) if isinstance(value, float)]
+    if all(map(math.isfinite, numbers)):
+        return line
+    return MeasuredLine(line.name, line.component, line.wavelength, reason=UNSOLVED)
 
 
 def _star(z: float, zerr: float) -> dict[str, Quantity]:
-    unknown = {"teff": "K", "log_g": "log10(cm/s2)", "fe_h": "dex", "v_sin_i": "km/s"}
     velocity = Quantity(LIGHT_KM_S * z, LIGHT_KM_S * zerr, "km/s")
-    return {"radial_velocity": velocity} | {
-        name: Quantity(None, None, unit, NO_PARAMETERS) for name, unit in unknown.items()
-    }
+    listed = QUANTITIES["STAR"]
+    unknown = {name: Quantity(None, None, unit, NO_PARAMETERS) for name, (unit, _) in listed.items()}
+    return unknown | {"radial_velocity": velocity}
 
 
 def _median_snr(target: Target) -> float:
@@ -57,7 +86,7 @@ def _median_snr(target: Target) -> float:
     return float(np.median(np.abs(target.flux[used]) * np.sqrt(target.ivar[used])))
 
 
-def _galaxy(target: Target, flux_cgs: float | None, populations: Populations) -> Measurement:
+def _galaxy(target: Target, populations: Populations) -> Measurement:
     if target.used.sum() < LEAST_PIXELS:
         return _nothing(target)
     snr = _median_snr(target)
@@ -89,7 +118,8 @@ def _quasar(target: Target, flux_cgs: float | None, populations: Populations) ->
     return Measurement("QSO", target.z, lines.records(), quantities)
 
 
-def _nothing(target: Target) -> Measurement:
+def _nothing(target: Target, reason: str = TOO_SHORT) -> Measurement:
     """Return a measurement of nothing, with the reason."""
-    lines: tuple[MeasuredLine, ...] = ()
-    return Measurement(target.spectype, target.z, lines, {"lines": Quantity(None, None, "", TOO_SHORT)})
+    listed = QUANTITIES[target.spectype]
+    unknown = {name: Quantity(None, None, unit, reason) for name, (unit, _) in listed.items()}
+    return Measurement(target.spectype, target.z, (), unknown)

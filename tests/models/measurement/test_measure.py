@@ -35,7 +35,7 @@ def family(stars):
 def measured(stars, family):
     """Mocks with their measurements."""
     rng = np.random.default_rng(6)
-    drawn = [galaxy(family, rng) for _ in range(24)] + [quasar(rng) for _ in range(12)]
+    drawn = [galaxy(family, rng) for _ in range(16)] + [quasar(rng) for _ in range(8)]
     return [(truth, measure(truth.target, 1e-5, 1e-17, stars)) for truth in drawn]
 
 
@@ -56,7 +56,7 @@ def pulls(measured, spectype, component):
 )
 def test_clear_lines_are_seen_and_have_their_flux_within_their_errors(measured, spectype, component, bias):
     ratio, pull, seen = pulls(measured, spectype, component).T
-    assert len(ratio) > 25
+    assert len(ratio) > 15
     assert np.median(ratio) == pytest.approx(1.0, abs=bias)
     assert 1.4826 * np.median(np.abs(pull)) < 1.5
     assert seen.mean() > 0.95
@@ -70,7 +70,7 @@ def test_velocity_dispersions_agree_with_the_truth_within_their_errors(measured)
         and (quantity := measurement.quantities["velocity_dispersion"]).value is not None
     ]
     ratio, pull = np.array(known).T
-    assert len(ratio) > 8
+    assert len(ratio) > 5
     assert np.median(ratio) == pytest.approx(1.0, abs=0.08)
     assert np.median(np.abs(pull)) < 1.2
 
@@ -83,7 +83,7 @@ def assert_honest(measurement):
             assert (value is None) == (error is None)
             assert value is None or (math.isfinite(value) and math.isfinite(error) and error > 0)
         assert line.flux is not None or line.reason
-        assert line.sigma is not None or line.reason
+        assert None not in (line.sigma, line.ew) or line.reason
     for name, quantity in measurement.quantities.items():
         assert (quantity.value is None) == bool(quantity.reason), name
         assert quantity.value is None or math.isfinite(quantity.value)
@@ -106,7 +106,7 @@ def test_every_number_is_finite_with_an_error_and_every_null_has_its_reason(meas
             ivar = np.zeros(N_PIXELS)
             start = int(rng.integers(0, N_PIXELS - used))
             ivar[start : start + used] = 25.0
-            for level in (0.0, 1.0, -1.0):
+            for level in (0.0, 1.0):
                 flux = level + rng.standard_normal(N_PIXELS) / 5
                 target = Target(flux, ivar, spectype, lag_of(z), z, None)
                 assert_honest(measure(target, 1e-4, 1e-17, stars))
