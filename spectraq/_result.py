@@ -135,7 +135,7 @@ def _measured_html(measurement: Measurement) -> str:
         if q.value is not None
     ]
     cells = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<details><summary>measured</summary><table>{cells}</table></details>"
+    return cells and f"<details><summary>measured</summary><table>{cells}</table></details>"
 
 
 def table(results: Iterable[AnalyzedSpectrum | Unanswered], *, measurements: bool = False) -> Any:

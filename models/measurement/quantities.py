@@ -4,7 +4,7 @@ from __future__ import annotations
 
 QUANTITIES: dict[str, dict[str, tuple[str, str]]] = {
     "GALAXY": {
-        "d4000n": ("", "break at 4000 angstrom, narrow definition"),
+        "d4000n": ("", "break at a wavelength of 4000, narrow definition"),
         "hdelta_a": ("Angstrom", "Lick index of H delta, wide definition"),
         "mgb": ("Angstrom", "Lick index of Mg b"),
         "fe": ("Angstrom", "mean of the Lick indices Fe5270 and Fe5335"),
@@ -17,16 +17,16 @@ QUANTITIES: dict[str, dict[str, tuple[str, str]]] = {
     },
     "QSO": {
         "alpha_lambda": ("", "slope of the continuum, d ln flux / d ln wavelength"),
-        "log_l1350": ("log10(erg/s)", "wavelength times luminosity per wavelength at 1350 angstrom"),
-        "log_l3000": ("log10(erg/s)", "the same at 3000 angstrom"),
-        "log_l5100": ("log10(erg/s)", "the same at 5100 angstrom"),
+        "log_l1350": ("log10(erg/s)", "wavelength times luminosity per wavelength, at 1350"),
+        "log_l3000": ("log10(erg/s)", "the same at 3000"),
+        "log_l5100": ("log10(erg/s)", "the same at 5100"),
         "fwhm_halpha": ("km/s", "full width at half maximum of broad H alpha"),
         "fwhm_hbeta": ("km/s", "the same of H beta"),
         "fwhm_mgii": ("km/s", "the same of Mg II"),
         "fwhm_civ": ("km/s", "the same of C IV"),
-        "log_mass_hbeta": ("log10(solMass)", "black-hole mass by H beta and 5100 angstrom"),
-        "log_mass_civ": ("log10(solMass)", "the same by C IV and 1350 angstrom"),
-        "log_mass_mgii": ("log10(solMass)", "the same by Mg II and 3000 angstrom"),
+        "log_mass_hbeta": ("log10(solMass)", "black-hole mass by H beta and the light at 5100"),
+        "log_mass_civ": ("log10(solMass)", "the same by C IV and the light at 1350"),
+        "log_mass_mgii": ("log10(solMass)", "the same by Mg II and the light at 3000"),
         "log_mass_halpha": ("log10(solMass)", "the same by H alpha alone"),
         "balnicity": ("km/s", "BALnicity index of C IV"),
         "absorption_index": ("km/s", "absorption index of C IV"),

@@ -119,7 +119,7 @@ class Quasar:
             rest for rest in (*LUMINOSITIES, 2000.0, 4000.0) if seen(self.target, rest - 20, rest + 20, 0.5)
         ]
         if len(places) < 2:
-            return Quantity(None, None, "", "no two of 1350, 2000, 3000, 4000 and 5100 A are in the spectrum")
+            return Quantity(None, None, "", "no two of 1350, 2000, 3000, 4000 and 5100 Å are in the spectrum")
         blue, red = min(places), max(places)
         shapes = np.array([self._shape(blue), self._shape(red)])
         level = shapes @ self._amplitude

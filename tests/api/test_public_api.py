@@ -168,15 +168,16 @@ def test_the_best_fit_is_of_the_answer_and_several_spectra_have_none_together(
 
 
 def test_a_result_has_its_measurement_which_the_table_holds_where_it_is_wanted(results: list[Any]) -> None:
-    result = next(one for one in results if one.classification.spectype == "GALAXY")
-    strongest = max(result.measurement.lines, key=lambda line: (line.flux or 0) / (line.flux_error or 1))
+    result = next(one for one in results if one.classification.spectype == "STAR")
+    velocity = result.measurement.quantity("radial_velocity")
     assert result.measurement.z == result.redshift.z
-    assert strongest.name in result._repr_html_()
+    assert velocity.value == pytest.approx(299792.458 * result.redshift.z)
+    assert "radial_velocity" in result._repr_html_()
     table = spectraq.table([result], measurements=True)
-    column = f"{strongest.name.lower()}_{strongest.component}_flux"
-    assert table[column][0] == strongest.flux
-    assert table["velocity_dispersion"].unit == u.km / u.s
-    assert "d4000n" not in spectraq.table([result]).colnames
+    assert table["radial_velocity"][0] == velocity.value
+    assert table["radial_velocity"].unit == u.km / u.s
+    assert table["halpha_narrow_flux"].mask.all()
+    assert "radial_velocity" not in spectraq.table([result]).colnames
 
 
 def test_simulated_spectra_come_with_their_truth_where_it_is_asked_for() -> None:
