@@ -56,6 +56,46 @@ class ModelSpectrum:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantity:
+    """One measured number with its standard deviation; where there is none, `reason` says why."""
+
+    value: float | None
+    error: float | None
+    unit: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLine:
+    """One emission line; what could not be measured is None, and `reason` says why."""
+
+    name: str  # as in `lines.LINES`
+    component: str  # "narrow" or "broad"
+    wavelength: float  # at rest, vacuum angstrom
+    flux: float | None = None  # the observation's unit times angstrom
+    flux_error: float | None = None
+    upper_limit: float | None = None  # three standard deviations, where the line is not seen
+    ew: float | None = None  # rest-frame angstrom, positive in emission
+    ew_error: float | None = None
+    sigma: float | None = None  # km/s, the instrument's share taken out
+    sigma_error: float | None = None
+    offset: float | None = None  # km/s from the redshift, positive to the red
+    offset_error: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a spectrum says of its object at the decided class and redshift."""
+
+    spectype: str
+    z: float
+    lines: tuple[MeasuredLine, ...]
+    quantities: dict[str, Quantity]
+    bpt: str | None = None  # the most probable class of a galaxy by its line ratios
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Everything spectraq says of one spectrum.
 
@@ -88,3 +128,4 @@ class Answer:
     anomaly_reasons: tuple[Reason, ...]
     anomaly_reference: str  # name of the reference the thresholds came from
     model: ModelSpectrum | None = None
+    measurement: Measurement | None = None

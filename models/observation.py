@@ -38,12 +38,15 @@ class Observation:
         None where the survey gives none: the noise is then estimated from the flux itself.
     survey
         Name of the survey when known ("sdss", "boss", "desi", "lamost", ...): picks calibrations.
+    flux_cgs
+        What one unit of `flux` is in erg/s/cm^2/angstrom, where that is known: luminosities need it.
     """
 
     wavelength: NDArray[np.float64]
     flux: NDArray[np.float32]
     ivar: NDArray[np.float32] | None = None
     survey: str | None = None
+    flux_cgs: float | None = None
 
     def good(self) -> NDArray[np.bool_]:
         """Return the pixels that are finite and carry weight, shape (n,)."""

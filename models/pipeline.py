@@ -21,6 +21,9 @@ from spectraq.models.final_fit import details
 from spectraq.models.final_fit.details import Details
 from spectraq.models.final_fit.fit import final_fit
 from spectraq.models.grid.prepare import Gridded, grid_batch
+from spectraq.models.measurement import populations
+from spectraq.models.measurement.batch import measured
+from spectraq.models.measurement.populations import Populations
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import MIN_GOOD_PIXELS, Observation, too_little_seen
 from spectraq.models.processes import cpus
@@ -55,6 +58,7 @@ class Pipeline:
         judge: Judge,
         errors: RedshiftErrors,
         fine: Mapping[str, Details],
+        stars: Populations,
         digest: str,
         threads: int,
         partners: Partners,
@@ -66,6 +70,7 @@ class Pipeline:
         self._judge = judge
         self._errors = errors
         self._details = fine
+        self._populations = stars
         self._threads = threads
         # One single-threaded worker a core beats one many-threaded worker, and its sums never change order.
         self._workers = ThreadPoolExecutor(
@@ -120,8 +125,8 @@ class Pipeline:
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
         digest = shipped.digest(folder, members)
         networks = Networks(weights, list(members) if members else None, digest)
-        fine = details.load(folder)
-        return cls(analyst, judge, errors, fine, digest, threads, Partners(networks, threads - 1))
+        fine, stars = details.load(folder), populations.load(folder)
+        return cls(analyst, judge, errors, fine, stars, digest, threads, Partners(networks, threads - 1))
 
     def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
         """Return one answer for each observation, in the order given.
@@ -133,7 +138,8 @@ class Pipeline:
         observations
             Of any lengths and samplings.
         with_model
-            Also return the best fit and the chi2(z) curves (`Answer.model`).
+            Also return the best fit and the chi2(z) curves (`Answer.model`), and what is measured on the
+            spectrum (`Answer.measurement`).
 
         Raises
         ------
@@ -184,7 +190,8 @@ class Pipeline:
                 final = final_fit(analysis, self._details)
                 fitted = model_spectra(analysis, final, self._analyst.lags, encoder)
             surveys = [observation.survey for observation in observations]
-            return answers(analysis, surveys, verdicts, self._judge.reference, self._errors, fitted)
+            done = answers(analysis, surveys, verdicts, self._judge.reference, self._errors, fitted)
+            return measured(analysis, observations, done, self._populations) if with_model else done
 
 
 def _shares(

@@ -20,7 +20,7 @@ from spectraq.schemas.cloudevents import HEADERS, content_type, headers
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
 from spectraq.schemas.message import Message
 from spectraq.schemas.registry import Written, newest, written_with
-from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
+from spectraq.schemas.results import Anomaly, Classification, Measurement, ModelSpectrum, Redshift
 from spectraq.schemas.skim import TooManyItemsError, check_items
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.text import escaped
@@ -57,7 +57,7 @@ FRAME = struct.Struct(">bI")
 
 MESSAGES: dict[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Spectrum, Classification, Redshift, Anomaly, ModelSpectrum, DeadLetter, Verdict)
+    for kind in (Spectrum, Classification, Redshift, Anomaly, ModelSpectrum, Measurement, DeadLetter, Verdict)
 }
 
 M = TypeVar("M", bound=Message)

@@ -25,6 +25,7 @@ RECORDS = {
     "ModelSpectrum": 5,
     "DeadLetter": 6,
     "Verdict": 7,
+    "Measurement": 8,
 }
 """Number of each record; never to be given to another one."""
 

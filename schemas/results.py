@@ -23,7 +23,7 @@ def result_id(
     Parameters
     ----------
     kind
-        "classification", "redshift", "anomaly" or "model_spectrum" (`Result.kind`).
+        "classification", "redshift", "anomaly", "model_spectrum" or "measurement" (`Result.kind`).
 
     Returns
     -------
@@ -157,3 +157,54 @@ class ModelSpectrum(Result):
     rest: Float32Pixels = NO_PIXELS  # (k,) what the encoder expects of the object, median one
     nparameters: float = 0.0  # effective number of parameters of the fit
     noise_rchi2: float = 0.0  # chi2 with the spectrum's noise alone, over pixels less parameters
+
+
+class Quantity(Part):
+    """One measured number; where there is none, the reason says why."""
+
+    name: str
+    value: float | None = None
+    error: float | None = None  # one standard deviation
+    unit: str = ""
+    reason: str | None = None
+
+
+class MeasuredLine(Part):
+    """One emission line; what could not be measured is None, and the reason says why."""
+
+    name: str
+    component: str  # "narrow" or "broad"
+    wavelength: float  # vacuum angstrom, at rest
+    flux: float | None = None  # flux_unit * angstrom
+    flux_error: float | None = None  # flux_unit * angstrom
+    upper_limit: float | None = None  # flux_unit * angstrom, three standard deviations, where it is not seen
+    ew: float | None = None  # angstrom, at rest, positive in emission
+    ew_error: float | None = None  # angstrom
+    sigma: float | None = None  # km/s, the instrument's share taken out
+    sigma_error: float | None = None  # km/s
+    offset: float | None = None  # km/s from the redshift, positive to the red
+    offset_error: float | None = None  # km/s
+    reason: str | None = None
+
+
+class Measurement(Result):
+    """What the spectrum says of the object at the best class and redshift: lines, and what follows."""
+
+    kind: ClassVar[str] = "measurement"
+
+    spectype: str
+    subtype: str
+    z: float
+    flux_unit: str = ""
+    lines: tuple[MeasuredLine, ...] = ()
+    quantities: tuple[Quantity, ...] = ()
+    bpt: str | None = None
+
+    def quantity(self, name: str) -> Quantity | None:
+        """Return the quantity of a name."""
+        return next((quantity for quantity in self.quantities if quantity.name == name), None)
+
+    def line(self, name: str, component: str = "narrow") -> MeasuredLine | None:
+        """Return the line of a name and component."""
+        rows = (line for line in self.lines if (line.name, line.component) == (name, component))
+        return next(rows, None)

@@ -20,6 +20,7 @@ from spectraq.workers.web.sources.best_fits import Modelling
 
 if TYPE_CHECKING:
     from spectraq.schemas.results import ModelSpectrum
+    from spectraq.workers.contract.convert import Results
 
 
 class Ensemble:
@@ -66,14 +67,18 @@ class Ensemble:
 
     def fit(self, spectrum: Any, **reading: Any) -> ModelSpectrum:
         """Return the best fit of one spectrum, as `spectraq.fit` does."""
+        model = self.fitted(spectrum, **reading).model
+        assert model is not None
+        return model
+
+    def fitted(self, spectrum: Any, **reading: Any) -> Results:
+        """Return all results of one spectrum, its best fit and what is measured on it included."""
         items = list(read(spectrum, **reading))
         if len(items) != 1:
             raise SpectraqError(f"fit takes one spectrum, and these are {len(items)}; fit them one by one")
         if isinstance(items[0], ReadError):
             raise items[0]
-        model = self._fits.model(items[0])
-        assert model is not None
-        return model
+        return self._fits.results(items[0])
 
 
 def load(

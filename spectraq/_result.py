@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spectraq._picture import axes, svg
-from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
+from spectraq.schemas.results import Anomaly, Classification, Measurement, ModelSpectrum, Redshift
 from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.contract.convert import Results
 from spectraq.workers.files.analyze_files import Answered, Unanswered
 
 if TYPE_CHECKING:
@@ -56,9 +57,26 @@ class AnalyzedSpectrum:
         return self.answered.results.anomaly
 
     @cached_property
+    def _fitted(self) -> Results:
+        return self.ensemble.fitted(self.spectrum)
+
+    @property
     def model(self) -> ModelSpectrum:
         """The best fit and chi2(z) of each class; computed when it is first asked for."""
-        return self.ensemble.fit(self.spectrum)
+        assert self._fitted.model is not None
+        return self._fitted.model
+
+    @property
+    def measurement(self) -> Measurement:
+        """Lines, indices and masses, each with its error; computed when it or `model` is first asked for."""
+        assert self._fitted.measurement is not None
+        return self._fitted.measurement
+
+    def _row(self, measurements: bool) -> Answered:
+        """Return what a row of a table is made of."""
+        if not measurements:
+            return self.answered
+        return replace(self.answered, results=replace(self.answered.results, measurement=self.measurement))
 
     def as_json(self) -> dict[str, Any]:
         """Return what `spectraq analyze --json` prints of it."""
@@ -96,22 +114,47 @@ class AnalyzedSpectrum:
     def _repr_html_(self) -> str:
         reasons = "".join(f"<li>{html.escape(reason.message)}</li>" for reason in self.anomaly.reasons)
         title = f"<b>{html.escape(self.spectrum_id)}</b> {html.escape(self.summary)}"
-        return f"<div>{title}<br>{svg(self)}{f'<ul>{reasons}</ul>' if reasons else ''}</div>"
+        listed = f"<ul>{reasons}</ul>" if reasons else ""
+        return f"<div>{title}<br>{svg(self)}{listed}{_measured_html(self.measurement)}</div>"
 
 
-def table(results: Iterable[AnalyzedSpectrum | Unanswered]) -> Any:
+def _measured_html(measurement: Measurement) -> str:
+    """Return what is seen of lines and quantities as a folded table."""
+    rows = [
+        (
+            f"{line.name} ({line.component})",
+            f"{line.flux:.4g} ± {line.flux_error:.2g}",
+            measurement.flux_unit + " Å",
+        )
+        for line in measurement.lines
+        if line.flux is not None and line.upper_limit is None
+    ]
+    rows += [
+        (q.name, f"{q.value:.4g}" + ("" if q.error is None else f" ± {q.error:.2g}"), q.unit)
+        for q in measurement.quantities
+        if q.value is not None
+    ]
+    cells = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return cells and f"<details><summary>measured</summary><table>{cells}</table></details>"
+
+
+def table(results: Iterable[AnalyzedSpectrum | Unanswered], *, measurements: bool = False) -> Any:
     """Return results as an astropy table with units and descriptions, one row a spectrum.
 
     Parameters
     ----------
     results
         As `analyze` gives them; what has no answer is a row with its error, and masked elsewhere.
+    measurements
+        Whether lines, indices and masses are measured and have columns, too.
 
     Returns
     -------
     astropy.table.Table
         The columns of `spectraq analyze --output`.
     """
-    from spectraq.workers.files.result_table import row, table_of
+    from spectraq.workers.files.result_table import columns, row, table_of
 
-    return table_of([row(r.answered if isinstance(r, AnalyzedSpectrum) else r) for r in results])
+    wanted = columns(measurements)
+    answered = (r._row(measurements) if isinstance(r, AnalyzedSpectrum) else r for r in results)
+    return table_of([row(result, wanted) for result in answered], wanted)

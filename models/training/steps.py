@@ -166,6 +166,14 @@ def make_details(plan: Plan, report: Report) -> None:
     details.save(details.learn_all(families, eigenspectra.load(plan.out)), plan.out)
 
 
+def make_populations(plan: Plan, report: Report) -> None:
+    """Learn stellar populations without lines, and write them with their card."""
+    from spectraq.models.training import populations
+
+    report("learning stellar populations")
+    populations.save(populations.learn_all(material_file.load(plan.material).families), plan.out)
+
+
 def make_mocks(plan: Plan, report: Report) -> None:
     """Draw the chunks that are not there yet."""
     missing = [chunk for chunk in plan.chunks + plan.exposure_chunks if not chunk[2].exists()]

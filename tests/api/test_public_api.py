@@ -167,6 +167,19 @@ def test_the_best_fit_is_of_the_answer_and_several_spectra_have_none_together(
         spectraq.fit(spectra)
 
 
+def test_a_result_has_its_measurement_which_the_table_holds_where_it_is_wanted(results: list[Any]) -> None:
+    result = next(one for one in results if one.classification.spectype == "STAR")
+    velocity = result.measurement.quantity("radial_velocity")
+    assert result.measurement.z == result.redshift.z
+    assert velocity.value == pytest.approx(299792.458 * result.redshift.z)
+    assert "radial_velocity" in result._repr_html_()
+    table = spectraq.table([result], measurements=True)
+    assert table["radial_velocity"][0] == velocity.value
+    assert table["radial_velocity"].unit == u.km / u.s
+    assert table["halpha_narrow_flux"].mask.all()
+    assert "radial_velocity" not in spectraq.table([result]).colnames
+
+
 def test_simulated_spectra_come_with_their_truth_where_it_is_asked_for() -> None:
     spectra, truth = spectraq.simulate(3, seed=1, truth=True)
     assert [spectrum.spectrum_id for spectrum in spectra] == list(truth["spectrum_id"])

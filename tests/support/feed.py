@@ -47,7 +47,7 @@ class Feed:
 
     def sections(self, **worker: Any) -> dict[str, Any]:
         """The settings of this test, by section."""
-        names = ("spectra", *KINDS, "models", "dead_letters")
+        names = ("spectra", *KINDS, "models", "measurements", "dead_letters")
         return {
             "kafka": {
                 "bootstrap_servers": self.bootstrap_servers,

@@ -13,8 +13,11 @@ from spectraq.schemas.results import (
     Candidate,
     Chi2Curve,
     Classification,
+    MeasuredLine,
+    Measurement,
     ModelSpectrum,
     Provenance,
+    Quantity,
     Reason,
     Redshift,
     Result,
@@ -140,6 +143,30 @@ def model_spectrum() -> ModelSpectrum:
     )
 
 
+def measurement() -> Measurement:
+    seen = MeasuredLine(
+        name="OIII_5008", component="narrow", wavelength=5008.24, flux=31.5, flux_error=1.25, ew=17.0,
+        ew_error=0.75, sigma=75.0, sigma_error=2.5, offset=-3.5, offset_error=1.5,
+    )  # fmt: skip
+    faint = MeasuredLine(
+        name="OIII_4364", component="narrow", wavelength=4364.44, flux=0.5, flux_error=1.0, upper_limit=3.0,
+        reason="not seen",
+    )  # fmt: skip
+    return Measurement(
+        spectype="GALAXY",
+        subtype="STARFORMING",
+        z=0.1,
+        flux_unit="nJy",
+        lines=(faint, seen),
+        quantities=(
+            Quantity(name="d4000n", value=1.25, error=0.0625),
+            Quantity(name="velocity_dispersion", unit="km/s", reason="median S/N below 8"),
+        ),
+        bpt="star_forming",
+        **common(Measurement),
+    )
+
+
 def dead_letter(**changes: Any) -> DeadLetter:
     fields: dict[str, Any] = {
         "reason": DeadLetterReason.TRUNCATED,
@@ -174,7 +201,16 @@ def verdict() -> Verdict:
 
 
 def one_of_each() -> list[Message]:
-    return [spectrum(), classification(), redshift(), anomaly(), model_spectrum(), dead_letter(), verdict()]
+    return [
+        spectrum(),
+        classification(),
+        redshift(),
+        anomaly(),
+        model_spectrum(),
+        measurement(),
+        dead_letter(),
+        verdict(),
+    ]
 
 
 TEXT = st.text(max_size=20)

@@ -23,7 +23,7 @@ MAX_ENTRY_BYTES = 1 << 20
 """A hundred times the largest answer seen; more is not ours."""
 
 # a validator of the whole dataclass would need one for the arrays of its model, and takes no options
-_FIELDS = tuple(field.name for field in fields(Answer) if field.name != "model")
+_FIELDS = tuple(field.name for field in fields(Answer) if field.name not in {"model", "measurement"})
 _hints = get_type_hints(Answer)
 _columns: dict[str, Any] = {name: (_hints[name], ...) for name in _FIELDS}
 _Entry: type[BaseModel] = create_model(
@@ -43,7 +43,7 @@ class Latest(BaseModel):
 
 
 def pack_answer(answer: Answer, place: str, key: bytes) -> bytes:
-    """Return the entry of an answer at a place of Redis; its model spectrum, which is large, is left out."""
+    """Return the entry of an answer at a place of Redis; what is large of it is left out."""
     entry = _Entry.model_construct(**{name: getattr(answer, name) for name in _FIELDS})
     return _sealed(_adapter.dump_json(entry), place, key)
 

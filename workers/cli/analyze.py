@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -31,6 +32,12 @@ Output = Annotated[Path | None, typer.Option(help="Write a table too: .csv, .ecs
 BatchSpectra = Annotated[int | None, typer.Option(help="Spectra a batch.", min=1)]
 Device = Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")]
 Threads = Annotated[int | None, typer.Option(help="CPU cores to use; 0: all there are.", min=0)]
+Measurements = Annotated[
+    bool,
+    typer.Option(
+        "--measurements", help="Measure lines, indices and masses too: takes some twenty times as long."
+    ),
+]
 Members = Annotated[
     str | None,
     typer.Option(help="Networks to ask, with commas between: classifier-1,encoder. All otherwise."),
@@ -53,6 +60,7 @@ def analyze(
     format: Format = None,
     air: Air = False,
     wavelength_unit: WavelengthUnit = None,
+    measurements: Measurements = False,
     batch: BatchSpectra = None,
     device: Device = None,
     threads: Threads = None,
@@ -80,7 +88,17 @@ def analyze(
         members=members.split(",") if members else None,
         weights=weights,
     )
-    _analyze(items, settings, as_json, output, open_page)
+    _analyze(items, settings, _Wanted(as_json, output, open_page, measurements))
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the command line asks for."""
+
+    as_json: bool
+    output: Path | None
+    open_page: bool
+    measurements: bool
 
 
 def _settings(config: Path | None, **options: Any) -> Settings:
@@ -97,24 +115,24 @@ def _settings(config: Path | None, **options: Any) -> Settings:
 def _analyze(
     items: Iterator[Spectrum | ReadError],
     settings: Settings,
-    as_json: bool,
-    output: Path | None,
-    open_page: bool,
+    wanted: _Wanted,
 ) -> None:
     """Analyse and show spectra as they are read; then write the table and open the page, where asked for."""
     from spectraq.workers.files import analyze_files
     from spectraq.workers.inference import SafeInference, load_networks
 
     worker = settings.worker
-    page = _Opened(settings) if open_page else None
+    page = _Opened(settings) if wanted.open_page else None
     if page:
         items = page.noted(items)
     networks = SafeInference(load_networks(worker), worker.batch_spectra)
-    results = analyze_files.analyze(items, networks, worker.batch_spectra, worker.max_pixels)
-    shown = _Shown(as_json, output is not None)
+    results = analyze_files.analyze(
+        items, networks, worker.batch_spectra, worker.max_pixels, wanted.measurements
+    )
+    shown = _Shown(wanted)
     _show_all(page.taken(results) if page else results, shown)
-    if output is not None:
-        shown.write(output)
+    if wanted.output is not None:
+        shown.write(wanted.output)
     shown.sum_up()
     if page:
         page.serve()
@@ -135,9 +153,12 @@ def _show_all(results: Iterable[Answered | Unanswered], shown: _Shown) -> None:
 class _Shown:
     """Shows results one by one, and keeps of them what the end needs: counts, and rows for a table."""
 
-    def __init__(self, as_json: bool, keep_rows: bool) -> None:
-        self._as_json = as_json
-        self._rows: list[Row] | None = [] if keep_rows else None
+    def __init__(self, wanted: _Wanted) -> None:
+        from spectraq.workers.files.result_table import columns
+
+        self._as_json = wanted.as_json
+        self._rows: list[Row] | None = None if wanted.output is None else []
+        self._columns = columns(wanted.measurements)
         self._classes: Counter[str] = Counter()
         self._flagged = 0
         self.failed = 0
@@ -158,14 +179,14 @@ class _Shown:
         if self._as_json:
             typer.echo(json_line(result.as_json()))
         if self._rows is not None:
-            self._rows.append(row(result))
+            self._rows.append(row(result, self._columns))
 
     def write(self, path: Path) -> None:
         """Write the table."""
         from spectraq.workers.files.result_table import write
 
         assert self._rows is not None
-        write(path, self._rows)
+        write(path, self._rows, self._columns)
         stderr.print(f"wrote {len(self._rows)} rows to {path}", markup=False, highlight=False)
 
     def sum_up(self) -> None:

@@ -19,6 +19,7 @@ Step = Literal[
     "pack",
     "eigenspectra",
     "details",
+    "populations",
     "supernovae",
     "mocks",
     "members",
@@ -112,6 +113,8 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
         steps.make_eigenspectra(plan, report)
     if only in {"all", "details"}:
         steps.make_details(plan, report)
+    if only in {"all", "populations"}:
+        steps.make_populations(plan, report)
     if only in {"all", "supernovae"}:
         _learn_supernovae(plan, data, report)
     if only in {"all", "mocks"}:

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     REDSHIFTS = "redshifts"
     ANOMALIES = "anomalies"
     MODELS = "models"
+    MEASUREMENTS = "measurements"
     DEAD_LETTERS = "dead-letters"
     SPECTRA = "spectra"
     VERDICTS = "verdicts"
@@ -141,7 +142,7 @@ def _show(record: Record, message: Message | str, as_json: bool) -> None:
 def line(message: Message | str) -> str:
     """Return a message in one line."""
     from spectraq.schemas.deadletter import DeadLetter
-    from spectraq.schemas.results import Anomaly, Classification, ModelSpectrum, Redshift
+    from spectraq.schemas.results import Anomaly, Classification, Measurement, ModelSpectrum, Redshift
     from spectraq.schemas.spectrum import Spectrum
     from spectraq.schemas.verdict import Verdict
 
@@ -160,6 +161,9 @@ def line(message: Message | str) -> str:
             return f"ANOMALY  {message.spectrum_id:28s} rate {message.false_positive_rate:.2g}  {reasons}"
         case ModelSpectrum():
             return f"model    {message.spectrum_id:28s} {message.flux.size} pixels at z {message.z:.5f}"
+        case Measurement():
+            seen = sum(line.flux is not None and line.upper_limit is None for line in message.lines)
+            return f"measured {message.spectrum_id:28s} {seen} lines at z {message.z:.5f}"
         case Verdict():
             words = f"  {message.comment!r}" if message.comment else ""
             said = f"{message.spectype:6s} z {message.z:.5f} quality {message.quality}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from spectraq.models.answer import Answer
+from spectraq.models.answer import Measurement as Measured
 from spectraq.models.answer import ModelSpectrum as FittedModel
 from spectraq.models.observation import Observation, UnusableSpectrum
 from spectraq.schemas.deadletter import DeadLetterReason
@@ -15,8 +16,11 @@ from spectraq.schemas.results import (
     Anomaly,
     Chi2Curve,
     Classification,
+    MeasuredLine,
+    Measurement,
     ModelSpectrum,
     Provenance,
+    Quantity,
     Redshift,
     Result,
     result_id,
@@ -24,8 +28,10 @@ from spectraq.schemas.results import (
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.zwarn import ZWarn
 from spectraq.workers.errors import RejectedSpectrum
+from spectraq.workers.readers.units import flux_cgs
 
 SomeResult = TypeVar("SomeResult", bound=Result)
+Source = Answer | FittedModel | Measured
 
 SAME_NAME: dict[type[Result], tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(source) if field.name in kind.model_fields)
@@ -78,6 +84,7 @@ class Results:
     redshift: Redshift
     anomaly: Anomaly
     model: ModelSpectrum | None = None
+    measurement: Measurement | None = None
 
 
 def observation(spectrum: Spectrum, max_pixels: int) -> Observation:
@@ -117,7 +124,8 @@ def _unmasked(spectrum: Spectrum) -> Observation:
             flux = np.where(masked, np.float32(np.nan), flux)  # without ivar only the flux can say so
         else:
             ivar = np.where(masked, np.float32(0), ivar)
-    return Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey)
+    unit = flux_cgs(spectrum.flux_unit)
+    return Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey, unit)
 
 
 def _of_zero_noise(spectrum: Spectrum) -> str:
@@ -134,7 +142,7 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
     made_from = (subject.spectrum_id, subject.digest, ensemble.digest, ensemble.version)
     common = _common(subject, answer, ensemble)
 
-    def result(kind: type[SomeResult], source: Answer | FittedModel = answer, **others: Any) -> SomeResult:
+    def result(kind: type[SomeResult], source: Source = answer, **others: Any) -> SomeResult:
         return _filled(kind, source, common | others | {"result_id": result_id(kind.kind, *made_from)})
 
     return Results(
@@ -159,10 +167,24 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
             flux_unit=subject.flux_unit,
             curves=_curves(answer.model),
         ),
+        None
+        if answer.measurement is None
+        else result(
+            Measurement,
+            answer.measurement,
+            subtype=answer.subtype,
+            flux_unit=subject.flux_unit,
+            lines=tuple(MeasuredLine.model_validate(asdict(line)) for line in answer.measurement.lines),
+            quantities=_quantities(answer.measurement),
+        ),
     )
 
 
-def _filled(kind: type[SomeResult], source: Answer | FittedModel, others: dict[str, Any]) -> SomeResult:
+def _quantities(measured: Measured) -> tuple[Quantity, ...]:
+    return tuple(Quantity(name=name, **asdict(quantity)) for name, quantity in measured.quantities.items())
+
+
+def _filled(kind: type[SomeResult], source: Source, others: dict[str, Any]) -> SomeResult:
     """Return a result with these fields, and all others from what has the same name in an answer."""
     same_name = {name: getattr(source, name) for name in SAME_NAME[kind]}
     return kind.model_validate(same_name | others, from_attributes=True)

@@ -20,6 +20,8 @@ def outgoing_results(results: Results, topics: Topics, came_with: Headers = ()) 
     ]
     if results.model is not None:
         pairs.append((topics.models, results.model))
+    if results.measurement is not None:
+        pairs.append((topics.measurements, results.measurement))
     key = results.classification.spectrum_id.encode()
     return [outgoing_message(topic, key, message, trace) for topic, message in pairs]
 

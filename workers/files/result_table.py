@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ import numpy as np
 from spectraq.schemas.text import escaped
 from spectraq.workers.errors import SpectraqError
 from spectraq.workers.files.analyze_files import Answered, Unanswered
+from spectraq.workers.files.measured_columns import measured_columns
+from spectraq.workers.files.table_column import Column, Value
 from spectraq.workers.operations.disk import whole
 
 _FORMULA = re.compile(r"[=@]|[+-](?!\d+(\.\d*)?([eE][+-]?\d+)?$)")
@@ -22,19 +23,6 @@ IDENTITIES = ("spectrum_id", "target_id")
 NO_NAME = "none"
 """In CSV, a missing identity beside others that are whole numbers beyond 2**53."""
 SUFFIXES = (".csv", ".ecsv", ".parquet", ".fits")
-
-Value = str | float | int | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the table."""
-
-    name: str
-    kind: type
-    value: Callable[[Answered], Value]
-    description: str
-    unit: str | None = None
 
 
 def _probability(spectype: str) -> Callable[[Answered], Value]:
@@ -85,6 +73,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("error", str, _nothing, "why there is no answer"),
 )  # fmt: skip
 
+MEASURED = tuple(measured_columns())
+"""Of tables with measurements, before the last of `COLUMNS`."""
+
 _WITHOUT_ANSWER: dict[str, Callable[[Unanswered], Value]] = {
     "file": lambda u: u.file,
     "row": lambda u: u.row,
@@ -95,13 +86,18 @@ _WITHOUT_ANSWER: dict[str, Callable[[Unanswered], Value]] = {
 Row = tuple[Value, ...]
 
 
-def row(result: Answered | Unanswered) -> Row:
-    """Return the values of one row, in the order of `COLUMNS`; None where there is none, text escaped."""
+def columns(measurements: bool) -> Sequence[Column]:
+    """Return the columns of a table, with or without those of what is measured."""
+    return (*COLUMNS[:-1], *MEASURED, COLUMNS[-1]) if measurements else COLUMNS
+
+
+def row(result: Answered | Unanswered, columns: Sequence[Column] = COLUMNS) -> Row:
+    """Return the values of one row, in the order of the columns; None where there is none, text escaped."""
     if isinstance(result, Answered):
-        values = [column.value(result) for column in COLUMNS]
+        values = [column.value(result) for column in columns]
     else:
         given = {name: value(result) for name, value in _WITHOUT_ANSWER.items()}
-        values = [given.get(column.name) for column in COLUMNS]
+        values = [given.get(column.name) for column in columns]
     return tuple(escaped(value) if isinstance(value, str) else value for value in values)
 
 
@@ -119,7 +115,7 @@ def check(path: Path) -> None:
         raise SpectraqError(f"{path}: there is no folder {path.absolute().parent}")
 
 
-def write(path: Path, rows: list[Row]) -> None:
+def write(path: Path, rows: list[Row], columns: Sequence[Column] = COLUMNS) -> None:
     """Write rows as the file's suffix says; a file of that name is replaced.
 
     CSV has names only; ECSV, FITS and Parquet have units and descriptions too (Parquet: in each field's
@@ -132,24 +128,24 @@ def write(path: Path, rows: list[Row]) -> None:
     kind = path.suffix.lower()
     with whole(path) as part:
         if kind == ".parquet":
-            _write_parquet(part, rows)
+            _write_parquet(part, rows, columns)
         elif kind == ".fits":
-            _write_fits(part, table_of(rows, ascii_only=True))
+            _write_fits(part, table_of(rows, columns, ascii_only=True), columns)
         elif kind == ".ecsv":
-            table_of(rows).write(part, format="ascii.ecsv", overwrite=True)
+            table_of(rows, columns).write(part, format="ascii.ecsv", overwrite=True)
         else:
-            harmless = [tuple(map(_no_formula, row)) for row in _with_names(rows)]
-            table_of(harmless).write(part, format="ascii.csv", overwrite=True)
+            harmless = [tuple(map(_no_formula, row)) for row in _with_names(rows, columns)]
+            table_of(harmless, columns).write(part, format="ascii.csv", overwrite=True)
 
 
-def _with_names(rows: list[Row]) -> list[Row]:
+def _with_names(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
     """Put `NO_NAME` where an identity is missing beside numbers that no float holds.
 
     What reads CSV without being told of types makes a column of whole numbers with an empty cell one of
     floats, and rounds a survey's 64-bit ids to other objects' ones.
     """
     told = [list(row) for row in rows]
-    for place, column in enumerate(COLUMNS):
+    for place, column in enumerate(columns):
         if column.name in IDENTITIES and any(_is_beyond_floats(row[place]) for row in rows):
             for row in told:
                 row[place] = NO_NAME if row[place] is None else row[place]
@@ -164,12 +160,12 @@ def _no_formula(value: Value) -> Value:
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
-def table_of(rows: list[Row], ascii_only: bool = False) -> Any:
+def table_of(rows: list[Row], columns: Sequence[Column] = COLUMNS, ascii_only: bool = False) -> Any:
     """Return rows as an astropy table; `ascii_only` escapes what FITS can't hold in text."""
     from astropy.table import MaskedColumn, Table
 
     table = Table()
-    for i, column in enumerate(COLUMNS):
+    for i, column in enumerate(columns):
         values = [values[i] for values in rows]
         missing = [value is None for value in values]
         filled = [column.kind() if value is None else column.kind(value) for value in values]
@@ -184,7 +180,7 @@ def table_of(rows: list[Row], ascii_only: bool = False) -> Any:
     return table
 
 
-def _write_fits(path: Path, table: Any) -> None:
+def _write_fits(path: Path, table: Any, columns: Sequence[Column]) -> None:
     """FITS: text is ASCII, descriptions are the comments of TTYPE, as its readers show them."""
     from astropy.io import fits
 
@@ -195,7 +191,7 @@ def _write_fits(path: Path, table: Any) -> None:
             table[name] = table[name].filled(np.nan)
     hdu = fits.table_to_hdu(table)
     hdu.name = "SPECTRAQ"
-    for number, column in enumerate(COLUMNS, start=1):
+    for number, column in enumerate(columns, start=1):
         hdu.header.comments[f"TTYPE{number}"] = column.description
     hdu.writeto(path, overwrite=True)
     with fits.open(path, mode="update", memmap=False) as written:
@@ -206,14 +202,14 @@ def _write_fits(path: Path, table: Any) -> None:
             )
 
 
-def _write_parquet(path: Path, rows: list[Row]) -> None:
+def _write_parquet(path: Path, rows: list[Row], columns: Sequence[Column]) -> None:
     import pyarrow
     from pyarrow import parquet
 
     types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_()}
     fields = [
         pyarrow.field(c.name, types[c.kind], metadata={"unit": c.unit or "", "description": c.description})
-        for c in COLUMNS
+        for c in columns
     ]
-    columns = [pyarrow.array([values[i] for values in rows], types[c.kind]) for i, c in enumerate(COLUMNS)]
-    parquet.write_table(pyarrow.table(columns, schema=pyarrow.schema(fields)), path)
+    arrays = [pyarrow.array([values[i] for values in rows], types[c.kind]) for i, c in enumerate(columns)]
+    parquet.write_table(pyarrow.table(arrays, schema=pyarrow.schema(fields)), path)

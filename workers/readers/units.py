@@ -110,6 +110,21 @@ def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
     return 1.0, unit.to_string("fits") if _standard(unit) else str(unit)
 
 
+@lru_cache(maxsize=256)
+def flux_cgs(flux_unit: str) -> float | None:
+    """Return what one unit of flux is in erg/s/cm^2/angstrom; None where it is none of flux per wavelength.
+
+    Examples
+    --------
+    >>> round(flux_cgs("W/m2/nm"))
+    100
+    """
+    unit = unit_of(flux_unit)
+    if unit is None or not unit.is_equivalent(_FLUX):
+        return None
+    return float(unit.to(u.erg / u.s / u.cm**2 / u.AA))
+
+
 def _standard(unit: Any) -> bool:
     try:
         unit.to_string("fits")

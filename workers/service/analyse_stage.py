@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from spectraq.models.answer import Answer
 from spectraq.workers.cache.answers import Cache, Cached
 from spectraq.workers.cache.stream_reference import StreamReference
-from spectraq.workers.contract.convert import Subject, messages
+from spectraq.workers.contract.convert import Results, Subject, messages
 from spectraq.workers.contract.outgoing import outgoing_results
 from spectraq.workers.deadletters.write import dead_letter, outgoing_letter
 from spectraq.workers.inference import Failure, SafeInference
@@ -106,14 +106,14 @@ class Analyst:
         self._hand_on(analysed)
 
     def _look_up(self, readable: list[Readable]) -> list[Cached]:
-        if self._settings.worker.publish_models:
-            return [Cached() for _ in readable]  # entries hold no model spectrum
+        if self._settings.worker.fits:
+            return [Cached() for _ in readable]  # entries hold neither model spectrum nor measurement
         return self._cache.get_many([Subject.of(item.spectrum) for item in readable])
 
     def _answers(self, readable: list[Readable], cached: list[Cached]) -> list[Answer | Failure]:
         unknown = [item.observation for item, entry in zip(readable, cached, strict=True) if not entry.answer]
         with self._watchdog.deadline(self._settings.worker.analysis_timeout_s, "the networks"):
-            answered = iter(self._analysis.answers(unknown, with_model=self._settings.worker.publish_models))
+            answered = iter(self._analysis.answers(unknown, with_model=self._settings.worker.fits))
         self._metrics.batch_limit.set(self._analysis.limit)
         return [entry.answer or next(answered) for entry in cached]
 
@@ -149,8 +149,17 @@ class Analyst:
                 continue
             subject = Subject.of(item.spectrum)
             results = messages(subject, answer.published, self._analysis.pipeline)
-            outgoing += outgoing_results(results, self._settings.topics, item.record.headers)
+            outgoing += outgoing_results(self._wanted(results), self._settings.topics, item.record.headers)
             answered.append((subject, answer))
             from_cache += entry.answer is not None
             duplicates += entry.duplicate
         return Analysed(batch, tuple(outgoing), tuple(answered), from_cache, duplicates, dict(reasons))
+
+    def _wanted(self, results: Results) -> Results:
+        """Leave out what is not to be published: one fit makes both."""
+        worker = self._settings.worker
+        return replace(
+            results,
+            model=results.model if worker.publish_models else None,
+            measurement=results.measurement if worker.publish_measurements else None,
+        )

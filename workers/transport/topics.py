@@ -26,7 +26,7 @@ class Topic:
 
 
 def topic_names(settings: Settings) -> tuple[str, ...]:
-    """Return the names of our topics: what comes in, results, models, dead letters, verdicts."""
+    """Return the names of our topics: what comes in, results of every kind, dead letters, verdicts."""
     topics = settings.topics
     return (
         *topics.of_spectra,
@@ -34,6 +34,7 @@ def topic_names(settings: Settings) -> tuple[str, ...]:
         topics.redshifts,
         topics.anomalies,
         topics.models,
+        topics.measurements,
         topics.dead_letters,
         topics.verdicts,
     )
@@ -42,7 +43,14 @@ def topic_names(settings: Settings) -> tuple[str, ...]:
 def written_topics(settings: Settings) -> tuple[str, ...]:
     """Return the names of the topics that workers publish to."""
     topics = settings.topics
-    return (topics.classifications, topics.redshifts, topics.anomalies, topics.models, topics.dead_letters)
+    return (
+        topics.classifications,
+        topics.redshifts,
+        topics.anomalies,
+        topics.models,
+        topics.measurements,
+        topics.dead_letters,
+    )
 
 
 def list_topics(settings: Settings) -> list[Topic]:
@@ -117,6 +125,8 @@ def require_topics(settings: Settings) -> None:
     needed = set(topic_names(settings)) - {settings.topics.verdicts}
     if not settings.worker.publish_models:
         needed.discard(settings.topics.models)
+    if not settings.worker.publish_measurements:
+        needed.discard(settings.topics.measurements)
     missing = [topic.name for topic in list_topics(settings) if topic.name in needed and not topic.partitions]
     if missing:
         raise UnreachableError(

@@ -57,6 +57,20 @@ def test_each_spectrum_is_one_line_of_json_in_the_order_of_the_file(
         assert line["anomaly"]["flagged"] in (True, False)
 
 
+def test_measurements_are_in_the_lines_and_in_the_table_where_they_are_asked_for(
+    offline: CommandLine, spectra: Spectra
+) -> None:
+    path = spectra(2)
+    out = offline("analyze", "--json", "--measurements", path.name, "--output", "m.fits").stdout
+    found, table = lines(out), Table.read(offline.folder / "m.fits")
+    for line in found:
+        assert line["measurement"]["z"] == line["redshift"]["z"]
+        assert all(q["value"] is not None or q["reason"] for q in line["measurement"]["quantities"])
+    assert "measurement" not in lines(offline("analyze", "--json", path.name).stdout)[0]
+    assert str(table["halpha_narrow_sigma"].unit) == "km / s"
+    assert len(table.colnames) > len(result_table.COLUMNS) + 200
+
+
 def test_the_answers_are_a_workers(offline: CommandLine, spectra: Spectra, analysis: SafeInference) -> None:
     path = spectra(3)
     from_files = lines(offline("analyze", "--json", str(path)).stdout)

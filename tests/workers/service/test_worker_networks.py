@@ -67,14 +67,17 @@ def test_the_stream_and_then_the_cache_give_what_the_networks_answer_to_the_last
         assert all(message.fields == right[message.fields["spectrum_id"]] for message in found)
 
 
-def test_a_model_is_published_for_each_spectrum_when_asked_for_also_where_the_answer_is_cached(
+def test_models_and_measurements_are_published_when_asked_for_also_where_the_answer_is_cached(
     feed: Feed, pipeline: Pipeline, spectra: list[Spectrum]
 ) -> None:
     feed.publish(spectra[:4])
     feed.work(pipeline)
     feed.publish(spectra[:4])
-    feed.work(pipeline, publish_models=True)
-    models = feed.read("models")
+    feed.work(pipeline, publish_models=True, publish_measurements=True)
+    models, measurements = feed.read("models"), feed.read("measurements")
+    assert {m.fields["spectrum_id"] for m in measurements} == {m.fields["spectrum_id"] for m in models}
+    assert {m.fields["spectype"] for m in measurements} <= {"GALAXY", "QSO", "STAR"}
+    assert all(m.record.endswith("Measurement") and m.fields["quantities"] for m in measurements)
     assert {m.fields["spectrum_id"] for m in models} == {s.spectrum_id for s in spectra[:4]}
     redshifts = {m.fields["spectrum_id"]: m.fields["z"] for m in feed.read("redshifts")}
     for model in models:

@@ -1,0 +1,115 @@
+"""The lines of a galaxy: narrow ones together, then forbidden and permitted apart; broad Balmer if needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
+from spectraq.models.lines import wavelength
+from spectraq.models.measurement.line_fit import Base, Kinematics, LineFit, LineProblem, at_limit, settled
+from spectraq.models.measurement.line_groups import Group, broad, narrow, narrow_lines
+from spectraq.models.measurement.target import Target
+
+USUAL_WIDTH = 100.0
+"""Standard deviation in km/s that is taken where the lines are too faint for one of their own."""
+LEAST_CHI2 = 36.0
+"""What the lines of a group must explain for a width and an offset of their own: six sigma in all."""
+BALMER = ("Halpha", "Hbeta", "Hgamma", "Hdelta")
+"""Lines that may be broad in a galaxy."""
+NEAR, LEAST_NEAR = 4, 6
+"""A line is sought where so many pixels within as many of its centre are used."""
+SECOND_GAIN = 40.0
+"""Chi2 that a broad line in a galaxy must gain."""
+
+
+def covered(target: Target, names: Sequence[str]) -> tuple[str, ...]:
+    """Return which lines have enough used pixels at their centres."""
+    return tuple(name for name in names if is_covered(target, wavelength(name)))
+
+
+def is_covered(target: Target, rest: float) -> bool:
+    """Return whether enough pixels near a rest wavelength are used."""
+    centre = round(target.place(rest))
+    if centre - NEAR < 0 or centre + NEAR >= N_PIXELS:
+        return False
+    return int(target.used[centre - NEAR : centre + NEAR + 1].sum()) >= LEAST_NEAR
+
+
+def at_widths(groups: Sequence[Group], widths: Sequence[float], free: bool) -> Kinematics:
+    """Return kinematics at standard deviations in km/s, without offset."""
+    square = np.array([(width / KM_S_PER_PIXEL) ** 2 for width in widths])
+    return Kinematics(square, np.zeros(len(groups)), np.full(len(groups), free))
+
+
+def significance(fit: LineFit, group: int) -> float:
+    """Return chi2 that the significant lines of a group explain, those below 3 sigma left out."""
+    own = np.array([g == group for g, _ in fit.lines])
+    pull = fit.flux[own] / np.sqrt(fit.covariance.diagonal()[: own.size][own])
+    return float((pull[pull > 3.0] ** 2).sum())
+
+
+def galaxy_lines(target: Target, base: Base) -> LineFit | None:
+    """Return the lines of a galaxy; None where none is covered."""
+    forbidden, permitted = (covered(target, names) for names in narrow_lines("GALAXY"))
+    if not forbidden + permitted:
+        return None
+    groups = [narrow("narrow", forbidden + permitted)]
+    problem = LineProblem(target, base, groups)
+    trials = [problem.solve(at_widths(groups, [width], True), False)[0] for width in groups[0].starts]
+    best = min(trials, key=lambda trial: trial.chi2)
+    if significance(best, 0) < LEAST_CHI2:
+        return problem.solve(at_widths(groups, [USUAL_WIDTH], False))[0]
+    together = settled(problem, problem.fit(best.kinematics), USUAL_WIDTH)
+    if not together.kinematics.free[0]:
+        return together
+    return _with_broad(target, base, _apart(target, base, together, forbidden, permitted))
+
+
+def _apart(
+    target: Target, base: Base, together: LineFit, forbidden: tuple[str, ...], permitted: tuple[str, ...]
+) -> LineFit:
+    """Return forbidden and permitted lines with widths of their own, where both are strong enough."""
+    if not forbidden or not permitted:
+        return together
+    groups = [narrow("forbidden", forbidden), narrow("permitted", permitted)]
+    problem = LineProblem(target, base, groups)
+    same = Kinematics(
+        np.repeat(together.kinematics.square, 2), np.repeat(together.kinematics.shift, 2), np.ones(2, bool)
+    )
+    start = problem.solve(same, False)[0]
+    if min(significance(start, 0), significance(start, 1)) < LEAST_CHI2:
+        return together
+    apart = problem.fit(same)
+    return together if any(at_limit(apart, g) for g in (0, 1)) else apart
+
+
+def _with_broad(target: Target, base: Base, fit: LineFit) -> LineFit:
+    """Return the fit with broad Balmer lines, where they gain enough and are seen in emission."""
+    names = [name for name in ("Halpha", "Hbeta") if is_covered(target, wavelength(name))]
+    for name in names:
+        group = broad(name)
+        balmer = [line for line in group.lines if line.name in BALMER]
+        group = replace(group, lines=tuple(x for x in balmer if is_covered(target, x.parts[0][0])))
+        groups = [*fit.groups, group]
+        problem = LineProblem(target, base, groups)
+        trials = [problem.solve(extended(fit.kinematics, width), False)[0] for width in group.starts]
+        start = min(trials, key=lambda trial: trial.chi2)
+        if fit.chi2 - start.chi2 < SECOND_GAIN:
+            continue
+        more = problem.fit(start.kinematics)
+        main = more.lines.index((len(groups) - 1, name))
+        if fit.chi2 - more.chi2 > SECOND_GAIN and more.flux[main] > 5 * np.sqrt(more.covariance[main, main]):
+            fit = more
+    return fit
+
+
+def extended(kinematics: Kinematics, width: float, shift: float = 0.0) -> Kinematics:
+    """Return kinematics of one more group, of a standard deviation in km/s and an offset in pixels."""
+    return Kinematics(
+        np.append(kinematics.square, (width / KM_S_PER_PIXEL) ** 2),
+        np.append(kinematics.shift, shift),
+        np.append(kinematics.free, True),
+    )

@@ -1,0 +1,226 @@
+"""From the solution of a fit to what is said of each line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectraq.models.answer import MeasuredLine
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
+from spectraq.models.lines import wavelength
+from spectraq.models.measurement.line_fit import Base, LineFit, at_limit
+from spectraq.models.measurement.line_groups import BROAD, BROAD_LINES, NARROW, SUMS, narrow_lines
+from spectraq.models.measurement.quasar_lines import fwhm_km_s
+from spectraq.models.measurement.target import Floats, Target
+
+SEEN_SIGMA = 3.0
+BROAD_FORM = 0.05
+"""Share of a broad line's flux that two Gaussians, iron and continuum beside it leave open, as mocks show."""
+BORROWED_FORM = 0.15
+"""The same of a line that has the width of a stronger one."""
+WIDTH_FORM = 0.03
+"""The same of a full width at half maximum."""
+FOREST_LINES = ("Lya", "NV")
+DRAWS = 100
+"""Of the covariance, for the widths of sums of Gaussians."""
+FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
+NOT_COVERED = "outside the spectrum, or masked"
+TOO_FAINT = "too faint for a width and an offset of its own"
+UNRESOLVED = "not resolved by the instrument"
+IN_FOREST = "its blue side is lost in the Lyman alpha forest"
+NO_CONTINUUM = "no continuum is seen there"
+AT_LIMIT = "width or offset at the limit of the search"
+
+
+class MeasuredLines:
+    """A solution, scaled to honest errors.
+
+    Parameters
+    ----------
+    fit
+        The solution.
+    base
+        What it stands on.
+    target
+        What was fitted; `flux` and `level` are in its `flux`'s unit, `records` in the observation's own.
+    """
+
+    def __init__(self, fit: LineFit, base: Base, target: Target) -> None:
+        self.fit, self.base, self.target = fit, base, target
+        freedom = max(int(target.used.sum()) - len(fit.covariance), 1)
+        # Where the fit misses more than the noise, its errors are larger by as much.
+        self.inflation = max(fit.chi2 / freedom, 1.0)
+        self.covariance = fit.covariance * self.inflation
+        self.continuum = base.level + fit.amplitude @ base.shapes
+        self._widths: dict[str, tuple[float, float] | None] = {}
+        self.limits = [at_limit(fit, g) for g in range(len(fit.groups))]
+
+    def rows(self, name: str, component: str) -> list[tuple[int, int]]:
+        """Return the rows and groups of a line's Gaussians."""
+        groups = self.fit.groups
+        return [
+            (i, g)
+            for i, (g, line) in enumerate(self.fit.lines)
+            if line == name and groups[g].component == component
+        ]
+
+    def flux(self, names: Sequence[str], component: str = NARROW) -> tuple[Floats, Floats] | None:
+        """Return the fluxes of some lines and their covariance; None where one was not fitted."""
+        rows = [self.rows(name, component) for name in names]
+        if not all(rows):
+            return None
+        pick = np.zeros((len(names), len(self.covariance)))
+        for k, own in enumerate(rows):
+            pick[k, [i for i, _ in own]] = 1.0
+        return pick[:, : len(self.fit.flux)] @ self.fit.flux, pick @ self.covariance @ pick.T
+
+    def broad_flux(self, name: str) -> tuple[float, float]:
+        """Return the flux of a broad line that was fitted, and its error with that of its profile's form."""
+        known = self.flux((name,), BROAD)
+        assert known is not None
+        flux, error = float(known[0][0]), math.sqrt(float(known[1][0, 0]))
+        form = BROAD_FORM if name in BROAD_LINES else BORROWED_FORM
+        return flux, math.hypot(error, form * flux)
+
+    def level(self, rest: float) -> tuple[float, float]:
+        """Return the continuum at a rest wavelength and its standard deviation."""
+        pixel = min(max(round(self.target.place(rest)), 0), N_PIXELS - 1)
+        shapes = self.base.shapes[:, pixel]
+        m = len(self.fit.flux)
+        own = self.covariance[m : m + len(shapes), m : m + len(shapes)]
+        return float(self.continuum[pixel]), math.sqrt(max(float(shapes @ own @ shapes), 0.0))
+
+    def fwhm(self, name: str) -> tuple[float, float] | None:
+        """Return the full width at half maximum of a broad line and its error, km/s; no instrument's."""
+        if name not in self._widths:
+            drawn = self._profiles(name)
+            self._widths[name] = None if drawn is None else _width_of(drawn)
+        return self._widths[name]
+
+    def _profiles(self, name: str) -> list[tuple[Floats, Floats, Floats]] | None:
+        """Return fluxes, squares and shifts of a broad line's Gaussians: the fit, then draws around it."""
+        own = self.rows(name, BROAD)
+        columns = [self.fit.columns_of(g) for _, g in own]
+        if not own or any(c is None for c in columns) or any(self.limits[g] for _, g in own):
+            return None
+        index = [i for i, _ in own] + [c.start for c in columns if c] + [c.start + 1 for c in columns if c]
+        groups = [g for _, g in own]
+        kinematics = self.fit.kinematics
+        best = np.concatenate([
+            self.fit.flux[[i for i, _ in own]], kinematics.square[groups], kinematics.shift[groups]
+        ])  # fmt: skip
+        covariance = self.covariance[np.ix_(index, index)]
+        draws = np.random.default_rng(0).multivariate_normal(best, covariance, DRAWS, method="eigh")
+        n = len(own)
+        return [(row[:n], row[n : 2 * n], row[2 * n :]) for row in np.vstack([best, draws])]
+
+    def records(self) -> tuple[MeasuredLine, ...]:
+        """Return what is said of each line of the class."""
+        spectype = self.target.spectype
+        forbidden, permitted = narrow_lines(spectype)
+        narrow = [self._narrow(name, (name,)) for name in forbidden + permitted]
+        narrow += [self._narrow(name, parts) for name, parts in SUMS.items()]
+        broad = list(self._broad(spectype))
+        lines = map(_with_reason, narrow + broad)
+        return tuple(sorted(lines, key=lambda line: (line.wavelength, line.component)))
+
+    def _narrow(self, name: str, parts: Sequence[str]) -> MeasuredLine:
+        known = self.flux(parts)
+        if known is None:
+            return MeasuredLine(name, NARROW, wavelength(name), reason=NOT_COVERED)
+        group = self.rows(parts[0], NARROW)[0][1]
+        total, error = float(known[0].sum()), math.sqrt(float(known[1].sum()))
+        sigma, sigma_error, offset, offset_error, reason = self._width(group)
+        if total < SEEN_SIGMA * error:
+            sigma = sigma_error = offset = offset_error = None
+            reason = "not seen"
+        return MeasuredLine(
+            name, NARROW, wavelength(name), *self._strength(name, total, error), sigma, sigma_error, offset,
+            offset_error, reason
+        )  # fmt: skip
+
+    def _strength(
+        self, name: str, flux: float, error: float
+    ) -> tuple[float, float, float | None, float | None, float | None]:
+        """Return flux, its error, the upper limit, the equivalent width and its error."""
+        level, level_error = self.level(wavelength(name))
+        unit = self.target.unit
+        limit = SEEN_SIGMA * error * unit if flux < SEEN_SIGMA * error else None
+        if level <= SEEN_SIGMA * level_error:
+            return flux * unit, error * unit, limit, None, None
+        scale = 1 / level / (1 + self.target.z)
+        ew_error = scale * math.hypot(error, flux * level_error / level)
+        return flux * unit, error * unit, limit, flux * scale, ew_error
+
+    def _width(self, group: int) -> tuple[float | None, float | None, float | None, float | None, str | None]:
+        columns = self.fit.columns_of(group)
+        if columns is None:
+            return None, None, None, None, TOO_FAINT
+        if self.limits[group]:
+            return None, None, None, None, AT_LIMIT
+        kinematics = self.fit.kinematics
+        variance = self.covariance.diagonal()[columns]
+        offset = float(kinematics.shift[group]) * KM_S_PER_PIXEL
+        offset_error = math.sqrt(float(variance[1])) * KM_S_PER_PIXEL
+        square, error = float(kinematics.square[group]), math.sqrt(float(variance[0]))
+        if square <= 2 * error:
+            return None, None, offset, offset_error, UNRESOLVED
+        sigma = math.sqrt(square)
+        return (
+            sigma * KM_S_PER_PIXEL, error / (2 * sigma) * KM_S_PER_PIXEL, offset, offset_error, None
+        )  # fmt: skip
+
+    def _broad(self, spectype: str) -> Iterator[MeasuredLine]:
+        """Yield the broad lines; of galaxies only those that are there."""
+        for names in BROAD_LINES.values():
+            for name in names:
+                rows = self.rows(name, BROAD)
+                if rows:
+                    yield self._one_broad(name, rows)
+                elif spectype == "QSO":
+                    yield MeasuredLine(name, BROAD, wavelength(name), reason=NOT_COVERED)
+
+    def _one_broad(self, name: str, rows: Sequence[tuple[int, int]]) -> MeasuredLine:
+        if name in FOREST_LINES:
+            return MeasuredLine(name, BROAD, wavelength(name), reason=IN_FOREST)
+        if any(self.limits[g] for _, g in rows):
+            return MeasuredLine(name, BROAD, wavelength(name), reason=AT_LIMIT)
+        total, error = self.broad_flux(name)
+        strength = self._strength(name, total, error)
+        if total < SEEN_SIGMA * error:
+            return MeasuredLine(name, BROAD, wavelength(name), *strength, reason="not seen")
+        width, drawn = self.fwhm(name), self._profiles(name)
+        if width is None or drawn is None:
+            return MeasuredLine(name, BROAD, wavelength(name), *strength, reason=TOO_FAINT)
+        shifts = np.array([flux @ shift / flux.sum() for flux, _, shift in drawn]) * KM_S_PER_PIXEL
+        spread = 1.4826 * float(np.median(np.abs(shifts - shifts[0])))
+        sigma, sigma_error = (value / FWHM_PER_SIGMA for value in width)
+        return MeasuredLine(
+            name, BROAD, wavelength(name), *strength, sigma, sigma_error, float(shifts[0]), spread
+        )  # fmt: skip
+
+
+def _with_reason(line: MeasuredLine) -> MeasuredLine:
+    """Return a line that says so where it has a flux, but no equivalent width."""
+    if line.flux is None or line.ew is not None:
+        return line
+    reasons = (line.reason, NO_CONTINUUM)
+    return replace(line, reason="; ".join(reason for reason in reasons if reason))
+
+
+def _width_of(drawn: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[float, float] | None:
+    """Return the full width at half maximum of the first of some profiles, and its error from the others."""
+    widths = np.array([fwhm_km_s(*profile) for profile in drawn])
+    if not math.isfinite(widths[0]):
+        return None
+    error = 1.4826 * float(np.nanmedian(np.abs(widths - widths[0])))
+    return float(widths[0]), math.hypot(error, WIDTH_FORM * float(widths[0]))
+
+
+def emission(fit: LineFit) -> NDArray[np.float64]:
+    """Return the sum of all lines, (N_PIXELS,)."""
+    return np.asarray(fit.flux @ fit.profiles)

@@ -1,0 +1,125 @@
+"""The door: a spectrum at its decided class and redshift in, its measurement out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, replace
+
+import numpy as np
+
+from spectraq.models.answer import MeasuredLine, Measurement, Quantity
+from spectraq.models.constants import LIGHT_KM_S
+from spectraq.models.measurement.galaxies import bpt, reddening, velocity_dispersion
+from spectraq.models.measurement.galaxy_lines import galaxy_lines
+from spectraq.models.measurement.indices import Stars, indices
+from spectraq.models.measurement.line_records import MeasuredLines, emission
+from spectraq.models.measurement.populations import Populations
+from spectraq.models.measurement.quantities import QUANTITIES
+from spectraq.models.measurement.quasar_continuum import FOREST_ANGSTROM, quasar_continuum
+from spectraq.models.measurement.quasar_lines import quasar_lines
+from spectraq.models.measurement.quasars import Quasar
+from spectraq.models.measurement.stellar_continuum import stellar_continuum
+from spectraq.models.measurement.target import Target
+
+LEAST_PIXELS = 200
+NO_PARAMETERS = "no method that is calibrated without labelled spectra measures it"
+UNSOLVED = "the fit gives no finite number"
+TOO_SHORT = "too few pixels where the continuum's templates reach"
+
+
+def measure(target: Target, zerr: float, flux_cgs: float | None, populations: Populations) -> Measurement:
+    """Return what a spectrum says of its object.
+
+    Parameters
+    ----------
+    target
+        With the decided class and redshift.
+    zerr
+        One standard deviation of the redshift.
+    flux_cgs
+        What one unit of flux is in erg/s/cm^2/angstrom; None where that is not known.
+    populations
+        Stellar populations without lines.
+    """
+    if target.spectype == "STAR":
+        return Measurement("STAR", target.z, (), _star(target.z, zerr))
+    try:
+        # What overflows becomes no finite number, and that is said below.
+        with np.errstate(all="ignore"):
+            galaxy = target.spectype == "GALAXY"
+            found = _galaxy(target, populations) if galaxy else _quasar(target, flux_cgs, populations)
+    except np.linalg.LinAlgError:
+        return _nothing(target, UNSOLVED)
+    return _finite(found)
+
+
+def _finite(measurement: Measurement) -> Measurement:
+    """Return the measurement with nulls, and a reason, for what is no finite number."""
+    return replace(
+        measurement,
+        lines=tuple(_finite_line(line) for line in measurement.lines),
+        quantities={
+            name: quantity
+            if all(value is None or math.isfinite(value) for value in (quantity.value, quantity.error))
+            else Quantity(None, None, quantity.unit, UNSOLVED)
+            for name, quantity in measurement.quantities.items()
+        },
+    )
+
+
+def _finite_line(line: MeasuredLine) -> MeasuredLine:
+    numbers = [value for value in astuple(line) if isinstance(value, float)]
+    if all(map(math.isfinite, numbers)):
+        return line
+    return MeasuredLine(line.name, line.component, line.wavelength, reason=UNSOLVED)
+
+
+def _star(z: float, zerr: float) -> dict[str, Quantity]:
+    velocity = Quantity(LIGHT_KM_S * z, LIGHT_KM_S * zerr, "km/s")
+    listed = QUANTITIES["STAR"]
+    unknown = {name: Quantity(None, None, unit, NO_PARAMETERS) for name, (unit, _) in listed.items()}
+    return unknown | {"radial_velocity": velocity}
+
+
+def _median_snr(target: Target) -> float:
+    used = target.used
+    return float(np.median(np.abs(target.flux[used]) * np.sqrt(target.ivar[used])))
+
+
+def _galaxy(target: Target, populations: Populations) -> Measurement:
+    if target.used.sum() < LEAST_PIXELS:
+        return _nothing(target)
+    snr = _median_snr(target)
+    continuum = stellar_continuum(target, populations, snr)
+    target = replace(target, ivar=np.where(continuum.reached, target.ivar, 0.0))
+    fit = galaxy_lines(target, continuum.base) if target.used.sum() >= LEAST_PIXELS else None
+    if fit is None:
+        return _nothing(target)
+    lines = MeasuredLines(fit, continuum.base, target)
+    kind, shares = bpt(lines)
+    stars = Stars.of(target, emission(fit), lines.continuum, lines.inflation)
+    quantities = indices(stars) | {"velocity_dispersion": velocity_dispersion(continuum, snr)}
+    quantities |= {"ebv_balmer": reddening(lines)} | shares
+    return Measurement("GALAXY", target.z, lines.records(), quantities, kind)
+
+
+def _quasar(target: Target, flux_cgs: float | None, populations: Populations) -> Measurement:
+    whole = replace(target, ivar=np.where(target.rest > FOREST_ANGSTROM, target.ivar, 0.0))
+    if whole.used.sum() < LEAST_PIXELS:
+        return _nothing(target)
+    continuum = quasar_continuum(whole, populations)
+    solution = quasar_lines(whole, continuum.base)
+    if solution is None:
+        return _nothing(target)
+    fit, absorbed = solution
+    seen = replace(whole, ivar=np.where(absorbed, 0.0, whole.ivar))
+    lines = MeasuredLines(fit, continuum.base, seen)
+    quantities = Quasar(lines, continuum, whole, flux_cgs).quantities()
+    return Measurement("QSO", target.z, lines.records(), quantities)
+
+
+def _nothing(target: Target, reason: str = TOO_SHORT) -> Measurement:
+    """Return a measurement of nothing, with the reason."""
+    listed = QUANTITIES[target.spectype]
+    unknown = {name: Quantity(None, None, unit, reason) for name, (unit, _) in listed.items()}
+    return Measurement(target.spectype, target.z, (), unknown)

@@ -1,0 +1,66 @@
+"""One spectrum as it is measured: on the common grid, with the noise that the survey states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectraq.models.grid.axis import LN_PER_PIXEL, WAVELENGTH, pixel_of
+from spectraq.models.measurement.instrument import spread_at
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A spectrum with its class and redshift.
+
+    Attributes
+    ----------
+    flux, ivar
+        Shape (N_PIXELS,); ivar is zero where a pixel is not used.
+    lag
+        Of the redshift, in grid pixels.
+    z
+        The redshift itself, of the spectrum's own pixels.
+    survey
+        As of `Observation.survey`.
+    unit
+        What `flux` was divided by, which brought it near one.
+    """
+
+    flux: Floats
+    ivar: Floats
+    spectype: str
+    lag: float
+    z: float
+    survey: str | None
+    unit: float = 1.0
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Return which pixels count."""
+        return self.ivar > 0
+
+    @property
+    def rest(self) -> Floats:
+        """Return the rest wavelength of each pixel, vacuum angstrom."""
+        return np.asarray(WAVELENGTH * np.exp(-self.lag * LN_PER_PIXEL))
+
+    def place(self, rest: float) -> float:
+        """Return the grid pixel, with its fraction, of a rest wavelength in vacuum angstrom."""
+        return pixel_of(rest) + self.lag
+
+    def spread(self, rest: float) -> float:
+        """Return the instrument's standard deviation there, in grid pixels."""
+        return float(spread_at(self.survey, rest * (1 + self.z)))
+
+
+def seen(target: Target, low: float, high: float, least: float = 0.8) -> bool:
+    """Return whether enough of a range of rest wavelengths was observed."""
+    first, last = target.place(low), target.place(high)
+    inside = np.arange(max(int(np.ceil(first)), 0), max(min(int(last) + 1, WAVELENGTH.size), 0))
+    wanted = max(last - first, 1.0)
+    return bool(target.used[inside].sum() >= least * wanted) if inside.size else False
