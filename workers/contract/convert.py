@@ -40,9 +40,10 @@ SAME_NAME: dict[type[Result], tuple[str, ...]] = {
         (Redshift, Answer),
         (Anomaly, Answer),
         (ModelSpectrum, FittedModel),
+        (Measurement, Measured),
     )
 }
-"""Fields of each kind of result that an answer, or its model, has under the same name."""
+"""Fields of each kind of result that an answer, its model or its measurement has under the same name."""
 
 
 class Ensemble(Protocol):
