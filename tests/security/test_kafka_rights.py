@@ -73,11 +73,12 @@ def stop_when_refused(stop: threading.Event, logs: list[Any]) -> None:
     stop.set()
 
 
-@pytest.mark.parametrize("index", range(8))
+@pytest.mark.parametrize("index", range(9))
 def test_a_worker_with_one_right_less_says_which(feed: Any, index: int) -> None:
-    settings = feed.settings_as("worker", delivery="exactly_once", publish_models=True)
+    everything = {"publish_models": True, "publish_measurements": True}
+    settings = feed.settings_as("worker", delivery="exactly_once", **everything)
     rights = ROLES["worker"](settings)
-    assert len(rights) == 8
+    assert len(rights) == 9
     missing = rights.pop(index)
     give(feed, "worker", rights)
     feed.publish([numbered(1), (b"bad", b"no spectrum")])

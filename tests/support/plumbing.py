@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.answer import Answer, Candidate, ModelSpectrum, Reason
+from spectraq.models.answer import Answer, Candidate, MeasuredLine, Measurement, ModelSpectrum, Reason
 from spectraq.models.observation import Observation
 
 
@@ -33,6 +33,7 @@ MODEL = ModelSpectrum(
     z_grids={"GALAXY": np.arange(5.0)},
     chi2_curves={"GALAXY": FLAT},
 )
+MEASURED = Measurement("GALAXY", 0.1, (MeasuredLine("Halpha", "narrow", 6564.6, 12.0, 0.5),), {})
 
 
 def answer_of(observation: Observation) -> Answer:
@@ -103,4 +104,6 @@ class Plumbing:
         answers = [answer_of(observation) for observation in observations]
         if self.teaches:
             answers = [replace(answer, anomaly_false_positive_rate=answer.z) for answer in answers]
-        return [replace(answer, model=MODEL) for answer in answers] if with_model else answers
+        if not with_model:
+            return answers
+        return [replace(answer, model=MODEL, measurement=MEASURED) for answer in answers]
