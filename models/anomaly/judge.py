@@ -24,7 +24,7 @@ from spectraq.models.anomaly.reference import Reference
 from spectraq.models.anomaly.residual import Measured, Residual
 from spectraq.models.anomaly.scores import Scores, beside_own_nulls, score
 from spectraq.models.anomaly.second_object import CompanionSearch
-from spectraq.models.anomaly.unexplained_lines import confirmed, filtered
+from spectraq.models.anomaly.unexplained_lines import Search, confirmed, filtered
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
 from spectraq.models.anomaly.verdict import ALONE, OUTSIDE, Verdict
 from spectraq.models.answer import Evidence, Reason
@@ -75,12 +75,13 @@ class Scorer:
         for part, rows in in_blocks(torch.arange(len(measured.lag), device=measured.lag.device), block):
             residual, left = Residual.of(rows_of(measured, rows)), Leftover.of(rows_of(first_objects, rows))
             ratio = filtered(residual)
+            search = Search.of(residual, ratio, self._airglow)
             companions, jump = self._companions.search(left), sharpest(left)
-            scores = score(residual, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)
+            scores = score(residual, search, companions, jump, rows_of(unfamiliar, rows), self._airglow)
             planes, numbers = picture(residual, ratio), evidence(scores, residual)
             if self._detector is not None:
                 scores = _with(scores, in_tiles(self._detector, planes, numbers, tile=NETWORK_ROWS))
-            line = confirmed(residual, ratio, self._airglow)
+            line = confirmed(residual, ratio, search)
             scores = beside_own_nulls(scores, line, companions, jump)
             counted = slice(len(part))
             yield rows_of(scores, counted), planes[counted], numbers[counted]

@@ -115,22 +115,43 @@ def filtered(residual: Residual) -> torch.Tensor:
     return signal / norm.clamp_min(1e-9).sqrt()
 
 
-def sought(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> tuple[Lines, Lines]:
-    """Find the strongest unexplained emission and absorption line.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where lines are sought in B spectra, and what they are measured in."""
 
-    Parameters
-    ----------
-    ratio
-        From `filtered`.
-    airglow
-        From `airglow.airglow`: a line there must be stronger to be told from what sky subtraction left.
-    """
-    emitted, free, counted, damping = _searched(residual, ratio, airglow)
-    unit = _scatter(free, counted, LOCAL_PIXELS, LOCAL_CLIP) * damping
-    return _strongest(emitted / unit), _strongest(-free / unit)
+    emitted: torch.Tensor  # (B, widths, N_PIXELS) the filters, zero where the object or the sky emits
+    free: torch.Tensor  # (B, widths, N_PIXELS) the same without all known lines
+    counted: torch.Tensor  # (B, N_PIXELS) one where `free` is
+    scatter: torch.Tensor  # (B, widths, N_PIXELS) of `free` far and wide
+    damping: torch.Tensor  # (N_PIXELS,) how much less a line on airglow counts
+
+    @classmethod
+    def of(cls, residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> Search:
+        """Prepare a batch.
+
+        Parameters
+        ----------
+        ratio
+            From `filtered`.
+        airglow
+            From `airglow.airglow`: a line there must be stronger to be told from what sky subtraction left.
+        """
+        bad = untrusted(residual)
+        counted = (~(bad | near_known_lines(residual))).to(ratio.dtype)
+        free = ratio * counted[:, None]
+        near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
+        emitted = ratio * (~(bad | near_emitted_lines(residual))).to(ratio.dtype)[:, None]
+        scatter = _scatter(free, counted, LOCAL_PIXELS, LOCAL_CLIP)
+        return cls(emitted, free, counted, scatter, 1 + SKY_DAMPING * near)
 
 
-def confirmed(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> Lines:
+def sought(search: Search) -> tuple[Lines, Lines]:
+    """Find the strongest unexplained emission and absorption line."""
+    unit = search.scatter * search.damping
+    return _strongest(search.emitted / unit), _strongest(-search.free / unit)
+
+
+def confirmed(residual: Residual, ratio: torch.Tensor, search: Search) -> Lines:
     """Find the emission line that stands best where it is: sharp, of several pixels, and above its own place.
 
     The strongest candidates are looked at again without the pixel that gives most, which cosmic rays do not
@@ -139,15 +160,12 @@ def confirmed(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) ->
 
     Parameters
     ----------
-    ratio, airglow
-        As of `sought`.
+    ratio
+        From `filtered`.
     """
-    emitted, free, counted, damping = _searched(residual, ratio, airglow)
-    far, near = (
-        _scatter(free, counted, half, clip)
-        for half, clip in ((LOCAL_PIXELS, LOCAL_CLIP), (NEAR_PIXELS, NEAR_CLIP))
-    )
-    relative = emitted / (torch.maximum(far, near) * damping) * (~_ends(residual))[:, None]
+    near = _scatter(search.free, search.counted, NEAR_PIXELS, NEAR_CLIP)
+    unit = torch.maximum(search.scatter, near) * search.damping
+    relative = search.emitted / unit * (~_ends(residual))[:, None]
     found = []
     for _ in range(CANDIDATES):
         line = _strongest(relative)
@@ -213,18 +231,6 @@ def _above_parabola(
         shape = shape - (shape * known * weight).sum(1, keepdim=True) * known
     norm = (shape.square() * weight).sum(1)
     return ((left * shape * weight).sum(1) / norm.clamp_min(1e-9).sqrt()).float()
-
-
-def _searched(
-    residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the filters where emission counts and where scatter does, these pixels, and the damping."""
-    bad = untrusted(residual)
-    counted = (~(bad | near_known_lines(residual))).to(ratio.dtype)
-    free = ratio * counted[:, None]
-    near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
-    emitted = ratio * (~(bad | near_emitted_lines(residual))).to(ratio.dtype)[:, None]
-    return emitted, free, counted, 1 + SKY_DAMPING * near
 
 
 def _scatter(free: torch.Tensor, counted: torch.Tensor, half: int, clip: float) -> torch.Tensor:
