@@ -51,6 +51,9 @@ BEGIN, WHOLE = 0.5, 1.0
 MOST_SHIFT, MOST_STRETCH = 8.0, 6.0
 """Whatever a group holds, or whoever else writes to the store says, what is stranger than this stays so."""
 
+LEAST_QUARTILE = 1e-3
+"""A score that is the same for most normal spectra spreads by nothing that could be a unit."""
+
 Floats = NDArray[np.float64]
 
 
@@ -105,7 +108,8 @@ class Group:
         """
         median, third = self._quantile(0.5), self._quantile(0.75)
         foreign = np.clip((median - BEGIN) / (WHOLE - BEGIN), 0.0, 1.0)
-        spread = np.clip((third - median) / quartile, 1.0, MOST_STRETCH)
+        unit = np.maximum(quartile, LEAST_QUARTILE)
+        spread = np.clip((third - median) / unit, 1.0, MOST_STRETCH)
         return Bulk(foreign * np.minimum(median, MOST_SHIFT), spread**foreign)
 
     def _quantile(self, level: float) -> Floats:

@@ -17,6 +17,7 @@ from spectraq.models.training.measure import normal_spectra
 
 SHIPPED = Reference.load(shipped.FOLDER)
 STEP = KINDS.index("arm_step")
+LINE = KINDS.index("unmodelled_emission")
 
 
 def scores_of(value: torch.Tensor, spectype: torch.Tensor, log_snr: torch.Tensor) -> Scores:
@@ -86,21 +87,21 @@ def test_many_spectra_of_one_class_do() -> None:
     normal = drawn(12000, 1)
     value = normal.value + 4.0 * (normal.spectype == 0)[:, None]
     reference = normal_spectra.learn("many", replace(normal, value=value), sources(12000))
-    assert float((reference.middle[0] - reference.middle[1]).median()) > 2.5
+    assert float((reference.middle[0] - reference.middle[1]).median()) > 2.0  # of four
 
 
 def test_a_source_that_is_strange_in_one_kind_teaches_nothing_of_that_kind() -> None:
     normal, named = drawn(1000, 1), sources(1000)
     value = normal.value.clone()
-    value[0::5, STEP] += 40.0
+    value[0::5, LINE] += 10.0
     plain, spoilt = (
         normal_spectra.learn("some", replace(normal, value=some), named) for some in (normal.value, value)
     )
-    assert torch.allclose(plain.middle[:, STEP], spoilt.middle[:, STEP], atol=0.3)
-    assert torch.equal(plain.upper[:, COLUMN := STEP + 1], spoilt.upper[:, COLUMN])
+    assert torch.allclose(plain.middle[:, LINE], spoilt.middle[:, LINE], atol=0.3)
+    assert torch.equal(plain.upper[:, LINE + 1], spoilt.upper[:, LINE + 1])
     # Alone, one spectrum in five may come from such a source.
     strangeness = spoilt.strangeness(replace(normal, value=value))
-    assert float(spoilt.rates_alone(strangeness)[0::5, STEP].median()) > 0.05
+    assert float(spoilt.rates_alone(strangeness)[0::5, LINE].median()) > 0.05
 
 
 def test_thresholds_beyond_the_knots_are_those_of_the_nearest() -> None:
