@@ -12,6 +12,7 @@ import torch
 
 from spectraq.models import shipped
 from spectraq.models.anomaly import Judge
+from spectraq.models.anomaly.reach import sampling
 from spectraq.models.answer import Answer
 from spectraq.models.answers.model_spectra import model_spectra
 from spectraq.models.answers.redshift_errors import RedshiftErrors
@@ -183,7 +184,8 @@ class Pipeline:
         _check_on_grid(gridded)
         with torch.inference_mode():
             analysis = self._analyst.analyze(gridded, everything=with_model)
-            verdicts = self._judge.judge(analysis, self._analyst.block)
+            samplings = [sampling(observation.wavelength) for observation in observations]
+            verdicts = self._judge.judge(analysis, self._analyst.block, samplings)
             encoder = self._analyst.ensemble.encoder
             fitted = None
             if with_model:

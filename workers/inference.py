@@ -18,6 +18,7 @@ from spectraq.workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
     import spectraq.models.pipeline
+    from spectraq.models.anomaly.reference import Reference
 
 log = structlog.get_logger(__name__)
 
@@ -154,6 +155,23 @@ def load_networks(settings: WorkerSettings) -> spectraq.models.pipeline.Pipeline
         )
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error
+
+
+def load_normal(settings: WorkerSettings) -> Reference:
+    """Return the normal spectra that the answers of the same networks are judged by.
+
+    Raises
+    ------
+    SettingsError
+        Where they can't be loaded.
+    """
+    from spectraq.models import shipped
+    from spectraq.models.anomaly.reference import Reference
+
+    try:
+        return Reference.load(settings.weights or shipped.FOLDER)
+    except ValueError as error:
+        raise SettingsError(f"the reference of normal spectra can't be loaded: {error}") from error
 
 
 def out_of_memory(error: Exception) -> bool:
