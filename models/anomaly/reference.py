@@ -84,8 +84,8 @@ class Reference:
         stored = json.loads(shipped.required(folder, FILE)[0].read_text())
         if tuple(stored["kinds"]) != KINDS or tuple(stored["classes"]) != CLASSES or "stretch" not in stored:
             raise ValueError(f"{folder / FILE}: made for other scores; make it again with `spectraq train`")
-        tensors = (torch.tensor(stored[name], device=device) for name in TENSORS)
-        return cls(stored["name"], *tensors, Reach.from_card(stored["reach"]))
+        tensors = {name: torch.tensor(stored[name], device=device) for name in TENSORS}
+        return cls(stored["name"], reach=Reach.from_card(stored["reach"]), **tensors)
 
     @property
     def quartile(self) -> torch.Tensor:

@@ -253,7 +253,7 @@ def _quantile_curve(
         pulled = weight * pull[:, None]
         strength = 0.5 * PRIOR_SPECTRA * float(pull.mean())
         matrix = pulled.T @ weight + strength * np.eye(len(prior))
-        solved = np.linalg.solve(matrix, pulled.T @ value + strength * prior)
+        solved = np.asarray(np.linalg.solve(matrix, pulled.T @ value + strength * prior), np.float64)
     return solved
 
 
