@@ -17,7 +17,7 @@ BATCH = 16
 SESSION_S = 6.0
 
 
-@pytest.mark.parametrize("delivery", [pytest.param("at_least_once", marks=pytest.mark.soak), "exactly_once"])
+@LONG
 def test_kills_standstills_and_scaling_lose_nothing(feed: Feed, delivery: str, tmp_path: Path) -> None:
     with Night(feed, tmp_path, workers=2, seed=1, delivery=delivery, batch_spectra=BATCH) as night:
         night.feed_at(150, 2500)
