@@ -40,7 +40,7 @@ class Spectrum:
 ANSWERING = """
 import json, sys
 import numpy as np
-import spectraq.models.anomaly.stream_cells  # what a stream makes of an answer
+import spectraq.models.anomaly.in_group  # what a stream makes of an answer
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline
 rng = np.random.default_rng(0)

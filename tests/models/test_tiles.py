@@ -45,7 +45,7 @@ ROW_BY_ROW = names(
     constant_pad_nd contiguous copy_ copysign cumsum detach detach_ diagonal div div_ dropout empty eq exp
     expand expand_as expm1 eye fill_ flatten flip floor floor_divide full full_like gather ge gt index
     index_add_ index_put_ isfinite item le lift_fresh log log10 log1p log_softmax logsumexp lt max
-    max_pool1d maximum mean min minimum mul mul_ nan_to_num narrow ne neg new_zeros nonzero numpy_T one_hot
+    max_pool1d maximum mean median min minimum mul mul_ nan_to_num narrow ne neg new_zeros nonzero numpy_T one_hot
     ones_like pad permute pow reciprocal relu remainder repeat repeat_interleave resolve_conj resolve_neg
     round rsqrt rsub scatter scatter_add scatter_add_ scatter_reduce_ select slice softmax special_log_ndtr
     sqrt square stack std sub sum tanh to topk transpose unbind unflatten unfold unsqueeze view where zeros
