@@ -25,12 +25,11 @@ from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.operations import log
 from spectraq.workers.service.loop import run
-from spectraq.workers.settings import LogSettings, load_settings
+from spectraq.workers.settings import LogSettings, Topics, load_settings
 from spectraq.workers.transport.topics import ensure_topics
 
 PIXELS = 4576  # of an SDSS spectrum
 MODES = ("at_least_once", "exactly_once")
-KINDS = ("spectra", "classifications", "redshifts", "anomalies", "models", "dead_letters")
 
 CANNED = Answer(
     spectype="GALAXY",
@@ -101,7 +100,7 @@ def rate(
     settings = load_settings(
         kafka={"bootstrap_servers": stack.bootstrap_servers, "group_id": name},
         redis={"url": redis_url or stack.redis_url},
-        topics={kind: f"{name}.{kind}" for kind in KINDS},
+        topics={kind: f"{name}.{kind}" for kind in Topics.kinds()},
         worker={"delivery": delivery, "batch_spectra": batch, "slot": name},
     )
     ensure_topics(settings)

@@ -68,6 +68,15 @@ class Topics(_Section):
     partitions: int = Field(4, ge=1, description="partitions of a topic that spectraq creates")
     replication: int = Field(1, ge=1, description="replicas of a topic that spectraq creates")
 
+    @classmethod
+    def kinds(cls) -> list[str]:
+        """Return the names of the settings that each name a topic every stream has."""
+        return [
+            kind
+            for kind, setting in cls.model_fields.items()
+            if setting.default and setting.annotation is str
+        ]
+
     @property
     def of_spectra(self) -> list[str]:
         """Names of the topics that spectra come in on."""

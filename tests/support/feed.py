@@ -19,9 +19,9 @@ from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.service.ledger import Balance
 from spectraq.workers.service.loop import run
-from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.settings import Settings, Topics, load_settings
 from spectraq.workers.transport.topics import ensure_topics
-from tests.support.foreign import KINDS, Message, read_all
+from tests.support.foreign import Message, read_all
 from tests.support.plumbing import Plumbing, spectrum_flux
 
 WAVELENGTH = np.linspace(4000.0, 9000.0, 200)
@@ -47,7 +47,6 @@ class Feed:
 
     def sections(self, **worker: Any) -> dict[str, Any]:
         """The settings of this test, by section."""
-        names = ("spectra", *KINDS, "models", "measurements", "dead_letters")
         return {
             "kafka": {
                 "bootstrap_servers": self.bootstrap_servers,
@@ -58,7 +57,7 @@ class Feed:
             }
             | self.kafka_options,
             "redis": {"url": self.redis_url} | self.redis_options,
-            "topics": {name: f"{self.name}.{name}" for name in names} | self.topics,
+            "topics": {name: f"{self.name}.{name}" for name in Topics.kinds()} | self.topics,
             "worker": {"slot": f"{self.name}-0", **worker},
         }
 

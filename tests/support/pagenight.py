@@ -20,7 +20,7 @@ from spectraq.schemas.results import Anomaly, Candidate, Classification, Provena
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.demonstration import simulated
 from spectraq.workers.local.stack import LocalStack
-from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.settings import Settings, Topics, load_settings
 from spectraq.workers.transport.sender import Sender
 from spectraq.workers.transport.topics import ensure_topics
 
@@ -29,7 +29,6 @@ HOSTILE = '<img src=x onerror="window.hacked=1">'
 SPECTRA = 40
 ANSWERED = SPECTRA + 2  # noise, which has a warning, and the hostile one
 SEED = 9  # among its first forty spectra are some that are flagged
-KINDS = ("spectra", "classifications", "redshifts", "anomalies", "models", "dead_letters", "verdicts")
 PATIENCE_S = 60.0
 RUNNING: list[subprocess.Popen[bytes]] = []
 """Servers that were started; a test that fails leaves its own."""
@@ -128,9 +127,8 @@ class Night:
             "SPECTRAQ_WORKER__THREADS": "1",
             "SPECTRAQ_TOPICS__PARTITIONS": "2",
         }
-        for kind in KINDS:
-            if kind in type(load_settings().topics).model_fields:
-                self.environment[f"SPECTRAQ_TOPICS__{kind.upper()}"] = f"{self.name}.{kind}"
+        for kind in Topics.kinds():
+            self.environment[f"SPECTRAQ_TOPICS__{kind.upper()}"] = f"{self.name}.{kind}"
         ensure_topics(self.settings())
 
     def settings(self) -> Settings:

@@ -28,16 +28,7 @@ class Topic:
 def topic_names(settings: Settings) -> tuple[str, ...]:
     """Return the names of our topics: what comes in, results of every kind, dead letters, verdicts."""
     topics = settings.topics
-    return (
-        *topics.of_spectra,
-        topics.classifications,
-        topics.redshifts,
-        topics.anomalies,
-        topics.models,
-        topics.measurements,
-        topics.dead_letters,
-        topics.verdicts,
-    )
+    return (*topics.of_spectra, *written_topics(settings), topics.verdicts)
 
 
 def written_topics(settings: Settings) -> tuple[str, ...]:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import Topics
 from tests.support.commandline import CommandLine
-
-KINDS = ("spectra", "classifications", "redshifts", "anomalies", "models", "dead_letters", "verdicts")
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def online(stack: LocalStack, tmp_path: Path) -> CommandLine:
         "SPECTRAQ_KAFKA__GROUP_ID": name,
         "SPECTRAQ_WORKER__SLOT": f"{name}-0",
     }
-    for kind in KINDS:
+    for kind in Topics.kinds():
         environment[f"SPECTRAQ_TOPICS__{kind.upper()}"] = f"{name}.{kind}"
     command = CommandLine(environment, tmp_path)
     command("topics", "create")
