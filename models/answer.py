@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Flag, auto
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Extra(Flag):
+    """What an answer has only where it is asked for: it takes longer than all else together."""
+
+    MODEL = auto()
+    MEASUREMENT = auto()
+
+
+NOTHING_EXTRA = Extra(0)
 
 
 @dataclass(frozen=True, slots=True)

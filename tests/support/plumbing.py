@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from spectraq.models.anomaly.kinds import KINDS
 from spectraq.models.answer import (
+    NOTHING_EXTRA,
     Answer,
     Candidate,
     Evidence,
+    Extra,
     MeasuredLine,
     Measurement,
     ModelSpectrum,
@@ -107,7 +109,7 @@ class Plumbing:
         self.teaches = teaches
         self.analysed = 0
 
-    def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
+    def analyze(self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA) -> list[Answer]:
         """Answer each observation, in order."""
         if any(float(o.flux[0]) == self.FATAL_FLUX for o in observations):
             raise ValueError("a pixel that no network likes")
@@ -118,6 +120,8 @@ class Plumbing:
         answers = [answer_of(observation) for observation in observations]
         if self.teaches:
             answers = [replace(answer, anomaly_evidence=foreign_evidence(answer.z)) for answer in answers]
-        if not with_model:
-            return answers
-        return [replace(answer, model=MODEL, measurement=MEASURED) for answer in answers]
+        if Extra.MODEL in extra:
+            answers = [replace(answer, model=MODEL) for answer in answers]
+        if Extra.MEASUREMENT in extra:
+            answers = [replace(answer, measurement=MEASURED) for answer in answers]
+        return answers

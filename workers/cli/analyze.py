@@ -125,12 +125,13 @@ def _analyze(
         items = page.noted(items)
     networks = SafeInference(load_networks(worker), worker.batch_spectra)
     shown = _Shown(wanted)
-    normal = load_normal(worker)
+    normal = load_normal(worker) if worker.adapt else None
 
     def analysed(done: Callable[[int], None]) -> Iterator[Answered | Unanswered]:
-        return analyze_files.analyze_in_groups(
-            items, networks, worker.batch_spectra, worker.max_pixels, normal, done, wanted.measurements
-        )
+        limits = (worker.batch_spectra, worker.max_pixels)
+        if normal is None:
+            return analyze_files.analyze(items, networks, *limits, wanted.measurements)
+        return analyze_files.analyze_in_groups(items, networks, *limits, normal, done, wanted.measurements)
 
     _show_all(page.taken if page else iter, analysed, shown)
     if wanted.output is not None:
@@ -147,7 +148,7 @@ def _show_all(
     analysed: Callable[[Callable[[int], None]], Iterator[Answered | Unanswered]],
     shown: _Shown,
 ) -> None:
-    # Lines come when all spectra are analysed: the bar has then gone from the terminal.
+    # Where folders judge, lines come when all spectra are analysed: the bar has then gone from the terminal.
     bar = progress()
     bar.start()
     try:

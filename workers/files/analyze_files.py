@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from spectraq.models.answer import NOTHING_EXTRA, Extra
 from spectraq.models.observation import Observation
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import Results, Subject, messages, observation
@@ -159,7 +160,7 @@ def _given(
     batch: list[tuple[Spectrum, Observation] | Unanswered], analysis: SafeInference, measurements: bool
 ) -> Iterator[Given | Unanswered]:
     observations = [entry[1] for entry in batch if not isinstance(entry, Unanswered)]
-    answers = iter(analysis.answers(observations, with_model=measurements))
+    answers = iter(analysis.answers(observations, Extra.MEASUREMENT if measurements else NOTHING_EXTRA))
     for entry in batch:
         if isinstance(entry, Unanswered):
             yield entry
