@@ -19,6 +19,7 @@ from spectraq.workers.readers.objects import NAMES
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import title
 from spectraq.workers.readers.texttable import read_text
+from spectraq.workers.readers.units import check_units_end
 
 MEMORY_BYTES = 64 << 20
 """Larger arrays of an NPZ file are unpacked into a temporary file and memory-mapped from there."""
@@ -45,6 +46,7 @@ def columns_of(source: Source, note: Callable[[str], None] = _unsaid) -> Columns
         }
         return Columns(_Npz(source), units, meta)
     if source.kind == "ecsv":
+        check_units_end(source.plain.read_bytes())
         return columns_of_table(Table.read(source.plain, format="ascii.ecsv"))
     if source.kind == "parquet":
         return read_parquet(source)

@@ -15,6 +15,7 @@ from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.objects import NAMES
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import title
+from spectraq.workers.readers.units import check_units_end
 
 NUMBER_BYTES = 8
 _ELSEWHERE = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\b(?:href|encoding\s*=\s*[\"']gzip)", re.I)
@@ -35,6 +36,7 @@ def read_votable(source: Source) -> Any:
     with source.plain.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if _ELSEWHERE.search(content):
             raise ReadError("the VOTable's numbers are packed or in another file; save it as TABLEDATA")
+        check_units_end(content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VOWarning)

@@ -38,6 +38,26 @@ _SPELLINGS = (
     (r"(?i)^\s*1e([+-]?\d+)", r"10**\1 "),
 )
 
+LONGEST_TEXT = 200
+_LONG_INTEGER = re.compile(r"(?<![.\d])\d{6,}")
+"""Astropy computes `10**76030431004` to the last digit, which takes for ever."""
+_ENDLESS = re.compile(
+    rb"""(?i)\bunit["']?\s*[:=]\s*["']?([^"'\n,}]{0,200}?(?<![.\d])\d{6,}[^"'\n,}]{0,50})"""
+)
+
+
+def check_units_end(content: Any) -> None:
+    """Refuse the bytes of a file whose units astropy reads by itself, where that would take for ever.
+
+    Raises
+    ------
+    ReadError
+        Where a unit has a number of so many digits.
+    """
+    if endless := _ENDLESS.search(content):
+        said = endless[1].decode(errors="replace").strip()
+        raise ReadError(f"the unit {said!r} has a number of too many digits to be one; write it as 1e-17")
+
 
 def unit_of(text: Any) -> Any:
     """Read a unit as files write it; None where it is empty or not understood.
@@ -55,6 +75,8 @@ def unit_of(text: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _parsed(written: str) -> Any:
+    if len(written) > LONGEST_TEXT or _LONG_INTEGER.search(written):
+        return None
     for pattern, name in _SPELLINGS:
         written = re.sub(pattern, name, written)
     with quiet():
@@ -99,7 +121,21 @@ def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
         A number, or one a pixel.
     flux_unit
         `FLUX_UNIT`; where the unit is none of flux (counts) as it was, empty where there is none.
+
+    Raises
+    ------
+    ReadError
+        Where the unit is one of magnitudes or another logarithm, or a multiple of no size.
     """
+    if _logarithmic(unit):
+        raise ReadError(f"flux in {unit} is a logarithm; convert it to flux per angstrom or per hertz")
+    factor, flux_unit = _linear_factor(unit, wavelength)
+    if not (np.isfinite(factor) & (np.asarray(factor) > 0)).all():
+        raise ReadError(f"the unit of flux, {unit}, is too large, too small or negative")
+    return factor, flux_unit
+
+
+def _linear_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
     if unit is None or unit == u.dimensionless_unscaled:
         return 1.0, ""
     if unit.is_equivalent(_FLUX):
@@ -120,9 +156,14 @@ def flux_cgs(flux_unit: str) -> float | None:
     100
     """
     unit = unit_of(flux_unit)
-    if unit is None or not unit.is_equivalent(_FLUX):
+    if unit is None or _logarithmic(unit) or not unit.is_equivalent(_FLUX):
         return None
-    return float(unit.to(u.erg / u.s / u.cm**2 / u.AA))
+    factor = float(unit.to(u.erg / u.s / u.cm**2 / u.AA))
+    return factor if 0 < factor < np.inf else None
+
+
+def _logarithmic(unit: Any) -> bool:
+    return isinstance(unit, u.function.FunctionUnitBase) or unit in (u.mag, u.dex, u.dB)
 
 
 def _standard(unit: Any) -> bool:
