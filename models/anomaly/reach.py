@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +36,9 @@ def sampling(wavelength: Floats) -> float:
     wavelength
         Ascending, shape (n,) of two or more, in angstrom.
     """
-    place = np.linspace(0, wavelength.size - 2, PLACES).astype(int)
-    return float(np.median(np.log10(wavelength[place + 1] / wavelength[place])) / DLOGLAM)
+    last = wavelength.size - 2
+    places = [last * i // (PLACES - 1) for i in range(PLACES)]
+    return math.log10(statistics.median(wavelength[i + 1] / wavelength[i] for i in places)) / DLOGLAM
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,20 +165,26 @@ def confirmed(residual: Residual, ratio: torch.Tensor, search: Search) -> Lines:
     """
     near = _scatter(search.free, search.counted, NEAR_PIXELS, NEAR_CLIP)
     unit = torch.maximum(search.scatter, near) * search.damping
-    relative = search.emitted / unit * (~_ends(residual))[:, None]
-    found = []
+    relative = (search.emitted / unit * (~_ends(residual))[:, None]).max(1)
+    strength, pixel = _candidates(relative.values)
+    column = relative.indices.gather(1, pixel)
+    weakest, fraction = _looked_at_again(residual, ratio, strength, pixel, column)
+    best = weakest.max(1)
+    pick = best.indices[:, None]
+    width = torch.tensor(WIDTHS, device=ratio.device)[column.gather(1, pick)[:, 0]]
+    return Lines(best.values, pixel.gather(1, pick)[:, 0], width, fraction.gather(1, pick)[:, 0])
+
+
+def _candidates(relative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return strength and pixel of the strongest that are apart in B rows of pixels, (B, CANDIDATES) each."""
+    place = torch.arange(relative.shape[1], device=relative.device)
+    strengths, pixels = [], []
     for _ in range(CANDIDATES):
-        line = _strongest(relative)
-        found.append(_looked_at_again(residual, ratio, line))
-        away = (torch.arange(relative.shape[2], device=relative.device) - line.pixel[:, None]).abs()
-        relative = relative * (away >= APART_PIXELS)[:, None]
-    strength = torch.stack([line.strength for line in found], 1).max(1)
-    pick = strength.indices[:, None]
-    pixel, width, fraction = (
-        torch.stack([getattr(line, name) for line in found], 1).gather(1, pick)[:, 0]
-        for name in ("pixel", "width", "fraction")
-    )
-    return Lines(strength.values, pixel, width, fraction)
+        best = relative.max(1)
+        strengths.append(best.values.clamp_min(0))
+        pixels.append(best.indices)
+        relative = relative * ((place - best.indices[:, None]).abs() >= APART_PIXELS)
+    return torch.stack(strengths, 1), torch.stack(pixels, 1)
 
 
 def _ends(residual: Residual) -> torch.Tensor:
@@ -189,48 +195,59 @@ def _ends(residual: Residual) -> torch.Tensor:
     return (place < first[:, None] + END_PIXELS) | (place > last[:, None] - END_PIXELS)
 
 
-def _looked_at_again(residual: Residual, ratio: torch.Tensor, line: Lines) -> Lines:
-    """Return a candidate at the strength of its weakest view."""
+def _looked_at_again(
+    residual: Residual, ratio: torch.Tensor, strength: torch.Tensor, pixel: torch.Tensor, column: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return candidates at the strength of their weakest view, and their height as part of the model's level.
+
+    Parameters
+    ----------
+    strength, pixel, column
+        Of each candidate, the last the filter's it was seen best with, shape (B, CANDIDATES); so is what is
+        returned.
+    """
     offset = torch.arange(-LOOKED_AT_PIXELS, LOOKED_AT_PIXELS + 1, device=ratio.device)
-    place = line.pixel[:, None] + offset
-    inside = (place >= 0) & (place < residual.flux.shape[1])
-    place = place.clamp(0, residual.flux.shape[1] - 1)
-    weight = residual.ivar.gather(1, place) * inside
-    profile = torch.exp(-0.5 * (offset / line.width[:, None]).square())
-    narrow, flux = residual.narrow.gather(1, place), residual.flux.gather(1, place)
-    most = (narrow * profile * weight).argmax(1)
-    without = weight.scatter(1, most[:, None], 0.0)
-    norm = (profile.square() * without).sum(1)
-    several = (narrow * profile * without).sum(1) / norm.clamp_min(1e-9).sqrt()
-    row = torch.arange(len(place), device=ratio.device)
-    column = (line.width[:, None] == torch.tensor(WIDTHS, device=ratio.device)).int().argmax(1)
-    plain = ratio[row, column, line.pixel]
-    unit = torch.where(plain.abs() > 1e-6, line.strength / plain, 0.0)
-    above = _above_parabola(flux, profile, weight, offset / LOOKED_AT_PIXELS)
-    views = (line.strength, SEVERAL_ALLOWED * several * unit, ABOVE_ALLOWED * above * unit)
-    height = (narrow * profile * weight).sum(1) / (profile.square() * weight).sum(1).clamp_min(1e-9)
-    level = residual.model[row, line.pixel].abs().clamp_min(LEAST_LEVEL)
-    return Lines(torch.stack(views).amin(0).clamp_min(0), line.pixel, line.width, height / level)
+    place = pixel[..., None] + offset
+    pixels = residual.flux.shape[1]
+    inside = (place >= 0) & (place < pixels)
+    place = place.clamp(0, pixels - 1)
+
+    def there(values: torch.Tensor) -> torch.Tensor:
+        return values.gather(1, place.flatten(1)).view(place.shape)
+
+    weight, narrow = there(residual.ivar) * inside, there(residual.narrow)
+    width = torch.tensor(WIDTHS, device=ratio.device)[column]
+    profile = torch.exp(-0.5 * (offset / width[..., None]).square())
+    signal = narrow * profile * weight
+    without = torch.zeros_like(weight).scatter(2, signal.argmax(2, keepdim=True), 1.0) == 0
+    square = profile.square() * weight
+    several = (signal * without).sum(2) / (square * without).sum(2).clamp_min(1e-9).sqrt()
+    plain = ratio.flatten(1).gather(1, column * pixels + pixel)
+    unit = torch.where(plain.abs() > 1e-6, strength / plain, 0.0)
+    above = _above_parabola(there(residual.flux), profile, weight, offset / LOOKED_AT_PIXELS)
+    views = (strength, SEVERAL_ALLOWED * several * unit, ABOVE_ALLOWED * above * unit)
+    height = signal.sum(2) / square.sum(2).clamp_min(1e-9)
+    level = residual.model.gather(1, pixel).abs().clamp_min(LEAST_LEVEL)
+    return torch.stack(views).amin(0).clamp_min(0), height / level
 
 
 def _above_parabola(
     flux: torch.Tensor, profile: torch.Tensor, weight: torch.Tensor, x: torch.Tensor
 ) -> torch.Tensor:
-    """Return the significance of a profile with a parabola of x fitted beneath, all (B, n); shape (B,)."""
-    left, shape = flux.double(), profile.double()
-    weight = weight.double()
+    """Return the significance of profiles with a parabola of x (n,) fitted beneath, (..., n) each; (...)."""
+    left, shape, weight = flux.double(), profile.double(), weight.double()
     basis: list[torch.Tensor] = []
     for power in range(3):  # one after the other made orthogonal to those before
         term = x.double().expand_as(shape) ** power
         for known in basis:
-            term = term - (term * known * weight).sum(1, keepdim=True) * known
-        size = (term.square() * weight).sum(1, keepdim=True)
+            term = term - (term * known * weight).sum(-1, keepdim=True) * known
+        size = (term.square() * weight).sum(-1, keepdim=True)
         basis.append(torch.where(size > 1e-9, term / size.clamp_min(1e-9).sqrt(), 0.0))
     for known in basis:
-        left = left - (left * known * weight).sum(1, keepdim=True) * known
-        shape = shape - (shape * known * weight).sum(1, keepdim=True) * known
-    norm = (shape.square() * weight).sum(1)
-    return ((left * shape * weight).sum(1) / norm.clamp_min(1e-9).sqrt()).float()
+        left = left - (left * known * weight).sum(-1, keepdim=True) * known
+        shape = shape - (shape * known * weight).sum(-1, keepdim=True) * known
+    norm = (shape.square() * weight).sum(-1)
+    return ((left * shape * weight).sum(-1) / norm.clamp_min(1e-9).sqrt()).float()
 
 
 def _scatter(free: torch.Tensor, counted: torch.Tensor, half: int, clip: float) -> torch.Tensor:

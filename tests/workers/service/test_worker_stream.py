@@ -187,6 +187,7 @@ def test_the_metrics_tell_what_the_ledger_tells(feed: Feed) -> None:
 
 def test_the_flagged_that_are_counted_are_those_that_are_published(feed: Feed) -> None:
     metrics, networks = Metrics(), Plumbing(digest=feed.name, teaches=True)
+    feed.redis_options["timeout_s"] = 5.0  # whatever else this machine does: without Redis all are judged alone
     given = networks.analyze([observation(numbered(i), 1000) for i in range(100)])
     with closing(GuardedRedis(feed.settings().redis)) as memory:
         milder = [replace(a, anomaly_evidence=foreign_evidence(a.z / 10 - 0.4)) for a in given]
