@@ -15,12 +15,15 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import Fetcher
+from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from spectraq.workers.errors import DeliveryError
 
 LOOK_S = 0.005
+COORDINATOR_MS = 500
+LOOK_AGAIN_S = 0.05
 
 # -- membership of a group ---------------------------------------------------------------------------------
 
@@ -180,8 +183,29 @@ def fetcher_of(client: KafkaConsumer) -> Any:
 
 
 # -- transactions ------------------------------------------------------------------------------------------
-# The client's own calls wait for ever where the connection is refused while a request is being sent: its
-# sender forgets the request. So each step is begun here and waited for with `wait_for_step`.
+# The client's own calls take no time-out. So each step is begun here and waited for with `wait_for_step`.
+
+
+def keep_steps(client: KafkaProducer) -> None:
+    """Have a client keep a step whose coordinator can't be reached, and look for the coordinator again.
+
+    Its sender forgets a step whose connection is refused, and one whose connection is taken and not answered
+    waits for the whole time-out of a request: as long as a broker is missed, and longer than another one
+    needs to take over.
+    """
+    network = client._sender._client
+    await_ready = network.await_ready
+
+    def ready(node_id: Any, timeout_ms: float) -> bool:
+        try:
+            if await_ready(node_id, timeout_ms=min(timeout_ms, COORDINATOR_MS)):
+                return True
+        except KafkaError:
+            pass  # the sender takes False as it should take this
+        time.sleep(LOOK_AGAIN_S)
+        return False
+
+    network.await_ready = ready
 
 
 def begin_offsets(

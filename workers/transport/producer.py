@@ -27,7 +27,7 @@ from spectraq.workers.errors import DeliveryError, UnreachableError
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.abandoned_transactions import transactional_id
-from spectraq.workers.transport.client_repairs import begin_commit, begin_offsets, wait_for_step
+from spectraq.workers.transport.client_repairs import begin_commit, begin_offsets, keep_steps, wait_for_step
 from spectraq.workers.transport.connection import client_options, close_producer, connect, reaching
 from spectraq.workers.transport.endings import RETRY_BACKOFF_MS, Ending, end_again, last_ending
 from spectraq.workers.transport.messages import Outgoing
@@ -207,6 +207,7 @@ class ExactlyOnce(Producer):
         }
         with self._deadline("connecting", 2 * kafka.bootstrap_timeout_s):
             client = connect(KafkaProducer, kafka, self._options() | transactional)
+        keep_steps(client)
         try:
             with (
                 reaching(kafka, f"the transactional id {self._name}"),

@@ -199,14 +199,14 @@ def test_the_steps_of_a_transaction_take_no_timeout() -> None:
         ]
 
 
-def test_a_step_of_a_transaction_is_forgotten_where_the_connection_is_refused() -> None:
-    retried: list[object] = []
+def refusing_sender(retried: list[object]) -> SimpleNamespace:
+    """What a producer's sender works with where its coordinator refuses the connection."""
 
     def refuse(*_: object, **__: object) -> None:
         raise KafkaConnectionError("refused")
 
     step = SimpleNamespace(needs_coordinator=lambda: True, coordinator_type="txn", request="EndTxn")
-    sender = SimpleNamespace(
+    return SimpleNamespace(
         _running=True,
         _force_close=False,
         config={"request_timeout_ms": 1000},
@@ -220,8 +220,32 @@ def test_a_step_of_a_transaction_is_forgotten_where_the_connection_is_refused() 
             retry=retried.append,
         ),
     )
+
+
+def test_a_step_whose_connection_is_refused_is_forgotten_and_kept_by_the_repair() -> (
+    None
+):
+    retried: list[object] = []
+    sender = refusing_sender(retried)
     assert Sender._maybe_send_pending_request(sender)
     assert retried == [], "mended upstream"
+    client_repairs.keep_steps(SimpleNamespace(_sender=sender))
+    assert Sender._maybe_send_pending_request(sender)
+    assert len(retried) == 1
+
+
+def test_a_coordinator_that_says_nothing_is_waited_for_half_a_second() -> None:
+    waited_ms: list[float] = []
+
+    def silent(_: object, timeout_ms: float) -> bool:
+        waited_ms.append(timeout_ms)
+        return False
+
+    sender = refusing_sender([])
+    sender._client.await_ready = silent
+    client_repairs.keep_steps(SimpleNamespace(_sender=sender))
+    Sender._maybe_send_pending_request(sender)
+    assert waited_ms == [client_repairs.COORDINATOR_MS]
 
 
 def test_a_client_that_failed_to_connect_leaves_its_thread_running_until_it_is_stopped() -> None:
