@@ -23,7 +23,7 @@ from astropy.io import fits
 from rich.console import Console
 from rich.table import Table
 
-from spectraq.models.answer import Measurement
+from spectraq.models.answer import Extra, Measurement
 from spectraq.models.measurement import populations
 from spectraq.models.measurement.indices import Stars, indices
 from spectraq.models.measurement.line_groups import NARROW
@@ -118,7 +118,7 @@ def real(data: Path) -> tuple[Rows, Rows]:
                 for name, row in fitted.items()
             }
         spectrum = next(iter(read(path, note=lambda _: None)))
-        (answer,) = pipeline.analyze([observation(spectrum, 100_000)], with_model=True)
+        (answer,) = pipeline.analyze([observation(spectrum, 100_000)], Extra.MEASUREMENT)
         same = str(known["CLASS"]).strip() == answer.spectype
         if not same or abs(answer.z - known["Z"]) > SAME_Z * (1 + answer.z) or answer.measurement is None:
             continue

@@ -98,7 +98,7 @@ def stages(device: torch.device) -> dict[str, float]:
         "scan, quasars": timed(scan_of("QSO")),
         "residuals": timed(lambda: Residual.of(Measured.of(analysis))),
         "from grid to fit": timed(lambda: analyst.analyze(gridded)),
-        "anomaly": timed(lambda: judge.judge(analysis, block)),
+        "anomaly": timed(lambda: judge.judge(analysis, block, [1.0] * len(analysis.lag))),
     }
     scanned = to_scan(opinion).float().sum(1).mean()
     print(f"{scanned:.2f} classes scanned a spectrum; each scan below is of all spectra")

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from kafka import KafkaProducer
 
-from spectraq.models.answer import Answer, Candidate
+from spectraq.models.answer import NOTHING_EXTRA, Answer, Candidate, Extra
 from spectraq.models.observation import Observation
 from spectraq.schemas import codec
 from spectraq.schemas.spectrum import Spectrum
@@ -66,7 +66,7 @@ class Canned:
     def __init__(self) -> None:
         self.digest = uuid.uuid4().hex  # so that nothing is found in the cache
 
-    def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
+    def analyze(self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA) -> list[Answer]:
         return [CANNED] * len(observations)
 
 

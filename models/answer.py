@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Flag, auto
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Extra(Flag):
+    """What an answer has only where it is asked for: it takes longer than all else together."""
+
+    MODEL = auto()
+    MEASUREMENT = auto()
+
+
+NOTHING_EXTRA = Extra(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,15 @@ class Reason:
     wavelength_min: float  # vacuum angstrom, observed frame
     wavelength_max: float
     message: str  # one sentence a person can read
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an anomaly is judged by again once its folder or its stream has shown what is normal there."""
+
+    strangeness: tuple[float, ...]  # by kind, in the order of `anomaly.kinds.KINDS`
+    detected: str  # the kind that the detector sees most of
+    causes: tuple[Reason, ...]  # every one that any group could be told, at the strength it has alone
 
 
 def _nothing() -> NDArray[np.float32]:
@@ -126,6 +146,8 @@ class Answer:
     anomaly_false_positive_rate: float
     anomaly_flagged: bool
     anomaly_reasons: tuple[Reason, ...]
-    anomaly_reference: str  # name of the reference the thresholds came from
+    anomaly_reference: str  # name of the reference the thresholds came from, and of the group
+    anomaly_judgement: str = "alone"  # or "adapted" to a group, or "outside_reference", where no rate holds
+    anomaly_evidence: Evidence | None = None  # None where the group changes nothing
     model: ModelSpectrum | None = None
     measurement: Measurement | None = None

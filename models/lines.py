@@ -29,11 +29,13 @@ class Line(NamedTuple):
     kind
         EMISSION or ABSORPTION, as it is mostly seen.
     known
-        Galaxies, quasars and stars have it: it is no anomaly in any of them.
+        Galaxies, quasars and stars have it: the scatter that lines are compared with is measured elsewhere.
     emitted_by
-        Classes that emit it so strongly that a fit leaves some of it.
+        Classes that emit it so strongly that a fit leaves some of it: it is no anomaly in any of them.
     broad
         Quasars have it from their broad-line region: permitted, or of high critical density.
+    winged
+        Its wings reach so far in quasars that a fit leaves some of them.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Line(NamedTuple):
     known: bool = False
     emitted_by: tuple[str, ...] = ()
     broad: bool = False
+    winged: bool = False
 
 
 class Band(NamedTuple):
@@ -68,67 +71,97 @@ class Band(NamedTuple):
 
 
 LINES = (
-    Line("OVI", "", 1033.83, broad=True),
+    Line("OVI", "", 1033.83, emitted_by=(Q,), broad=True),
     Line("Lya", "Lyα", 1215.67, known=True, emitted_by=(Q,), broad=True),
     Line("NV", "N V", 1240.81, known=True, emitted_by=(Q,), broad=True),
+    Line("OI_1304", "", 1304.5, emitted_by=(Q,), broad=True),
+    Line("CII_1336", "", 1335.3, emitted_by=(Q,), broad=True),
     Line("SiIV", "Si IV", 1397.61, known=True, emitted_by=(Q,), broad=True),
     Line("CIV_1548", "", 1548.20),
     Line("CIV", "C IV", 1549.06, known=True, emitted_by=(Q,), broad=True),
     Line("CIV_1551", "", 1550.77),
-    Line("HeII_1640", "He II", 1640.42),
-    Line("AlIII", "", 1857.40),
+    Line("HeII_1640", "He II", 1640.42, emitted_by=(Q,), broad=True),
+    Line("OIII_1664", "", 1663.5, emitted_by=(Q,), broad=True),
+    Line("NIII_1750", "", 1750.0, emitted_by=(Q,), broad=True),
+    Line("AlIII", "", 1857.40, emitted_by=(Q,), broad=True),
+    Line("SiIII_1892", "", 1892.0, emitted_by=(Q,), broad=True),
     Line("CIII", "C III]", 1908.73, known=True, emitted_by=(Q,), broad=True),
-    Line("CII", "C II]", 2326.0, known=True),
+    Line("CII", "C II]", 2326.0, known=True, emitted_by=(Q,), broad=True),
+    Line("NeIV_2424", "", 2424.0, emitted_by=(G, Q)),
+    Line("OII_2471", "", 2471.0, emitted_by=(G, Q)),
     Line("FeII", "Fe II", 2600.17, ABSORPTION),
     Line("MgII_2796", "", 2796.35),
     Line("MgII", "Mg II", 2799.12, known=True, emitted_by=(Q,), broad=True),
     Line("MgII_2804", "", 2803.53),
-    Line("NeV_3347", "", 3346.79),
-    Line("NeV", "[Ne V]", 3426.84, known=True),
+    Line("NeV_3347", "", 3346.79, emitted_by=(G, Q)),
+    Line("NeV", "[Ne V]", 3426.84, known=True, emitted_by=(G, Q)),
     Line("OII_3727", "", 3727.09),
     Line("OII", "[O II]", 3728.48, known=True, emitted_by=(G, Q)),
     Line("OII_3730", "", 3729.88),
+    Line("H12", "", 3751.2, emitted_by=(G,)),
+    Line("H11", "", 3771.7, emitted_by=(G,)),
+    Line("H10", "", 3798.9, emitted_by=(G,)),
+    Line("H9", "", 3836.5, emitted_by=(G,)),
     Line("NeIII", "[Ne III]", 3869.86, known=True, emitted_by=(G, Q)),
     Line("H8", "", 3890.17, known=True, emitted_by=(G,)),
     Line("CaK", "Ca K", 3934.78, ABSORPTION, known=True, emitted_by=(S,)),
-    Line("NeIII_3969", "", 3968.59),
+    Line("NeIII_3969", "", 3968.59, emitted_by=(G, Q)),
     Line("CaH", "Ca H", 3969.59, ABSORPTION, known=True, emitted_by=(S,)),
-    Line("Hepsilon", "", 3971.20, known=True, emitted_by=(G,)),
-    Line("Hdelta", "Hδ", 4102.89, known=True, emitted_by=(S, G)),
+    Line("Hepsilon", "", 3971.20, known=True, emitted_by=(G, Q)),
+    Line("SII_4070", "", 4069.7, emitted_by=(G, Q)),
+    Line("SII_4078", "", 4077.5, emitted_by=(G,)),
+    Line("Hdelta", "Hδ", 4102.89, known=True, emitted_by=(S, G, Q), broad=True),
     Line("Gband", "G band", 4305.61, ABSORPTION),
-    Line("Hgamma", "Hγ", 4341.69, known=True, emitted_by=(S, G)),
-    Line("OIII_4364", "[O III]", 4364.44, known=True),
-    Line("HeII_4687", "He II", 4687.02, known=True),
-    Line("Hbeta", "Hβ", 4862.68, known=True, emitted_by=(S, G, Q), broad=True),
+    Line("Hgamma", "Hγ", 4341.69, known=True, emitted_by=(S, G, Q), broad=True),
+    Line("OIII_4364", "[O III]", 4364.44, known=True, emitted_by=(G, Q)),
+    Line("HeI_4473", "", 4472.7, emitted_by=(G, Q)),
+    Line("HeII_4687", "He II", 4687.02, known=True, emitted_by=(G, Q), broad=True),
+    Line("ArIV_4713", "", 4712.7, emitted_by=(G,)),
+    Line("ArIV_4742", "", 4741.5, emitted_by=(G,)),
+    Line("Hbeta", "Hβ", 4862.68, known=True, emitted_by=(S, G, Q), broad=True, winged=True),
     Line("OIII_4960", "[O III]", 4960.30, known=True, emitted_by=(G, Q)),
     Line("OIII_5008", "[O III]", 5008.24, known=True, emitted_by=(G, Q)),
+    Line("FeVII_5160", "", 5160.3, emitted_by=(G, Q)),
     Line("Mgb", "Mg b", 5175.98, ABSORPTION),
-    Line("NI", "", 5200.53, known=True),
-    Line("HeI_5877", "He I", 5877.25, known=True, emitted_by=(G,)),
+    Line("NI", "", 5200.53, known=True, emitted_by=(G, Q)),
+    Line("FeXIV", "", 5304.5, emitted_by=(G, Q)),
+    Line("HeII_5413", "", 5412.9, emitted_by=(G,)),
+    Line("ClIII_5519", "", 5519.2, emitted_by=(G,)),
+    Line("ClIII_5539", "", 5539.4, emitted_by=(G,)),
+    Line("FeVII_5722", "", 5722.3, emitted_by=(G, Q)),
+    Line("NII_5756", "", 5756.2, emitted_by=(G, Q)),
+    Line("HeI_5877", "He I", 5877.25, known=True, emitted_by=(G, Q), broad=True),
     Line("NaD_5892", "", 5891.58, ABSORPTION, known=True),
     Line("NaD", "Na D", 5894.57, ABSORPTION),
     Line("NaD_5898", "", 5897.56, ABSORPTION, known=True, emitted_by=(G,)),
-    Line("OI_6302", "[O I]", 6302.046, known=True, emitted_by=(G,)),
-    Line("OI_6366", "", 6365.54, known=True),
+    Line("FeVII_6089", "", 6088.7, emitted_by=(G, Q)),
+    Line("OI_6302", "[O I]", 6302.046, known=True, emitted_by=(G, Q)),
+    Line("SIII_6314", "", 6313.8, emitted_by=(G,)),
+    Line("OI_6366", "", 6365.54, known=True, emitted_by=(G, Q)),
+    Line("FeX", "", 6376.3, emitted_by=(G, Q)),
     Line("CaH_band", "CaH", 6385.0, ABSORPTION),
     Line("NII_6550", "[N II]", 6549.86, known=True, emitted_by=(G, Q)),
-    Line("Halpha", "Hα", 6564.61, known=True, emitted_by=(S, G, Q), broad=True),
+    Line("Halpha", "Hα", 6564.61, known=True, emitted_by=(S, G, Q), broad=True, winged=True),
     Line("NII_6585", "[N II]", 6585.27, known=True, emitted_by=(G, Q)),
-    Line("HeI_6680", "", 6680.00, known=True, emitted_by=(G,)),
-    Line("SII_6718", "[S II]", 6718.29, known=True, emitted_by=(G,)),
-    Line("SII_6733", "[S II]", 6732.67, known=True, emitted_by=(G,)),
+    Line("HeI_6680", "", 6680.00, known=True, emitted_by=(G, Q)),
+    Line("SII_6718", "[S II]", 6718.29, known=True, emitted_by=(G, Q)),
+    Line("SII_6733", "[S II]", 6732.67, known=True, emitted_by=(G, Q)),
     Line("TiO", "TiO", 7055.0, ABSORPTION),
-    Line("HeI_7067", "", 7067.20, known=True, emitted_by=(G,)),
-    Line("ArIII", "[Ar III]", 7137.76, known=True, emitted_by=(G,)),
+    Line("HeI_7067", "", 7067.20, known=True, emitted_by=(G, Q)),
+    Line("ArIII", "[Ar III]", 7137.76, known=True, emitted_by=(G, Q)),
     Line("OII_7321", "", 7320.94),
-    Line("OII_7322", "", 7321.47, known=True, emitted_by=(G,)),
-    Line("OII_7332", "", 7331.68),
-    Line("OI_8449", "", 8448.57),
-    Line("CaII_8500", "Ca II", 8500.36, ABSORPTION, known=True),
-    Line("CaII_8544", "Ca II", 8544.44, ABSORPTION, known=True),
-    Line("CaII_8665", "Ca II", 8664.52, ABSORPTION, known=True),
-    Line("SIII_9071", "[S III]", 9071.09, known=True, emitted_by=(G,)),
-    Line("SIII_9533", "[S III]", 9533.21, known=True, emitted_by=(G,)),
+    Line("OII_7322", "", 7321.47, known=True, emitted_by=(G, Q)),
+    Line("OII_7332", "", 7331.68, emitted_by=(G, Q)),
+    Line("ArIII_7753", "", 7753.2, emitted_by=(G, Q)),
+    Line("FeXI", "", 7894.0, emitted_by=(G, Q)),
+    Line("OI_8449", "", 8448.57, emitted_by=(G, Q)),
+    Line("CaII_8500", "Ca II", 8500.36, ABSORPTION, known=True, emitted_by=(Q,)),
+    Line("CaII_8544", "Ca II", 8544.44, ABSORPTION, known=True, emitted_by=(Q,)),
+    Line("CaII_8665", "Ca II", 8664.52, ABSORPTION, known=True, emitted_by=(Q,)),
+    Line("SIII_9071", "[S III]", 9071.09, known=True, emitted_by=(G, Q)),
+    Line("Pa9", "", 9231.5, emitted_by=(G, Q)),
+    Line("SIII_9533", "[S III]", 9533.21, known=True, emitted_by=(G, Q)),
+    Line("Pa8", "", 9548.6, emitted_by=(G, Q)),
 )
 """In the order of their wavelengths."""
 BY_NAME = {line.name: line for line in LINES}

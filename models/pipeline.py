@@ -12,7 +12,8 @@ import torch
 
 from spectraq.models import shipped
 from spectraq.models.anomaly import Judge
-from spectraq.models.answer import Answer
+from spectraq.models.anomaly.reach import sampling
+from spectraq.models.answer import NOTHING_EXTRA, Answer, Extra
 from spectraq.models.answers.model_spectra import model_spectra
 from spectraq.models.answers.redshift_errors import RedshiftErrors
 from spectraq.models.answers.rows import answers
@@ -97,7 +98,7 @@ class Pipeline:
             "cpu", "cuda" or "cuda:N".
         threads
             How many cores to use; 0 for all there are. Each but the first has a process of its own once
-            `SPECTRA_ALONE` spectra have come, where a batch is shared and no models are wanted.
+            `SPECTRA_ALONE` spectra have come, where a batch is shared and nothing extra is wanted.
         members
             Names of the networks to ask, to see what each is worth; None for the whole ensemble.
 
@@ -128,7 +129,7 @@ class Pipeline:
         fine, stars = details.load(folder), populations.load(folder)
         return cls(analyst, judge, errors, fine, stars, digest, threads, Partners(networks, threads - 1))
 
-    def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
+    def analyze(self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA) -> list[Answer]:
         """Return one answer for each observation, in the order given.
 
         An answer does not depend on which other observations come with it.
@@ -137,9 +138,9 @@ class Pipeline:
         ----------
         observations
             Of any lengths and samplings.
-        with_model
-            Also return the best fit and the chi2(z) curves (`Answer.model`), and what is measured on the
-            spectrum (`Answer.measurement`).
+        extra
+            `Extra.MODEL`: the best fit and the chi2(z) curves, too (`Answer.model`).
+            `Extra.MEASUREMENT`: what is measured on the spectrum (`Answer.measurement`).
 
         Raises
         ------
@@ -151,7 +152,7 @@ class Pipeline:
         most = BLOCKS_A_RUN[self._analyst.device.type]
         parts = _shares(observations, self._threads, self._analyst.block, most)
         self._shared += len(observations) if len(parts) > 1 else 0
-        work = partial(self._analyze, with_model=True) if with_model else self._analyze_anywhere
+        work = partial(self._analyze, extra=extra) if extra else self._analyze_anywhere
         return [answer for part in self._workers.map(work, parts) for answer in part]
 
     def start_partners(self, timeout_s: float = 60.0) -> int:
@@ -176,22 +177,25 @@ class Pipeline:
     def _analyze_anywhere(self, observations: Sequence[Observation]) -> list[Answer]:
         """Analyse here, or in another process where one is free."""
         answered = self._partners.answers(observations) if self._shared > SPECTRA_ALONE else None
-        return answered or self._analyze(observations, with_model=False)
+        return answered or self._analyze(observations, NOTHING_EXTRA)
 
-    def _analyze(self, observations: Sequence[Observation], with_model: bool) -> list[Answer]:
+    def _analyze(self, observations: Sequence[Observation], extra: Extra) -> list[Answer]:
         gridded = grid_batch(observations, self._analyst.device)
         _check_on_grid(gridded)
         with torch.inference_mode():
-            analysis = self._analyst.analyze(gridded, everything=with_model)
-            verdicts = self._judge.judge(analysis, self._analyst.block)
+            analysis = self._analyst.analyze(gridded, everything=Extra.MODEL in extra)
+            samplings = [sampling(observation.wavelength) for observation in observations]
+            verdicts = self._judge.judge(analysis, self._analyst.block, samplings)
             encoder = self._analyst.ensemble.encoder
             fitted = None
-            if with_model:
+            if Extra.MODEL in extra:
                 final = final_fit(analysis, self._details)
                 fitted = model_spectra(analysis, final, self._analyst.lags, encoder)
             surveys = [observation.survey for observation in observations]
             done = answers(analysis, surveys, verdicts, self._judge.reference, self._errors, fitted)
-            return measured(analysis, observations, done, self._populations) if with_model else done
+            if Extra.MEASUREMENT in extra:
+                return measured(analysis, observations, done, self._populations)
+            return done
 
 
 def _shares(

@@ -127,6 +127,7 @@ class Anomaly(Result):
     flagged: bool
     reasons: tuple[Reason, ...]
     reference: str
+    judgement: str = ""  # "alone", "adapted" or "outside_reference"; "" in what version 1.0 wrote
 
 
 class Chi2Curve(Part):

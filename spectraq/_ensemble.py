@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spectraq._input import read
 from spectraq._result import AnalyzedSpectrum
+from spectraq.models.answer import Extra
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError, SpectraqError
 from spectraq.workers.files import analyze_files
@@ -67,18 +68,18 @@ class Ensemble:
 
     def fit(self, spectrum: Any, **reading: Any) -> ModelSpectrum:
         """Return the best fit of one spectrum, as `spectraq.fit` does."""
-        model = self.fitted(spectrum, **reading).model
+        model = self.results(spectrum, Extra.MODEL, **reading).model
         assert model is not None
         return model
 
-    def fitted(self, spectrum: Any, **reading: Any) -> Results:
-        """Return all results of one spectrum, its best fit and what is measured on it included."""
+    def results(self, spectrum: Any, extra: Extra, **reading: Any) -> Results:
+        """Return the results of one spectrum, with what is asked for beside the usual."""
         items = list(read(spectrum, **reading))
         if len(items) != 1:
             raise SpectraqError(f"fit takes one spectrum, and these are {len(items)}; fit them one by one")
         if isinstance(items[0], ReadError):
             raise items[0]
-        return self._fits.results(items[0])
+        return self._fits.results(items[0], extra)
 
 
 def load(

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spectraq._picture import axes, svg
+from spectraq.models.answer import Extra
 from spectraq.schemas.results import Anomaly, Classification, Measurement, ModelSpectrum, Redshift
 from spectraq.schemas.spectrum import Spectrum
-from spectraq.workers.contract.convert import Results
 from spectraq.workers.files.analyze_files import Answered, Unanswered
 
 if TYPE_CHECKING:
@@ -57,20 +57,18 @@ class AnalyzedSpectrum:
         return self.answered.results.anomaly
 
     @cached_property
-    def _fitted(self) -> Results:
-        return self.ensemble.fitted(self.spectrum)
-
-    @property
     def model(self) -> ModelSpectrum:
         """The best fit and chi2(z) of each class; computed when it is first asked for."""
-        assert self._fitted.model is not None
-        return self._fitted.model
+        model = self.ensemble.results(self.spectrum, Extra.MODEL).model
+        assert model is not None
+        return model
 
-    @property
+    @cached_property
     def measurement(self) -> Measurement:
-        """Lines, indices and masses, each with its error; computed when it or `model` is first asked for."""
-        assert self._fitted.measurement is not None
-        return self._fitted.measurement
+        """Lines, indices and masses, each with its error; computed when they are first asked for."""
+        measurement = self.ensemble.results(self.spectrum, Extra.MEASUREMENT).measurement
+        assert measurement is not None
+        return measurement
 
     def _row(self, measurements: bool) -> Answered:
         """Return what a row of a table is made of."""

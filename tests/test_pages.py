@@ -34,7 +34,7 @@ SUFFIXES = "py|js|css|html|md|json|toml|yml|yaml|txt|avsc|acl|svg|png"
 A_FILE = re.compile(rf"[\w-]+(?:/[\w.-]+)*\.(?:{SUFFIXES})|(?:[\w-]+/)+")
 A_DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
-OF_THE_USER = {"spectraq.toml", "spectra/", "night/"}
+OF_THE_USER = {"spectraq.toml", "spectra/", "normal/", "night/"}
 OF_THE_DATA = {"templates/", "populations/gasnet3/", "sky/desispec/", "sky/4most/", "transients/"}
 OF_THE_SITE = {"index.md", "schemas.md"}
 OF_SEVERAL = {"classifier-N.json", "Record/major.minor.avsc"}

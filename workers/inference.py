@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import structlog
 
-from spectraq.models.answer import Answer
+from spectraq.models.answer import NOTHING_EXTRA, Answer, Extra
 from spectraq.models.observation import Observation, UnusableSpectrum
 from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.workers.errors import AnalysisError, SettingsError
@@ -18,6 +18,7 @@ from spectraq.workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
     import spectraq.models.pipeline
+    from spectraq.models.anomaly.reference import Reference
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ class Pipeline(Protocol):
     def version(self) -> str:
         """Version of the ensemble."""
 
-    def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
+    def analyze(self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA) -> list[Answer]:
         """Answer each observation, in order."""
 
 
@@ -73,7 +74,7 @@ class SafeInference:
         self._on_split = on_split
 
     def answers(
-        self, observations: Sequence[Observation], with_model: bool = False
+        self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA
     ) -> list[Answer | Failure]:
         """Answer each observation, in order, or say why not.
 
@@ -85,31 +86,31 @@ class SafeInference:
         answers: list[Answer | Failure] = []
         while len(answers) < len(observations):
             piece = observations[len(answers) : len(answers) + self.limit]
-            answers += self._piece(piece, with_model)
+            answers += self._piece(piece, extra)
         return answers
 
-    def _piece(self, observations: Sequence[Observation], with_model: bool) -> list[Answer | Failure]:
+    def _piece(self, observations: Sequence[Observation], extra: Extra) -> list[Answer | Failure]:
         try:
-            answers = self.pipeline.analyze(observations, with_model=with_model)
+            answers = self.pipeline.analyze(observations, extra)
         except UnusableSpectrum as error:
-            return self._apart(observations, with_model, error)
+            return self._apart(observations, extra, error)
         except Exception as error:
-            return self._halves(observations, with_model, error)
+            return self._halves(observations, extra, error)
         if len(answers) != len(observations):
             raise RuntimeError(f"{len(observations)} spectra went in and {len(answers)} answers came out")
         return [_checked(answer) for answer in answers]
 
     def _apart(
-        self, observations: Sequence[Observation], with_model: bool, error: UnusableSpectrum
+        self, observations: Sequence[Observation], extra: Extra, error: UnusableSpectrum
     ) -> list[Answer | Failure]:
         """Find the spectrum of which the grid shows that it can't be analysed; nothing has failed."""
         if len(observations) == 1:
             return [Failure(str(error), error.reason)]
         middle = len(observations) // 2
-        return self._piece(observations[:middle], with_model) + self._piece(observations[middle:], with_model)
+        return self._piece(observations[:middle], extra) + self._piece(observations[middle:], extra)
 
     def _halves(
-        self, observations: Sequence[Observation], with_model: bool, error: Exception
+        self, observations: Sequence[Observation], extra: Extra, error: Exception
     ) -> list[Answer | Failure]:
         """Split what failed until the spectrum that is to blame is alone."""
         n = len(observations)
@@ -122,7 +123,7 @@ class SafeInference:
         self._on_split()
         log.warning("batch_split", spectra=n, error=type(error).__name__, limit=self.limit)
         middle = n // 2
-        return self._piece(observations[:middle], with_model) + self._piece(observations[middle:], with_model)
+        return self._piece(observations[:middle], extra) + self._piece(observations[middle:], extra)
 
     def _blame(self, error: Exception) -> None:
         """Make sure that it is the spectrum: a lost GPU would send a whole night to the dead letters."""
@@ -154,6 +155,23 @@ def load_networks(settings: WorkerSettings) -> spectraq.models.pipeline.Pipeline
         )
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error
+
+
+def load_normal(settings: WorkerSettings) -> Reference:
+    """Return the normal spectra that the answers of the same networks are judged by.
+
+    Raises
+    ------
+    SettingsError
+        Where they can't be loaded.
+    """
+    from spectraq.models import shipped
+    from spectraq.models.anomaly.reference import Reference
+
+    try:
+        return Reference.load(settings.weights or shipped.FOLDER)
+    except ValueError as error:
+        raise SettingsError(f"the reference of normal spectra can't be loaded: {error}") from error
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -188,7 +188,8 @@ class WorkerSettings(_Section):
     weights: Path | None = Field(None, description="folder of other weights, as `spectraq train` writes them")
     members: tuple[str, ...] = Field((), description="networks to ask, by name; none: the whole ensemble")
     adapt: bool = Field(
-        True, description="let thresholds of anomalies follow the stream; what is normal is kept in Redis"
+        True,
+        description="judge anomalies by what their stream, kept in Redis, or their folder shows to be normal",
     )
     batch_spectra: int = Field(64, ge=1, description="spectra a batch at most")
     batch_pixels: int = Field(2_000_000, ge=1, description="pixels a batch at most")
@@ -220,11 +221,6 @@ class WorkerSettings(_Section):
     )
     health_host: str = Field("127.0.0.1", description="address of /livez, /readyz and /metrics")
     health_port: int = Field(0, ge=0, le=65535, description="its port; 0: a free one")
-
-    @property
-    def fits(self) -> bool:
-        """Whether each spectrum is fitted finally: what is published asks for it."""
-        return self.publish_models or self.publish_measurements
 
 
 class LogSettings(_Section):

@@ -15,6 +15,9 @@ from spectraq.models.grid.axis import REBIN, pixel_of
 
 STEP_RANGE = (5000.0, 8000.0)
 """Angstrom: where the arms of the spectrographs meet."""
+FAR_COARSE_PIXELS = 50
+"""A step's own shape reaches so far: what is beyond is what the fit leaves of everything."""
+END_COARSE_PIXELS = 20
 LEAST_FREEDOM = 0.003
 """Steps less independent of the fit than this fraction are ignored."""
 
@@ -26,6 +29,7 @@ class Jump:
     strength: torch.Tensor  # (B,) sigma, chi2 a pixel of the fit taken as the noise's
     fraction: torch.Tensor  # (B,) of the model's level
     pixel: torch.Tensor  # (B,) int64, on the fine grid
+    elsewhere: torch.Tensor  # (B,) root mean square of the same sigma at pixels far from it
 
 
 def sharpest(left: Leftover) -> Jump:
@@ -37,17 +41,29 @@ def sharpest(left: Leftover) -> Jump:
     """
     first, low, high = left.first, *(int(pixel_of(edge)) // REBIN for edge in STEP_RANGE)
     fitted = (first.amplitudes[:, :, None] * first.weighted).sum(1)
-    signal = _redward(left.level * (left.ivar * left.flux - fitted))[:, low:high]
+    signal = _redward(left.level * (left.ivar * left.flux - fitted))
     whole = _redward(left.level.square() * left.ivar)
-    followed = _redward(left.level[:, None] * first.weighted)[..., low:high].square().sum(1)
-    freedom = whole[:, low:high] - followed
+    followed = _redward(left.level[:, None] * first.weighted).square().sum(1)
+    freedom = whole - followed
     told = freedom > LEAST_FREEDOM * whole[:, :1]
     inverse = torch.where(told, 1 / freedom.clamp_min(1e-9), 0.0)
-    best = (signal.abs() * inverse.sqrt()).max(1)
-    column = best.indices[:, None]
-    fraction = (signal * inverse).gather(1, column)[:, 0]
-    strength = best.values / left.kappa.double().sqrt()
-    return Jump(strength.float(), fraction.float(), (best.indices + low) * REBIN)
+    sigma = signal.abs() * inverse.sqrt() / left.kappa.double().sqrt()[:, None]
+    best = sigma[:, low:high].max(1)
+    column = best.indices + low
+    fraction = (signal * inverse).gather(1, column[:, None])[:, 0]
+    elsewhere = _far_from(sigma, column, left.ivar > 0)
+    return Jump(best.values.float(), fraction.float(), column * REBIN, elsewhere.float())
+
+
+def _far_from(sigma: torch.Tensor, column: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
+    """Return the root mean square of B rows far from a column and from the ends of what is used, (B,)."""
+    n = sigma.shape[1]
+    place = torch.arange(n, device=sigma.device)
+    first = used.int().argmax(1)
+    last = n - 1 - used.int().flip(1).argmax(1)
+    inside = (place > first[:, None] + END_COARSE_PIXELS) & (place < last[:, None] - END_COARSE_PIXELS)
+    counted = inside & ((place - column[:, None]).abs() > FAR_COARSE_PIXELS)
+    return ((sigma.square() * counted).sum(1) / counted.sum(1).clamp_min(1)).sqrt()
 
 
 def _redward(values: torch.Tensor) -> torch.Tensor:

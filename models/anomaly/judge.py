@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import NormalDist
 
@@ -22,11 +22,12 @@ from spectraq.models.anomaly.kinds import COUNTED, DETECTOR, KINDS, SEEN
 from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.reference import Reference
 from spectraq.models.anomaly.residual import Measured, Residual
-from spectraq.models.anomaly.scores import Scores, score
+from spectraq.models.anomaly.scores import Scores, beside_own_nulls, score
 from spectraq.models.anomaly.second_object import CompanionSearch
-from spectraq.models.anomaly.unexplained_lines import filtered
+from spectraq.models.anomaly.unexplained_lines import Search, confirmed, filtered
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
-from spectraq.models.anomaly.verdict import Verdict
+from spectraq.models.anomaly.verdict import ALONE, OUTSIDE, Verdict
+from spectraq.models.answer import Evidence, Reason
 from spectraq.models.batch import BatchAnalysis, in_blocks
 from spectraq.models.grid.axis import z_of
 from spectraq.models.redshift.eigenspectra import Basis
@@ -36,7 +37,7 @@ from spectraq.models.tiles import NETWORK_ROWS, in_tiles
 FLAG_RATE = 0.01
 """A spectrum is flagged when fewer normal ones than this are as strange."""
 TOLD_RATE = 0.1
-"""Reasons are told below this already: a stream of cleaner spectra than the reference's may flag them."""
+"""Causes are kept below this already: a group may change which of them is the most unlikely."""
 
 
 class Scorer:
@@ -74,11 +75,14 @@ class Scorer:
         for part, rows in in_blocks(torch.arange(len(measured.lag), device=measured.lag.device), block):
             residual, left = Residual.of(rows_of(measured, rows)), Leftover.of(rows_of(first_objects, rows))
             ratio = filtered(residual)
+            search = Search.of(residual, ratio, self._airglow)
             companions, jump = self._companions.search(left), sharpest(left)
-            scores = score(residual, ratio, companions, jump, rows_of(unfamiliar, rows), self._airglow)
+            scores = score(residual, search, companions, jump, rows_of(unfamiliar, rows), self._airglow)
             planes, numbers = picture(residual, ratio), evidence(scores, residual)
             if self._detector is not None:
                 scores = _with(scores, in_tiles(self._detector, planes, numbers, tile=NETWORK_ROWS))
+            line = confirmed(residual, ratio, search)
+            scores = beside_own_nulls(scores, line, companions, jump)
             counted = slice(len(part))
             yield rows_of(scores, counted), planes[counted], numbers[counted]
 
@@ -96,21 +100,77 @@ class Judge:
         """Read the reference, the detector and the supernovae of a folder of weights."""
         return cls(Reference.load(folder, device), Scorer.load(folder, bases, device))
 
-    def judge(self, analysis: BatchAnalysis, block: int) -> list[Verdict]:
-        """Judge a batch, `block` rows at a time."""
+    def judge(self, analysis: BatchAnalysis, block: int, samplings: Sequence[float]) -> list[Verdict]:
+        """Judge every spectrum of a batch alone, `block` rows at a time.
+
+        Parameters
+        ----------
+        samplings
+            Of every spectrum, as of `reach.sampling`.
+        """
         scores = self._normal.measured(self._scorer.score(analysis, block))
-        rates = self._normal.rates(scores)
-        overall = together(rates).tolist()
+        strangeness = self._normal.strangeness(scores)
+        rates = self._normal.rates_alone(strangeness)
         table = zip(
+            strangeness.tolist(),
+            together(rates).tolist(),
             attributed(rates, scores.seen).tolist(),
+            attributed(self._normal.rates(strangeness), scores.seen).tolist(),
+            detected(scores.seen).tolist(),
             scores.size.tolist(),
             scores.low.tolist(),
             scores.high.tolist(),
+            scores.spectype.tolist(),
             z_of(analysis.lag).tolist(),
-            overall,
+            (analysis.gridded.ivar > 0).sum(1).tolist(),
+            samplings,
             strict=True,
         )
-        return [_verdict(*row) for row in table]
+        return [self._verdict(*row) for row in table]
+
+    def _verdict(
+        self,
+        strangeness: list[float],
+        overall: float,
+        alone: list[float],
+        least: list[float],
+        named: int,
+        size: list[float],
+        low: list[int],
+        high: list[int],
+        spectype: int,
+        z: float,
+        seen: int,
+        pixels: float,
+    ) -> Verdict:
+        """Say how strange a spectrum is alone, and keep what its group may make of it."""
+        if outside := self._normal.reach.outside(pixels, seen, spectype, z):
+            return Verdict(0.0, 1.0, False, (outside,), OUTSIDE)
+        # No group makes a spectrum stranger than `least`.
+        causes = {
+            KINDS[k]: reason(KINDS[k], size[k], sigma_of(alone[k]), low[k], high[k], z)
+            for k, rate in enumerate(least)
+            if rate < TOLD_RATE
+        }
+        evidence = Evidence(tuple(round(one, 3) for one in strangeness), KINDS[named], tuple(causes.values()))
+        flagged = overall < FLAG_RATE
+        told = told_of(evidence.causes, alone) if flagged else ()
+        return Verdict(-math.log10(overall), overall, flagged, told, ALONE, evidence)
+
+
+def told_of(causes: Sequence[Reason], rates: Sequence[float]) -> tuple[Reason, ...]:
+    """Return what would have flagged a spectrum alone, the most unlikely first, each with its strength.
+
+    Parameters
+    ----------
+    causes
+        What may be told.
+    rates
+        Of every kind over its share, as of `attributed`.
+    """
+    ordered = sorted((rates[KINDS.index(cause.kind)], i) for i, cause in enumerate(causes))
+    told = [(rate, i) for rate, i in ordered if rate < FLAG_RATE] or ordered[:1]
+    return tuple(dataclasses.replace(causes[i], strength=sigma_of(rate)) for rate, i in told)
 
 
 def attributed(rates: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
@@ -123,24 +183,22 @@ def attributed(rates: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
     seen
         As of `Scores.seen`.
     """
+    return attributed_to(rates, detected(seen))
+
+
+def attributed_to(rates: torch.Tensor, named: torch.Tensor) -> torch.Tensor:
+    """Return the same where the detector sees the kinds of these columns, shape (B,)."""
     alone = rates / shares(rates.device)
-    column = torch.tensor([KINDS.index(kind) for kind in COUNTED], device=rates.device)
-    named = column[seen[:, [SEEN.index(kind) for kind in COUNTED]].argmax(1)][:, None]
-    detected = alone[:, DETECTOR, None]
-    alone = alone.scatter(1, named, torch.minimum(alone.gather(1, named), detected))
+    detector_rate = alone[:, DETECTOR, None]
+    alone = alone.scatter(1, named[:, None], torch.minimum(alone.gather(1, named[:, None]), detector_rate))
     alone[:, DETECTOR] = 1.0
     return alone
 
 
-def _verdict(
-    alone: list[float], size: list[float], low: list[int], high: list[int], z: float, overall: float
-) -> Verdict:
-    """Say how strange a spectrum is, and tell what would have flagged it alone, the most unlikely first."""
-    flagged = overall < FLAG_RATE
-    limit = FLAG_RATE if flagged else TOLD_RATE
-    causes = sorted((rate, k) for k, rate in enumerate(alone) if rate < limit and overall < TOLD_RATE)
-    told = tuple(reason(KINDS[k], size[k], _sigma(rate), low[k], high[k], z) for rate, k in causes)
-    return Verdict(-math.log10(overall), overall, flagged, told)
+def detected(seen: torch.Tensor) -> torch.Tensor:
+    """Return the column of the kind that the detector thinks it sees, shape (B,)."""
+    column = torch.tensor([KINDS.index(kind) for kind in COUNTED], device=seen.device)
+    return column[seen[:, [SEEN.index(kind) for kind in COUNTED]].argmax(1)]
 
 
 def _with(scores: Scores, seen: torch.Tensor) -> Scores:
@@ -150,6 +208,6 @@ def _with(scores: Scores, seen: torch.Tensor) -> Scores:
     return dataclasses.replace(scores, value=value, seen=seen)
 
 
-def _sigma(rate: float) -> float:
+def sigma_of(rate: float) -> float:
     """Return the sigma of a Gaussian that is exceeded as rarely."""
     return -NormalDist().inv_cdf(min(rate, 0.5))

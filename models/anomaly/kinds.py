@@ -86,7 +86,7 @@ TABLE = (
     Kind(
         "poor_fit",
         SKY,
-        0.015,
+        0.001,
         "The fit leaves a chi2 of {size:.1f} a pixel, more than spectra of this class and S/N have.",
         shown_as=as_it_is,
         of_chi2=True,
@@ -94,7 +94,7 @@ TABLE = (
     Kind(
         "unmodelled_emission",
         SKY,
-        0.3,
+        0.33,
         "An emission line at {middle:.0f} Å, {size:.1f} times the local scatter, is none that an object at "
         "z = {z:.4f} should have.",
         shown_as=from_sigma,
@@ -105,7 +105,7 @@ TABLE = (
     Kind(
         "unmodelled_absorption",
         SKY,
-        0.005,
+        0.001,
         "An absorption line at {middle:.0f} Å, {size:.1f} times the local scatter, is none that an object at "
         "z = {z:.4f} should have.",
         shown_as=from_sigma,
@@ -116,7 +116,7 @@ TABLE = (
     Kind(
         "broad_misfit",
         SKY,
-        0.005,
+        0.001,
         "From {begin:.0f} to {end:.0f} Å the flux is {amount:.0%} {sign} the best fit.",
         signs=("above", "below"),
         shown_as=as_it_is,
@@ -124,7 +124,7 @@ TABLE = (
     Kind(
         "arm_step",
         INSTRUMENT,
-        0.1,
+        0.14,
         "The flux jumps {sign} by {amount:.0%} at {middle:.0f} Å, as where two arms of a spectrograph were "
         "joined badly.",
         signs=("up", "down"),
@@ -136,7 +136,7 @@ TABLE = (
     Kind(
         "sky_residual",
         INSTRUMENT,
-        0.06,
+        0.05,
         "The night sky's lines were subtracted too {sign}: they stand out by {amount:.1f} times their error.",
         signs=("little", "much"),
         shown_as=from_sigma,
@@ -146,7 +146,7 @@ TABLE = (
     Kind(
         "second_star",
         SKY,
-        0.03,
+        0.045,
         "A star in the same spectrum would explain {amount:.0%} of its light.",
         shown_as=from_sigma,
         detected=True,
@@ -156,7 +156,7 @@ TABLE = (
     Kind(
         "second_galaxy",
         SKY,
-        0.045,
+        0.11,
         "A second galaxy, at z = {size:.4f}, would explain what the fit leaves.",
         shown_as=from_sigma,
         detected=True,
@@ -166,7 +166,7 @@ TABLE = (
     Kind(
         "second_quasar",
         SKY,
-        0.015,
+        0.03,
         "A quasar in the same spectrum, at z = {size:.4f}, would explain what the fit leaves.",
         shown_as=from_sigma,
         detected=True,
@@ -176,7 +176,7 @@ TABLE = (
     Kind(
         "supernova",
         SKY,
-        0.16,
+        0.11,
         "A supernova at the galaxy's redshift of {z:.4f} would explain {amount:.0%} of its light.",
         shown_as=from_sigma,
         detected=True,
@@ -186,17 +186,17 @@ TABLE = (
     Kind(
         "ensemble_disagreement",
         SKY,
-        0.005,
+        0.001,
         "The networks disagree about its class: their probabilities scatter by {size:.2f}.",
         shown_as=from_wide_logarithm,
     ),
     # The odds that the detector gives follow from the other scores and the residual.
-    Kind("detector", SKY, 0.255),
+    Kind("detector", SKY, 0.18),
     # Measured by the reference, which knows what is near.
     Kind(
         "latent_distance",
         SKY,
-        0.005,
+        0.001,
         "The encoder has seen none like it: {size:.1f} standard deviations from the middle of normal spectra "
         "of this class.",
     ),

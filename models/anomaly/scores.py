@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,11 +12,21 @@ from spectraq.models.anomaly.broad_misfit import BLOCK_PIXELS, broad, misfit
 from spectraq.models.anomaly.kinds import KINDS, SEEN
 from spectraq.models.anomaly.residual import Residual
 from spectraq.models.anomaly.second_object import Companions
-from spectraq.models.anomaly.unexplained_lines import Lines, sought
+from spectraq.models.anomaly.unexplained_lines import Lines, Search, sought
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
 
 STEP_MARGIN_PIXELS = 12
 """A step is shown this far on either side."""
+
+
+LEAST_STEP = 0.05
+"""Of the flux: smaller steps are left by the calibration however significant they are."""
+LEAST_LINE = (0.05, 0.02, 0.03)
+"""By class, of the model at a line's peak: bright stars have so much that no template of theirs has."""
+LEAST_SHARE = 0.02
+"""Of the light, of a second object or a supernova."""
+USUAL_GAIN = 5.0
+"""Gain in chi2 that a second object has at a usual redshift in noise alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +56,18 @@ class Score:
 
 def score(
     residual: Residual,
-    filtered: torch.Tensor,
+    search: Search,
     companions: Companions,
     jump: Jump,
     unfamiliar: Unfamiliar,
     airglow: torch.Tensor,
 ) -> Scores:
-    """Score a batch by all but the detector.
-
-    Parameters
-    ----------
-    filtered
-        From `unexplained_lines.filtered`.
-    """
+    """Score a batch by all but the detector."""
     used = (residual.ivar > 0).int()
     first = used.argmax(1)
     last = used.shape[1] - 1 - used.flip(1).argmax(1)
     chi2 = misfit(residual)
-    emission, absorption = sought(residual, filtered, airglow)
+    emission, absorption = sought(search)
     wide, wide_fraction, wide_pixel = broad(residual)
     sky = sky_residual(residual, airglow)
     by_kind = {
@@ -89,6 +93,36 @@ def score(
         noise_estimated=residual.noise_estimated,
         seen=nothing[:, None].repeat(1, len(SEEN)),
     )
+
+
+def beside_own_nulls(scores: Scores, line: Lines, companions: Companions, jump: Jump) -> Scores:
+    """Return scores in units of what the same search gives elsewhere in the spectrum.
+
+    Parameters
+    ----------
+    scores
+        As of `score`, and as the detector was taught to see them.
+    line
+        As of `unexplained_lines.confirmed`.
+    """
+    tables = {name: getattr(scores, name).clone() for name in ("value", "size", "low", "high")}
+    least = torch.tensor(LEAST_LINE, device=line.strength.device)[scores.spectype]
+    emission = replace(_of_line(line), value=_limited(line.strength, line.fraction / least, 1.0))
+    for name, table in tables.items():
+        table[:, KINDS.index("unmodelled_emission")] = getattr(emission, name)
+    value = tables["value"]
+    step = jump.strength / (1 + jump.elsewhere)
+    value[:, KINDS.index("arm_step")] = _limited(step, jump.fraction.abs(), LEAST_STEP)
+    gained = _limited(companions.gain.sqrt(), companions.share, LEAST_SHARE)
+    for kind, i in (("second_galaxy", 1), ("second_quasar", 2)):
+        value[:, KINDS.index(kind)] = gained[:, i] / (USUAL_GAIN + companions.usual[:, i]).sqrt()
+    value[:, KINDS.index("supernova")] = gained[:, -1]
+    return replace(scores, **tables)
+
+
+def _limited(sigma: torch.Tensor, fraction: torch.Tensor, least: float) -> torch.Tensor:
+    """Return a significance that cannot pass one sigma for each `least` part of the flux."""
+    return sigma / (1 + (least * sigma / fraction.clamp_min(1e-6)).square()).sqrt()
 
 
 def _of_line(line: Lines) -> Score:

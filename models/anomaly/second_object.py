@@ -8,7 +8,6 @@ every redshift, supernovae at the redshift of the galaxy they are in.
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +36,8 @@ STAR_COMPANIONS = ("A", "F", "K", "M", "WD")
 DISTANT_RANGE = {"GALAXY": (-0.004, 1.2), "QSO": (0.05, 4.5)}
 QSO_STEP = 2 * REBIN
 """Grid pixels in a pixel of the spectra where a second quasar is sought: its lines are broad."""
+DISTANT_MARGIN = 1000
+"""Coarse pixels before and beyond the grid that redshifts of companions reach."""
 OWN_LAG = 60
 """Grid pixels around the first object's redshift where a second one is the first: 4100 km/s."""
 COMPANION_RIDGE = 1e-3
@@ -50,7 +51,8 @@ class Companions:
 
     gain: torch.Tensor  # (B, 4) chi2 gained over chi2 a pixel
     z: torch.Tensor  # (B, 4) redshift of it
-    share: torch.Tensor  # (B, 4) of the light that is its; NaN for galaxy and quasar
+    share: torch.Tensor  # (B, 4) of the light that is its
+    usual: torch.Tensor  # (B, 4) median gain over the redshifts that were tried; zero where one was
 
 
 class CompanionSearch:
@@ -75,6 +77,10 @@ class CompanionSearch:
         self._galaxies = Scan(galaxy, DISTANT_RANGE["GALAXY"], device)
         self._quasars = Scan(quasar, DISTANT_RANGE["QSO"], device, QSO_STEP)
         self._supernovae = supernovae.to(device)
+        self._distant = {
+            name: _binned_window(basis).to(device)
+            for name, basis in zip(DISTANT_RANGE, (galaxy, quasar), strict=True)
+        }
 
     @classmethod
     def load(cls, folder: Path, bases: dict[str, Basis], device: torch.device) -> CompanionSearch:
@@ -88,13 +94,27 @@ class CompanionSearch:
         distant = [_second(self._galaxies, left), _second(self._quasars, halved(left))]
         shift = (left.lag / REBIN).round().long()
         supernova, share = _gain(self._supernovae.at(shift), flux, ivar, first)
-        unknown = torch.full_like(share, math.nan)
-        gained = torch.stack([star, *(gained for gained, _ in distant), supernova], 1)
+        shares = [
+            self._share(name, left, lag) for name, (_, lag, _) in zip(DISTANT_RANGE, distant, strict=True)
+        ]
+        nothing = torch.zeros_like(star)
+        gained = torch.stack([star, *(gained for gained, _, _ in distant), supernova], 1)
+        usual = torch.stack([nothing, *(usual for _, _, usual in distant), nothing], 1)
         return Companions(
             (gained / left.kappa[:, None]).clamp_min(0),
-            torch.stack([torch.zeros_like(left.lag), *(z for _, z in distant), z_of(left.lag)], 1),
-            torch.stack([star_share, unknown, unknown, share], 1),
+            torch.stack(
+                [torch.zeros_like(left.lag), *(z_of(lag) for _, lag, _ in distant), z_of(left.lag)], 1
+            ),
+            torch.stack([star_share, *shares, share], 1),
+            (usual / left.kappa[:, None]).clamp_min(0),
         )
+
+    def _share(self, name: str, left: Leftover, lag: torch.Tensor) -> torch.Tensor:
+        """Return the share of the light that a galaxy or quasar at lags has, (B,)."""
+        shift = (lag / REBIN).round().long()
+        column = torch.arange(N_COARSE, device=lag.device) - shift[:, None] + DISTANT_MARGIN
+        shapes = self._distant[name][:, column.clamp(0, self._distant[name].shape[1] - 1)].transpose(0, 1)
+        return _gain(shapes, left.flux, left.ivar, left.first)[1]
 
     def _star(
         self, flux: torch.Tensor, ivar: torch.Tensor, first: Continuum
@@ -117,12 +137,12 @@ class CompanionSearch:
         return best.values, share
 
 
-def _second(scan: Scan, left: Leftover) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the gain and redshift of the best second object that is not the first one again, (B,) each."""
+def _second(scan: Scan, left: Leftover) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return gain and lag of the best second object that is not the first again, and the median gain."""
     gains = scan.gain(left.flux, left.ivar, left.first)
     near = (scan.lags - left.lag[:, None]).abs() < OWN_LAG
     best = torch.where(near, 0.0, gains).max(1)
-    return best.values, z_of(scan.lags[best.indices])
+    return best.values, scan.lags[best.indices], gains.median(1).values
 
 
 def halved(left: Leftover) -> Leftover:
@@ -141,6 +161,12 @@ def _pairs(values: torch.Tensor) -> torch.Tensor:
 def binned(shapes: torch.Tensor) -> torch.Tensor:
     """Return the shapes on coarse pixels: (..., N_PIXELS) to (..., N_COARSE)."""
     return shapes.view(*shapes.shape[:-1], N_COARSE, REBIN).mean(-1)
+
+
+def _binned_window(basis: Basis) -> torch.Tensor:
+    """Return eigenspectra at rest on coarse pixels, from DISTANT_MARGIN before the grid to as many beyond."""
+    whole = basis.window(-DISTANT_MARGIN * REBIN, N_PIXELS + 2 * DISTANT_MARGIN * REBIN)
+    return whole.view(len(whole), -1, REBIN).mean(-1)
 
 
 def _gain(

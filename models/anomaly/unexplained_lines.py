@@ -13,6 +13,7 @@ from spectraq.models.anomaly.residual import Residual, intervals
 from spectraq.models.classes import CLASSES
 from spectraq.models.decision.decide import QSO, STAR
 from spectraq.models.grid.axis import N_COARSE, REBIN, pixel_of
+from spectraq.models.grid.model_error import LEAST_LEVEL
 from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import BANDS, LINES, Line
 from spectraq.models.tiles import on_lines, sums
@@ -24,11 +25,21 @@ STRETCH = 32
 """Pixels that are convolved by one product: N_PIXELS is a multiple."""
 LOCAL_PIXELS = 800
 """Half width of the box that the filter's own scatter is measured over: a noisy stretch is not all lines."""
-HALF_WIDTH_PIXELS = {"star": 7, "narrow": 10, "broad": 45}
+LOCAL_CLIP = 6.0
+NEAR_PIXELS, NEAR_CLIP = 150, 3.0
+"""The same close by, for lines that are to be confirmed."""
+CANDIDATES = 4
+END_PIXELS = 50
+"""Of a spectrum, on either side, where the calibration rises or falls steeply: no line is confirmed there."""
+APART_PIXELS = 15
+LOOKED_AT_PIXELS = 40
+SEVERAL_ALLOWED, ABOVE_ALLOWED = 1.5, 1.2
+"""How much weaker than itself a line may be without its best pixel, and with a parabola beneath."""
+HALF_WIDTH_PIXELS = {"star": 7, "galaxy": 10, "quasar": 14, "broad": 45, "winged": 110}
 KNOWN = tuple(line for line in LINES if line.known)
-EMITTED = tuple(tuple(line for line in KNOWN if name in line.emitted_by) for name in CLASSES)
-"""By class, of the known lines those that are emitted so strongly that a fit leaves some of it. Emission at
-the others, as at [OIII] of a star, is as strange as anywhere: no normal spectrum has five sigma there."""
+EMITTED = tuple(tuple(line for line in LINES if name in line.emitted_by) for name in CLASSES)
+"""By class, lines that are emitted so strongly that a fit leaves some of it. Emission at other lines, as at
+[OIII] of a star, is as strange as anywhere: no normal spectrum has five sigma there."""
 EDGE_PIXELS = 3
 NO_LINE = -1e6
 """Padding of the line tables: centre and half width of an interval without pixels."""
@@ -45,6 +56,7 @@ class Lines:
     strength: torch.Tensor  # (B,) in units of the filter's own local scatter, at least one sigma of noise
     pixel: torch.Tensor  # (B,) int64
     width: torch.Tensor  # (B,) standard deviation in pixels
+    fraction: torch.Tensor  # (B,) of the model's level, at its peak; zero where it was not asked for
 
 
 def near_known_lines(residual: Residual) -> torch.Tensor:
@@ -67,13 +79,16 @@ def _line_tables(lines: tuple[tuple[Line, ...], ...], device: torch.device) -> t
     """Return the grid pixel at rest and half width of the lines of every class, shape (classes, n, 2)."""
     tables = []
     for spectype, of_class in enumerate(lines):
-        narrow = HALF_WIDTH_PIXELS["star" if spectype == STAR else "narrow"]
-        broad = HALF_WIDTH_PIXELS["broad"] if spectype == QSO else narrow
-        # To a tenth of an angstrom: what the detector and the reference of normal spectra were taught with.
-        rows = [(pixel_of(round(line.wavelength, 1)), broad if line.broad else narrow) for line in of_class]
+        rows = [(pixel_of(line.wavelength), _half_width(line, spectype)) for line in of_class]
         tables.append(torch.tensor(rows, dtype=torch.float64))
     with torch.inference_mode(False):  # kept for callers of every kind
         return pad_sequence(tables, batch_first=True, padding_value=NO_LINE).to(device)
+
+
+def _half_width(line: Line, spectype: int) -> int:
+    if spectype != QSO:
+        return HALF_WIDTH_PIXELS["star" if spectype == STAR else "galaxy"]
+    return HALF_WIDTH_PIXELS["winged" if line.winged else "broad" if line.broad else "quasar"]
 
 
 def untrusted(residual: Residual) -> torch.Tensor:
@@ -100,31 +115,147 @@ def filtered(residual: Residual) -> torch.Tensor:
     return signal / norm.clamp_min(1e-9).sqrt()
 
 
-def sought(residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> tuple[Lines, Lines]:
-    """Find the strongest unexplained emission and absorption line.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where lines are sought in B spectra, and what they are measured in."""
+
+    emitted: torch.Tensor  # (B, widths, N_PIXELS) the filters, zero where the object or the sky emits
+    free: torch.Tensor  # (B, widths, N_PIXELS) the same without all known lines
+    counted: torch.Tensor  # (B, N_PIXELS) one where `free` is
+    scatter: torch.Tensor  # (B, widths, N_PIXELS) of `free` far and wide
+    damping: torch.Tensor  # (N_PIXELS,) how much less a line on airglow counts
+
+    @classmethod
+    def of(cls, residual: Residual, ratio: torch.Tensor, airglow: torch.Tensor) -> Search:
+        """Prepare a batch.
+
+        Parameters
+        ----------
+        ratio
+            From `filtered`.
+        airglow
+            From `airglow.airglow`: a line there must be stronger to be told from what sky subtraction left.
+        """
+        bad = untrusted(residual)
+        counted = (~(bad | near_known_lines(residual))).to(ratio.dtype)
+        free = ratio * counted[:, None]
+        near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
+        emitted = ratio * (~(bad | near_emitted_lines(residual))).to(ratio.dtype)[:, None]
+        scatter = _scatter(free, counted, LOCAL_PIXELS, LOCAL_CLIP)
+        return cls(emitted, free, counted, scatter, 1 + SKY_DAMPING * near)
+
+
+def sought(search: Search) -> tuple[Lines, Lines]:
+    """Find the strongest unexplained emission and absorption line."""
+    unit = search.scatter * search.damping
+    return _strongest(search.emitted / unit), _strongest(-search.free / unit)
+
+
+def confirmed(residual: Residual, ratio: torch.Tensor, search: Search) -> Lines:
+    """Find the emission line that stands best where it is: sharp, of several pixels, and above its own place.
+
+    The strongest candidates are looked at again without the pixel that gives most, which cosmic rays do not
+    survive, and with a parabola beneath, which the wings of badly fitted features do not. Each counts as much
+    as the weakest of its three views, the latter two a little stronger than they are.
 
     Parameters
     ----------
     ratio
         From `filtered`.
-    airglow
-        From `airglow.airglow`: a line there must be stronger to be told from what sky subtraction left.
     """
-    bad = untrusted(residual)
-    counted = (~(bad | near_known_lines(residual))).to(ratio.dtype)
-    free = ratio * counted[:, None]
-    near = max_pool1d(airglow[None, None], 2 * SKY_PIXELS + 1, 1, SKY_PIXELS)[0, 0]
-    unit = _scatter(free, counted) * (1 + SKY_DAMPING * near)
-    emitted = ratio * (~(bad | near_emitted_lines(residual))).to(ratio.dtype)[:, None]
-    return _strongest(emitted / unit), _strongest(-free / unit)
+    near = _scatter(search.free, search.counted, NEAR_PIXELS, NEAR_CLIP)
+    unit = torch.maximum(search.scatter, near) * search.damping
+    relative = (search.emitted / unit * (~_ends(residual))[:, None]).max(1)
+    strength, pixel = _candidates(relative.values)
+    column = relative.indices.gather(1, pixel)
+    weakest, fraction = _looked_at_again(residual, ratio, strength, pixel, column)
+    best = weakest.max(1)
+    pick = best.indices[:, None]
+    width = torch.tensor(WIDTHS, device=ratio.device)[column.gather(1, pick)[:, 0]]
+    return Lines(best.values, pixel.gather(1, pick)[:, 0], width, fraction.gather(1, pick)[:, 0])
 
 
-def _scatter(free: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+def _candidates(relative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return strength and pixel of the strongest that are apart in B rows of pixels, (B, CANDIDATES) each."""
+    place = torch.arange(relative.shape[1], device=relative.device)
+    strengths, pixels = [], []
+    for _ in range(CANDIDATES):
+        best = relative.max(1)
+        strengths.append(best.values.clamp_min(0))
+        pixels.append(best.indices)
+        relative = relative * ((place - best.indices[:, None]).abs() >= APART_PIXELS)
+    return torch.stack(strengths, 1), torch.stack(pixels, 1)
+
+
+def _ends(residual: Residual) -> torch.Tensor:
+    """Return the pixels near either end of a spectrum, and beyond, shape (B, N_PIXELS) bool."""
+    used = (residual.ivar > 0).int()
+    place = torch.arange(used.shape[1], device=used.device)
+    first, last = used.argmax(1), used.shape[1] - 1 - used.flip(1).argmax(1)
+    return (place < first[:, None] + END_PIXELS) | (place > last[:, None] - END_PIXELS)
+
+
+def _looked_at_again(
+    residual: Residual, ratio: torch.Tensor, strength: torch.Tensor, pixel: torch.Tensor, column: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return candidates at the strength of their weakest view, and their height as part of the model's level.
+
+    Parameters
+    ----------
+    strength, pixel, column
+        Of each candidate, the last the filter's it was seen best with, shape (B, CANDIDATES); so is what is
+        returned.
+    """
+    offset = torch.arange(-LOOKED_AT_PIXELS, LOOKED_AT_PIXELS + 1, device=ratio.device)
+    place = pixel[..., None] + offset
+    pixels = residual.flux.shape[1]
+    inside = (place >= 0) & (place < pixels)
+    place = place.clamp(0, pixels - 1)
+
+    def there(values: torch.Tensor) -> torch.Tensor:
+        return values.gather(1, place.flatten(1)).view(place.shape)
+
+    weight, narrow = there(residual.ivar) * inside, there(residual.narrow)
+    width = torch.tensor(WIDTHS, device=ratio.device)[column]
+    profile = torch.exp(-0.5 * (offset / width[..., None]).square())
+    signal = narrow * profile * weight
+    without = torch.zeros_like(weight).scatter(2, signal.argmax(2, keepdim=True), 1.0) == 0
+    square = profile.square() * weight
+    several = (signal * without).sum(2) / (square * without).sum(2).clamp_min(1e-9).sqrt()
+    plain = ratio.flatten(1).gather(1, column * pixels + pixel)
+    unit = torch.where(plain.abs() > 1e-6, strength / plain, 0.0)
+    above = _above_parabola(there(residual.flux), profile, weight, offset / LOOKED_AT_PIXELS)
+    views = (strength, SEVERAL_ALLOWED * several * unit, ABOVE_ALLOWED * above * unit)
+    height = signal.sum(2) / square.sum(2).clamp_min(1e-9)
+    level = residual.model.gather(1, pixel).abs().clamp_min(LEAST_LEVEL)
+    return torch.stack(views).amin(0).clamp_min(0), height / level
+
+
+def _above_parabola(
+    flux: torch.Tensor, profile: torch.Tensor, weight: torch.Tensor, x: torch.Tensor
+) -> torch.Tensor:
+    """Return the significance of profiles with a parabola of x (n,) fitted beneath, (..., n) each; (...)."""
+    left, shape, weight = flux.double(), profile.double(), weight.double()
+    basis: list[torch.Tensor] = []
+    for power in range(3):  # one after the other made orthogonal to those before
+        term = x.double().expand_as(shape) ** power
+        for known in basis:
+            term = term - (term * known * weight).sum(-1, keepdim=True) * known
+        size = (term.square() * weight).sum(-1, keepdim=True)
+        basis.append(torch.where(size > 1e-9, term / size.clamp_min(1e-9).sqrt(), 0.0))
+    for known in basis:
+        left = left - (left * known * weight).sum(-1, keepdim=True) * known
+        shape = shape - (shape * known * weight).sum(-1, keepdim=True) * known
+    norm = (shape.square() * weight).sum(-1)
+    return ((left * shape * weight).sum(-1) / norm.clamp_min(1e-9).sqrt()).float()
+
+
+def _scatter(free: torch.Tensor, counted: torch.Tensor, half: int, clip: float) -> torch.Tensor:
     """Local root mean square of every filter, at least one: (B, widths, N_PIXELS), in steps of REBIN."""
     coarse = (*free.shape[:2], N_COARSE, REBIN)
-    power = free.clamp(-6, 6).square().view(coarse).sum(3)
+    power = free.clamp(-clip, clip).square().view(coarse).sum(3)
     count = counted.view(-1, 1, N_COARSE, REBIN).sum(3)
-    sums = box_mean(torch.cat([power, count], 1), LOCAL_PIXELS // REBIN)
+    sums = box_mean(torch.cat([power, count], 1), half // REBIN)
     share = sums[:, -1:].clamp_min(0.05 * REBIN)
     return (sums[:, :-1] / share).sqrt().clamp_min(1.0).repeat_interleave(REBIN, 2)
 
@@ -163,4 +294,4 @@ def _strongest(relative: torch.Tensor) -> Lines:
     pixels = relative.shape[2]
     best = relative.flatten(1).max(1)
     width = torch.tensor(WIDTHS, device=relative.device)[best.indices // pixels]
-    return Lines(best.values.clamp_min(0), best.indices % pixels, width)
+    return Lines(best.values.clamp_min(0), best.indices % pixels, width, torch.zeros_like(width))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectraq.models.answer import Reason
+from spectraq.models.answer import Evidence, Reason
+
+ALONE, ADAPTED, OUTSIDE = "alone", "adapted", "outside_reference"
+"""Judged as a spectrum of a source that nobody knows, by what is beyond its group's bulk, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +18,5 @@ class Verdict:
     false_positive_rate: float
     flagged: bool
     reasons: tuple[Reason, ...]
+    judgement: str = ALONE
+    evidence: Evidence | None = None

@@ -153,6 +153,8 @@ def _answer(
         anomaly_flagged=verdict.flagged,
         anomaly_reasons=verdict.reasons,
         anomaly_reference=reference,
+        anomaly_judgement=verdict.judgement,
+        anomaly_evidence=verdict.evidence,
         model=model,
     )
 

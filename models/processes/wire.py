@@ -10,12 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from spectraq.models.answer import Answer, Candidate, Reason
+from spectraq.models.answer import (
+    Answer,
+    Candidate,
+    Evidence,
+    MeasuredLine,
+    Measurement,
+    Quantity,
+    Reason,
+)
 from spectraq.models.observation import Observation
 
 ARRAYS = ("wavelength", "flux", "ivar")
 FIELDS: dict[type, tuple[str, ...]] = {
-    kind: tuple(field.name for field in fields(kind)) for kind in (Answer, Candidate, Reason)
+    kind: tuple(field.name for field in fields(kind))
+    for kind in (Answer, Candidate, Evidence, MeasuredLine, Measurement, Quantity, Reason)
 }
 
 
@@ -59,8 +68,19 @@ def read(body: bytes) -> list[Answer]:
 
 def _answer(record: dict[str, Any]) -> Answer:
     record["candidates"] = tuple(Candidate(**candidate) for candidate in record["candidates"])
-    record["anomaly_reasons"] = tuple(Reason(**reason) for reason in record["anomaly_reasons"])
+    record["anomaly_reasons"] = _reasons(record["anomaly_reasons"])
+    if evidence := record["anomaly_evidence"]:
+        strangeness, causes = tuple(evidence["strangeness"]), _reasons(evidence["causes"])
+        record["anomaly_evidence"] = Evidence(strangeness, evidence["detected"], causes)
+    if measurement := record["measurement"]:
+        lines = tuple(MeasuredLine(**line) for line in measurement["lines"])
+        quantities = {name: Quantity(**values) for name, values in measurement["quantities"].items()}
+        record["measurement"] = Measurement(**{**measurement, "lines": lines, "quantities": quantities})
     return Answer(**{**record, "warnings": tuple(record["warnings"]), "coeff": tuple(record["coeff"])})
+
+
+def _reasons(records: list[dict[str, Any]]) -> tuple[Reason, ...]:
+    return tuple(Reason(**record) for record in records)
 
 
 def _as_dict(record: object) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from spectraq.models.anomaly.stream_cells import LEAST_SPECTRA
 from tests.support.accounts import LONG, account
 from tests.support.feed import Feed, numbered
 from tests.support.foreign import KINDS
 from tests.support.worker_log import ended, events
 
 SPECTRA = 160
+TAUGHT = 160
 BATCH = 16
 PLACES = [
     ("at_least_once", "after_publish"),
@@ -53,10 +53,10 @@ def test_a_double_has_the_bytes_of_the_first_while_the_thresholds_follow_the_str
     feed.redis_options = {"timeout_s": 10}  # a busy machine's Redis answers, too
     teaches = ("--teaches", f"teaching-{feed.name}")
     options = {"delivery": "at_least_once", "batch_spectra": BATCH}
-    feed.publish(numbered(i) for i in range(2 * LEAST_SPECTRA))
+    feed.publish(numbered(i) for i in range(TAUGHT))
     for place in ("", "after_publish", ""):
         if place:
-            feed.publish(numbered(i) for i in range(2 * LEAST_SPECTRA, SPECTRA + 2 * LEAST_SPECTRA))
+            feed.publish(numbered(i) for i in range(TAUGHT, SPECTRA + TAUGHT))
         log = tmp_path / f"{len(processes)}.log"
         how = ("--dies-at", place) if place else ("--until-drained",)
         worker = feed.worker(*teaches, *how, log=log, **options)
@@ -65,7 +65,7 @@ def test_a_double_has_the_bytes_of_the_first_while_the_thresholds_follow_the_str
             assert worker.wait(60) == -9, "the worker did not get to that place"
         else:
             ended(worker)
-    assert account(feed, SPECTRA + 2 * LEAST_SPECTRA, "at_least_once") >= BATCH
+    assert account(feed, SPECTRA + TAUGHT, "at_least_once") >= BATCH
     followed = [m for m in feed.read("anomalies") if "adapted to" in m.fields["reference"]]
     assert len(followed) > SPECTRA / 2, "the thresholds did not follow the stream"
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from spectraq.models.answer import Extra
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.pipeline import Pipeline
 from spectraq.models.simulate import simulate
@@ -25,7 +26,9 @@ def test_what_was_decided_and_scanned_is_not_written_into(
 
     kept("_decided", "spectype", "subclass_probability")
     kept("_search", "curve", "chi2")
-    pipeline.analyze([spectrum.observation for spectrum in simulate(12, seed=3)], with_model=True)
+    pipeline.analyze(
+        [spectrum.observation for spectrum in simulate(12, seed=3)], Extra.MODEL | Extra.MEASUREMENT
+    )
     assert len(made) >= 2 + 2 * 6
     for tensor, before in made:
         assert torch.equal(tensor.nan_to_num(), before.nan_to_num())

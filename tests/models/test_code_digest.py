@@ -40,7 +40,8 @@ class Spectrum:
 ANSWERING = """
 import json, sys
 import numpy as np
-import spectraq.models.anomaly.stream_cells  # what a stream makes of an answer
+import spectraq.models.anomaly.in_group  # what a stream makes of an answer
+from spectraq.models.answer import Extra
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline
 rng = np.random.default_rng(0)
@@ -49,7 +50,7 @@ flux = rng.normal(5, 1, (4, 3500)).astype("f4")
 spectra = [Observation(wavelength, row, np.ones(3500, "f4")) for row in flux]
 pipeline = Pipeline.load(threads=1)
 pipeline.analyze(spectra)
-pipeline.analyze(spectra[:2], with_model=True)
+pipeline.analyze(spectra[:2], Extra.MODEL | Extra.MEASUREMENT)
 print(json.dumps([m.__file__ for name, m in sys.modules.items() if name.startswith("spectraq.models")]))
 """
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from spectraq.models.answer import Answer
+from spectraq.models.answer import Answer, Extra
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline
 from spectraq.models.simulate import simulate
@@ -148,7 +148,7 @@ def outcomes(
         except ValidationError as error:
             found.append(error.errors()[0]["type"])
     batch = [neighbour, *(item[2] for item in kept)]
-    first, *others = SafeInference(pipeline, len(batch)).answers(batch, with_model=True)
+    first, *others = SafeInference(pipeline, len(batch)).answers(batch, Extra.MODEL | Extra.MEASUREMENT)
     assert isinstance(first, Answer)
     assert dataclasses.replace(first, model=None, measurement=None) == expected
     for (place, made, _), answer in zip(kept, others, strict=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectraq.models.answer import Answer
+from spectraq.models.answer import Answer, Extra
 from spectraq.models.classes import CLASSES, SUBCLASSES
 from spectraq.models.observation import Observation, UnusableSpectrum
 from spectraq.models.pipeline import Pipeline
@@ -159,7 +159,7 @@ def test_nothing_that_is_not_finite_escapes(pipeline: Pipeline, mixed: list[Obse
         dataclasses.replace(mixed[8], flux=np.ones_like(mixed[8].flux), ivar=None),
         Observation(mixed[9].wavelength[:130], mixed[9].flux[:130], mixed[9].ivar[:130]),
     ]
-    for answer in pipeline.analyze(mixed + hard, with_model=True):
+    for answer in pipeline.analyze(mixed + hard, Extra.MODEL):
         assert all(math.isfinite(number) for number in numbers(answer))
         assert answer.zerr > 0 and answer.z > -1
 
@@ -187,9 +187,7 @@ def test_an_answer_is_complete(pipeline: Pipeline, mixed: list[Observation]) -> 
 def test_the_model_follows_the_observation(pipeline: Pipeline) -> None:
     made: list[Simulated] = [one for one in simulate(40, seed=3) if one.fault is None and one.snr > 8]
     chi2 = []
-    for one, answer in zip(
-        made, pipeline.analyze([m.observation for m in made], with_model=True), strict=True
-    ):
+    for one, answer in zip(made, pipeline.analyze([m.observation for m in made], Extra.MODEL), strict=True):
         model, observation = answer.model, one.observation
         assert model is not None and model.flux.shape == model.sigma.shape
         assert set(model.z_grids) == set(CLASSES) == set(model.chi2_curves)
@@ -204,9 +202,14 @@ def test_the_model_follows_the_observation(pipeline: Pipeline) -> None:
     assert np.median(chi2) < 1.2 and max(chi2) < 5
 
 
-def test_asking_for_the_model_changes_nothing_else(pipeline: Pipeline, mixed: list[Observation]) -> None:
-    plain, full = pipeline.analyze(mixed[:20]), pipeline.analyze(mixed[:20], with_model=True)
+@pytest.mark.parametrize("extra", [Extra.MODEL, Extra.MEASUREMENT, Extra.MODEL | Extra.MEASUREMENT])
+def test_what_is_asked_for_beside_the_usual_is_there_and_changes_nothing_else(
+    pipeline: Pipeline, mixed: list[Observation], extra: Extra
+) -> None:
+    plain, full = pipeline.analyze(mixed[:10]), pipeline.analyze(mixed[:10], extra)
     assert [dataclasses.replace(a, model=None, measurement=None) for a in full] == plain
+    assert {a.model is not None for a in full} == {Extra.MODEL in extra}
+    assert {a.measurement is not None for a in full} == {Extra.MEASUREMENT in extra}
 
 
 def test_no_spectra_give_no_answers(pipeline: Pipeline) -> None:

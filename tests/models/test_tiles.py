@@ -12,6 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spectraq.models.anomaly import detector
+from spectraq.models.answer import Extra
 from spectraq.models.final_fit.fit import FinalFit, final_fit
 from spectraq.models.grid.prepare import grid_batch
 from spectraq.models.networks import classifier, half_precision, members
@@ -40,16 +41,16 @@ ONE_BY_ONE = names("linalg_cholesky linalg_inv linalg_solve_triangular")
 """What is done matrix by matrix: the matrices have one shape, their number is the batch's."""
 ROW_BY_ROW = names(
     """
-    __and__ __ior__ __or__ _conj _local_scalar_dense _to_copy abs add add_ addcmul_ alias all amax amin any
-    arange argmax argmin argsort as_strided asinh batch_norm bitwise_not cat clamp clamp_max clamp_min clone
-    constant_pad_nd contiguous copy_ copysign cumsum detach detach_ diagonal div div_ dropout empty eq exp
-    expand expand_as expm1 eye fill_ flatten flip floor floor_divide full full_like gather ge gt index
-    index_add_ index_put_ isfinite item le lift_fresh log log10 log1p log_softmax logsumexp lt max
-    max_pool1d maximum mean min minimum mul mul_ nan_to_num narrow ne neg new_zeros nonzero numpy_T one_hot
-    ones_like pad permute pow reciprocal relu remainder repeat repeat_interleave resolve_conj resolve_neg
-    round rsqrt rsub scatter scatter_add scatter_add_ scatter_reduce_ select slice softmax special_log_ndtr
-    sqrt square stack std sub sum tanh to topk transpose unbind unflatten unfold unsqueeze view where zeros
-    zeros_like
+    __and__ __ior__ __or__ _conj _local_scalar_dense _to_copy abs add add_ addcmul_ alias all amax amin
+    any arange argmax argmin argsort as_strided asinh batch_norm bitwise_not cat clamp clamp_max clamp_min
+    clone constant_pad_nd contiguous copy_ copysign cumsum detach detach_ diagonal div div_ dropout empty
+    eq exp expand expand_as expm1 eye fill_ flatten flip floor floor_divide full full_like gather ge gt
+    index index_add_ index_put_ isfinite item le lift_fresh log log10 log1p log_softmax logsumexp lt max
+    max_pool1d maximum mean median min minimum mul mul_ nan_to_num narrow ne neg new_zeros nonzero numpy_T
+    one_hot ones_like pad permute pow reciprocal relu remainder repeat repeat_interleave resolve_conj
+    resolve_neg round rsqrt rsub scatter scatter_add scatter_add_ scatter_reduce_ select slice softmax
+    special_log_ndtr sqrt square stack std sub sum tanh to topk transpose unbind unflatten unfold
+    unsqueeze view where zeros zeros_like
     """
 )
 """Element by element, along a row, or nothing but moved."""
@@ -92,7 +93,7 @@ def recorded(pipeline: Pipeline, observations: Sequence[Observation]) -> Kinds:
             return fits
 
         patch.setattr("spectraq.models.pipeline.final_fit", unrecorded)
-        pipeline._analyze(observations, with_model=True)
+        pipeline._analyze(observations, Extra.MODEL | Extra.MEASUREMENT)
     return recorder.kinds
 
 
@@ -118,7 +119,8 @@ def either(request: pytest.FixtureRequest, pipeline: Pipeline, monkeypatch: pyte
 def test_every_product_of_a_spectrum_has_the_same_shape_in_every_batch(
     either: Pipeline, pipeline: Pipeline, spectra: list[Observation]
 ) -> None:
-    either._analyze(spectra[:ALONE], with_model=True)  # the first analysis makes what all others use
+    # the first analysis makes what all others use
+    either._analyze(spectra[:ALONE], Extra.MODEL | Extra.MEASUREMENT)
     sizes = SIZES if either is pipeline else SIZES[:2]
     alone = [recorded(either, [one]) for one in spectra[: min(ALONE, sizes[-1])]]
     for n in sizes:
@@ -129,7 +131,7 @@ def test_every_product_of_a_spectrum_has_the_same_shape_in_every_batch(
 
 
 def test_every_other_step_works_row_by_row(pipeline: Pipeline, spectra: list[Observation]) -> None:
-    pipeline._analyze(spectra[:5], with_model=True)
+    pipeline._analyze(spectra[:5], Extra.MODEL | Extra.MEASUREMENT)
     seen = recorded(pipeline, spectra[:5]).keys() - PRODUCTS - ONE_BY_ONE
     unknown = seen - ROW_BY_ROW
     assert not unknown, (

@@ -204,7 +204,7 @@ def test_a_file_that_is_no_schema_is_named(folder: Path, text: str) -> None:
 
 
 def test_a_record_without_a_number_of_its_own_is_named(folder: Path) -> None:
-    shutil.copytree(folder / "Anomaly", folder / "Transient")
+    shutil.copytree(folder / "Redshift", folder / "Transient")
     assert compatibility.problems(folder) == [
         "Transient 1.0: the record has no number; give it one in schemas/registry.py"
     ]

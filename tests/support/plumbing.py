@@ -15,7 +15,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.answer import Answer, Candidate, MeasuredLine, Measurement, ModelSpectrum, Reason
+from spectraq.models.anomaly.kinds import KINDS
+from spectraq.models.answer import (
+    NOTHING_EXTRA,
+    Answer,
+    Candidate,
+    Evidence,
+    Extra,
+    MeasuredLine,
+    Measurement,
+    ModelSpectrum,
+    Reason,
+)
 from spectraq.models.observation import Observation
 
 
@@ -72,10 +83,15 @@ def answer_of(observation: Observation) -> Answer:
     )
 
 
+def foreign_evidence(share: float) -> Evidence:
+    """Evidence of a stream that lies beyond the reference, the stranger the larger `share` of one is."""
+    return Evidence((round(2 + 3 * share, 3),) * len(KINDS), "unmodelled_emission", ())
+
+
 class Plumbing:
     """Networks of no numbers, which take `seconds` a spectrum.
 
-    With `teaches` the stream's thresholds follow the rates of their anomalies, which the pixels decide, too.
+    With `teaches` the stream's thresholds follow how strange they are, which the pixels decide, too.
 
     They fail where the first pixel is `FATAL_FLUX`, and end the process where it is `DEADLY_FLUX`, as a fault
     in a driver does.
@@ -93,7 +109,7 @@ class Plumbing:
         self.teaches = teaches
         self.analysed = 0
 
-    def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
+    def analyze(self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA) -> list[Answer]:
         """Answer each observation, in order."""
         if any(float(o.flux[0]) == self.FATAL_FLUX for o in observations):
             raise ValueError("a pixel that no network likes")
@@ -103,7 +119,9 @@ class Plumbing:
         self.analysed += len(observations)
         answers = [answer_of(observation) for observation in observations]
         if self.teaches:
-            answers = [replace(answer, anomaly_false_positive_rate=answer.z) for answer in answers]
-        if not with_model:
-            return answers
-        return [replace(answer, model=MODEL, measurement=MEASURED) for answer in answers]
+            answers = [replace(answer, anomaly_evidence=foreign_evidence(answer.z)) for answer in answers]
+        if Extra.MODEL in extra:
+            answers = [replace(answer, model=MODEL) for answer in answers]
+        if Extra.MEASUREMENT in extra:
+            answers = [replace(answer, measurement=MEASURED) for answer in answers]
+        return answers

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spectraq.models.answer import Answer
+from spectraq.models.answer import NOTHING_EXTRA, Answer, Extra
 from spectraq.models.observation import Observation
 from spectraq.workers.errors import AnalysisError
 from spectraq.workers.inference import Failure, SafeInference, device, out_of_memory
@@ -25,7 +25,7 @@ class Fragile:
         self.error = error or ValueError("a pixel that no network likes")
         self.calls: list[int] = []
 
-    def analyze(self, observations, with_model: bool = False) -> list[Answer]:
+    def analyze(self, observations, extra: Extra = NOTHING_EXTRA) -> list[Answer]:
         self.calls.append(len(observations))
         if len(observations) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -72,7 +72,7 @@ def test_the_memory_of_the_machine_counts_as_memory_too() -> None:
 
 def test_networks_that_fail_on_everything_stop_the_worker_and_send_nothing_to_the_dead_letters() -> None:
     class Broken(Fragile):
-        def analyze(self, observations, with_model: bool = False) -> list[Answer]:
+        def analyze(self, observations, extra: Extra = NOTHING_EXTRA) -> list[Answer]:
             raise RuntimeError("CUDA error: unspecified launch failure")
 
     with pytest.raises(AnalysisError, match="fail on every spectrum"):
@@ -84,7 +84,7 @@ def test_an_answer_that_is_not_finite_is_a_failure(field: str) -> None:
     import dataclasses
 
     class Blind(Fragile):
-        def analyze(self, observations, with_model: bool = False) -> list[Answer]:
+        def analyze(self, observations, extra: Extra = NOTHING_EXTRA) -> list[Answer]:
             return [dataclasses.replace(answer_of(o), **{field: float("nan")}) for o in observations]
 
     (found,) = SafeInference(Blind(), 64).answers(observations(1))

@@ -1,38 +1,55 @@
-"""Anomaly thresholds that follow the stream: what is normal for each survey, class and S/N, kept in Redis.
+"""Anomaly thresholds that follow the stream: what is normal for each survey, kept in Redis.
 
 Workers add what they have seen and read what all have seen, a round trip a batch each. What a block of
 offsets was judged by is kept in Redis, too: a spectrum that is read again after a crash is judged by the same
-numbers, so that its Anomaly has the same bytes. With Redis gone, slow or talking nonsense the shipped
-reference judges, and every Anomaly says which did.
+numbers, so that its Anomaly has the same bytes. With Redis gone, slow or talking nonsense every spectrum is
+judged alone, and every Anomaly says which it was.
 """
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-from spectraq.models.anomaly.judge import FLAG_RATE
-from spectraq.models.anomaly.stream_cells import BULK_RATE, LEAST_SPECTRA, Cell, cell_names
+import numpy as np
+
+from spectraq.models import shipped
+from spectraq.models.anomaly.group import BINS, LEAST_GROUP, Group
+from spectraq.models.anomaly.in_group import KnownGroup, judged_in_groups, known_group
+from spectraq.models.anomaly.kinds import KINDS
+from spectraq.models.anomaly.reference import Reference
 from spectraq.models.answer import Answer
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.keys import block_key, stream_key
 from spectraq.workers.transport.messages import Record
 
 REMEMBERED = 4_000
-"""A cell that has seen more is halved: a night's instrument is not last month's."""
+"""A survey of which more was seen is halved: a night's instrument is not last month's."""
+MOST_SURVEYS = 1_000
+"""Names that nobody knows take no more memory than these."""
 LEARN = f"""
-local n = redis.call('HINCRBY', KEYS[1], ARGV[1] .. ' n', ARGV[2])
-redis.call('HINCRBYFLOAT', KEYS[1], ARGV[1] .. ' depth', ARGV[3])
-if n > {REMEMBERED} then
-  local depth = tonumber(redis.call('HGET', KEYS[1], ARGV[1] .. ' depth'))
-  redis.call('HSET', KEYS[1], ARGV[1] .. ' n', math.floor(n / 2), ARGV[1] .. ' depth', tostring(depth / 2))
+local counts, i, n = {{}}, 0, 0
+local known = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+for count in known:gmatch('%S+') do
+  i = i + 1
+  counts[i] = tonumber(count)
 end
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+local whole = i == {len(KINDS) * BINS}
+if not whole and redis.call('HLEN', KEYS[1]) >= {MOST_SURVEYS} then return 0 end
+i = 0
+for count in ARGV[2]:gmatch('%S+') do
+  i = i + 1
+  counts[i] = (whole and counts[i] or 0) + tonumber(count)
+  if i <= {BINS} then n = n + counts[i] end
+end
+for j = 1, i do
+  counts[j] = string.format('%d', n > {REMEMBERED} and math.floor(counts[j] / 2) or counts[j])
+end
+redis.call('HSET', KEYS[1], ARGV[1], table.concat(counts, ' ', 1, i))
+redis.call('EXPIRE', KEYS[1], ARGV[3])
 return n
 """
-"""Adds to a cell, all at once: workers add to the same cells at the same time."""
+"""Adds to the counts of a survey, all at once: workers add to the same at the same time."""
 
 BLOCK = 64
 """Offsets of a partition that are judged by the same numbers."""
@@ -42,19 +59,18 @@ READ = """
 local found = {}
 for i, name in ipairs(ARGV) do
   if i > 1 then
-    local cell = redis.call('HGET', KEYS[2], name)
-    if not cell then
-      local seen = redis.call('HMGET', KEYS[1], name .. ' n', name .. ' depth')
-      cell = (seen[1] or '') .. ' ' .. (seen[2] or '')
-      redis.call('HSET', KEYS[2], name, cell)
+    local counts = redis.call('HGET', KEYS[2], name)
+    if not counts then
+      counts = redis.call('HGET', KEYS[1], name) or ''
+      redis.call('HSET', KEYS[2], name, counts)
     end
-    found[i - 1] = cell
+    found[i - 1] = counts
   end
 end
 redis.call('EXPIRE', KEYS[2], ARGV[1])
 return found
 """
-"""Returns cells as the block had them when it first asked for them."""
+"""Returns the counts of surveys as the block had them when it first asked for them."""
 
 
 class StreamReference:
@@ -66,21 +82,30 @@ class StreamReference:
         What is asked; whoever made it closes it.
     ensemble_digest
         Of the ensemble in use: what another one's scores were is not compared with this one's.
+    normal
+        What the answers were judged by alone; None for the one that comes with the package.
     """
 
-    def __init__(self, redis: GuardedRedis, ensemble_digest: str, enabled: bool = True) -> None:
+    def __init__(
+        self,
+        redis: GuardedRedis,
+        ensemble_digest: str,
+        enabled: bool = True,
+        normal: Reference | None = None,
+    ) -> None:
         self._redis = redis
         self._ensemble = ensemble_digest
         self._key = stream_key(ensemble_digest)
         self._enabled = enabled and redis.settings.enabled
-        self._blocks: OrderedDict[str, dict[str, Cell | None]] = OrderedDict()
+        self._normal = normal or Reference.load(shipped.FOLDER)
+        self._blocks: OrderedDict[str, dict[str, KnownGroup | None]] = OrderedDict()
 
     def judge(
         self, answers: Sequence[Answer], surveys: Sequence[str | None], records: Sequence[Record]
     ) -> list[Answer]:
         """Return the answers with their anomalies judged by what the stream has shown.
 
-        An answer of a cell that has not seen enough comes back as it is.
+        An answer of a survey of which too little was seen comes back as it is.
 
         Parameters
         ----------
@@ -89,81 +114,73 @@ class StreamReference:
         """
         if not self._enabled:
             return list(answers)
-        names = [_cells(answer, survey) for answer, survey in zip(answers, surveys, strict=True)]
+        names = [_name(survey) for survey in surveys]
         blocks = [_block(record) for record in records]
         self._look_up(blocks, names)
-        return [
-            _judged(answer, several, self._blocks.get(block, {}))
-            for answer, several, block in zip(answers, names, blocks, strict=True)
-        ]
+        groups = [self._blocks.get(block, {}).get(name) for block, name in zip(blocks, names, strict=True)]
+        return judged_in_groups(answers, groups, self._normal)
 
     def learn(self, answers: Sequence[Answer], surveys: Sequence[str | None]) -> None:
         """Add answers, as the networks gave them, to what the stream has shown."""
-        depths: dict[str, list[float]] = defaultdict(list)
+        seen: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         for answer, survey in zip(answers, surveys, strict=True):
-            if answer.anomaly_false_positive_rate > BULK_RATE:
-                for name in _cells(answer, survey):
-                    depths[name].append(-math.log(answer.anomaly_false_positive_rate))
-        if not depths or not self._enabled:
+            if answer.anomaly_evidence is not None:
+                seen[_name(survey)].append(answer.anomaly_evidence.strangeness)
+        if not seen or not self._enabled:
             return
         ttl_s = self._redis.settings.ttl_s
-        runs = [
-            ([self._key], [name, len(several), repr(sum(several)), ttl_s]) for name, several in depths.items()
-        ]
+        runs = [([self._key], [name, _written(Group.of(several)), ttl_s]) for name, several in seen.items()]
         self._redis.run_script("learn", LEARN, runs)
 
-    def _look_up(self, blocks: Sequence[str], names: Sequence[Sequence[str]]) -> None:
-        """Ask for the cells of each block that are not known here yet, in one round trip."""
+    def _look_up(self, blocks: Sequence[str], names: Sequence[str]) -> None:
+        """Ask for the surveys of each block that are not known here yet, in one round trip."""
         wanted: dict[str, set[str]] = defaultdict(set)
-        for block, several in zip(blocks, names, strict=True):
-            wanted[block].update(name for name in several if name not in self._blocks.get(block, {}))
-        for block in wanted.keys() & self._blocks.keys():
+        for block, name in zip(blocks, names, strict=True):
+            if name not in self._blocks.get(block, {}):
+                wanted[block].add(name)
+        for block in set(blocks) & self._blocks.keys():
             self._blocks.move_to_end(block)
-        asked = {block: sorted(missing) for block, missing in wanted.items() if missing}
-        if not asked:
+        if not wanted:
             return
         ttl_s = self._redis.settings.ttl_s
+        asked = {block: sorted(missing) for block, missing in wanted.items()}
         runs = [
             ([self._key, block_key(self._ensemble, block)], [ttl_s, *missing])
             for block, missing in asked.items()
         ]
-        cells_of_blocks = self._redis.run_script("read", READ, runs) or ()
-        for (block, missing), cells in zip(asked.items(), cells_of_blocks, strict=False):
-            cells_of_block = self._blocks.setdefault(block, {})
-            cells_of_block |= {name: _parsed(cell) for name, cell in zip(missing, cells, strict=True)}
-        while len(self._blocks) > max(BLOCKS_KNOWN, len(wanted)):
+        counts_of_blocks = self._redis.run_script("read", READ, runs) or ()
+        for (block, missing), counts in zip(asked.items(), counts_of_blocks, strict=False):
+            of_block = self._blocks.setdefault(block, {})
+            for name, text in zip(missing, counts, strict=True):
+                of_block[name] = self._known(name, text)
+        while len(self._blocks) > max(BLOCKS_KNOWN, len(set(blocks))):
             self._blocks.popitem(last=False)
+
+    def _known(self, name: str, text: bytes) -> KnownGroup | None:
+        group = _parsed(text)
+        return None if group is None else known_group(name, group, self._normal)
 
 
 def _block(record: Record) -> str:
     return f"{record.topic}:{record.partition}:{record.offset // BLOCK}"
 
 
-def _cells(answer: Answer, survey: str | None) -> tuple[str, str, str]:
-    return cell_names(survey, answer.spectype, answer.snr)
+def _name(survey: str | None) -> str:
+    return (survey or "unknown").lower()
 
 
-def _parsed(text: bytes) -> Cell | None:
-    """Read a cell, or None where it is missing or can't be one."""
+def _written(group: Group) -> str:
+    return " ".join(map(str, group.counts.ravel().tolist()))
+
+
+def _parsed(text: bytes) -> Group | None:
+    """Read the counts of a survey, or None where they are missing or can't be any."""
     try:
-        n, depth = text.split()
-        cell = Cell(int(n), float(depth))
-    except ValueError:
+        counts = np.array([int(count) for count in text.split()], dtype=np.int64)
+    except (ValueError, OverflowError):
         return None
-    return cell if cell.valid else None
-
-
-def _judged(answer: Answer, names: Sequence[str], cells: Mapping[str, Cell | None]) -> Answer:
-    """Judge by the narrowest cell that has seen enough; by the answer's own reference where none has."""
-    usable = ((name, cell) for name in names if (cell := cells.get(name)) and cell.n >= LEAST_SPECTRA)
-    name, cell = next(usable, ("", None))
-    if cell is None:
-        return answer
-    rate = cell.rate(answer.anomaly_false_positive_rate)
-    return replace(
-        answer,
-        anomaly_false_positive_rate=rate,
-        anomaly_score=-math.log10(rate),
-        anomaly_flagged=rate < FLAG_RATE,
-        anomaly_reference=f"{answer.anomaly_reference}, adapted to {cell.n} of {name}",
-    )
+    if counts.size != len(KINDS) * BINS or counts.min() < 0:
+        return None
+    group = Group(counts.reshape(len(KINDS), BINS))
+    # Every kind was counted as often, but for what halving rounds off.
+    return group if group.counts.sum(1).min() >= LEAST_GROUP and group.n <= 2 * REMEMBERED else None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a spectrum, as they come.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a spectrum.")]
 Output = Annotated[Path | None, typer.Option(help="Write a table too: .csv, .ecsv, .parquet or .fits.")]
 BatchSpectra = Annotated[int | None, typer.Option(help="Spectra a batch.", min=1)]
 Device = Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")]
@@ -117,20 +115,25 @@ def _analyze(
     settings: Settings,
     wanted: _Wanted,
 ) -> None:
-    """Analyse and show spectra as they are read; then write the table and open the page, where asked for."""
+    """Analyse spectra and show them; then write the table and open the page, where asked for."""
     from spectraq.workers.files import analyze_files
-    from spectraq.workers.inference import SafeInference, load_networks
+    from spectraq.workers.inference import SafeInference, load_networks, load_normal
 
     worker = settings.worker
     page = _Opened(settings) if wanted.open_page else None
     if page:
         items = page.noted(items)
     networks = SafeInference(load_networks(worker), worker.batch_spectra)
-    results = analyze_files.analyze(
-        items, networks, worker.batch_spectra, worker.max_pixels, wanted.measurements
-    )
     shown = _Shown(wanted)
-    _show_all(page.taken(results) if page else results, shown)
+    normal = load_normal(worker) if worker.adapt else None
+
+    def analysed(done: Callable[[int], None]) -> Iterator[Answered | Unanswered]:
+        limits = (worker.batch_spectra, worker.max_pixels)
+        if normal is None:
+            return analyze_files.analyze(items, networks, *limits, wanted.measurements)
+        return analyze_files.analyze_in_groups(items, networks, *limits, normal, done, wanted.measurements)
+
+    _show_all(page.taken if page else iter, analysed, shown)
     if wanted.output is not None:
         shown.write(wanted.output)
     shown.sum_up()
@@ -140,14 +143,21 @@ def _analyze(
         raise typer.Exit(FAILED)
 
 
-def _show_all(results: Iterable[Answered | Unanswered], shown: _Shown) -> None:
-    # Lines on stdout and a bar on stderr would overwrite each other on one terminal.
-    with nullcontext() if sys.stdout.isatty() else progress() as bar:
-        task = bar.add_task("analysing", total=None) if bar else None
-        for result in results:
+def _show_all(
+    taken: Callable[[Iterable[Answered | Unanswered]], Iterator[Answered | Unanswered]],
+    analysed: Callable[[Callable[[int], None]], Iterator[Answered | Unanswered]],
+    shown: _Shown,
+) -> None:
+    # Where folders judge, lines come when all spectra are analysed: the bar has then gone from the terminal.
+    bar = progress()
+    bar.start()
+    try:
+        task = bar.add_task("analysing", total=None)
+        for result in taken(analysed(lambda spectra: bar.advance(task, spectra))):
+            bar.stop()
             shown.show(result)
-            if bar and task is not None:
-                bar.advance(task)
+    finally:
+        bar.stop()
 
 
 class _Shown:

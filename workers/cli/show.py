@@ -119,7 +119,10 @@ def _print(results: Results) -> None:
         ],
     )
     say()
-    verdict = "[bold red]anomaly[/bold red]" if anomaly.flagged else "ordinary"
-    say(f"{verdict}, {oddity(anomaly)}: {rarity(anomaly.false_positive_rate)}", highlight=False)
+    if anomaly.judgement == "outside_reference":
+        say("not judged", highlight=False)
+    else:
+        verdict = "[bold red]anomaly[/bold red]" if anomaly.flagged else "ordinary"
+        say(f"{verdict}, {oddity(anomaly)}: {rarity(anomaly.false_positive_rate)}", highlight=False)
     for reason in anomaly.reasons:
         print_line(f"  {reason.message}")

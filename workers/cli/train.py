@@ -28,7 +28,7 @@ Step = Literal[
     "detector",
     "normal",
 ]
-NORMAL_SAMPLE = "labelled-1"
+NORMAL_SAMPLE = "normal-2"
 """Name of the spectra that anomalies are judged against: it comes with every result."""
 WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "errors", "normal")
 
@@ -131,7 +131,7 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
         report("time is over: the same command goes on")
         return None
     if only in {"all", "normal"}:
-        _learn_normal(plan, real, report)
+        _learn_normal(plan, [*real, *_further_normal(data)], report)
     return card
 
 
@@ -139,6 +139,14 @@ def _labelled(data: Path | None) -> list[LabelledSpectrum]:
     from spectraq.workers.files.labelled_spectra import labelled
 
     return list(labelled(_required(data)))
+
+
+def _further_normal(data: Path | None) -> list[LabelledSpectrum]:
+    """Return the ordinary spectra that lie beside the labelled ones, where there are some."""
+    from spectraq.workers.files.labelled_spectra import INDEX, NORMAL, labelled
+
+    folder = _required(data)
+    return list(labelled(folder, NORMAL)) if (folder / NORMAL / INDEX).exists() else []
 
 
 def _required(data: Path | None) -> Path:
@@ -178,12 +186,20 @@ def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None
     import numpy as np
 
     from spectraq.models.training.measure import normal_spectra
+    from spectraq.models.training.measure.known_faults import FAULTS
 
-    trusted = [spectrum for spectrum in real if spectrum.trusted]
-    observations = [spectrum.observation for spectrum in trusted]
-    z = np.array([spectrum.z for spectrum in trusted])
-    report("learning what normal spectra look like")
-    normal_spectra.make(plan.out, NORMAL_SAMPLE, observations, [spectrum.spectype for spectrum in trusted], z)
+    trusted = [spectrum for spectrum in real if spectrum.trusted and spectrum.name not in FAULTS]
+    report(f"learning what normal spectra look like from {len(trusted)}")
+    normal_spectra.make(
+        plan.out,
+        NORMAL_SAMPLE,
+        [spectrum.observation for spectrum in trusted],
+        [spectrum.spectype for spectrum in trusted],
+        np.array([spectrum.z for spectrum in trusted]),
+        normal_spectra.pooled(
+            [spectrum.source for spectrum in trusted], [spectrum.survey for spectrum in trusted]
+        ),
+    )
 
 
 def _measure_errors(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:

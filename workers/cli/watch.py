@@ -155,9 +155,11 @@ def line(message: Message | str) -> str:
             warnings = f"  {' '.join(message.zwarn_names)}" if message.zwarn else ""
             return f"redshift {message.spectrum_id:28s} z {message.z:.6f} ± {message.zerr:.6f}{warnings}"
         case Anomaly():
+            reasons = "; ".join(reason.message for reason in message.reasons)
+            if message.judgement == "outside_reference":
+                return f"unjudged {message.spectrum_id:28s} {reasons}"
             if not message.flagged:
                 return f"normal   {message.spectrum_id:28s} rate {message.false_positive_rate:.3g}"
-            reasons = "; ".join(reason.message for reason in message.reasons)
             return f"ANOMALY  {message.spectrum_id:28s} rate {message.false_positive_rate:.2g}  {reasons}"
         case ModelSpectrum():
             return f"model    {message.spectrum_id:28s} {message.flux.size} pixels at z {message.z:.5f}"

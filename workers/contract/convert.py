@@ -154,8 +154,9 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
             score=answer.anomaly_score,
             false_positive_rate=answer.anomaly_false_positive_rate,
             flagged=answer.anomaly_flagged,
-            reasons=answer.anomaly_reasons if answer.anomaly_flagged else (),
+            reasons=answer.anomaly_reasons,
             reference=answer.anomaly_reference,
+            judgement=answer.anomaly_judgement,
         ),
         None
         if answer.model is None

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
+from spectraq.models.answer import NOTHING_EXTRA, Extra
 from spectraq.models.observation import Observation
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import Results, Subject, messages, observation
 from spectraq.workers.errors import ReadError, RejectedSpectrum
+from spectraq.workers.files.file_groups import FileGroups, Given
 from spectraq.workers.inference import Failure, SafeInference
+
+if TYPE_CHECKING:
+    from spectraq.models.anomaly.reference import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def analyze(
     max_pixels: int,
     measurements: bool = False,
 ) -> Iterator[Answered | Unanswered]:
-    """Answer spectra in batches, in their order, as they come.
+    """Answer spectra in batches, in their order, as they come, their anomalies judged alone.
 
     Parameters
     ----------
@@ -77,13 +84,67 @@ def analyze(
     measurements
         Whether lines and what follows from them are measured, too: it takes some twenty times as long.
     """
+    for batch in _batches(items, batch_spectra, max_pixels):
+        for outcome in _given(batch, analysis, measurements):
+            yield outcome if isinstance(outcome, Unanswered) else _answered(outcome, analysis)
+
+
+def analyze_in_groups(
+    items: Iterable[Spectrum | ReadError],
+    analysis: SafeInference,
+    batch_spectra: int,
+    max_pixels: int,
+    normal: Reference,
+    done: Callable[[int], None] = lambda spectra: None,
+    measurements: bool = False,
+) -> Iterator[Answered | Unanswered]:
+    """Answer spectra in their order, their anomalies judged by what their folders show to be normal there.
+
+    Nothing comes before the last spectrum was analysed. Where reading or analysing ends with an error, or by
+    Ctrl-C, what was analysed until then is yielded before that error is raised.
+
+    Parameters
+    ----------
+    items, analysis, batch_spectra, max_pixels, measurements
+        As of `analyze`.
+    normal
+        What the networks' answers are judged by.
+    done
+        Called with the number of spectra of every batch that was analysed.
+    """
+    groups, ended = FileGroups(normal), None
+    with closing(groups):
+        try:
+            for batch in _batches(items, batch_spectra, max_pixels):
+                groups.keep(_kept(outcome) for outcome in _given(batch, analysis, measurements))
+                done(len(batch))
+        except (Exception, KeyboardInterrupt) as error:
+            ended = error
+        for outcome in groups.judged():
+            yield _unanswered(outcome) if isinstance(outcome, str) else _answered(outcome, analysis)
+    if ended is not None:
+        raise ended
+
+
+def _kept(outcome: Given | Unanswered) -> Given | str:
+    return outcome if isinstance(outcome, Given) else json.dumps(asdict(outcome))
+
+
+def _unanswered(text: str) -> Unanswered:
+    return Unanswered(**json.loads(text))
+
+
+def _batches(
+    items: Iterable[Spectrum | ReadError], batch_spectra: int, max_pixels: int
+) -> Iterator[list[tuple[Spectrum, Observation] | Unanswered]]:
     batch: list[tuple[Spectrum, Observation] | Unanswered] = []
     for item in items:
         batch.append(_prepared(item, max_pixels))
         if len(batch) == batch_spectra:
-            yield from _answers(batch, analysis, measurements)
+            yield batch
             batch = []
-    yield from _answers(batch, analysis, measurements)
+    if batch:
+        yield batch
 
 
 def _prepared(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Observation] | Unanswered:
@@ -95,11 +156,11 @@ def _prepared(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Ob
         return Unanswered(item.source_file or "", item.source_row, str(error), item.spectrum_id)
 
 
-def _answers(
+def _given(
     batch: list[tuple[Spectrum, Observation] | Unanswered], analysis: SafeInference, measurements: bool
-) -> Iterator[Answered | Unanswered]:
+) -> Iterator[Given | Unanswered]:
     observations = [entry[1] for entry in batch if not isinstance(entry, Unanswered)]
-    answers = iter(analysis.answers(observations, with_model=measurements))
+    answers = iter(analysis.answers(observations, Extra.MEASUREMENT if measurements else NOTHING_EXTRA))
     for entry in batch:
         if isinstance(entry, Unanswered):
             yield entry
@@ -109,5 +170,10 @@ def _answers(
         if isinstance(answer, Failure):
             yield Unanswered(file, row, answer.message, spectrum.spectrum_id)
         else:
-            results = messages(spectrum, answer, analysis.pipeline)
-            yield Answered(file, row, Subject.of(spectrum), results)
+            yield Given(file, row, Subject.of(spectrum), answer)
+
+
+def _answered(given: Given, analysis: SafeInference) -> Answered:
+    return Answered(
+        given.file, given.row, given.subject, messages(given.subject, given.answer, analysis.pipeline)
+    )

@@ -32,6 +32,7 @@ class LabelledSpectrum:
     """One real spectrum and what its survey says it is."""
 
     observation: Observation
+    name: str  # its file, from the folder of data on, and its row where the file holds several
     source: str  # the folder it lies in
     survey: str  # whose noise it has: "sdss", "boss", "lamost", "smoothed" (no ivar)
     spectype: str
@@ -71,6 +72,7 @@ def labelled(data: Path, folder: str = SPECTRA) -> Iterator[LabelledSpectrum]:
             source = file.split("/")[0]
             yield LabelledSpectrum(
                 observation(spectra[number], MAX_PIXELS),
+                f"{folder}/{file}" if len(spectra) == 1 else f"{folder}/{file} row {number}",
                 source,
                 _survey(source, row),
                 row["cls"],

@@ -69,6 +69,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("anomaly_flagged", bool, attrgetter("results.anomaly.flagged"), "whether it is an anomaly"),
     Column("anomaly_score", float, attrgetter("results.anomaly.score"), "how unlike everything known"),
     Column("anomaly_fpr", float, attrgetter("results.anomaly.false_positive_rate"), "rate of normal ones"),
+    Column("anomaly_judgement", str, attrgetter("results.anomaly.judgement"), "alone, adapted, or outside"),
     Column("anomaly_reasons", str, _reasons, "why, in words"),
     Column("error", str, _nothing, "why there is no answer"),
 )  # fmt: skip

@@ -46,7 +46,9 @@ def read(path: Path) -> Iterator[LabelledSpectrum]:
             observed = observation(spectrum, MAX_PIXELS)
         except RejectedSpectrum as error:
             raise ReadError(str(error), file=str(file), row=spectrum.source_row) from error
-        yield LabelledSpectrum(observed, str(file), spectrum.survey or "", spectype, z, trusted=True)
+        yield LabelledSpectrum(
+            observed, str(file), str(file), spectrum.survey or "", spectype, z, trusted=True
+        )
 
 
 def _spectrum(file: Path, row: int) -> Spectrum:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from spectraq.models.answer import Answer
+from spectraq.models.answer import NOTHING_EXTRA, Answer, Extra
 from spectraq.workers.cache.answers import Cache, Cached
 from spectraq.workers.cache.stream_reference import StreamReference
 from spectraq.workers.contract.convert import Results, Subject, messages
@@ -18,7 +18,7 @@ from spectraq.workers.inference import Failure, SafeInference
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.service.batcher import Batch, Readable
-from spectraq.workers.settings import Settings
+from spectraq.workers.settings import Settings, WorkerSettings
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.messages import Outgoing
 
@@ -106,14 +106,14 @@ class Analyst:
         self._hand_on(analysed)
 
     def _look_up(self, readable: list[Readable]) -> list[Cached]:
-        if self._settings.worker.fits:
+        if _extra(self._settings.worker):
             return [Cached() for _ in readable]  # entries hold neither model spectrum nor measurement
         return self._cache.get_many([Subject.of(item.spectrum) for item in readable])
 
     def _answers(self, readable: list[Readable], cached: list[Cached]) -> list[Answer | Failure]:
         unknown = [item.observation for item, entry in zip(readable, cached, strict=True) if not entry.answer]
         with self._watchdog.deadline(self._settings.worker.analysis_timeout_s, "the networks"):
-            answered = iter(self._analysis.answers(unknown, with_model=self._settings.worker.fits))
+            answered = iter(self._analysis.answers(unknown, _extra(self._settings.worker)))
         self._metrics.batch_limit.set(self._analysis.limit)
         return [entry.answer or next(answered) for entry in cached]
 
@@ -163,3 +163,9 @@ class Analyst:
             model=results.model if worker.publish_models else None,
             measurement=results.measurement if worker.publish_measurements else None,
         )
+
+
+def _extra(settings: WorkerSettings) -> Extra:
+    """Return what answers need beside the usual: what is published asks for it."""
+    model = Extra.MODEL if settings.publish_models else NOTHING_EXTRA
+    return model | Extra.MEASUREMENT if settings.publish_measurements else model

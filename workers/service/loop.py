@@ -18,7 +18,7 @@ from spectraq.workers.cache.answers import Cache
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.stream_reference import StreamReference
 from spectraq.workers.errors import AnalysisError, SlotTakenError
-from spectraq.workers.inference import Pipeline, SafeInference
+from spectraq.workers.inference import Pipeline, SafeInference, load_normal
 from spectraq.workers.operations.health import Health
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
@@ -160,7 +160,9 @@ class Worker:
             self._settings,
             SafeInference(pipeline, self._settings.worker.batch_spectra, self._metrics.analysis_failures.inc),
             cache,
-            StreamReference(redis, pipeline.digest, self._settings.worker.adapt),
+            StreamReference(
+                redis, pipeline.digest, self._settings.worker.adapt, load_normal(self._settings.worker)
+            ),
             self._epoch,
             self._watchdog,
             self._metrics,

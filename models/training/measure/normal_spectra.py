@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from spectraq.models.anomaly.false_positive_shares import together
+from spectraq.models.anomaly.group import Bulk, Group
 from spectraq.models.anomaly.judge import FLAG_RATE, Scorer
-from spectraq.models.anomaly.kinds import TABLE
-from spectraq.models.anomaly.reference import LEVELS, Reference
+from spectraq.models.anomaly.kinds import KINDS, TABLE
+from spectraq.models.anomaly.reach import Reach, sampling
+from spectraq.models.anomaly.reference import KNOTS, LEVELS, NEVER_STRANGE, Reference, hats
 from spectraq.models.anomaly.scores import Scores
-from spectraq.models.batch import BatchAnalyst
+from spectraq.models.batch import BatchAnalysis, BatchAnalyst
 from spectraq.models.classes import CLASSES, SAME_Z
 from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import grid_batch
@@ -23,27 +26,41 @@ from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import Observation
 from spectraq.models.redshift import eigenspectra
 from spectraq.models.tensors import rows_of
+from spectraq.models.training.measure.known_faults import FAULTS
 
 MIN_SPECTRA = 40
 """Of a class: fewer give no tail."""
 SHRINKAGE = 0.2
 LEAST_LATENT_VARIANCE = 0.05
 """Of the covariance to its diagonal, and what is added there: a class has a hundred spectra for 16 shares."""
-ROUNDS = 20
-CENSORED = 1
+ROUNDS = 60
+PRIOR_SPECTRA = 200
+"""At each knot: of 5, 15, 60, 200 and any number, the last two flag fewest of sources that were left out."""
+LEAST_WIDTH = 0.05
+"""Of a score's median: its 85 % is at least so far beyond its median."""
+CENSORED = 3
 """Largest values of a score whose size is not believed: one truly strange spectrum among a hundred would make
-the tail twice as long, and all others look normal."""
-SHARED_TAIL = 0.5
-"""Part of a tail that comes from the median class: a hundred spectra a class say little of it."""
+the tail twice as long, and all others look normal. One to two in a hundred of samples of good labels are."""
+DIFFER_BY_FAULTS = ("arm_step", "detector")
+"""Kinds in which a whole source lies higher as most of its spectra have the fault, looked at by eye: that
+is no example of what a spectrum alone is like without one. Left in, one arm step in ten is flagged alone,
+without them seven in ten, and no more of the normal spectra of sources that were left out."""
 TAIL_WIDENING = 1.1
-"""So few spectra make tails too short: this much longer, four to six of 355 are flagged when left out."""
-PARTS = 8
-"""Of the cross-validation that the card's false-positive rate comes from."""
+"""So few spectra make tails too short."""
 BLOCK = 16
+EVERYTHING = Reach((0.0, np.inf), 0, ((-1.0, np.inf),) * len(CLASSES))
+"""The reach of a reference that is only asked for rates."""
+LEAST_SOURCE = 20
+"""Fewer spectra have no bulk of their own."""
 
 
 def make(
-    folder: Path, name: str, spectra: Sequence[Observation], spectype: Sequence[str], z: NDArray[np.float64]
+    folder: Path,
+    name: str,
+    spectra: Sequence[Observation],
+    spectype: Sequence[str],
+    z: NDArray[np.float64],
+    source: Sequence[str],
 ) -> Reference:
     """Learn the reference from real spectra that a folder's networks answer right, and write it there.
 
@@ -55,49 +72,78 @@ def make(
         Of the sample.
     spectra, spectype, z
         Spectra with labels that are trusted.
+    source
+        Whose each is, as of `pooled`.
     """
     cpu = torch.device("cpu")
     bases = eigenspectra.load(folder)
     analyst = BatchAnalyst(Ensemble.load(folder), bases, cpu, BLOCK)
     scorer = Scorer.load(folder, bases, cpu)
-    gridded = grid_batch(spectra)
-    analysis = analyst.analyze(gridded)
-    answered = z_of(analysis.lag, gridded.offset).numpy()
-    kind = analysis.decision.spectype.numpy()
-    right = np.abs(answered - z) < np.array(tuple(SAME_Z.values()))[kind] * (1 + z)
-    right &= np.array(CLASSES)[kind] == np.array(spectype)
+    analysis = analyst.analyze(grid_batch(spectra))
+    right = answered_right(analysis, spectype, z)
     with torch.inference_mode():
         scores = scorer.score(analysis, BLOCK)
     normal = rows_of(scores, torch.from_numpy(np.flatnonzero(right)))
-    reference = learn(name, normal)
+    sources = [one for one, kept in zip(source, right, strict=True) if kept]
+    reference = learn(name, normal, sources, _reach(spectra, analysis, right))
     about: dict[str, object] = {
         "spectra": int(right.sum()),
+        "sources": dict(sorted(Counter(sources).items())),
         "nominal_rate": FLAG_RATE,
         "rate_on_themselves": round(flagged(reference, normal), 4),
-        "rate_cross_validated": round(cross_validated(name, normal), 4),
+        "rate_of_sources_left_out": round(left_out_in_turn(name, normal, sources), 4),
+        "without": FAULTS,
     }
     reference.save(folder, about)
     return reference
 
 
+def _reach(spectra: Sequence[Observation], analysis: BatchAnalysis, right: NDArray[np.bool_]) -> Reach:
+    """Return how far the spectra that are answered right reach."""
+    samplings = np.array([sampling(spectrum.wavelength) for spectrum in spectra])
+    seen = (analysis.gridded.ivar > 0).sum(1).numpy()
+    table = (samplings, seen, analysis.decision.spectype.numpy(), z_of(analysis.lag).numpy())
+    return Reach.of(*(column[right] for column in table))
+
+
+def answered_right(
+    analysis: BatchAnalysis, spectype: Sequence[str], z: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which spectra have the class and redshift of their labels, shape (B,)."""
+    answered = z_of(analysis.lag, analysis.gridded.offset).numpy()
+    kind = analysis.decision.spectype.numpy()
+    right = np.abs(answered - z) < np.array(tuple(SAME_Z.values()))[kind] * (1 + z)
+    right &= np.array(CLASSES)[kind] == np.array(spectype)
+    return np.asarray(right)
+
+
+def pooled(sources: Sequence[str], surveys: Sequence[str]) -> list[str]:
+    """Return the source of every spectrum, its survey where the source is too small to be one."""
+    count = Counter(sources)
+    return [
+        source if count[source] >= LEAST_SOURCE else f"other {survey}"
+        for source, survey in zip(sources, surveys, strict=True)
+    ]
+
+
 def flagged(reference: Reference, scores: Scores) -> float:
-    """Return the fraction of spectra that a reference makes anomalies."""
-    return float((together(reference.rates(reference.measured(scores))) < FLAG_RATE).float().mean())
+    """Return the fraction of spectra that a reference makes anomalies, each judged alone."""
+    rates = reference.rates_alone(reference.strangeness(reference.measured(scores)))
+    return float((together(rates) < FLAG_RATE).float().mean())
 
 
-def cross_validated(name: str, normal: Scores) -> float:
-    """Return the fraction flagged of normal spectra that were left out of their reference."""
-    n = len(normal.spectype)
-    order = torch.from_numpy(np.random.default_rng(0).permutation(n))
-    parts = [order[i::PARTS] for i in range(PARTS)]
-    total = 0.0
-    for i, left_out in enumerate(parts):
-        rest = torch.cat([part for j, part in enumerate(parts) if j != i])
-        total += flagged(learn(name, rows_of(normal, rest)), rows_of(normal, left_out)) * len(left_out)
-    return total / n
+def left_out_in_turn(name: str, normal: Scores, source: Sequence[str]) -> float:
+    """Return the fraction flagged of normal spectra whose source was left out of their reference."""
+    sources, total = np.array(source), 0.0
+    for left_out in np.unique(sources):
+        mine = sources == left_out
+        rest = rows_of(normal, torch.from_numpy(~mine))
+        reference = learn(name, rest, sources[~mine].tolist())
+        total += flagged(reference, rows_of(normal, torch.from_numpy(mine))) * int(mine.sum())
+    return total / len(sources)
 
 
-def learn(name: str, normal: Scores) -> Reference:
+def learn(name: str, normal: Scores, source: Sequence[str], reach: Reach = EVERYTHING) -> Reference:
     """Fit the reference to scores of normal spectra.
 
     Parameters
@@ -106,32 +152,130 @@ def learn(name: str, normal: Scores) -> Reference:
         Of the sample.
     normal
         Scores of spectra that were classified and fitted right.
+    source
+        Whose each is, as of `pooled`.
+    reach
+        Of the sample.
 
     Raises
     ------
     ValueError
         Where a class has too few.
     """
-    centre, precision = _familiar(normal, torch.ones(len(normal.spectype), dtype=torch.bool))
-    normal = _measured_apart(normal)
-    shape = (len(CLASSES), len(TABLE))
-    parabola, quantile = torch.zeros(*shape, 3), torch.zeros(*shape, len(LEVELS))
-    tail, snr_range = torch.zeros(shape), torch.zeros(len(CLASSES), 2)
     for c, spectype in enumerate(CLASSES):
-        of_class = normal.spectype == c
-        if (n := int(of_class.sum())) < MIN_SPECTRA:
+        if (n := int((normal.spectype == c).sum())) < MIN_SPECTRA:
             raise ValueError(f"{n} normal spectra of class {spectype}; {MIN_SPECTRA} are needed")
-        snr_range[c] = torch.quantile(normal.log_snr[of_class], torch.tensor([0.02, 0.98]))
-        for k, kind in enumerate(TABLE):
-            rows = of_class & ~normal.noise_estimated if kind.of_chi2 else of_class
-            x = normal.log_snr[rows].clamp(*snr_range[c].tolist())
-            y = normal.value[rows, k]
-            parabola[c, k] = _median_parabola(x, y)
-            excess = y - _powers(x) @ parabola[c, k]
-            quantile[c, k] = torch.quantile(excess, torch.tensor(LEVELS))
-            tail[c, k] = _tail(excess[excess > quantile[c, k, -1]] - quantile[c, k, -1])
-    tail = TAIL_WIDENING * ((1 - SHARED_TAIL) * tail + SHARED_TAIL * tail.median(0).values)
-    return Reference(name, parabola, snr_range, quantile, tail, centre, precision)
+    every = torch.ones(len(normal.spectype), dtype=torch.bool)
+    centre, precision = _familiar(normal, every)
+    normal = _measured_apart(normal)
+    sources = np.array(source)
+    curves = [_curves(normal, k, _ordinary(normal, k, sources)) for k in range(len(TABLE))]
+    middle, upper = (torch.stack(tables, 1) for tables in zip(*curves, strict=True))
+    nothing = torch.zeros(len(TABLE), len(LEVELS))
+    unshaped = (nothing, nothing[:, 0], nothing.T[:1], nothing.T[:1])
+    scale = Reference(name, middle, upper, *unshaped, centre, precision, reach)
+    strangeness = scale.strangeness(normal).double().numpy()
+    quartile = np.array([np.quantile(column[column > NEVER_STRANGE], 0.75) for column in strangeness.T])
+    bulks = {
+        one: Group.of(strangeness[sources == one]).bulk(quartile)
+        for one in np.unique(sources)
+        if (sources == one).sum() >= LEAST_SOURCE
+    }
+    quantile, tail = _shape(_beyond_their_bulk(strangeness, sources, bulks))
+    shift, stretch = (
+        torch.tensor(np.stack([getattr(bulk, part) for bulk in bulks.values()])).float()
+        for part in ("shift", "stretch")
+    )
+    faults = [KINDS.index(kind) for kind in DIFFER_BY_FAULTS]
+    shift[:, faults], stretch[:, faults] = 0.0, 1.0
+    return replace(scale, quantile=quantile, tail=tail, shift=shift, stretch=stretch)
+
+
+def _ordinary(normal: Scores, k: int, sources: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Return which spectra a kind's median and 85 % are learned from, without strange sources; shape (B,).
+
+    A source is strange in a kind where its median lies above the 85 % of all others, each weighing the same.
+    """
+    says = ~normal.noise_estimated.numpy() | (not TABLE[k].of_chi2)
+    value = normal.value[:, k].numpy()
+    parts = {one: value[says & (sources == one)] for one in np.unique(sources)}
+    parts = {one: part for one, part in parts.items() if len(part) >= LEAST_SOURCE}
+    strange = [
+        one
+        for one, part in parts.items()
+        if len(parts) > 1
+        and np.median(part) > _weighted_upper([other for name, other in parts.items() if name != one])
+    ]
+    return np.asarray(says & ~np.isin(sources, strange))
+
+
+def _weighted_upper(parts: Sequence[NDArray[np.float64]]) -> float:
+    """Return the 85 % of values in parts that weigh the same whatever their number."""
+    value, weight = (
+        np.concatenate(parts),
+        np.concatenate([np.full(len(part), 1 / len(part)) for part in parts]),
+    )
+    order = np.argsort(value)
+    share = np.cumsum(weight[order]) / weight.sum()
+    return float(value[order][np.searchsorted(share, LEVELS[-1])])
+
+
+def _curves(normal: Scores, k: int, rows: NDArray[np.bool_]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return median and 85 % of one kind at KNOTS, shape (classes, knots) each.
+
+    Each class is shrunk to all classes, and these to a constant, as if PRIOR_SPECTRA more had been seen at
+    each knot: the less freedom, the better do thresholds hold for sources that were left out.
+    """
+    weight, value = hats(normal.log_snr).double().numpy()[rows], normal.value[:, k].double().numpy()[rows]
+    spectype = normal.spectype.numpy()[rows]
+    tables = []
+    for level in (0.5, LEVELS[-1]):
+        constant = np.full(len(KNOTS), np.quantile(value, level))
+        shared = _quantile_curve(weight, value, level, constant)
+        of_class = [spectype == c for c in range(len(CLASSES))]
+        tables.append([_quantile_curve(weight[mine], value[mine], level, shared) for mine in of_class])
+    middle, upper = np.array(tables)
+    least = LEAST_WIDTH * float(np.median(np.abs(value))) + 1e-3
+    return torch.tensor(middle).float(), torch.tensor(np.maximum(upper, middle + least)).float()
+
+
+def _quantile_curve(
+    weight: NDArray[np.float64], value: NDArray[np.float64], level: float, prior: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return a quantile at KNOTS by reweighted least squares, shrunk to a prior; shape (knots,)."""
+    solved = prior.copy()
+    if not len(value):
+        return solved
+    scale = float(np.median(np.abs(value - np.median(value)))) + 1e-6
+    for _ in range(ROUNDS):
+        off = value - weight @ solved
+        pull = np.where(off > 0, level, 1 - level) / np.maximum(np.abs(off), 0.03 * scale)
+        pulled = weight * pull[:, None]
+        strength = 0.5 * PRIOR_SPECTRA * float(pull.mean())
+        matrix = pulled.T @ weight + strength * np.eye(len(prior))
+        solved = np.asarray(np.linalg.solve(matrix, pulled.T @ value + strength * prior), np.float64)
+    return solved
+
+
+def _beyond_their_bulk(
+    strangeness: NDArray[np.float64], sources: NDArray[np.str_], bulks: dict[str, Bulk]
+) -> NDArray[np.float64]:
+    """Return strangeness beyond the bulk of each spectrum's source, shape (B, kinds)."""
+    beyond = strangeness.copy()
+    for source, bulk in bulks.items():
+        beyond[sources == source] = bulk.rebased(strangeness[sources == source])
+    return beyond
+
+
+def _shape(strangeness: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return quantiles at LEVELS and the tail beyond of every kind, (kinds, levels) and (kinds,)."""
+    quantile, tail = [], []
+    for column in strangeness.T:
+        says = column[column > NEVER_STRANGE]
+        quantile.append(np.quantile(says, LEVELS))
+        over = torch.tensor(says[says > quantile[-1][-1]] - quantile[-1][-1])
+        tail.append(TAIL_WIDENING * float(_tail(over)))
+    return torch.tensor(np.array(quantile)).float(), torch.tensor(tail)
 
 
 def _tail(over: torch.Tensor) -> torch.Tensor:
@@ -162,24 +306,6 @@ def _measured_apart(normal: Scores) -> Scores:
     value = normal.value.clone()
     odd = torch.arange(len(value)) % 2 == 1
     for half in (odd, ~odd):
-        none = torch.zeros(0)
-        apart = Reference("", none, none, none, none, *_familiar(normal, ~half))
+        apart = Reference("", *(torch.zeros(0),) * 6, *_familiar(normal, ~half), EVERYTHING)
         value[half] = apart.measured(rows_of(normal, half)).value
     return replace(normal, value=value)
-
-
-def _powers(x: torch.Tensor) -> torch.Tensor:
-    return torch.stack([torch.ones_like(x), x, x.square()], 1)
-
-
-def _median_parabola(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return the parabola of least absolute deviations, by reweighting; shape (3,)."""
-    design = _powers(x)
-    weight = torch.ones_like(y)
-    solved = torch.zeros(design.shape[1])
-    for _ in range(ROUNDS):
-        weighted = design * weight[:, None]
-        solved = torch.linalg.lstsq(weighted, (y * weight)[:, None]).solution[:, 0]
-        miss = (y - design @ solved).abs()
-        weight = miss.clamp_min(0.05 * float(miss.mean()) + 1e-9).rsqrt()
-    return solved

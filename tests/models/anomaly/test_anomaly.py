@@ -126,9 +126,17 @@ def drawn(n: int, seed: int) -> Scores:
     return Scores(value, value, place, place, spectype, latent, log_snr, estimated, seen)
 
 
+def learned(n: int, seed: int) -> Reference:
+    """The reference of drawn scores of five sources that do not differ."""
+    return normal_spectra.learn("drawn", drawn(n, seed), [f"source {i % 5}" for i in range(n)])
+
+
+def rates_of(reference: Reference, scores: Scores) -> torch.Tensor:
+    return reference.rates(reference.strangeness(reference.measured(scores)))
+
+
 def test_rates_of_normal_spectra_mean_what_they_say() -> None:
-    reference = normal_spectra.learn("drawn", drawn(6000, seed=1))
-    rates = reference.rates(reference.measured(drawn(6000, seed=2)))
+    rates = rates_of(learned(6000, seed=1), drawn(6000, seed=2))
     for rate in (0.8, 0.5, 0.2):
         assert float((rates < rate).float().mean()) == pytest.approx(rate, rel=0.1)
     # Tails are made longer on purpose: rarer than stated, never more frequent.
@@ -141,14 +149,14 @@ def test_the_shares_of_the_allowed_false_positives_are_a_whole() -> None:
 
 
 def test_a_place_in_latent_space_where_nothing_is_is_an_anomaly() -> None:
-    reference, scores = normal_spectra.learn("drawn", drawn(3000, seed=1)), drawn(300, seed=4)
+    reference, scores = learned(3000, seed=1), drawn(300, seed=4)
     last = KINDS.index("latent_distance")
-    near = reference.rates(reference.measured(scores))[:, last]
+    near = rates_of(reference, scores)[:, last]
     scores.latent[:] += 6
-    far = reference.rates(reference.measured(scores))[:, last]
+    far = rates_of(reference, scores)[:, last]
     assert float(near.median()) > 0.1 and float(far.max()) < 1e-3
     scores.latent[:] = 0  # no encoder among the members
-    assert float(reference.rates(reference.measured(scores))[:, last].min()) > 0.1
+    assert float(rates_of(reference, scores)[:, last].min()) > 0.1
 
 
 def test_members_that_disagree_are_told_from_members_that_agree() -> None:
@@ -168,13 +176,13 @@ def test_members_that_disagree_are_told_from_members_that_agree() -> None:
 def test_chi2_says_nothing_where_the_noise_was_estimated() -> None:
     scores = drawn(500, seed=3)
     scores.noise_estimated[:] = True
-    rates = normal_spectra.learn("drawn", drawn(500, seed=1)).rates(scores)
+    rates = rates_of(learned(500, seed=1), scores)
     assert (rates[:, KINDS.index("poor_fit")] == 1).all()
 
 
 def test_a_sample_too_small_for_a_tail_is_refused() -> None:
     with pytest.raises(ValueError, match="normal spectra of class"):
-        normal_spectra.learn("few", drawn(60, seed=1))
+        learned(60, seed=1)
 
 
 def test_the_shipped_reference_has_a_name_and_survives_a_round_trip(tmp_path: object) -> None:

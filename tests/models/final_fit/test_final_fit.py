@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from spectraq.models.answer import Extra
 from spectraq.models.answers.denoise import denoise
 from spectraq.models.classes import CLASSES
 from spectraq.models.final_fit import details
@@ -130,9 +131,9 @@ def test_what_parts_add_is_the_difference_to_the_best_fit(analysis, fine):
 
 def test_the_final_fit_of_a_spectrum_does_not_depend_on_its_batch(pipeline, fine):
     drawn = [one.observation for one in simulate(24, seed=9)]
-    together = pipeline.analyze(drawn, with_model=True)
+    together = pipeline.analyze(drawn, Extra.MODEL)
     for i in (0, 7, 23):
-        alone = pipeline.analyze(drawn[i : i + 1], with_model=True)[0]
+        alone = pipeline.analyze(drawn[i : i + 1], Extra.MODEL)[0]
         for name in ("flux", "sigma", "denoised", "denoised_sigma"):
             assert np.array_equal(getattr(alone.model, name), getattr(together[i].model, name))
         assert alone.model.nparameters == together[i].model.nparameters
@@ -141,7 +142,7 @@ def test_the_final_fit_of_a_spectrum_does_not_depend_on_its_batch(pipeline, fine
 def test_the_published_model_is_the_final_fit_with_its_parameters_and_chi2(pipeline, analysis, fine):
     drawn = [one for one in simulate(30, seed=3) if one.fault is None][:3]
     fit = final_fit(analysis, fine)
-    for i, answer in enumerate(pipeline.analyze([one.observation for one in drawn], with_model=True)):
+    for i, answer in enumerate(pipeline.analyze([one.observation for one in drawn], Extra.MODEL)):
         used = torch.nonzero(analysis.gridded.ivar[i] > 0)[:, 0]
         reach = slice(int(used[0]), int(used[-1]) + 1)
         unit = float(analysis.prepared.scale[i]) * float(analysis.gridded.unit[i])

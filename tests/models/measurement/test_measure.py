@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spectraq.models.answer import Extra
 from spectraq.models.grid.axis import N_PIXELS, lag_of
 from spectraq.models.measurement import populations
 from spectraq.models.measurement.line_groups import BROAD, NARROW
@@ -135,7 +136,7 @@ def test_fluxes_follow_the_unit_of_the_spectrum_and_nothing_else_does(pipeline):
     ]
     observations = [one.observation for one in drawn[:4]]
     tiny = [replace(o, flux=o.flux * np.float32(1e-10), ivar=o.ivar * np.float32(1e20)) for o in observations]
-    usual, scaled = (pipeline.analyze(many, with_model=True) for many in (observations, tiny))
+    usual, scaled = (pipeline.analyze(many, Extra.MEASUREMENT) for many in (observations, tiny))
     compared = 0
     for one, other in zip(usual, scaled, strict=True):
         for line, same in zip(one.measurement.lines, other.measurement.lines, strict=True):

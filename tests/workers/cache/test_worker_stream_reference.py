@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 import redis
 
+from spectraq.models.anomaly.group import BINS, LEAST_GROUP
+from spectraq.models.anomaly.kinds import KINDS
+from spectraq.models.answer import Evidence, Reason
 from spectraq.models.observation import Observation
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.keys import block_key, stream_key
-from spectraq.workers.cache.stream_reference import BLOCK, BLOCKS_KNOWN, REMEMBERED, StreamReference
+from spectraq.workers.cache.stream_reference import (
+    BLOCK,
+    BLOCKS_KNOWN,
+    MOST_SURVEYS,
+    REMEMBERED,
+    StreamReference,
+)
 from spectraq.workers.contract.convert import Subject, messages
 from spectraq.workers.settings import RedisSettings
 from spectraq.workers.transport.messages import Record
@@ -20,15 +29,22 @@ ENSEMBLE = "e" * 64
 PLAIN = answer_of(Observation(np.linspace(4000, 9000, 200), spectrum_flux(1)))
 
 
-def answers(rates):
-    return [
-        replace(PLAIN, snr=5.0, anomaly_false_positive_rate=float(r), anomaly_flagged=bool(r < 0.01))
-        for r in rates
-    ]
+LINE = Reason("unmodelled_emission", "sky", 3.0, 5000.0, 5010.0, "A line at 5005 angstrom.")
 
 
-def stream_rates(k, n, seed=1):
-    return np.random.default_rng(seed).uniform(size=n) ** (1 / k)
+def answers(strangeness):
+    """Answers that are as strange as this in every kind."""
+    evidence = [Evidence((float(one),) * len(KINDS), "unmodelled_emission", (LINE,)) for one in strangeness]
+    return [replace(PLAIN, anomaly_evidence=one) for one in evidence]
+
+
+def normal(n, seed=1, shift=0.0):
+    """Strangeness of a stream whose bulk lies so far beyond the reference's."""
+    return shift - np.log(2 * np.random.default_rng(seed).uniform(size=n)) / np.log(0.5 / 0.15)
+
+
+def flagged(several):
+    return np.mean([answer.anomaly_flagged for answer in several])
 
 
 @pytest.fixture
@@ -61,35 +77,39 @@ def reference(guarded):
     return StreamReference(guarded, ENSEMBLE)
 
 
-def test_a_stream_unlike_the_reference_is_flagged_at_the_nominal_rate(reference):
+def test_a_stream_unlike_the_reference_is_flagged_as_seldom_as_one_that_is_like_it(reference):
     for seed in range(10):
-        reference.learn(answers(stream_rates(0.7, 100, seed)), ["desi"] * 100)
-    fresh = answers(stream_rates(0.7, 4000, seed=99))
-    judged = reference.judge(fresh, ["desi"] * 4000, places(4000))
-    assert np.mean([a.anomaly_flagged for a in fresh]) > 0.03
-    assert 0.005 <= np.mean([a.anomaly_flagged for a in judged]) <= 0.02
-    assert judged[0].anomaly_reference.startswith("plumbing, adapted to 9")
-    assert judged[0].anomaly_reference.endswith("of desi GALAXY S/N 3-10")
+        reference.learn(answers(normal(100, seed, shift=3.0)), ["desi"] * 100)
+        reference.learn(answers(normal(100, seed)), ["sdss"] * 100)
+    foreign, like = normal(2000, 99, shift=3.0), normal(2000, 99)
+    judged = reference.judge(answers(foreign), ["desi"] * 2000, places(2000))
+    usual = reference.judge(answers(like), ["sdss"] * 2000, places(2000))
+    assert flagged(usual) < 0.03 and flagged(judged) <= flagged(usual) + 0.01
+    assert flagged(reference.judge(answers(foreign), ["sdss"] * 2000, places(2000))) > 0.1
+    assert judged[0].anomaly_reference == "plumbing, adapted to 1000 of desi"
+    assert judged[0].anomaly_judgement == "adapted"
 
 
-def test_a_mixed_survey_is_adapted_to_after_five_hundred_spectra(reference):
-    kinds = [(spectype, snr) for spectype in ("STAR", "GALAXY", "QSO") for snr in (1.0, 5.0, 20.0, 50.0)]
+def test_a_surveys_first_spectra_are_judged_alone(reference):
+    fresh = answers([0.5, 30.0])
+    reference.learn(answers(normal(LEAST_GROUP - 1)), ["desi"] * (LEAST_GROUP - 1))
+    assert reference.judge(fresh, ["desi"] * 2, places(2)) == fresh
+    reference.learn(answers([0.0]), ["desi"])
+    later = reference.judge(fresh, ["desi"] * 2, places(2, BLOCK))
+    assert later[0].anomaly_reference == f"plumbing, adapted to {LEAST_GROUP} of desi"
 
-    def mixed(n, seed):
-        return [
-            replace(answer, spectype=kinds[i % 12][0], snr=kinds[i % 12][1])
-            for i, answer in enumerate(answers(stream_rates(0.7, n, seed)))
-        ]
 
-    reference.learn(mixed(500, 1), ["desi"] * 500)
-    judged = reference.judge(mixed(4000, 2), ["desi"] * 4000, places(4000))
-    assert 0.005 <= np.mean([answer.anomaly_flagged for answer in judged]) <= 0.02
-    assert judged[0].anomaly_reference.endswith(" of desi")
+def test_what_is_outside_the_reference_teaches_nothing_and_stays_unjudged(reference, client):
+    outside = [replace(PLAIN, anomaly_judgement="outside_reference")] * 50
+    reference.learn(outside, ["desi"] * 50)
+    assert not client.exists(stream_key(ENSEMBLE))
+    reference.learn(answers(normal(50)), ["desi"] * 50)
+    assert reference.judge(outside, ["desi"] * 50, places(50)) == outside
 
 
 def test_another_survey_is_judged_by_the_shipped_reference(reference):
-    reference.learn(answers(stream_rates(0.7, 1000)), ["desi"] * 1000)
-    fresh = answers([0.004, 0.5])
+    reference.learn(answers(normal(1000)), ["desi"] * 1000)
+    fresh = answers([4.0, 0.5])
     assert reference.judge(fresh, ["lamost", None], places(2)) == fresh
 
 
@@ -107,20 +127,19 @@ def test_workers_add_to_one_memory_at_the_same_time(stack, client):
     for thread in threads:
         thread.join()
     seen = client.hgetall(stream_key(ENSEMBLE))
-    assert int(seen[b"boss GALAXY S/N 3-10 n"]) == 800
-    assert float(seen[b"boss GALAXY S/N 3-10 depth"]) == pytest.approx(800 * -np.log(0.5))
+    counts = np.array(seen[b"boss"].split(), int).reshape(len(KINDS), BINS)
+    assert (counts.sum(1) == 800).all() and (counts.max(1) == 800).all()
 
 
 def test_what_is_read_again_is_judged_by_the_same_whoever_reads_it_and_what_follows_by_what_was_learned(
     guarded, reference, client
 ):
-    for seed in range(5):
-        reference.learn(answers(stream_rates(0.7, 100, seed)), ["desi"] * 100)
-    fresh = answers([0.004, 0.03, 0.5])
+    reference.learn(answers(normal(400, shift=2.0)), ["desi"] * 400)
+    fresh = answers([6.0, 3.0, 0.5])
     surveys = ["desi"] * 3
     first = reference.judge(fresh, surveys, places(3))
-    assert "adapted to 4" in first[0].anomaly_reference
-    reference.learn(answers(stream_rates(1.4, 400)), ["desi"] * 400)
+    assert "adapted to 400 of desi" in first[0].anomaly_reference
+    reference.learn(answers(normal(400)), ["desi"] * 400)
     assert StreamReference(guarded, ENSEMBLE).judge(fresh, surveys, places(3)) == first
     rest_of_the_block = StreamReference(guarded, ENSEMBLE).judge(fresh, surveys, places(3, BLOCK - 3))
     assert rest_of_the_block == first
@@ -128,10 +147,10 @@ def test_what_is_read_again_is_judged_by_the_same_whoever_reads_it_and_what_foll
     assert all(client.ttl(key) > 0 for key in client.scan_iter(block_key(ENSEMBLE, "*")))
 
 
-def test_a_block_without_a_cell_has_none_when_it_is_read_again(guarded, reference):
-    fresh = answers([0.004, 0.5])
+def test_a_block_that_was_judged_alone_is_judged_alone_when_it_is_read_again(guarded, reference):
+    fresh = answers([4.0, 0.5])
     assert reference.judge(fresh, ["boss", "boss"], places(2)) == fresh
-    reference.learn(answers(stream_rates(0.7, 1000)), ["boss"] * 1000)
+    reference.learn(answers(normal(1000)), ["boss"] * 1000)
     assert StreamReference(guarded, ENSEMBLE).judge(fresh, ["boss", "boss"], places(2)) == fresh
 
 
@@ -150,17 +169,31 @@ def test_known_blocks_are_bounded_and_asked_for_once(reference, client):
 
 def test_old_nights_are_forgotten(reference, client):
     for _ in range(REMEMBERED // 500 + 1):
-        reference.learn(answers([0.5] * 500), ["sdss"] * 500)
-    n = int(client.hget(stream_key(ENSEMBLE), "sdss GALAXY S/N 3-10 n"))
-    assert REMEMBERED / 2 <= n <= REMEMBERED
+        reference.learn(answers(normal(500)), ["sdss"] * 500)
+    counts = np.array(client.hget(stream_key(ENSEMBLE), "sdss").split(), int).reshape(len(KINDS), BINS)
+    assert (counts.sum(1) >= REMEMBERED / 2 - BINS).all() and (counts.sum(1) <= REMEMBERED).all()
     assert client.ttl(stream_key(ENSEMBLE)) > 0
 
 
-@pytest.mark.parametrize("n, depth", [(b"many", b"1"), (b"1000", b"nan"), (b"1000", b"1e9"), (b"-4", b"0")])
-def test_nonsense_in_the_memory_changes_nothing(reference, client, n, depth):
-    name = "sdss GALAXY S/N 3-10"
-    client.hset(stream_key(ENSEMBLE), mapping={f"{name} n": n, f"{name} depth": depth})
-    fresh = answers([0.004, 0.5])
+def test_names_that_nobody_knows_take_no_more_memory_than_so_many(reference, client):
+    for start in range(0, MOST_SURVEYS + 200, 200):
+        names = [f"survey {i}" for i in range(start, start + 200)]
+        reference.learn(answers([0.5] * 200), names)
+    assert client.hlen(stream_key(ENSEMBLE)) == MOST_SURVEYS
+    reference.learn(answers([0.5]), ["survey 1"])
+    assert int(sum(map(int, client.hget(stream_key(ENSEMBLE), "survey 1").split()))) == 2 * len(KINDS)
+
+
+WHOLE = len(KINDS) * BINS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"many", b"", b"1 2 3", b"-1 " * WHOLE, b"9" * 40 + b" 1" * (WHOLE - 1), b"0 " * WHOLE, b"nan " * WHOLE],
+)
+def test_nonsense_in_the_memory_changes_nothing(reference, client, text):
+    client.hset(stream_key(ENSEMBLE), mapping={"sdss": text})
+    fresh = answers([4.0, 0.5])
     assert reference.judge(fresh, ["sdss", "sdss"], places(2)) == fresh
 
 
@@ -168,25 +201,19 @@ def test_without_redis_the_shipped_reference_judges():
     failures = []
     nobody = GuardedRedis(RedisSettings(url="redis://127.0.0.1:1/0"), lambda: failures.append(1))
     alone = StreamReference(nobody, ENSEMBLE)
-    fresh = answers([0.004, 0.5])
+    fresh = answers([4.0, 0.5])
     alone.learn(fresh, ["sdss", "sdss"])
     assert alone.judge(fresh, ["sdss", "sdss"], places(2)) == fresh
     assert failures
     nobody.close()
 
 
-def test_reasons_are_published_where_the_stream_flags_and_only_there():
-    told = replace(answer_of(Observation(np.linspace(4000, 9000, 200), spectrum_flux(2))), anomaly_reasons=())
-    reason = next(
-        a.anomaly_reasons
-        for a in (answer_of(Observation(np.linspace(4000, 9000, 200), spectrum_flux(i))) for i in range(200))
-        if a.anomaly_flagged
-    )
-
+def test_reasons_are_published_where_the_stream_flags_and_only_there(reference):
     class Ensemble:
         digest, version = ENSEMBLE, "1"
 
-    for flagged in (True, False):
-        answer = replace(told, anomaly_reasons=reason, anomaly_flagged=flagged)
+    reference.learn(answers(normal(100)), ["sdss"] * 100)
+    for answer in reference.judge(answers([30.0, 0.5]), ["sdss", "sdss"], places(2)):
         anomaly = messages(Subject("one", "d" * 64, "sdss"), answer, Ensemble()).anomaly
-        assert bool(anomaly.reasons) is flagged
+        assert bool(anomaly.reasons) is anomaly.flagged is answer.anomaly_flagged
+        assert anomaly.judgement == "adapted"

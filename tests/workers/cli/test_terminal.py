@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from spectraq.models.answer import Extra
 from spectraq.schemas.text import escaped
 from spectraq.workers.cli.livetable import LiveTable
 from spectraq.workers.demonstration.simulated import spectra as simulated
@@ -53,7 +54,7 @@ def test_a_hostile_dead_letter_is_listed_and_shown_as_text(online: CommandLine) 
 def test_the_live_table_has_one_row_a_spectrum_and_fits_the_terminal() -> None:
     table = LiveTable()
     modelling = Modelling(load_settings().worker)
-    answers = [modelling.results(spectrum) for spectrum, _ in simulated(12, 3)]
+    answers = [modelling.results(spectrum, Extra.MODEL) for spectrum, _ in simulated(12, 3)]
     for number, results in enumerate(answers):
         for message in (results.redshift, results.anomaly, results.classification):
             table.take(Record("t", 0, number, None, b"", (), 0), message)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from spectraq.models.answer import Answer
+from spectraq.models.answer import NOTHING_EXTRA, Answer, Extra
 from spectraq.models.observation import Observation
 from spectraq.workers.errors import AnalysisError, DeliveryError
 from spectraq.workers.service.crash_suspects import Suspects
@@ -34,7 +34,7 @@ NEW, UNANSWERED, UNREAD = 70_101, 70_102, 70_103
 class Broken(Plumbing):
     """Networks that fail whatever they are given."""
 
-    def analyze(self, observations: Sequence[Observation], with_model: bool = False) -> list[Answer]:
+    def analyze(self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA) -> list[Answer]:
         """Fail."""
         raise RuntimeError("the device is gone")
 

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from spectraq.models.answer import NOTHING_EXTRA, Extra
 from spectraq.models.pipeline import Pipeline
 from spectraq.models.simulate import simulate
 from spectraq.schemas import codec
@@ -113,8 +114,8 @@ def test_an_answer_without_a_finite_number_is_no_answer(pipeline: Pipeline, spec
     class Blind:
         digest, version = pipeline.digest, pipeline.version
 
-        def analyze(self, observations, with_model: bool = False):
-            answers = pipeline.analyze(observations, with_model=with_model)
+        def analyze(self, observations, extra: Extra = NOTHING_EXTRA):
+            answers = pipeline.analyze(observations, extra)
             return [dataclasses.replace(answer, z=float("nan")) for answer in answers]
 
     (found,) = SafeInference(Blind(), 64).answers([observation(spectra[0], 10**6)])

@@ -62,7 +62,7 @@ class Row:
 
     def _take_anomaly(self, anomaly: Anomaly) -> None:
         self.flagged, self.score, self.rate = anomaly.flagged, anomaly.score, anomaly.false_positive_rate
-        if anomaly.reasons:
+        if anomaly.flagged and anomaly.reasons:
             first = anomaly.reasons[0]
             self.reason, self.kind, self.strength = first.message, first.kind, first.strength
             self.interval = (first.wavelength_min, first.wavelength_max)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from spectraq.models.answer import Extra
 from spectraq.schemas.results import ModelSpectrum
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import Results, messages, observation
@@ -57,8 +58,8 @@ class Modelling:
         """Digest of the ensemble that fits here; empty before it was needed."""
         return self._pipeline.digest if self._pipeline else ""
 
-    def results(self, spectrum: Spectrum) -> Results:
-        """Answer one spectrum, best fit and curves included.
+    def results(self, spectrum: Spectrum, extra: Extra) -> Results:
+        """Answer one spectrum, with what is asked for beside the usual.
 
         Raises
         ------
@@ -69,11 +70,11 @@ class Modelling:
         with self._lock:
             pipeline = self._loaded()
             try:
-                (answer,) = pipeline.analyze([observed], with_model=True)
+                (answer,) = pipeline.analyze([observed], extra)
             except (ValueError, ArithmeticError, RuntimeError) as error:
                 raise SpectraqError(f"the networks can't fit it: {error}") from error
         return messages(spectrum, answer, pipeline)
 
     def model(self, spectrum: Spectrum) -> ModelSpectrum | None:
         """Return the best fit of one spectrum."""
-        return self.results(spectrum).model
+        return self.results(spectrum, Extra.MODEL).model

@@ -78,16 +78,19 @@ export function showOdd(anomaly) {
   if (!anomaly) return;
   const words = anomaly.flagged ? "Flagged" : "Ordinary";
   const [kind, number] = anomaly.flagged ? ["bad", "score"] : ["good", ""];
-  box.append(
-    make(
-      "p",
-      {},
-      make("span", { class: `chip ${kind}` }, words),
-      " ",
-      make("b", { class: number }, oddity(anomaly.score)),
-      `: ${rarity(anomaly.false_positive_rate)}.`,
-    ),
-  );
+  if (anomaly.judgement === "outside_reference")
+    box.append(make("p", {}, make("span", { class: "chip" }, "Not judged")));
+  else
+    box.append(
+      make(
+        "p",
+        {},
+        make("span", { class: `chip ${kind}` }, words),
+        " ",
+        make("b", { class: number }, oddity(anomaly.score)),
+        `: ${rarity(anomaly.false_positive_rate)}.`,
+      ),
+    );
   for (const reason of anomaly.reasons)
     box.append(
       make(

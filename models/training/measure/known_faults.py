@@ -1,0 +1,23 @@
+"""Spectra of the normal samples that have a real fault, seen by eye: no reference is learned from them."""
+
+from __future__ import annotations
+
+_STEP = "the flux jumps where the two arms meet, near 5720 Å"
+_RED_END = "the last 50 Å of the red end rise to several times the star's flux"
+FAULTS = {
+    "normal/lamost-mulyss/spec-56286-HD100408N031203B04_sp08-071.fits.gz": _STEP,
+    "normal/lamost-mulyss/spec-56596-HD215229N284736V01_sp06-187.fits.gz": _STEP,
+    "normal/lamost-mulyss/spec-57032-HD132901N475049V01_sp07-078.fits.gz": _STEP,
+    "normal/lamost-mulyss/spec-57044-HD020328N513905V01_sp07-157.fits.gz": _STEP,
+    "normal/lamost-mulyss/spec-57055-HD091212N035201V01_sp07-246.fits.gz": _STEP,
+    "normal/lamost-ccf/spec-55915-F5591503_sp09-174.fits.gz": _RED_END,
+    "normal/lamost-ccf/spec-55915-F5591503_sp09-082.fits.gz": _RED_END,
+    "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp16-125.fits.gz": (
+        "light that is not the star's from 6700 to 7500 Å, with emission lines on it"
+    ),
+    "normal/lamost-ccf/spec-55859-F5907_sp02-219.fits.gz": "the sky's line at 5577 Å was subtracted too much",
+    "normal/lamost-ccf/spec-55859-F5907_sp02-230.fits.gz": (
+        "lines of the sky beyond 8900 Å, up to half the star's flux, up and down"
+    ),
+}
+"""By name, as of `LabelledSpectrum.name`: what is wrong with it."""
