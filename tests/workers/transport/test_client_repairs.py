@@ -222,9 +222,7 @@ def refusing_sender(retried: list[object]) -> SimpleNamespace:
     )
 
 
-def test_a_step_whose_connection_is_refused_is_forgotten_and_kept_by_the_repair() -> (
-    None
-):
+def test_a_step_whose_connection_is_refused_is_forgotten_and_kept_by_the_repair() -> None:
     retried: list[object] = []
     sender = refusing_sender(retried)
     assert Sender._maybe_send_pending_request(sender)
