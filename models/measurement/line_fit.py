@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ CONVERGED = 0.01
 LEAST_SPREAD = 0.45
 """Of the instrument's spread: the narrowest that a line may be by chance."""
 RIDGE = 1e-10
+KEPT = 5
+"""Solutions that are kept: a search comes back to its best, and fits begin where it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class LineProblem:
         self._ground = ground
         self._n_lines = sum(len(group.lines) for group in self.groups)
         self.parts = parts_of(ground.target, self.groups)
+        self._last: dict[bytes, _Point] = {}
         self.least = np.array([
             (group.narrowest / KM_S_PER_PIXEL) ** 2
             if group.narrowest
@@ -122,6 +125,16 @@ class LineProblem:
         self.furthest = np.array([group.furthest / KM_S_PER_PIXEL for group in self.groups])
 
     def _point(self, kinematics: Kinematics) -> _Point:
+        """Return the best linear solution, from the last few where it is among them."""
+        key = kinematics.square.tobytes() + kinematics.shift.tobytes()
+        point = self._last.pop(key, None)
+        point = self._solved(kinematics) if point is None else replace(point, kinematics=kinematics)
+        self._last[key] = point
+        if len(self._last) > KEPT:
+            del self._last[next(iter(self._last))]
+        return point
+
+    def _solved(self, kinematics: Kinematics) -> _Point:
         """Return the best linear solution."""
         windows = [
             parts.window(float(square), float(shift))
