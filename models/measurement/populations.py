@@ -49,7 +49,7 @@ class Populations:
         """Return the populations at the lag of a redshift, in grid pixels."""
         transform, size = self._transform
         whole = int(np.floor(self.first + lag))
-        frequency = 2 * np.pi * np.fft.rfftfreq(size)
+        frequency = np.asarray(2 * np.pi * np.fft.rfftfreq(size), np.float64)
         shift = self.first + lag - whole
         return Moved(transform * np.exp(-1j * frequency * shift), frequency, whole, self.mean.size)
 
