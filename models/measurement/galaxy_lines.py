@@ -9,7 +9,8 @@ import numpy as np
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
 from spectraq.models.lines import wavelength
-from spectraq.models.measurement.line_fit import Base, Kinematics, LineFit, LineProblem, at_limit, settled
+from spectraq.models.measurement.ground import Base, Ground
+from spectraq.models.measurement.line_fit import Kinematics, LineFit, LineProblem, at_limit, settled
 from spectraq.models.measurement.line_groups import Group, broad, narrow, narrow_lines
 from spectraq.models.measurement.target import Target
 
@@ -57,46 +58,46 @@ def galaxy_lines(target: Target, base: Base) -> LineFit | None:
     if not forbidden + permitted:
         return None
     groups = [narrow("narrow", forbidden + permitted)]
-    problem = LineProblem(target, base, groups)
-    trials = [problem.solve(at_widths(groups, [width], True), False)[0] for width in groups[0].starts]
-    best = min(trials, key=lambda trial: trial.chi2)
+    ground = Ground(target, base)
+    problem = LineProblem(ground, groups)
+    best = problem.best([at_widths(groups, [width], True) for width in groups[0].starts])
     if significance(best, 0) < LEAST_CHI2:
-        return problem.solve(at_widths(groups, [USUAL_WIDTH], False))[0]
+        return problem.solve(at_widths(groups, [USUAL_WIDTH], False))
     together = settled(problem, problem.fit(best.kinematics), USUAL_WIDTH)
     if not together.kinematics.free[0]:
         return together
-    return _with_broad(target, base, _apart(target, base, together, forbidden, permitted))
+    return _with_broad(ground, _apart(ground, together, forbidden, permitted))
 
 
 def _apart(
-    target: Target, base: Base, together: LineFit, forbidden: tuple[str, ...], permitted: tuple[str, ...]
+    ground: Ground, together: LineFit, forbidden: tuple[str, ...], permitted: tuple[str, ...]
 ) -> LineFit:
     """Return forbidden and permitted lines with widths of their own, where both are strong enough."""
     if not forbidden or not permitted:
         return together
     groups = [narrow("forbidden", forbidden), narrow("permitted", permitted)]
-    problem = LineProblem(target, base, groups)
+    problem = LineProblem(ground, groups)
     same = Kinematics(
         np.repeat(together.kinematics.square, 2), np.repeat(together.kinematics.shift, 2), np.ones(2, bool)
     )
-    start = problem.solve(same, False)[0]
+    start = problem.solve(same)
     if min(significance(start, 0), significance(start, 1)) < LEAST_CHI2:
         return together
     apart = problem.fit(same)
     return together if any(at_limit(apart, g) for g in (0, 1)) else apart
 
 
-def _with_broad(target: Target, base: Base, fit: LineFit) -> LineFit:
+def _with_broad(ground: Ground, fit: LineFit) -> LineFit:
     """Return the fit with broad Balmer lines, where they gain enough and are seen in emission."""
+    target = ground.target
     names = [name for name in ("Halpha", "Hbeta") if is_covered(target, wavelength(name))]
     for name in names:
         group = broad(name)
         balmer = [line for line in group.lines if line.name in BALMER]
         group = replace(group, lines=tuple(x for x in balmer if is_covered(target, x.parts[0][0])))
         groups = [*fit.groups, group]
-        problem = LineProblem(target, base, groups)
-        trials = [problem.solve(extended(fit.kinematics, width), False)[0] for width in group.starts]
-        start = min(trials, key=lambda trial: trial.chi2)
+        problem = LineProblem(ground, groups)
+        start = problem.best([extended(fit.kinematics, width) for width in group.starts])
         if fit.chi2 - start.chi2 < SECOND_GAIN:
             continue
         more = problem.fit(start.kinematics)

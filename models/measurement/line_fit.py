@@ -10,44 +10,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import KM_S_PER_PIXEL, LN_PER_PIXEL, N_PIXELS, WAVELENGTH, pixel_of
+from spectraq.models.grid.axis import KM_S_PER_PIXEL
+from spectraq.models.measurement.ground import Ground, inverted
 from spectraq.models.measurement.line_groups import NARROW, Group
-from spectraq.models.measurement.target import Target
+from spectraq.models.measurement.line_profiles import OFF_GRID, Window, parts_of
 
 Floats = NDArray[np.float64]
-REACH = 6.0
-"""Standard deviations at which a line's profile is cut off."""
 STEPS = 25
 CONVERGED = 0.01
 """A step that gains less chi2 is the last."""
 LEAST_SPREAD = 0.45
 """Of the instrument's spread: the narrowest that a line may be by chance."""
 RIDGE = 1e-10
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What lies under the lines, and how it may still move: level + amplitudes @ shapes.
-
-    Attributes
-    ----------
-    level
-        Shape (N_PIXELS,).
-    shapes
-        Shape (m, N_PIXELS).
-    precision, centre
-        Of the Gaussian priors of the amplitudes, shape (m,).
-    """
-
-    level: Floats
-    shapes: Floats
-    precision: Floats
-    centre: Floats
+KEPT = 5
+"""Solutions that are kept: a search comes back to its best, and fits begin where it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +65,7 @@ class LineFit:
     amplitude: Floats
     covariance: Floats
     chi2: float
-    profiles: Floats  # (M, N_PIXELS) of unit flux
+    emission: Floats  # (N_PIXELS,) the sum of all lines
 
     @property
     def lines(self) -> list[tuple[int, str]]:
@@ -99,104 +80,154 @@ class LineFit:
         return slice(start, start + 2)
 
 
-class LineProblem:
-    """A target, what lies under its lines, and the groups that are sought."""
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """The best linear solution at some widths and offsets, its lines in the pixels that they reach."""
 
-    def __init__(self, target: Target, base: Base, groups: Sequence[Group]) -> None:
-        self.target = target
+    kinematics: Kinematics
+    windows: list[Window]
+    cross: Floats  # (M, m) of lines and orthonormal shapes
+    inverse: Floats  # (M, M) of the lines' matrix, the shapes taken out
+    flux: Floats
+    amplitude: Floats  # of the orthonormal shapes
+    chi2: float
+    lines: Floats  # (M, pixels that are reached) times the root of ivar
+    design: Floats  # the ground's in the same pixels
+    column: NDArray[np.int64]  # of each pixel among these
+
+
+@dataclass(frozen=True, slots=True)
+class _Slopes:
+    """Chi2 / 2 by the free squares and shifts, k in all."""
+
+    gradient: Floats  # (k,) downhill
+    hessian: Floats  # (k, k)
+    by_line: Floats  # (k, M) products with the lines, the shapes taken out
+    by_shape: Floats  # (k, m) products with the orthonormal shapes
+
+
+class LineProblem:
+    """What lies under the lines of a target, and the groups that are sought."""
+
+    def __init__(self, ground: Ground, groups: Sequence[Group]) -> None:
         self.groups = tuple(groups)
-        self._base = base
-        self._pixels = np.flatnonzero(target.used)
-        self._root = np.sqrt(target.ivar[self._pixels])
-        self._data = (target.flux - base.level)[self._pixels] * self._root
-        self._shapes = base.shapes[:, self._pixels] * self._root
-        self._per_angstrom = 1 / (WAVELENGTH * LN_PER_PIXEL)
-        gram = self._shapes @ self._shapes.T
-        gram[np.diag_indices_from(gram)] += base.precision
-        self._shapes_gram = gram
-        self._shapes_vector = self._shapes @ self._data + base.precision * base.centre
-        self._spread = [
-            [[(pixel_of(rest) + target.lag, target.spread(rest) ** 2, ratio) for rest, ratio in line.parts]
-             for line in group.lines]
-            for group in self.groups
-        ]  # fmt: skip
-        spreads = [min(part[1] for line in group for part in line) for group in self._spread]
+        self._ground = ground
+        self._n_lines = sum(len(group.lines) for group in self.groups)
+        self.parts = parts_of(ground.target, self.groups)
+        self._last: dict[bytes, _Point] = {}
         self.least = np.array([
-            (group.narrowest / KM_S_PER_PIXEL) ** 2 if group.narrowest else (LEAST_SPREAD**2 - 1) * spread
-            for group, spread in zip(self.groups, spreads, strict=True)
+            (group.narrowest / KM_S_PER_PIXEL) ** 2
+            if group.narrowest
+            else (LEAST_SPREAD**2 - 1) * float(parts.spread.min())
+            for group, parts in zip(self.groups, self.parts, strict=True)
         ])  # fmt: skip
         self.most = np.array([(group.widest / KM_S_PER_PIXEL) ** 2 for group in self.groups])
         self.furthest = np.array([group.furthest / KM_S_PER_PIXEL for group in self.groups])
 
-    def profiles(self, kinematics: Kinematics) -> tuple[Floats, Floats, Floats]:
-        """Return profiles of unit flux and their derivatives by square and by shift, (M, N_PIXELS) each."""
-        n = sum(len(group.lines) for group in self.groups)
-        out = np.zeros((3, n, N_PIXELS))
-        row = 0
-        for g, lines in enumerate(self._spread):
-            for parts in lines:
-                for place, spread, ratio in parts:
-                    self._add(out[:, row], place + kinematics.shift[g], kinematics.square[g] + spread, ratio)
-                row += 1
-        return out[0], out[1], out[2]
+    def _point(self, kinematics: Kinematics) -> _Point:
+        """Return the best linear solution, from the last few where it is among them."""
+        key = kinematics.square.tobytes() + kinematics.shift.tobytes()
+        point = self._last.pop(key, None)
+        point = self._solved(kinematics) if point is None else replace(point, kinematics=kinematics)
+        self._last[key] = point
+        if len(self._last) > KEPT:
+            del self._last[next(iter(self._last))]
+        return point
 
-    def _add(self, rows: Floats, centre: float, square: float, ratio: float) -> None:
-        reach = REACH * math.sqrt(square)
-        first, last = max(math.ceil(centre - reach), 0), min(int(centre + reach) + 1, N_PIXELS)
-        if first >= last:
-            return
-        off = np.arange(first, last) - centre
-        profile = np.exp(-0.5 * off**2 / square) * (ratio / math.sqrt(2 * math.pi * square))
-        profile *= self._per_angstrom[first:last]
-        rows[0, first:last] += profile
-        rows[1, first:last] += profile * (off**2 / square - 1) / (2 * square)
-        rows[2, first:last] += profile * off / square
+    def _solved(self, kinematics: Kinematics) -> _Point:
+        """Return the best linear solution."""
+        windows = [
+            parts.window(float(square), float(shift))
+            for parts, square, shift in zip(self.parts, kinematics.square, kinematics.shift, strict=True)
+        ]
+        reached = np.zeros(OFF_GRID + 1, bool)
+        for window in windows:
+            reached[window.pixel] = True
+        reached[OFF_GRID] = True
+        column = np.cumsum(reached) - 1
+        lines = np.zeros((self._n_lines, int(column[-1]) + 1))
+        for parts, window in zip(self.parts, windows, strict=True):
+            value, where = window.profile * self._ground.root[window.pixel], column[window.pixel]
+            for some in (slice(parts.leaders), slice(parts.leaders, None)):
+                lines[parts.line[some, None], where[some]] += value[some]
+        design = self._ground.design[reached]
+        products = lines @ design
+        cross = products[:, :-1]
+        matrix = lines @ lines.T
+        ridge = RIDGE * max(float(matrix.diagonal().max(initial=0.0)), 1e-30)
+        matrix -= cross @ cross.T
+        inverse = inverted(matrix + ridge * np.eye(len(lines)))
+        vector = products[:, -1] - cross @ self._ground.vector
+        flux = inverse @ vector
+        chi2 = self._ground.chi2 + float(flux @ (matrix @ flux - 2 * vector))
+        amplitude = self._ground.vector - flux @ cross
+        return _Point(kinematics, windows, cross, inverse, flux, amplitude, chi2, lines, design, column)
 
-    def solve(self, kinematics: Kinematics, with_slopes: bool = True) -> tuple[LineFit, Floats, Floats]:
-        """Return the best linear solution; gradient and Hessian of chi2 / 2 by free squares and shifts."""
-        profile, by_square, by_shift = self.profiles(kinematics)
-        lines = profile[:, self._pixels] * self._root
-        m = len(lines)
-        cross = lines @ self._shapes.T
-        gram = np.block([[lines @ lines.T, cross], [cross.T, self._shapes_gram]])
-        gram[np.diag_indices(m)] += RIDGE * max(float(gram.diagonal()[:m].max(initial=0.0)), 1e-30)
-        vector = np.concatenate([lines @ self._data, self._shapes_vector])
-        inverse = inverted(gram)
-        solution = inverse @ vector
-        flux, amplitude = solution[:m], solution[m:]
-        left = self._data - flux @ lines - amplitude @ self._shapes
-        prior = float(self._base.precision @ (amplitude - self._base.centre) ** 2)
-        chi2 = float(left @ left) + prior
-        free = np.flatnonzero(kinematics.free)
-        moves = np.zeros((2 * len(free), len(self._pixels)))
-        owner = np.array([g for g, group in enumerate(self.groups) for _ in group.lines])
-        for k, g in enumerate(free) if with_slopes else ():
-            own = owner == g
-            moves[2 * k] = flux[own] @ by_square[own][:, self._pixels] * self._root
-            moves[2 * k + 1] = flux[own] @ by_shift[own][:, self._pixels] * self._root
-        mixed = np.hstack([moves @ lines.T, moves @ self._shapes.T])
-        hessian = moves @ moves.T - mixed @ inverse @ mixed.T
-        # The covariance of all: the linear block widened by what the nonlinear ones do to it.
-        nonlinear = inverted(hessian + 1e-12 * np.eye(len(hessian))) if len(hessian) else hessian
-        coupling = inverse @ mixed.T
-        covariance = np.block([
-            [inverse + coupling @ nonlinear @ coupling.T, -coupling @ nonlinear],
-            [-nonlinear @ coupling.T, nonlinear],
-        ])  # fmt: skip
-        fit = LineFit(self.groups, kinematics, flux, amplitude, covariance, chi2, profile)
-        return fit, moves @ left, hessian
+    def _slopes(self, point: _Point) -> _Slopes:
+        """Return how chi2 changes with the free widths and offsets (Kaufman's approximation)."""
+        free = np.flatnonzero(point.kinematics.free)
+        moves = np.zeros((2 * len(free), point.lines.shape[1]))
+        for k, g in enumerate(free):
+            window = point.windows[g]
+            scale = point.flux[self.parts[g].line, None] * self._ground.root[window.pixel]
+            where = point.column[window.pixel].ravel()
+            for row, slope in ((2 * k, window.by_square()), (2 * k + 1, window.by_shift())):
+                moves[row] = np.bincount(where, (slope * scale).ravel(), moves.shape[1])
+        products = moves @ point.design
+        by_shape, by_line = products[:, :-1], moves @ point.lines.T
+        gradient = products[:, -1] - by_line @ point.flux - by_shape @ point.amplitude
+        by_line = by_line - by_shape @ point.cross.T
+        hessian = moves @ moves.T - by_shape @ by_shape.T - by_line @ point.inverse @ by_line.T
+        return _Slopes(gradient, hessian, by_line, by_shape)
+
+    def _described(self, point: _Point, slopes: _Slopes | None) -> LineFit:
+        """Return a solution with the covariance of all: the linear block widened by the nonlinear ones."""
+        whiten, m = self._ground.whiten, len(point.flux)
+        to_shapes = -point.cross @ whiten
+        solved = point.inverse @ to_shapes
+        inverse = np.empty((m + len(whiten),) * 2)
+        inverse[:m, :m], inverse[:m, m:], inverse[m:, :m] = point.inverse, solved, solved.T
+        inverse[m:, m:] = whiten.T @ whiten + to_shapes.T @ solved
+        covariance = inverse
+        if slopes is not None and len(slopes.gradient):
+            nonlinear = inverted(slopes.hessian + 1e-12 * np.eye(len(slopes.hessian)))
+            by_line = point.inverse @ slopes.by_line.T
+            coupling = np.vstack([by_line, whiten.T @ slopes.by_shape.T + to_shapes.T @ by_line])
+            spread = coupling @ nonlinear
+            covariance = np.block([[inverse + spread @ coupling.T, -spread], [-spread.T, nonlinear]])
+        emission = np.zeros(OFF_GRID + 1)
+        for parts, window in zip(self.parts, point.windows, strict=True):
+            light = point.flux[parts.line, None] * window.profile
+            emission += np.bincount(window.pixel.ravel(), light.ravel(), OFF_GRID + 1)
+        amplitude = point.amplitude @ whiten
+        return LineFit(
+            self.groups, point.kinematics, point.flux, amplitude, covariance, point.chi2, emission[:OFF_GRID]
+        )
+
+    def solve(self, kinematics: Kinematics) -> LineFit:
+        """Return the best fluxes and continuum at widths and offsets, which are not fitted."""
+        return self._described(self._point(kinematics), None)
+
+    def best(self, trials: Sequence[Kinematics]) -> LineFit:
+        """Return the same at those of some widths and offsets that have the least chi2."""
+        return self._described(min(map(self._point, trials), key=lambda point: point.chi2), None)
+
+    def least_chi2(self, trials: Sequence[Kinematics]) -> Kinematics:
+        """Return the widths and offsets of the least chi2."""
+        return min(map(self._point, trials), key=lambda point: point.chi2).kinematics
 
     def fit(self, start: Kinematics, steps: int = STEPS, converged: float = CONVERGED) -> LineFit:
         """Return what Levenberg and Marquardt's steps reach; the last gains less than `converged`."""
-        current, gradient, hessian = self.solve(start)
+        current = self._point(start)
+        slopes = self._slopes(current)
         damping = 1e-3
         for _ in range(steps if start.free.any() else 0):
-            size = np.maximum(hessian.diagonal(), 1e-12)
-            step = np.asarray(np.linalg.solve(hessian + np.diag(damping * size), gradient), np.float64)
-            trial, trial_gradient, trial_hessian = self.solve(self._moved(current.kinematics, step))
+            size = np.maximum(slopes.hessian.diagonal(), 1e-12)
+            step = np.linalg.solve(slopes.hessian + np.diag(damping * size), slopes.gradient)
+            trial = self._point(self._moved(current.kinematics, np.asarray(step, np.float64)))
             gained = current.chi2 - trial.chi2
             if gained > 0:
-                current, gradient, hessian = trial, trial_gradient, trial_hessian
+                current, slopes = trial, self._slopes(trial)
                 damping = max(damping / 10, 1e-9)
                 if gained < converged:
                     break
@@ -204,7 +235,7 @@ class LineProblem:
                 damping *= 10
                 if damping > 1e4:
                     break
-        return current
+        return self._described(current, slopes)
 
     def _moved(self, kinematics: Kinematics, step: Floats) -> Kinematics:
         square, shift = kinematics.square.copy(), kinematics.shift.copy()
@@ -234,11 +265,3 @@ def settled(problem: LineProblem, fit: LineFit, usual_km_s: float) -> LineFit:
     free = fit.kinematics.free.copy()
     square[lost], shift[lost], free[lost] = (usual_km_s / KM_S_PER_PIXEL) ** 2, 0.0, False
     return problem.fit(Kinematics(square, shift, free))
-
-
-def inverted(matrix: Floats) -> Floats:
-    """Return the inverse of a positive matrix whose rows may differ in size by many orders."""
-    scale = 1 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
-    scaled = matrix * scale[:, None] * scale
-    scaled[np.diag_indices_from(scaled)] += 1e-11
-    return np.asarray(np.linalg.inv(scaled) * scale[:, None] * scale)

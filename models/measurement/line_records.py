@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectraq.models.answer import MeasuredLine
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
 from spectraq.models.lines import wavelength
-from spectraq.models.measurement.line_fit import Base, LineFit, at_limit
+from spectraq.models.measurement.fwhm import FWHM_PER_SIGMA, fwhm_km_s
+from spectraq.models.measurement.ground import Base
+from spectraq.models.measurement.line_fit import LineFit, at_limit
 from spectraq.models.measurement.line_groups import BROAD, BROAD_LINES, NARROW, SUMS, narrow_lines
-from spectraq.models.measurement.quasar_lines import fwhm_km_s
 from spectraq.models.measurement.target import Floats, Target
 
 SEEN_SIGMA = 3.0
@@ -27,13 +27,14 @@ WIDTH_FORM = 0.03
 FOREST_LINES = ("Lya", "NV")
 DRAWS = 100
 """Of the covariance, for the widths of sums of Gaussians."""
-FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 NOT_COVERED = "outside the spectrum, or masked"
 TOO_FAINT = "too faint for a width and an offset of its own"
 UNRESOLVED = "not resolved by the instrument"
 IN_FOREST = "its blue side is lost in the Lyman alpha forest"
 NO_CONTINUUM = "no continuum is seen there"
 AT_LIMIT = "width or offset at the limit of the search"
+
+Profiles = tuple[Floats, Floats, Floats]
 
 
 class MeasuredLines:
@@ -56,17 +57,16 @@ class MeasuredLines:
         self.inflation = max(fit.chi2 / freedom, 1.0)
         self.covariance = fit.covariance * self.inflation
         self.continuum = base.level + fit.amplitude @ base.shapes
+        self._drawn: dict[str, Profiles | None] = {}
         self._widths: dict[str, tuple[float, float] | None] = {}
+        self._rows: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for i, (g, name) in enumerate(fit.lines):
+            self._rows.setdefault((name, fit.groups[g].component), []).append((i, g))
         self.limits = [at_limit(fit, g) for g in range(len(fit.groups))]
 
     def rows(self, name: str, component: str) -> list[tuple[int, int]]:
         """Return the rows and groups of a line's Gaussians."""
-        groups = self.fit.groups
-        return [
-            (i, g)
-            for i, (g, line) in enumerate(self.fit.lines)
-            if line == name and groups[g].component == component
-        ]
+        return self._rows.get((name, component), [])
 
     def flux(self, names: Sequence[str], component: str = NARROW) -> tuple[Floats, Floats] | None:
         """Return the fluxes of some lines and their covariance; None where one was not fitted."""
@@ -101,8 +101,13 @@ class MeasuredLines:
             self._widths[name] = None if drawn is None else _width_of(drawn)
         return self._widths[name]
 
-    def _profiles(self, name: str) -> list[tuple[Floats, Floats, Floats]] | None:
-        """Return fluxes, squares and shifts of a broad line's Gaussians: the fit, then draws around it."""
+    def _profiles(self, name: str) -> Profiles | None:
+        """Return fluxes, squares and shifts of a broad line's n Gaussians: the fit, then draws; (D, n)."""
+        if name not in self._drawn:
+            self._drawn[name] = self._draw(name)
+        return self._drawn[name]
+
+    def _draw(self, name: str) -> Profiles | None:
         own = self.rows(name, BROAD)
         columns = [self.fit.columns_of(g) for _, g in own]
         if not own or any(c is None for c in columns) or any(self.limits[g] for _, g in own):
@@ -116,7 +121,8 @@ class MeasuredLines:
         covariance = self.covariance[np.ix_(index, index)]
         draws = np.random.default_rng(0).multivariate_normal(best, covariance, DRAWS, method="eigh")
         n = len(own)
-        return [(row[:n], row[n : 2 * n], row[2 * n :]) for row in np.vstack([best, draws])]
+        every = np.vstack([best, draws])
+        return every[:, :n], every[:, n : 2 * n], every[:, 2 * n :]
 
     def records(self) -> tuple[MeasuredLine, ...]:
         """Return what is said of each line of the class."""
@@ -196,7 +202,7 @@ class MeasuredLines:
         width, drawn = self.fwhm(name), self._profiles(name)
         if width is None or drawn is None:
             return MeasuredLine(name, BROAD, wavelength(name), *strength, reason=TOO_FAINT)
-        shifts = np.array([flux @ shift / flux.sum() for flux, _, shift in drawn]) * KM_S_PER_PIXEL
+        shifts = (drawn[0] * drawn[2]).sum(1) / drawn[0].sum(1) * KM_S_PER_PIXEL
         spread = 1.4826 * float(np.median(np.abs(shifts - shifts[0])))
         sigma, sigma_error = (value / FWHM_PER_SIGMA for value in width)
         return MeasuredLine(
@@ -212,15 +218,10 @@ def _with_reason(line: MeasuredLine) -> MeasuredLine:
     return replace(line, reason="; ".join(reason for reason in reasons if reason))
 
 
-def _width_of(drawn: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[float, float] | None:
+def _width_of(drawn: Profiles) -> tuple[float, float] | None:
     """Return the full width at half maximum of the first of some profiles, and its error from the others."""
-    widths = np.array([fwhm_km_s(*profile) for profile in drawn])
+    widths = fwhm_km_s(*drawn)
     if not math.isfinite(widths[0]):
         return None
     error = 1.4826 * float(np.nanmedian(np.abs(widths - widths[0])))
     return float(widths[0]), math.hypot(error, WIDTH_FORM * float(widths[0]))
-
-
-def emission(fit: LineFit) -> NDArray[np.float64]:
-    """Return the sum of all lines, (N_PIXELS,)."""
-    return np.asarray(fit.flux @ fit.profiles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.measurement.galaxies import bpt, reddening, velocity_dispersion
 from spectraq.models.measurement.galaxy_lines import galaxy_lines
 from spectraq.models.measurement.indices import Stars, indices
-from spectraq.models.measurement.line_records import MeasuredLines, emission
+from spectraq.models.measurement.line_records import MeasuredLines
 from spectraq.models.measurement.populations import Populations
 from spectraq.models.measurement.quantities import QUANTITIES
 from spectraq.models.measurement.quasar_continuum import FOREST_ANGSTROM, quasar_continuum
@@ -68,7 +68,8 @@ def _finite(measurement: Measurement) -> Measurement:
 
 
 def _finite_line(line: MeasuredLine) -> MeasuredLine:
-    numbers = [value for value in astuple(line) if isinstance(value, float)]
+    values = (getattr(line, field.name) for field in fields(line))
+    numbers = [value for value in values if isinstance(value, float)]
     if all(map(math.isfinite, numbers)):
         return line
     return MeasuredLine(line.name, line.component, line.wavelength, reason=UNSOLVED)
@@ -97,7 +98,7 @@ def _galaxy(target: Target, populations: Populations) -> Measurement:
         return _nothing(target)
     lines = MeasuredLines(fit, continuum.base, target)
     kind, shares = bpt(lines)
-    stars = Stars.of(target, emission(fit), lines.continuum, lines.inflation)
+    stars = Stars.of(target, fit.emission, lines.continuum, lines.inflation)
     quantities = indices(stars) | {"velocity_dispersion": velocity_dispersion(continuum, snr)}
     quantities |= {"ebv_balmer": reddening(lines)} | shares
     return Measurement("GALAXY", target.z, lines.records(), quantities, kind)

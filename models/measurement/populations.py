@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ TEMPLATE_KM_S = 60.0
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Populations:
     """A mean and K shapes of typical size, at rest.
 
@@ -41,28 +42,59 @@ class Populations:
     first: int
 
     def at(self, lag: float, blur_pixels: float) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return mean and shapes, blurred and at a redshift, (1 + K, N_PIXELS), and which pixels they reach.
+        """Return the same as `Moved.blurred` at the lag of a redshift, in grid pixels."""
+        return self.moved(lag).blurred(blur_pixels)
+
+    def moved(self, lag: float) -> Moved:
+        """Return the populations at the lag of a redshift, in grid pixels."""
+        transform, size = self._transform
+        whole = int(np.floor(self.first + lag))
+        frequency = np.asarray(2 * np.pi * np.fft.rfftfreq(size), np.float64)
+        shift = self.first + lag - whole
+        return Moved(transform * np.exp(-1j * frequency * shift), frequency, whole, self.mean.size)
+
+    @cached_property
+    def _transform(self) -> tuple[NDArray[np.complex128], int]:
+        """Return the Fourier transform of mean and shapes, and of how many pixels."""
+        rest = np.vstack([self.mean, self.shapes])
+        size = 1 << (rest.shape[1] + 128).bit_length()
+        return np.fft.rfft(np.pad(rest, ((0, 0), (0, size - rest.shape[1])), mode="edge")), size
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Populations at a redshift.
+
+    Attributes
+    ----------
+    transform
+        Fourier transform of mean and shapes, shifted by the fraction of a pixel, (1 + K, F).
+    frequency
+        Radians a pixel, (F,).
+    first, length
+        Grid pixel of element 0, and how many elements there are.
+    """
+
+    transform: NDArray[np.complex128]
+    frequency: Floats
+    first: int
+    length: int
+
+    def blurred(self, blur_pixels: float) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return mean and shapes, blurred, (1 + K, N_PIXELS), and which pixels they reach.
 
         Parameters
         ----------
-        lag
-            Of the redshift, in grid pixels.
         blur_pixels
             Standard deviation of the Gaussian that they are convolved with, in grid pixels.
         """
-        rest = np.vstack([self.mean, self.shapes])
-        size = 1 << (rest.shape[1] + 128).bit_length()
-        frequency = 2 * np.pi * np.fft.rfftfreq(size)
-        whole = int(np.floor(self.first + lag))
-        shift = self.first + lag - whole
-        transfer = np.exp(-0.5 * (frequency * blur_pixels) ** 2 - 1j * frequency * shift)
-        padded = np.pad(rest, ((0, 0), (0, size - rest.shape[1])), mode="edge")
-        moved = np.fft.irfft(np.fft.rfft(padded, size) * transfer, size)[:, : rest.shape[1]]
+        size = 2 * (self.frequency.size - 1)
+        rest = np.fft.irfft(self.transform * np.exp(-0.5 * (self.frequency * blur_pixels) ** 2), size)
         out, reached = np.zeros((len(rest), N_PIXELS)), np.zeros(N_PIXELS, bool)
         margin = 8 + int(4 * blur_pixels)  # the transform is periodic: what is near an end is not used
-        low, high = max(0, whole + margin), min(N_PIXELS, whole + rest.shape[1] - margin)
+        low, high = max(0, self.first + margin), min(N_PIXELS, self.first + self.length - margin)
         if low < high:
-            out[:, low:high] = moved[:, low - whole : high - whole]
+            out[:, low:high] = rest[:, low - self.first : high - self.first]
             reached[low:high] = True
         return out, reached
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, WAVELENGTH
 from spectraq.models.lines import IRON_BLENDS
-from spectraq.models.measurement.line_fit import Base
+from spectraq.models.measurement.ground import Base
 from spectraq.models.measurement.populations import Populations, blur_of
 from spectraq.models.measurement.stellar_continuum import polynomials
 from spectraq.models.measurement.target import Floats, Target

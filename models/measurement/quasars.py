@@ -14,7 +14,7 @@ from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.grid.axis import N_PIXELS
 from spectraq.models.lines import wavelength
 from spectraq.models.measurement.line_groups import BROAD
-from spectraq.models.measurement.line_records import MeasuredLines, emission
+from spectraq.models.measurement.line_records import MeasuredLines
 from spectraq.models.measurement.quasar_continuum import QuasarContinuum
 from spectraq.models.measurement.target import Floats, Target, seen
 
@@ -168,7 +168,7 @@ class Quasar:
         if not seen(self.target, restless * (1 - 25000 / LIGHT_KM_S), restless, 0.7):
             reason = "25000 km/s shortward of C IV are not in the spectrum"
             return {name: Quantity(None, None, "km/s", reason) for name in names}
-        target, model = self.target, self.lines.continuum + emission(self.lines.fit)
+        target, model = self.target, self.lines.continuum + self.lines.fit.emission
         velocity = -_velocity(target.rest / restless)
         near = target.used & (velocity > 0) & (velocity < 25000)
         snr = float(np.median(model[near] * np.sqrt(target.ivar[near])))

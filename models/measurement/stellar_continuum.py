@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.lines import EMISSION, LINES
-from spectraq.models.measurement.line_fit import Base, inverted
-from spectraq.models.measurement.populations import Populations, blur_of
+from spectraq.models.measurement.ground import Base, inverted
+from spectraq.models.measurement.populations import Moved, Populations, blur_of
 from spectraq.models.measurement.target import Floats, Target
 
 RESPONSE_TERMS = 16
@@ -22,7 +23,7 @@ MASK_KM_S = 700.0
 """Lines are left out of the first fit this far on either side."""
 SPIKE_SIGMA = 6.0
 DISPERSIONS = (70.0, 105.0, 140.0, 180.0, 225.0, 280.0, 350.0, 440.0)
-"""Velocity dispersions that are tried, km/s."""
+"""Velocity dispersions that may be tried, km/s; the third is the usual one."""
 NEAR = (0.75, 0.9, 1.0, 1.1, 1.25)
 """Around the best, as shares of it."""
 USUAL_DISPERSION = 140.0
@@ -73,51 +74,70 @@ def stellar_continuum(target: Target, populations: Populations, snr: float) -> S
     mask = line_mask(target)
     response = polynomials(target.used, RESPONSE_TERMS)
     weight = np.where(mask, 0.0, target.ivar)
-    usual = _fitted(target, populations, blur_of(USUAL_DISPERSION, instrument), weight, response)
+    moved = populations.moved(target.lag)
+    usual = _fitted(target, moved, blur_of(USUAL_DISPERSION, instrument), weight, response)
     weight = np.where(_outliers(target, usual), 0.0, weight)
     if snr < LEAST_SNR_OF_DISPERSION:
-        return StellarContinuum(usual.base, usual.reached, USUAL_DISPERSION, np.nan, False)
+        return StellarContinuum(usual.base(), usual.reached, USUAL_DISPERSION, np.nan, False)
     low, high = (target.place(rest) for rest in ABSORPTION_ANGSTROM)
     pixel = np.arange(weight.size)
     absorbing = np.where((pixel > low) & (pixel < high), weight, 0.0)
 
     def tried(width: float) -> float:
         blur = blur_of(width, instrument)
-        return _fitted(target, populations, blur, weight, response, usual).chi2(target, absorbing)
+        return _fitted(target, moved, blur, weight, response, usual).chi2(target, absorbing)
 
-    chi2 = np.array([tried(width) for width in DISPERSIONS])
+    chi2 = _descended(tried, DISPERSIONS)
     sigma, error, at_limit = _parabola(np.array(DISPERSIONS), chi2)
     if not at_limit:
-        near = np.array([sigma * factor for factor in NEAR])
-        sigma, error, at_limit = _parabola(near, np.array([tried(width) for width in near]))
+        near = [sigma * factor for factor in NEAR]
+        sigma, error, at_limit = _parabola(np.array(near), _descended(tried, near))
     freedom = max(int((absorbing > 0).sum()), 1)
     error *= np.sqrt(max(chi2.min() / freedom, 1.0))
-    best = _fitted(target, populations, blur_of(sigma, instrument), weight, response, usual)
-    return StellarContinuum(best.base, best.reached, sigma, error, at_limit)
+    best = _fitted(target, moved, blur_of(sigma, instrument), weight, response, usual)
+    return StellarContinuum(best.base(), best.reached, sigma, error, at_limit)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    base: Base
+    stars: Floats  # (N_PIXELS,)
+    shapes: Floats  # of the populations, (K, N_PIXELS)
     reached: NDArray[np.bool_]
     amplitude: Floats  # of the populations
+    response: Floats  # (terms, N_PIXELS)
     polynomial: Floats  # of the response
+    precision: Floats  # of the same
+
+    @property
+    def level(self) -> Floats:
+        """Return the continuum, (N_PIXELS,)."""
+        return np.asarray(self.stars * (self.polynomial @ self.response))
 
     def chi2(self, target: Target, weight: Floats) -> float:
         """Return chi2 of the level under some weights."""
-        return float(weight @ (target.flux - self.base.level) ** 2)
+        return float(weight @ (target.flux - self.level) ** 2)
+
+    def base(self) -> Base:
+        """Return the continuum with what may still move it."""
+        factor = self.polynomial @ self.response
+        return Base(
+            level=self.stars * factor,
+            shapes=np.vstack([self.response * self.stars, self.shapes * factor]),
+            precision=np.concatenate([self.precision, np.ones(len(self.shapes))]),
+            centre=np.concatenate([-self.polynomial, -self.amplitude]),
+        )
 
 
 def _fitted(
     target: Target,
-    populations: Populations,
+    moved: Moved,
     blur: float,
     weight: Floats,
     response: Floats,
     start: _Fitted | None = None,
 ) -> _Fitted:
     """Fit populations and response in turns."""
-    templates, reached = populations.at(target.lag, blur)
+    templates, reached = moved.blurred(blur)
     weight = np.where(reached, weight, 0.0)
     pixels = np.flatnonzero(weight > 0)
     root = np.sqrt(weight[pixels])
@@ -137,14 +157,7 @@ def _fitted(
         factor = (polynomial @ small) * root
         amplitude = _ridge(shapes[:, pixels] * factor, data - mean[pixels] * factor, np.ones(len(shapes)))
     stars = mean + amplitude @ shapes
-    factor = polynomial @ response
-    base = Base(
-        level=stars * factor,
-        shapes=np.vstack([response * stars, shapes * factor]),
-        precision=np.concatenate([precision, np.ones(len(shapes))]),
-        centre=np.concatenate([-polynomial, -amplitude]),
-    )
-    return _Fitted(base, reached, amplitude, polynomial)
+    return _Fitted(stars, shapes, reached, amplitude, response, polynomial, precision)
 
 
 def _ridge(design: Floats, data: Floats, precision: Floats) -> Floats:
@@ -154,10 +167,23 @@ def _ridge(design: Floats, data: Floats, precision: Floats) -> Floats:
 
 
 def _outliers(target: Target, fitted: _Fitted) -> NDArray[np.bool_]:
-    pull = (target.flux - fitted.base.level) * np.sqrt(target.ivar)
+    pull = (target.flux - fitted.level) * np.sqrt(target.ivar)
     return np.asarray(
         np.abs(pull) > SPIKE_SIGMA * max(1.0, 1.4826 * float(np.median(np.abs(pull[target.used]))))
     )
+
+
+def _descended(value: Callable[[float], float], places: Sequence[float]) -> Floats:
+    """Return values at some places, downhill from the third one on; infinite where none was needed."""
+    values = np.full(len(places), np.inf)
+    middle, best = 2, -1
+    while middle != best:
+        best = middle
+        for k in (best - 1, best, best + 1):
+            if 0 <= k < len(places) and not np.isfinite(values[k]):
+                values[k] = value(places[k])
+        middle = int(values.argmin())
+    return values
 
 
 def _parabola(sigma: Floats, chi2: Floats) -> tuple[float, float, bool]:

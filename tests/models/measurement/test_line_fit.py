@@ -3,11 +3,13 @@ import pytest
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, LN_PER_PIXEL, N_PIXELS, WAVELENGTH, lag_of
 from spectraq.models.lines import wavelength
-from spectraq.models.measurement.galaxy_lines import at_widths, galaxy_lines
-from spectraq.models.measurement.line_fit import Base, LineProblem
+from spectraq.models.measurement.fwhm import fwhm_km_s
+from spectraq.models.measurement.galaxy_lines import galaxy_lines
+from spectraq.models.measurement.ground import Base
 from spectraq.models.measurement.line_groups import BROAD, NARROW, RATIOS, narrow, narrow_lines
+from spectraq.models.measurement.line_profiles import OFF_GRID, Parts
 from spectraq.models.measurement.line_records import MeasuredLines
-from spectraq.models.measurement.quasar_lines import fwhm_km_s, quasar_lines
+from spectraq.models.measurement.quasar_lines import quasar_lines
 from spectraq.models.measurement.target import Target
 
 Z = 0.08
@@ -132,20 +134,24 @@ def test_no_broad_line_is_made_of_noise():
         assert all(group.component == NARROW for group in fit.groups)
 
 
+def on_grid(window, values):
+    """Values in the windows of the Gaussians as they lie on the grid, and one pixel for what is off it."""
+    rows = np.zeros((len(values), OFF_GRID + 1))
+    np.add.at(rows, (np.arange(len(values))[:, None], window.pixel), values)
+    return rows
+
+
 def test_the_slopes_by_width_and_offset_are_those_of_the_profiles():
     target = with_lines(LINES, 100.0, 0.0, 20.0)
-    groups = [narrow("narrow", ("Hbeta", "OIII_5008"))]
-    problem = LineProblem(target, FLAT, groups)
-    at = at_widths(groups, [130.0], True)
-    step = 1e-4
-    _, by_square, by_shift = problem.profiles(at)
-    for own, slope in (("square", by_square), ("shift", by_shift)):
-        ends = []
-        for sign in (-1, 1):
-            moved = at_widths(groups, [130.0], True)
-            getattr(moved, own)[:] += sign * step
-            ends.append(problem.profiles(moved)[0])
-        assert np.abs((ends[1] - ends[0]) / (2 * step) - slope).max() < 1e-4 * np.abs(slope).max()
+    parts = Parts.of(target, narrow("narrow", ("Hbeta", "OIII_5008")), 0)
+    assert len(parts.line) == 3
+    at, step = np.array([(130.0 / KM_S_PER_PIXEL) ** 2, 0.0]), 1e-4
+    window = parts.window(*at)
+    for k, slope in enumerate((window.by_square(), window.by_shift())):
+        low, high = (parts.window(*(at + sign * step * np.eye(2)[k])) for sign in (-1, 1))
+        moved = on_grid(high, high.profile) - on_grid(low, low.profile)
+        expected = on_grid(window, slope)
+        assert np.abs(moved / (2 * step) - expected).max() < 1e-4 * np.abs(expected).max()
 
 
 def test_at_least_thirty_lines_are_measured():
@@ -155,5 +161,12 @@ def test_at_least_thirty_lines_are_measured():
 
 def test_the_width_of_one_gaussian_is_its_own():
     square = (1500.0 / KM_S_PER_PIXEL) ** 2
-    width = fwhm_km_s(np.array([3.0]), np.array([square]), np.array([2.0]))
+    (width,) = fwhm_km_s(np.array([[3.0]]), np.array([[square]]), np.array([[2.0]]))
     assert width == pytest.approx(1500.0 * 2.35482, rel=1e-3)
+
+
+def test_the_width_of_a_sum_is_between_those_of_its_gaussians():
+    squares = (np.array([[900.0, 3000.0], [1500.0, 1500.0]]) / KM_S_PER_PIXEL) ** 2
+    mixed, same = fwhm_km_s(np.ones((2, 2)), squares, np.zeros((2, 2)))
+    assert 900.0 * 2.35482 < mixed < 3000.0 * 2.35482
+    assert same == pytest.approx(1500.0 * 2.35482, rel=1e-3)

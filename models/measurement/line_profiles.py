@@ -1,0 +1,92 @@
+"""Gaussians of lines in their windows: where they fall on the grid, and how they move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectraq.models.grid.axis import LN_PER_PIXEL, N_PIXELS, WAVELENGTH
+from spectraq.models.measurement.line_groups import Group
+from spectraq.models.measurement.target import Target
+
+Floats = NDArray[np.float64]
+REACH = 6.0
+"""Standard deviations at which a line's profile is cut off."""
+OFF_GRID = N_PIXELS
+"""The pixel of what falls off the grid, one beyond its last."""
+PER_ANGSTROM = np.append(1 / (WAVELENGTH * LN_PER_PIXEL), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Profiles of P Gaussians of unit flux (times their ratios) in windows of W pixels, (P, W) each.
+
+    `pixel` is OFF_GRID beyond a profile's reach and beyond the grid; values are zero there.
+    """
+
+    pixel: NDArray[np.int64]
+    profile: Floats
+    off: Floats  # from the centre, in pixels
+    square: Floats  # (P, 1) variance
+
+    def by_square(self) -> Floats:
+        """Return the profiles' derivatives by variance, (P, W)."""
+        return self.profile * (self.off**2 / self.square - 1) / (2 * self.square)
+
+    def by_shift(self) -> Floats:
+        """Return the profiles' derivatives by offset, (P, W)."""
+        return self.profile * self.off / self.square
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The Gaussians of one group, each line's followers after all lines' own.
+
+    Attributes
+    ----------
+    line
+        Which line of the problem each belongs to, (P,).
+    leaders
+        How many are the lines' own: of these, and of the rest, no two belong to one line.
+    place, spread, ratio
+        Grid pixel at the redshift, the instrument's variance in pixels and flux over the line's, (P,).
+    """
+
+    line: NDArray[np.int64]
+    leaders: int
+    place: Floats
+    spread: Floats
+    ratio: Floats
+
+    @classmethod
+    def of(cls, target: Target, group: Group, first_line: int) -> Parts:
+        """Return a group's Gaussians; its lines are numbered from `first_line`."""
+        lines = [(first_line + i, line.parts) for i, line in enumerate(group.lines)]
+        listed = [(i, *parts[0]) for i, parts in lines] + [
+            (i, *part) for i, parts in lines for part in parts[1:]
+        ]
+        line, rest, ratio = zip(*listed, strict=True)
+        place = np.array([target.place(wavelength) for wavelength in rest])
+        spread = np.array([target.spread(wavelength) ** 2 for wavelength in rest])
+        return cls(np.array(line), len(lines), place, spread, np.array(ratio))
+
+    def window(self, square: float, shift: float) -> Window:
+        """Return the profiles at a variance beyond the instrument's and an offset, in pixels."""
+        centre = (self.place + shift)[:, None]
+        variance = (self.spread + square)[:, None]
+        reach = REACH * np.sqrt(variance)
+        pixel = np.ceil(centre - reach).astype(np.int64) + np.arange(int(2 * reach.max()) + 2)
+        off = pixel - centre
+        inside = (off <= reach) & (pixel >= 0) & (pixel < N_PIXELS)
+        pixel[~inside] = OFF_GRID
+        size = self.ratio[:, None] / np.sqrt(2 * np.pi * variance)
+        return Window(pixel, np.exp(-0.5 * off**2 / variance) * size * PER_ANGSTROM[pixel], off, variance)
+
+
+def parts_of(target: Target, groups: Sequence[Group]) -> list[Parts]:
+    """Return the Gaussians of some groups, their lines numbered through."""
+    ends = np.cumsum([0, *(len(group.lines) for group in groups)])
+    return [Parts.of(target, group, int(first)) for group, first in zip(groups, ends[:-1], strict=True)]
