@@ -18,11 +18,11 @@ export function placedLines(z, scale, fluxesOf) {
 const free = (row, label, left, right) =>
   row.every((other) => other === label || right + GAP < other.left || left - GAP > other.right);
 
-// Names above the plot, in rows; of a doublet one name is enough. Lines that were seen come first.
+// Names above the plot, in rows; of a doublet one name is enough. The surest lines come first.
 function named(lines, width) {
   const rows = Array.from({ length: ROWS }, () => []);
   const labels = [];
-  for (const line of lines.toSorted((a, b) => b.fluxes.seen.length - a.fluxes.seen.length || a.x - b.x)) {
+  for (const line of lines.toSorted((a, b) => b.fluxes.snr - a.fluxes.snr || a.x - b.x)) {
     const wide = width(line.name);
     const [left, right] = [line.x - wide / 2, line.x + wide / 2];
     const same = labels.find((label) => label.name === line.name && Math.abs(label.x - line.x) < wide + 12);
@@ -36,13 +36,20 @@ function named(lines, width) {
     rows[row].push(label);
     labels.push(label);
   }
-  for (const label of labels.filter(({ fluxes }) => fluxes.length)) {
-    const words = `${label.name} ${label.fluxes.join(" + ")}`;
-    const wide = width(words);
-    const [left, right] = [label.x - wide / 2, label.x + wide / 2];
-    if (free(rows[label.row], label, left, right)) Object.assign(label, { left, right, words });
-  }
+  for (const label of labels.filter(({ fluxes }) => fluxes.length)) lengthen(label, rows, width);
   return labels;
+}
+
+// A name gets its fluxes where they fit, be it in another row.
+function lengthen(label, rows, width) {
+  const words = `${label.name} ${label.fluxes.join(" + ")}`;
+  const wide = width(words);
+  const [left, right] = [label.x - wide / 2, label.x + wide / 2];
+  const fits = [label.row, 0, 1, 2].find((row) => free(rows[row], label, left, right));
+  if (fits === undefined) return;
+  rows[label.row].splice(rows[label.row].indexOf(label), 1);
+  rows[fits].push(label);
+  Object.assign(label, { left, right, words, row: fits });
 }
 
 export function drawLines(plot, canvas, lines) {

@@ -8,7 +8,7 @@ import { unitOfLines, unitOfQuantity } from "./units.js";
 
 const written = (names, name) => (Object.hasOwn(names, name) ? names[name] : null);
 const lineName = (line) => written(LINE_NAMES, line.name) ?? [line.name, fixed(line.wavelength, 0)];
-const number = (words) => make("td", { class: "num" }, words);
+const number = (words) => make("td", { class: words === "–" ? "num none" : "num" }, words);
 
 export function showMeasurement(measurement) {
   say("#measured-state", "");
