@@ -19,7 +19,8 @@ function factors(product, sign) {
 export function unitOfLines(text) {
   const words = unit(text);
   if (!words) return "unit of flux × Å";
-  return words.endsWith(" Å⁻¹") ? words.slice(0, -" Å⁻¹".length) : `${words} × Å`;
+  const without = words.replace(/( Å⁻¹|\/Å)$/, "");
+  return without === words ? `${words} × Å` : without;
 }
 
 const QUANTITIES = new Map([
