@@ -13,6 +13,8 @@ from spectraq.models.measurement.quantities import QUANTITIES
 from spectraq.workers.web.server.written_names import QUANTITY_NAMES, line_names
 from tests.support.pagenight import Server, until
 
+GALAXY = "simulated-9-000006"
+
 
 def measurement(server: Server, spectrum_id: str) -> dict[str, Any]:
     status, _, body = server.get(f"/api/measurement?id={spectrum_id}")
@@ -29,13 +31,8 @@ def line(measured: dict[str, Any], name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def galaxy(server: Server) -> dict[str, Any]:
     """The measurement of a galaxy whose H alpha and [O III] are seen."""
-    rows = json.loads(server.get("/api/results?spectype=GALAXY&zmax=0.35&snrmin=5")[2])["rows"]
-    measured = (measurement(server, row["spectrum_id"]) for row in rows)
-    return next(
-        one
-        for one in measured
-        if all(line(one, name)["sigma"] is not None for name in ("Halpha", "OIII_5008"))
-    )
+    until(lambda: server.get(f"/api/measurement?id={GALAXY}")[0] == 200, "the measurement")
+    return measurement(server, GALAXY)
 
 
 def test_what_is_measured_stands_in_tables_and_on_the_lines_of_the_plot(
