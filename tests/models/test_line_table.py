@@ -65,6 +65,8 @@ def test_no_wavelength_of_a_line_is_written_anywhere_else() -> None:
 def test_the_page_is_given_the_lines_and_the_sky_of_the_table() -> None:
     exported = dict(re.findall(r"^export const (\w+) = (.+);$", constants_module(), re.MULTILINE))
     lines = json.loads(exported["EMISSION"]) + json.loads(exported["ABSORPTION"])
-    assert sorted(map(tuple, lines)) == sorted((line.label, line.wavelength) for line in LINES if line.label)
+    assert sorted(map(tuple, lines)) == sorted(
+        (line.label, line.wavelength, line.name) for line in LINES if line.label
+    )
     assert [name for name, _, _ in json.loads(exported["TELLURIC"])].count("H₂O") == 4
     assert float(exported["LIGHT_KM_S"]) == 299792.458

@@ -26,7 +26,7 @@ def web(
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     keep: Annotated[int, typer.Option(help="Results that are kept in memory.", min=100)] = KEEP,
     models: Annotated[
-        bool, typer.Option(help="Make best fits here where the workers do not publish them.")
+        bool, typer.Option(help="Make best fits and measurements here where the workers do not publish them.")
     ] = True,
     format: Format = None,
     air: Air = False,

@@ -88,9 +88,7 @@ def _viewer(settings: Settings) -> list[Right]:
 def _web(settings: Settings) -> list[Right]:
     topics, group = settings.topics, settings.kafka.group_id
     return [
-        *(
-            right for right in _viewer(settings) if right.name != topics.measurements
-        ),  # which it does not show
+        *_viewer(settings),
         *(_topic(READ, name, "draw a spectrum") for name in topics.of_spectra),
         _topic(READ, topics.verdicts, "show verdicts"),
         _topic(WRITE, topics.verdicts, "keep verdicts"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from spectraq.schemas.results import Chi2Curve, ModelSpectrum, Provenance
+from spectraq.schemas.results import Chi2Curve, MeasuredLine, Measurement, ModelSpectrum, Provenance, Quantity
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.verdict import Verdict
 from spectraq.workers.local.stack import LocalStack
@@ -76,6 +76,34 @@ def model(number: int, text: str, digest: str) -> ModelSpectrum:
     )
 
 
+def measurement(number: int, text: str, digest: str) -> Measurement:
+    value = NUMBERS[number % len(NUMBERS)]
+    numbers = {"flux": value, "flux_error": value, "ew": value, "ew_error": 1e-320, "sigma": value}
+    return Measurement(
+        result_id=f"{text}-x",
+        spectrum_id=text,
+        provenance=Provenance(spectrum_digest=digest, ensemble_digest="", ensemble_version=""),
+        snr=value,
+        zwarn=0,
+        zwarn_names=(),
+        spectype=text,
+        subtype=text,
+        z=value,
+        flux_unit=text,
+        lines=(
+            MeasuredLine(name=text, component=text, wavelength=value, upper_limit=1e-320, reason=text),
+            MeasuredLine(name="Halpha", component=text, wavelength=value, **numbers),
+            MeasuredLine(name=text, component=text, wavelength=value, reason=text),
+        ),
+        quantities=(
+            Quantity(name=text, value=1.0, error=value, unit=text),
+            Quantity(name=text, value=value, error=1.0, reason=text),
+            Quantity(name=f"p_{text}", value=value),
+        ),
+        bpt=text,
+    )
+
+
 def verdict(text: str) -> Verdict:
     return Verdict(
         verdict_id=str(uuid.uuid4()),
@@ -104,6 +132,7 @@ def attacked(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
             publisher.publish(sent, text, topics.spectra)
             if number % 3:
                 publisher.publish(model(number, text, sent.digest), text, topics.models)
+                publisher.publish(measurement(number, text, sent.digest), text, topics.measurements)
             publisher.publish(verdict(text), text, topics.verdicts)
         for name in (getattr(topics, kind) for kind in type(topics).model_fields if kind.endswith("s")):
             if isinstance(name, str) and name:
@@ -146,6 +175,11 @@ def test_the_spectrum_view_shows_them_as_texts(page: Page, attacked: tuple[Night
     until(lambda: page.locator("#best tbody tr").count() == 1, "its candidate")
     assert text in (page.text_content("#odd") or "")
     assert text in (page.text_content("#mark li") or "")
+    if TEXTS.index(text) % 3:
+        until(lambda: text in (page.text_content("#quantities") or ""), "what is measured")
+        assert text in (page.text_content("#lines") or "")
+    else:
+        until(lambda: text in (page.text_content("#measured-state") or ""), "why nothing is measured")
     for kind in ("json", "csv", "png"):
         page.click(f"[data-do={kind}]")
     page.wait_for_timeout(200)

@@ -31,6 +31,7 @@ IN_FLIGHT = 16 << 20
 PATHS = (
     "/api/spectrum",
     "/api/model",
+    "/api/measurement",
     "/api/small",
     "/api/results",
     "/api/frame",

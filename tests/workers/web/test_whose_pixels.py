@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page
 
 from spectraq.schemas import codec
-from spectraq.schemas.results import ModelSpectrum, Provenance, Result
+from spectraq.schemas.results import Measurement, ModelSpectrum, Provenance, Result
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.cli import show
 from spectraq.workers.cli.terminal_plot import drawing
@@ -64,6 +64,14 @@ def model(of: Spectrum, value: float) -> ModelSpectrum:
     )
 
 
+def measurement(of: Spectrum, value: float) -> Measurement:
+    fit = model(of, value)
+    same = {
+        name: getattr(fit, name) for name in Measurement.model_fields if name in ModelSpectrum.model_fields
+    }
+    return Measurement(**same | {"result_id": f"{of.digest}-x"})
+
+
 @pytest.fixture(scope="module")
 def mixed(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Night:
     """A topic on which keys lie, an id comes twice, and every spectrum is answered under its own name."""
@@ -78,6 +86,7 @@ def mixed(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Night:
         publisher.publish(UNNAMED, "some other key", topics.spectra)
         for value, of in enumerate(ANSWERED, start=1):
             publisher.publish(model(of, value / 10), "victim", topics.models)
+            publisher.publish(measurement(of, value / 10), "victim", topics.measurements)
     for of in ANSWERED:
         night.answer(results(of.spectrum_id, digest=of.digest))
     night.answer(results(GONE.spectrum_id, digest=GONE.digest))
@@ -108,9 +117,12 @@ def test_every_answer_is_shown_with_its_own_pixels_and_its_own_fit(shown: Server
         provenance = found["results"]["redshift"]["provenance"]
         assert (found["digest"], provenance["spectrum_digest"]) == (of.digest, of.digest)
         assert asked(shown, name(of), "model")["z"] == pytest.approx(value / 10)
+        assert asked(shown, name(of), "measurement")["z"] == pytest.approx(value / 10)
         assert asked(shown, name(of), "small")["flux"]
     assert asked(shown, GONE)["pixels"] is None
-    assert shown.get(f"/api/model?id={GONE.spectrum_id}")[0] == 404
+    for kind in ("model", "measurement"):
+        status, _, said = shown.get(f"/api/{kind}?id={GONE.spectrum_id}")
+        assert (status, json.loads(said)["error"]) == (404, "gone: its pixels are no longer kept")
 
 
 def test_an_id_alone_means_its_latest_answer(shown: Server) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from spectraq.schemas import codec
 from spectraq.schemas.codec import DecodeError
 from spectraq.schemas.deadletter import DeadLetter
-from spectraq.schemas.results import ModelSpectrum, Result
+from spectraq.schemas.results import Measurement, ModelSpectrum, Result
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.verdict import Verdict
 from spectraq.workers.web.night.counts import Counts
@@ -21,6 +21,7 @@ from spectraq.workers.web.night.message_store import Name, Pixels, Place
 
 PIXEL_BYTES = 128 << 20
 MODEL_BYTES = 64 << 20
+MEASUREMENT_BYTES = 32 << 20
 LATEST = 40
 CARDS = 12
 VERDICTS = 20
@@ -46,6 +47,7 @@ class Night:
         self.counts = Counts()
         self.spectra = Pixels(pixel_bytes, 2 * keep)
         self.models = Pixels(MODEL_BYTES, 2 * keep)
+        self.measurements = Pixels(MEASUREMENT_BYTES, 2 * keep)
         self._entries: OrderedDict[Name, Entry] = OrderedDict()
         self._digests: dict[str, dict[str, None]] = {}  # of the entries, by spectrum id
         self._verdicts: OrderedDict[str, list[Verdict]] = OrderedDict()
@@ -137,6 +139,11 @@ class Night:
         """Keep a best fit."""
         with self.lock:
             self.models.put(name_of(model), body, place)
+
+    def take_measurement(self, measurement: Measurement, body: bytes, place: Place | None) -> None:
+        """Keep a measurement."""
+        with self.lock:
+            self.measurements.put(name_of(measurement), body, place)
 
     def take_letter(self, letter: DeadLetter) -> None:
         """Count a dead letter."""

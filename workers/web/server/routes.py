@@ -43,7 +43,7 @@ class Page:
     night
         The results.
     finder
-        Pixels and fits.
+        Pixels, fits and measurements.
     vitals
         Returns lag, workers and cache; an empty dict where there are none.
     source
@@ -85,6 +85,7 @@ def make_app(page: Page, token: str | None) -> tuple[FastAPI, Broadcast]:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _stream_routes(app, page, broadcast)
     _spectrum_routes(app, page)
+    _fit_routes(app, page)
     _verdict_routes(app, page)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_middleware(Guard, token=token)
@@ -141,14 +142,6 @@ def _spectrum_routes(app: FastAPI, page: Page) -> None:
         body |= {"judging": page.judge is not None, "reading": reading}
         return _json(body | ({"pixels": pixels_json(kept)} if kept is not None else {}))
 
-    @app.get("/api/model")
-    def model(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
-        try:
-            fit = page.finder.model(page.name(spectrum_id, digest))
-        except SpectraqError as error:
-            return _missing(f"{spectrum_id}: {error}")
-        return _json(fit) if fit else _missing(f"{spectrum_id}: its pixels are no longer kept")
-
     @app.get("/api/small")
     def small(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
         name = page.name(spectrum_id, digest)
@@ -156,6 +149,28 @@ def _spectrum_routes(app: FastAPI, page: Page) -> None:
         if entry is None or kept is None:
             return _missing(f"{spectrum_id}: its pixels are no longer kept")
         return _json(small_json(kept, entry.row))
+
+
+def _fit_routes(app: FastAPI, page: Page) -> None:
+    @app.get("/api/model")
+    def model(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
+        return fitted(page.finder.model, spectrum_id, digest)
+
+    @app.get("/api/measurement")
+    def measurement(spectrum_id: SpectrumId, digest: Digest = "") -> Response:
+        return fitted(page.finder.measurement, spectrum_id, digest)
+
+    def fitted(find: Callable[[Name], dict[str, Any] | None], spectrum_id: str, digest: str) -> Response:
+        try:
+            result = find(page.name(spectrum_id, digest))
+        except SpectraqError as error:
+            return _missing(f"{spectrum_id}: {error}")
+        if result is not None:
+            return _json(result)
+        why = "its pixels are no longer kept"
+        if page.finder.modelling is None:
+            why = "no topic carries it, and it may not be made here"
+        return _missing(f"{spectrum_id}: {why}")
 
 
 def _verdict_routes(app: FastAPI, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""The best fit of one spectrum, made here where no topic carries it, by the same networks as the workers'."""
+"""Best fit and measurement of one spectrum, made by the workers' networks where no topic has them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from spectraq.models.answer import Extra
-from spectraq.schemas.results import ModelSpectrum
+from spectraq.schemas.results import Measurement, ModelSpectrum
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import Results, messages, observation
 from spectraq.workers.errors import SpectraqError
@@ -78,3 +78,7 @@ class Modelling:
     def model(self, spectrum: Spectrum) -> ModelSpectrum | None:
         """Return the best fit of one spectrum."""
         return self.results(spectrum, Extra.MODEL).model
+
+    def measurement(self, spectrum: Spectrum) -> Measurement | None:
+        """Return what is measured of one spectrum."""
+        return self.results(spectrum, Extra.MEASUREMENT).measurement

@@ -1,22 +1,25 @@
-"""Find what belongs to a spectrum: pixels and best fit, wherever they are."""
+"""Find what belongs to a spectrum: pixels, best fit and measurement, wherever they are."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from spectraq.schemas import codec
-from spectraq.schemas.results import ModelSpectrum
+from spectraq.schemas.results import Measurement, ModelSpectrum, Result
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import SpectraqError
 from spectraq.workers.settings import Settings
 from spectraq.workers.web.night.entry import Entry, name_of
-from spectraq.workers.web.night.message_store import Name
+from spectraq.workers.web.night.message_store import Name, Pixels
 from spectraq.workers.web.night.night import Night, decoded
 from spectraq.workers.web.night.spectrum_json import Headers, model_json, spectrum_named
 from spectraq.workers.web.sources.best_fits import Modelling
 from spectraq.workers.web.sources.lookup import Lookup
+
+SomeResult = TypeVar("SomeResult", bound=Result)
 
 
 @dataclass
@@ -30,7 +33,7 @@ class Finder:
     settings
         Names of the topics.
     modelling
-        Networks for fits that no topic carries; None where none shall be made.
+        Networks for fits and measurements that no topic carries; None where none shall be made.
     lookup
         The topics; None where there are none.
     """
@@ -68,33 +71,46 @@ class Finder:
 
     def model(self, name: Name) -> dict[str, Any] | None:
         """Return the best fit for the page, with "made": "topic" or "here", or None where there is none."""
-        fit, made = self._published(name), "topic"
-        if fit is None and self.modelling is not None:
-            spectrum = self.spectrum(name)
-            fit, made = (None if spectrum is None else self.modelling.model(spectrum)), "here"
+        fit, made = self._published(name, ModelSpectrum, self.night.models), "topic"
+        if fit is None:
+            fit, made = self._made(name, Modelling.model), "here"
             if fit is not None:
                 self.night.take_model(fit, codec.encode(fit), None)
-        if fit is None:
-            return None
-        same = _answers_with(self.night.entry(name), fit)
-        return model_json(fit) | {"made": made, "same": same}
+        return None if fit is None else model_json(fit) | self._origin(name, fit, made)
 
-    def _published(self, name: Name) -> ModelSpectrum | None:
-        def read(body: bytes, headers: Headers, key: bytes | None) -> ModelSpectrum | None:
-            model = decoded(body, headers)
-            return model if isinstance(model, ModelSpectrum) and name_of(model) == name else None
+    def measurement(self, name: Name) -> dict[str, Any] | None:
+        """Return the measurement for the page, with "made" as of a best fit, or None where there is none."""
+        measured, made = self._published(name, Measurement, self.night.measurements), "topic"
+        if measured is None:
+            measured, made = self._made(name, Modelling.measurement), "here"
+            if measured is not None:
+                self.night.take_measurement(measured, codec.encode(measured), None)
+        return None if measured is None else measured.to_json_dict() | self._origin(name, measured, made)
+
+    def _made(
+        self, name: Name, make: Callable[[Modelling, Spectrum], SomeResult | None]
+    ) -> SomeResult | None:
+        spectrum = None if self.modelling is None else self.spectrum(name)
+        return None if self.modelling is None or spectrum is None else make(self.modelling, spectrum)
+
+    def _published(self, name: Name, kind: type[SomeResult], kept: Pixels) -> SomeResult | None:
+        def read(body: bytes, headers: Headers, key: bytes | None) -> SomeResult | None:
+            result = decoded(body, headers)
+            return result if isinstance(result, kind) and name_of(result) == name else None
 
         with self.night.lock:
-            body = self.night.models.body(name)
-            place = self.night.models.place(name)
+            body, place = kept.body(name), kept.place(name)
         if body is not None:
             return read(body, (), None)
         return self.lookup.at(place, read) if place is not None and self.lookup is not None else None
 
+    def _origin(self, name: Name, result: Result, made: str) -> dict[str, Any]:
+        return {"made": made, "same": _answers_with(self.night.entry(name), result)}
 
-def _answers_with(entry: Entry | None, model: ModelSpectrum) -> bool:
-    """Return whether the same networks made the fit, of the same pixels, as the results beside it."""
+
+def _answers_with(entry: Entry | None, result: Result) -> bool:
+    """Return whether the same networks made it, of the same pixels, as the results beside it."""
     if entry is None or not entry.packed:
         return True
-    result = decoded(next(iter(entry.packed.values())))
-    return result is not None and getattr(result, "provenance", None) == model.provenance
+    beside = decoded(next(iter(entry.packed.values())))
+    return beside is not None and getattr(beside, "provenance", None) == result.provenance

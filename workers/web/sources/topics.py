@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 
 from spectraq.schemas import codec
 from spectraq.schemas.deadletter import DeadLetter
-from spectraq.schemas.results import ModelSpectrum, Result
+from spectraq.schemas.results import Measurement, ModelSpectrum, Result
 from spectraq.schemas.verdict import Verdict
 from spectraq.workers.errors import UnreachableError
 from spectraq.workers.operations.masking import masked
@@ -64,6 +64,7 @@ class Following(threading.Thread):
             topics.redshifts: self._result,
             topics.anomalies: self._result,
             topics.models: self._model,
+            topics.measurements: self._measurement,
             topics.dead_letters: self._letter,
             topics.verdicts: self._verdict,
         }
@@ -80,7 +81,8 @@ class Following(threading.Thread):
 
     def _follow(self) -> None:
         present = {topic.name for topic in list_topics(self._settings) if topic.partitions}
-        needed = set(self._takes) - {self._settings.topics.models, self._settings.topics.verdicts}
+        topics = self._settings.topics
+        needed = set(self._takes) - {topics.models, topics.measurements, topics.verdicts}
         if missing := needed - present:
             raise UnreachableError(
                 f"Kafka shows no topic {', '.join(sorted(missing))}; make them with `spectraq topics create`,"
@@ -111,7 +113,7 @@ class Following(threading.Thread):
         topics = self._settings.topics
         for partition, end in ends.items():
             shares = sum(other.topic == partition.topic for other in ends)
-            back = dict.fromkeys((*topics.of_spectra, topics.models), PIXELS_BACK)
+            back = dict.fromkeys((*topics.of_spectra, topics.models, topics.measurements), PIXELS_BACK)
             back[topics.dead_letters] = LETTERS_BACK
             start = end - back.get(partition.topic, -(-self._night.keep // shares))
             next_offset = self._next.get(partition)
@@ -132,6 +134,11 @@ class Following(threading.Thread):
         message = decoded(record.value, record.headers)
         if isinstance(message, ModelSpectrum) and is_ours(message):
             self._night.take_model(message, record.value, _place(record))
+
+    def _measurement(self, record: Record) -> None:
+        message = decoded(record.value, record.headers)
+        if isinstance(message, Measurement) and is_ours(message):
+            self._night.take_measurement(message, record.value, _place(record))
 
     def _result(self, record: Record) -> None:
         if len(record.value) > RESULT_BYTES:

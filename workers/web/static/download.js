@@ -11,11 +11,12 @@ export function download(kind, view) {
 }
 
 function json(view) {
-  const { pixels, answer, state, found, model } = view;
+  const { pixels, answer, state, found, model, measurement } = view;
   const plain = (array) => array && Array.from(array, (value) => (Number.isFinite(value) ? value : null));
   const all = {
     spectrum_id: state.id,
     ...answer,
+    measurement,
     verdicts: found.verdicts,
     wavelength: plain(pixels?.wavelength),
     flux: plain(pixels?.flux),

@@ -2,7 +2,7 @@
 
 import { get } from "./server.js";
 
-const MOST = 24;
+const MOST = 36;
 const kept = new Map();
 
 const keyOf = (kind, { id, digest }) => `${kind} ${digest} ${id}`;
@@ -18,4 +18,5 @@ export async function fetched(kind, name) {
   return kept.get(key);
 }
 
-export const forget = (name) => ["spectrum", "model"].forEach((kind) => kept.delete(keyOf(kind, name)));
+export const forget = (name) =>
+  ["spectrum", "model", "measurement"].forEach((kind) => kept.delete(keyOf(kind, name)));

@@ -40,7 +40,7 @@ export function showPixel(pixels, i, z, fit, line) {
     pixels.sigma && `± ${small(pixels.sigma[i])}`,
     fit !== null && `model ${small(fit)}`,
     pixels.masked[i] && "masked",
-    line?.name,
+    line && `${line.name} ${line.fluxes.words}`.trim(),
   ];
   say("#hover", words.filter(Boolean).join("   "));
 }

@@ -1,5 +1,7 @@
 // Values as words: numbers with the digits that mean something, times, types.
 
+import { raised } from "./units.js";
+
 export const whole = (n) =>
   n === null || n === undefined ? "–" : Math.round(n).toLocaleString("en").replace(/,/g, "\u2009");
 
@@ -29,6 +31,30 @@ export function twoDigits(x) {
   return x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4)
     ? String(Number(x.toPrecision(2)))
     : x.toExponential(1);
+}
+
+// A value and its error to the error's second digit, and the power of ten that both are to be multiplied by.
+function alike(value, error) {
+  const size = Math.max(Math.abs(value), error);
+  const power = size >= 1e6 || size < 1e-3 ? Math.max(Math.floor(Math.log10(size)), -300) : 0;
+  const digits = Math.min(Math.max(1 - Math.floor(Math.log10(error / 10 ** power)), 0), 8);
+  const words = [value, error].map((x) => (x / 10 ** power).toFixed(digits).replace(/^-(?=[0.]*$)/, ""));
+  return [...words, power ? `×10${raised(String(power))}` : ""];
+}
+
+const sure = (value, error) => Number.isFinite(value) && Number.isFinite(error) && error > 0;
+
+export function withError(value, error) {
+  if (!sure(value, error)) return small(value);
+  const [shown, spread, power] = alike(value, error);
+  return power ? `(${shown} ± ${spread})${power}` : `${shown} ± ${spread}`;
+}
+
+// The value alone, with no more digits than its error leaves it.
+export function toError(value, error) {
+  if (!sure(value, error)) return small(value);
+  const [shown, , power] = alike(value, error);
+  return shown + power;
 }
 
 // A number on an axis: of any size, in eight letters at most.

@@ -1,8 +1,7 @@
-// What lies behind and over the curves: masked runs, sky, anomalous intervals with their names, lines.
+// What lies behind and over the curves: masked runs, sky, anomalous intervals with their names.
 
 import { colour } from "./colours.js";
-import { sharp } from "./dom.js";
-import { ABSORPTION, AIRGLOW, EMISSION, TELLURIC } from "./constants.js"; // written by the server, from models/lines.py
+import { AIRGLOW, TELLURIC } from "./constants.js"; // written by the server, from models/lines.py
 
 const FONT = (ratio) => `${11 * ratio}px system-ui, sans-serif`;
 
@@ -86,49 +85,4 @@ export function nameReasons(plot, reasons, scale) {
     ctx.fillText(words, at, y);
   });
   ctx.restore();
-}
-
-// A sky's or a zero line has no name of its own; these do, and stand where z puts them.
-export function placedLines(z, scale) {
-  const put =
-    (kind) =>
-    ([name, rest]) => ({ name, rest, kind, at: (rest * (1 + z)) / scale });
-  return [...EMISSION.map(put("emission")), ...ABSORPTION.map(put("absorption"))];
-}
-
-export function drawLines(plot, canvas, lines) {
-  const ratio = devicePixelRatio;
-  const { left, top, height } = plot.bbox;
-  canvas.style.width = `${plot.width}px`;
-  canvas.style.height = `${plot.height}px`;
-  const draw = sharp(canvas, plot.width, plot.height);
-  draw.font = "11px system-ui, sans-serif";
-  draw.textAlign = "center";
-  const { min, max } = plot.scales.x;
-  const rows = [-Infinity, -Infinity, -Infinity];
-  const told = new Map(); // where a name stands already: of a doublet, one name is enough
-  for (const one of lines
-    .filter((line) => line.at >= min && line.at <= max)
-    .toSorted((a, b) => a.at - b.at)) {
-    const x = plot.valToPos(one.at, "x") + left / ratio;
-    draw.strokeStyle = draw.fillStyle = colour(one.kind);
-    draw.globalAlpha = 0.75;
-    draw.setLineDash(one.kind === "absorption" ? [3, 3] : []);
-    draw.beginPath();
-    draw.moveTo(x, top / ratio);
-    draw.lineTo(x, (top + height) / ratio);
-    draw.lineWidth = 0.9;
-    draw.stroke();
-    draw.globalAlpha = 1;
-    const wide = draw.measureText(one.name).width;
-    const row = rows.findIndex((end) => x - wide / 2 > end + 6);
-    if (row < 0 || x - (told.get(one.name) ?? -Infinity) < wide + 12) continue;
-    rows[row] = x + wide / 2;
-    told.set(one.name, x);
-    draw.fillText(
-      one.name,
-      Math.min(Math.max(x, wide / 2 + 1), plot.width - wide / 2 - 1),
-      top / ratio - 5 - 13 * row,
-    );
-  }
 }

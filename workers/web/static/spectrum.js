@@ -7,10 +7,13 @@ import { $, $$, say } from "./dom.js";
 import { download } from "./download.js";
 import { markBest, showBars, showBest, showOdd } from "./facts.js";
 import { fetched } from "./fetched.js";
+import { fluxesOf } from "./fluxes.js";
 import { showHeadline, showPixel } from "./headline.js";
+import { drawLines, placedLines } from "./lines.js";
+import { clearMeasurement, showMeasurement } from "./measured.js";
 import { showMore } from "./more.js";
 import { Plots } from "./plots.js";
-import { drawLines, drawMask, drawReasons, drawSky, nameReasons, placedLines } from "./shades.js";
+import { drawMask, drawReasons, drawSky, nameReasons } from "./shades.js";
 import { possible, scaleOf, smoothing, toggled } from "./state.js";
 import { stepper } from "./stepper.js";
 import { unit } from "./units.js";
@@ -29,7 +32,8 @@ export class SpectrumView {
     const { id } = name;
     this.which = name;
     this.state = stateOf(id, query);
-    this.model = this.answer = this.pixels = this.found = null;
+    this.model = this.answer = this.pixels = this.found = this.measurement = null;
+    this.fluxes = fluxesOf(null);
     this.early = false; // whether it was answered before the server had read everything
     say("#sid", id);
     document.title = `${id} · spectraq`;
@@ -43,13 +47,19 @@ export class SpectrumView {
         performance.measure("spectrum-opened", { start: began, end: performance.now() });
       }),
     );
-    // The fit of these pixels, whatever has come under the same id since.
-    const model = fetched("model", { id, digest: found.digest }).then(
+    // The fit of these pixels, whatever has come under the same id since; what is measured may come after it.
+    const these = { id, digest: found.digest };
+    const model = fetched("model", these).then(
       (fit) => this.which === name && this.fit(fit),
       (error) => this.curves.clear(error.message),
     );
     if (this.actions.opened) this.actions.opened(name, found);
     await model;
+    if (this.which !== name) return;
+    await fetched("measurement", these).then(
+      (measurement) => this.which === name && this.measured(measurement),
+      (error) => this.which === name && clearMeasurement(error.message),
+    );
   }
 
   take(found) {
@@ -65,6 +75,7 @@ export class SpectrumView {
     showBest(results.redshift, (z) => this.go(z));
     showOdd(results.anomaly);
     this.curves.clear(this.pixels ? "the fit is being made" : "");
+    clearMeasurement(this.pixels ? "being measured" : "");
     this.buttons();
     if (this.pixels) this.plots.draw();
     else say("#hover", "The pixels of this spectrum are no longer kept; its results are.");
@@ -77,11 +88,22 @@ export class SpectrumView {
     if (!model.same) say("#hover", "The model was made here by other networks than the answer's.");
   }
 
+  measured(measurement) {
+    this.measurement = measurement;
+    this.fluxes = fluxesOf(measurement);
+    showMeasurement(measurement);
+    if (this.pixels) this.plots.drawLines();
+  }
+
   columns = () => columnsOf(this.pixels, this.model, this.state);
   span = () => spanOf(this.pixels, scaleOf(this.state));
   show = (name) => this.state[name];
   unit = () => `flux${this.pixels.flux_unit ? ` (${unit(this.pixels.flux_unit)})` : ""}`;
-  lines = () => (this.state.lines ? placedLines(this.state.z, scaleOf(this.state)) : []);
+  lines() {
+    const { lines, z } = this.state;
+    return lines ? placedLines(z, scaleOf(this.state), (name) => this.fluxes(name, z)) : [];
+  }
+
   drawLines = (plot, canvas) => drawLines(plot, canvas, this.lines());
 
   shade(plot, above) {
