@@ -104,7 +104,11 @@ class KafkaSettings(_Section):
     )
     group_id: str = Field("spectraq-workers", description="workers of one group share the partitions")
     bootstrap_timeout_s: float = Field(6.0, gt=0, description="give up on a broker that does not answer")
-    call_timeout_s: float = Field(10.0, ge=1, description="any one call to Kafka may take this long")
+    call_timeout_s: float = Field(
+        10.0,
+        ge=1,
+        description="any one call to Kafka may take this long; longer than a dead broker is missed",
+    )
     session_timeout_s: float = Field(10.0, gt=0, description="a silent worker's partitions go to others")
     max_poll_interval_s: float = Field(30.0, gt=0, description="a worker that does not poll is out")
     transaction_timeout_s: float = Field(

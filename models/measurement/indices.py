@@ -24,6 +24,9 @@ LICK = {
     "fe5335": ((5304.625, 5317.375), (5312.125, 5352.125), (5353.375, 5363.375)),
 }
 """Blue side, band, red side: Worthey and Ottaviani 1997 (ApJS 111, 377), Trager et al. 1998 (ApJS 116, 1)."""
+LEAST_SHARE, BLOCK_PIXELS = 0.1, 128
+"""A pixel with less of the weight that is usual around it, as beside a masked one, is filled like a gap: a mean
+without weights would be all its noise."""
 NOT_COVERED = "its bands are outside the spectrum, or masked"
 NO_CONTINUUM = "no continuum is seen at its bands"
 
@@ -39,9 +42,18 @@ class Stars:
     @classmethod
     def of(cls, target: Target, emission: Floats, continuum: Floats, scale: float) -> Stars:
         """Take emission off; `scale` is what variances are multiplied by."""
-        used = target.used
+        used = target.ivar > LEAST_SHARE * _usual(target.ivar)
         variance = np.where(used, scale / np.where(used, target.ivar, 1.0), 0.0)
         return cls(target, np.where(used, target.flux - emission, continuum), variance)
+
+
+def _usual(ivar: Floats) -> Floats:
+    """Return the median ivar of the used pixels around each, infinite where there are none, (N_PIXELS,)."""
+    blocks = np.pad(ivar, (0, -ivar.size % BLOCK_PIXELS)).reshape(-1, BLOCK_PIXELS)
+    ordered = np.sort(blocks, axis=1)
+    n = (blocks > 0).sum(1)
+    middle = ordered[np.arange(len(n)), np.minimum(BLOCK_PIXELS - 1 - n // 2, BLOCK_PIXELS - 1)]
+    return np.repeat(np.where(n > 0, middle, np.inf), BLOCK_PIXELS)[: ivar.size]
 
 
 def indices(stars: Stars) -> dict[str, Quantity]:

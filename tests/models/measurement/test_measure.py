@@ -145,3 +145,20 @@ def test_fluxes_follow_the_unit_of_the_spectrum_and_nothing_else_does(pipeline):
                 assert same.ew == pytest.approx(line.ew, rel=0.02)
                 compared += 1
     assert compared > 5
+
+
+def test_a_pixel_of_hardly_any_weight_costs_no_index_its_precision(measured, stars):
+    truth, usual = measured[0]
+    ivar = truth.target.ivar.copy()
+    ivar[::50] *= 1e-5
+    flux = truth.target.flux.copy()
+    flux[::50] += np.sqrt(1 / np.maximum(ivar[::50], 1e-30)) * (ivar[::50] > 0)
+    spoilt = measure(replace(truth.target, flux=flux, ivar=ivar), 1e-5, 1e-17, stars).quantities
+    compared = 0
+    for name in ("d4000n", "hdelta_a", "mgb", "fe"):
+        before, after = usual.quantities[name], spoilt[name]
+        if before.value is not None:
+            assert after.error < 1.5 * before.error
+            assert abs(after.value - before.value) < 3 * before.error
+            compared += 1
+    assert compared >= 2
