@@ -25,8 +25,8 @@ LICK = {
 }
 """Blue side, band, red side: Worthey and Ottaviani 1997 (ApJS 111, 377), Trager et al. 1998 (ApJS 116, 1)."""
 LEAST_SHARE, BLOCK_PIXELS = 0.1, 128
-"""A pixel with less of the weight that is usual around it, as beside a masked one, is filled like a gap: a mean
-without weights would be all its noise."""
+"""A pixel with less of the weight that is usual around it, as beside a masked one, is filled like a gap: a
+mean without weights would be all its noise."""
 NOT_COVERED = "its bands are outside the spectrum, or masked"
 NO_CONTINUUM = "no continuum is seen at its bands"
 
