@@ -87,8 +87,9 @@ def pictures(page: Page, address: str, folder: Path, scheme: str, name: str) -> 
     page.set_viewport_size(SPECTRUM_SIZE)
     page.goto(f"{address}?id={name}")
     page.wait_for_selector("#chi2 canvas")
+    page.wait_for_selector("#measured")
     page.wait_for_timeout(2500)
-    page.screenshot(path=folder / f"page-spectrum-{scheme}.png")
+    page.screenshot(path=folder / f"page-spectrum-{scheme}.png", full_page=True)
 
 
 def phone(browser: Browser, address: str, folder: Path, name: str) -> None:
