@@ -52,7 +52,7 @@ def _usual(ivar: Floats) -> Floats:
     blocks = np.pad(ivar, (0, -ivar.size % BLOCK_PIXELS)).reshape(-1, BLOCK_PIXELS)
     ordered = np.sort(blocks, axis=1)
     n = (blocks > 0).sum(1)
-    middle = ordered[np.arange(len(n)), np.minimum(BLOCK_PIXELS - 1 - n // 2, BLOCK_PIXELS - 1)]
+    middle = ordered[np.arange(len(n)), BLOCK_PIXELS - 1 - n // 2]
     return np.repeat(np.where(n > 0, middle, np.inf), BLOCK_PIXELS)[: ivar.size]
 
 
