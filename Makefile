@@ -34,9 +34,9 @@ test: $(VENV)/.installed ## every test, in two processes; ARGS=-n0 for one
 soak: $(VENV)/.installed ## long faults and times, on a machine with nothing else to do
 	@$(BIN)/python -m pytest -m soak -s $(ARGS)
 
-fuzz: $(VENV)/.installed ## a coverage-guided fuzzer on messages, files, settings and record batches; TIME=600 seconds each, Linux only
+fuzz: $(VENV)/.installed ## a coverage-guided fuzzer on messages, files, settings and record batches; TIME=600 seconds each, SEED=1 for the same way each time; Linux only
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
-	@printf '%s\n' messages files settings batches | xargs -P 2 -I {} $(BIN)/python tests/fuzz/fuzz.py {} --seconds $(or $(TIME),60)
+	@printf '%s\n' messages files settings batches | xargs -P 2 -I {} $(BIN)/python tests/fuzz/fuzz.py {} --seconds $(or $(TIME),60) --seed $(or $(SEED),0)
 
 lint: $(VENV)/.installed ## ruff, and oxlint and oxfmt for the page's JavaScript; formatting included
 	@$(BIN)/ruff check .

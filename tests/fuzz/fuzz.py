@@ -1,6 +1,7 @@
 """The coverage-guided fuzzer: `make fuzz`, or `python tests/fuzz/fuzz.py messages --seconds 600`.
 
 What makes a target fail, hang or eat memory is written to tests/fuzz/cases, where the tests find it for good.
+With `--seed` it goes the same way each time.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", choices=targets.TARGETS)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0, help="0: another way each time")
     parser.add_argument("--corpus", type=Path, help="folder that what was learnt is kept in")
     wanted = parser.parse_args()
     CASES.mkdir(exist_ok=True)
@@ -39,6 +41,7 @@ def main() -> None:
             (corpus / f"seed-{number}").write_bytes(seed)
         options = [
             f"-max_total_time={wanted.seconds}",
+            f"-seed={wanted.seed}",
             f"-timeout={SLOWEST_S}",
             f"-rss_limit_mb={MEMORY_MB}",
             f"-artifact_prefix={CASES / wanted.target}-",

@@ -67,10 +67,10 @@ def unit_of(text: Any) -> Any:
     >>> unit_of("1E-17 erg/cm^2/s/Ang").is_equivalent("W / m3")
     True
     """
-    if text is None or isinstance(text, u.UnitBase):
-        return None if isinstance(text, u.UnrecognizedUnit) else text
+    if not isinstance(text, str | bytes):
+        return text if _sized(text) else None
     written = str(text).strip()
-    return _parsed(written) if written and isinstance(text, str | bytes) else None
+    return _parsed(written) if written else None
 
 
 @lru_cache(maxsize=256)
@@ -81,7 +81,20 @@ def _parsed(written: str) -> Any:
         written = re.sub(pattern, name, written)
     with quiet():
         unit = u.Unit(written, parse_strict="silent")
-    return None if isinstance(unit, u.UnrecognizedUnit) else unit
+        return unit if _sized(unit) else None
+
+
+def _sized(unit: Any) -> bool:
+    """Whether this is a unit of one quantity with a size that numbers hold, or a logarithm of one."""
+    if isinstance(unit, u.function.FunctionUnitBase):
+        return True
+    if isinstance(unit, u.UnrecognizedUnit) or not isinstance(unit, u.UnitBase):
+        return False
+    try:
+        scale = unit.decompose().scale
+    except (ArithmeticError, TypeError, ValueError):
+        return False
+    return isinstance(scale, int | float) and 0 < abs(scale) < np.inf
 
 
 def angstrom(wavelength: NDArray[np.float64], unit: Any) -> NDArray[np.float64]:
@@ -129,9 +142,11 @@ def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
     """
     if _logarithmic(unit):
         raise ReadError(f"flux in {unit} is a logarithm; convert it to flux per angstrom or per hertz")
+    if unit is not None and unit.decompose().scale < 0:
+        raise ReadError(f"the unit of flux, {unit}, is negative")
     factor, flux_unit = _linear_factor(unit, wavelength)
     if not (np.isfinite(factor) & (np.asarray(factor) > 0)).all():
-        raise ReadError(f"the unit of flux, {unit}, is too large, too small or negative")
+        raise ReadError(f"the unit of flux, {unit}, is too large or too small")
     return factor, flux_unit
 
 
@@ -168,7 +183,8 @@ def _logarithmic(unit: Any) -> bool:
 
 def _standard(unit: Any) -> bool:
     try:
-        unit.to_string("fits")
+        with quiet():
+            unit.to_string("fits")
     except (ValueError, u.UnitScaleError):
         return False
     return True
