@@ -41,9 +41,9 @@ def test_a_number_of_any_length_is_no_unit_and_is_seen_at_once(written: str) -> 
 
 
 PIECES = [
-    *["erg", "s", "cm2", "cm", "Angstrom", "Jy", "m", "W", "Hz", "photon", "ct", "mag", "K", "pix", "bol", "e"],
-    *["mag(", "dex(", "sqrt(", "(", ")", "/", "*", ".", "^", "**", "+", "-", ",", "(m, s)", "\u2212", "\u00b5", "\n"],
-    *["0", "-1", "0.5", "10", "-17", "1/3", "1e-17", "1e400", "10**-17", "**99999", "**-99999", "-99999", "nan"],
+    *["erg", "s", "cm2", "cm", "Angstrom", "Jy", "m", "W", "Hz", "photon", "ct", "mag", "K", "pix", "bol"],
+    *["mag(", "dex(", "sqrt(", "(", ")", "/", "*", ".", "^", "**", "+", "-", ",", "(m, s)", "µ", "\n"],
+    *["0", "-1", "0.5", "10", "-17", "1/3", "1e-17", "1e400", "10**-17", "**99999", "**-99999", "nan"],
 ]
 
 
@@ -111,5 +111,5 @@ def test_flux_that_is_a_logarithm_is_refused(tmp_path: Path, unit: str) -> None:
 
 @pytest.mark.parametrize("unit", ["-1 erg/s/cm2/Angstrom", "10**300 erg/s/cm2/Angstrom"])
 def test_a_multiple_that_no_flux_has_is_refused(unit: str) -> None:
-    with pytest.raises(ReadError, match="too large or too small|is negative"):
+    with pytest.raises(ReadError, match=r"too large or too small|is negative"):
         flux_factor(unit_of(unit), WAVELENGTH)
