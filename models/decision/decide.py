@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from spectraq.models.classes import CLASS_OF_SUBCLASS, SAME_Z, STAR_TYPES
+from spectraq.models.classes import CLASS_OF_SUBCLASS, CLASSES, SAME_Z, STAR_TYPES
 from spectraq.models.grid.axis import z_of
 from spectraq.models.networks.ensemble import Opinion
 from spectraq.models.redshift.candidates import N_BEST, Candidates, log_prior
@@ -164,8 +164,8 @@ def _alone(
     stars = candidates[STAR].basis.expand(len(share), -1, -1)
     priors = (
         share.gather(2, stars),
-        log_prior(opinion.z_galaxy, candidates[GALAXY].lag),
-        log_prior(opinion.z_qso, candidates[QSO].lag),
+        log_prior(opinion.z_galaxy, candidates[GALAXY].lag, CLASSES[GALAXY]),
+        log_prior(opinion.z_qso, candidates[QSO].lag, CLASSES[QSO]),
     )
     chosen = []
     for of_class, prior in zip(candidates, priors, strict=True):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from spectraq.models.classes import CLASSES, Z_RANGES
+from spectraq.models.classes import CLASSES, TAUGHT_Z_RANGES
 from spectraq.models.grid.axis import N_PIXELS, REBIN, lag_of
 
 
@@ -34,7 +34,7 @@ class Window:
     @classmethod
     def of(cls, spectype: str, step: int = 1) -> Window:
         """Return the window of a class: the same stretch of wavelengths whatever the step."""
-        low, high = (lag_of(z) / REBIN for z in Z_RANGES[spectype])
+        low, high = (lag_of(z) / REBIN for z in TAUGHT_Z_RANGES[spectype])
         coarse = REBIN // step
         return cls(math.floor(low) * coarse, math.ceil(high) * coarse, step)
 
@@ -54,7 +54,7 @@ class Window:
         return -self.last_lag * self.step
 
     def observed(self, rest: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
-        """Shift rest-frame spectra to their lags, linearly between pixels.
+        """Shift rest-frame spectra to their lags, linearly between pixels; beyond an end they are as at it.
 
         Parameters
         ----------
@@ -68,11 +68,11 @@ class Window:
         flux
             Shape (B, n_observed).
         """
-        start = (self.last_lag - lag / self.step).clamp(0, self.last_lag - self.first_lag)
-        whole = start.floor().long().clamp_max(self.last_lag - self.first_lag - 1)
+        start = (self.last_lag - lag / self.step).clamp(-self.n_observed, self.length)
+        whole = start.floor().long()
         part = (start - whole).to(rest.dtype)[:, None]
         index = whole[:, None] + torch.arange(self.n_observed + 1, device=rest.device)
-        reached = rest.gather(1, index)
+        reached = rest.gather(1, index.clamp(0, self.length - 1))
         return reached[:, :-1] * (1 - part) + reached[:, 1:] * part
 
 

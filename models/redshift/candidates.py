@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 import torch
 
-from spectraq.models.classes import Z_BIN, Z_BIN_START
-from spectraq.models.grid.axis import DLOGLAM, REBIN
+from spectraq.models.classes import TAUGHT_Z_RANGES, Z_BIN, Z_BIN_START
+from spectraq.models.grid.axis import DLOGLAM, REBIN, lag_of
 from spectraq.models.redshift.minima import NOTHING
 
 N_BEST = 5
 """Candidates kept of each class. The truth is hardly ever beyond the second."""
 PRIOR_FLOOR = 1e-7
 """No redshift is ruled out by the networks alone."""
+UNTAUGHT_PRIOR = 1e-4
+"""Of each coarse lag that networks were not taught. Of 120 spectra of real quasars moved to z = 0.004 to 0.03
+114 are right with it, 87 with PRIOR_FLOOR, and 115 with ten times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def bin_of(lag: torch.Tensor) -> torch.Tensor:
     return (lag * DLOGLAM - Z_BIN_START) / Z_BIN
 
 
-def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
+def log_prior(posterior: torch.Tensor, lag: torch.Tensor, spectype: str) -> torch.Tensor:
     """Return the log of the networks' probability per coarse lag.
 
     Parameters
@@ -78,6 +81,8 @@ def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
         Over bins of log10(1 + z), shape (..., B, bins).
     lag
         In grid pixels, shape (B, n).
+    spectype
+        The class that the bins are of.
 
     Returns
     -------
@@ -93,7 +98,10 @@ def log_prior(posterior: torch.Tensor, lag: torch.Tensor) -> torch.Tensor:
     left = posterior.gather(-1, low.long().clamp(0, bins - 1).expand(shape))
     right = posterior.gather(-1, (low.long() + 1).clamp(0, bins - 1).expand(shape))
     lags_a_bin = Z_BIN / DLOGLAM / REBIN
-    return torch.log((left * (1 - part) + right * part) * inside / lags_a_bin + PRIOR_FLOOR)
+    # a scan begins up to a coarse pixel before the range of its class
+    taught = lag > lag_of(TAUGHT_Z_RANGES[spectype][0]) - REBIN
+    floor = torch.where(taught, PRIOR_FLOOR, UNTAUGHT_PRIOR)
+    return torch.log((left * (1 - part) + right * part) * inside / lags_a_bin + floor)
 
 
 def ordered(candidates: Candidates, order: torch.Tensor) -> Candidates:

@@ -55,6 +55,7 @@ class ScannedClass:
     """Galaxies or quasars: every lag is tried."""
 
     def __init__(self, basis: Basis, device: torch.device) -> None:
+        self._spectype = basis.spectype
         self._scan = Scan(basis, Z_RANGES[basis.spectype], device)
         self.lags = self._scan.lags
 
@@ -83,7 +84,7 @@ class ScannedClass:
         best = gain.max(1, keepdim=True).values
         kappa = kappa_of(continuum.chi2[:, None] - best, (ivar > 0).sum(1, keepdim=True))
         evidence = between_redshifts((best - gain) / (2 * kappa))
-        prior = log_prior(posterior, self.lags.expand(len(gain), -1))
+        prior = log_prior(posterior, self.lags.expand(len(gain), -1), self._spectype)
         rare = rarity(self.lags, snr)
         height, column = distinct(evidence + prior + rare, N_BEST)
         peak = parabola(gain, column)

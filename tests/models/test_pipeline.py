@@ -15,6 +15,8 @@ from spectraq.models.pipeline import Pipeline
 from spectraq.models.shipped import MissingWeightsError
 from spectraq.models.simulate import Simulated, simulate
 from spectraq.schemas.zwarn import ZWarn
+from spectraq.workers.files.labelled_spectra import NORMAL
+from spectraq.workers.files.labelled_spectra import labelled as labelled_in
 
 N_MIXED = 64
 """A batch of mixed lengths and samplings."""
@@ -110,6 +112,26 @@ def test_warnings_are_few_on_good_spectra_and_more_on_wrong_answers(
     )
     assert doubtful[good].mean() < 0.05
     assert good[~doubtful].mean() >= 0.99
+
+
+def test_quasars_nearer_than_the_networks_were_taught_are_found(
+    pipeline: Pipeline, shared_data: Path
+) -> None:
+    """Real ones, moved: networks take H alpha there for a line of a distant quasar."""
+    near = [one for one in labelled_in(shared_data, NORMAL) if one.spectype == "QSO" and one.z < 0.35][:24]
+    assert len(near) == 24
+    z = np.geomspace(0.0045, 0.0195, len(near))
+    moved = [
+        dataclasses.replace(one.observation, wavelength=one.observation.wavelength * (1 + to) / (1 + one.z))
+        for one, to in zip(near, z, strict=True)
+    ]
+    answers = pipeline.analyze(moved)
+    right = np.array(
+        [a.spectype == "QSO" and abs(a.z - to) < 0.005 for a, to in zip(answers, z, strict=True)]
+    )
+    doubtful = np.array([not ZWarn.from_names(a.warnings).trusted for a in answers])
+    assert right.mean() >= 0.85
+    assert (right | doubtful).mean() >= 0.95
 
 
 def test_few_normal_real_spectra_are_flagged(answered: list[Answer]) -> None:

@@ -9,7 +9,7 @@ from spectraq.models.classes import CLASSES, N_GALAXY_BINS, N_QSO_BINS, SUBCLASS
 from spectraq.models.decision.decide import GALAXY, QSO, STAR, Decision, decide, to_scan
 from spectraq.models.grid.axis import DLOGLAM, lag_of
 from spectraq.models.networks.ensemble import Opinion
-from spectraq.models.redshift.candidates import N_BEST, Candidates, log_prior
+from spectraq.models.redshift.candidates import N_BEST, UNTAUGHT_PRIOR, Candidates, log_prior
 from spectraq.models.redshift.chi2_evidence import CLASS_FLOOR, between_classes, between_redshifts
 from spectraq.models.redshift.minima import NOTHING
 
@@ -138,6 +138,15 @@ def test_the_prior_is_the_networks_own_probability_a_lag() -> None:
     lag = torch.tensor(
         [[(Z_BIN_START + 40 * Z_BIN) / DLOGLAM, (Z_BIN_START + 60 * Z_BIN) / DLOGLAM]]
     ).double()
-    prior = log_prior(posterior, lag)
+    prior = log_prior(posterior, lag, "GALAXY")
     assert float(prior[0, 0]) == pytest.approx(math.log(0.5 / 4), abs=1e-3)
     assert NOTHING < float(prior[0, 1]) < -15
+
+
+def test_where_networks_were_not_taught_the_prior_is_the_same_whatever_they_say() -> None:
+    lag = torch.tensor([[lag_of(0.01), lag_of(0.5)]]).double()
+    priors = [log_prior(torch.full((1, N_QSO_BINS), share), lag, "QSO") for share in (0.0, 1e-8)]
+    assert float(priors[0][0, 0]) == pytest.approx(math.log(UNTAUGHT_PRIOR), abs=0.01)
+    assert torch.allclose(priors[0][:, 0], priors[1][:, 0], atol=1e-3)
+    assert float(priors[0][0, 1]) < -15
+    assert float(log_prior(torch.zeros(1, N_GALAXY_BINS), lag, "GALAXY")[0, 0]) < -15

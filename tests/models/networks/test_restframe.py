@@ -24,6 +24,18 @@ def test_a_rest_frame_is_seen_at_every_redshift_of_its_class(windows, spectype):
         assert seen[0, 0] == window.last_lag - lag
 
 
+def test_beyond_its_redshifts_a_rest_frame_is_shifted_as_far_and_ends_as_it_ends():
+    window = FINE["QSO"]
+    rest = torch.arange(window.length).float()[None]
+    nearer, farther = (
+        window.observed(rest, torch.tensor([lag]).double())
+        for lag in (window.first_lag - 70, window.last_lag + 30)
+    )
+    assert nearer[0, 0] == window.last_lag - window.first_lag + 70
+    assert (nearer[0, -70:] == window.length - 1).all()
+    assert (farther[0, :30] == 0).all() and farther[0, 31] == 1
+
+
 def test_between_pixels_a_rest_frame_is_interpolated():
     window = FINE["GALAXY"]
     rest = torch.arange(window.length).float()[None]
