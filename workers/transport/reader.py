@@ -235,6 +235,8 @@ class PartitionRecords(OpenPartitionRecords):
             try:
                 yield from self._records(tp, frame)
             except UnreadableError as error:
+                if place and 0 <= self._end <= self.next_fetch_offset and not isinstance(error, CrashesError):
+                    break  # nothing damaged is believed beyond the end: if it is there, it comes again
                 yield from self._stepped_over(tp, buffer, place, error)
                 if not error.trusted:
                     # It may have been the end of an aborted transaction; only the broker knows which of those

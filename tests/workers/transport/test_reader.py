@@ -125,6 +125,19 @@ def test_what_was_added_since_kafka_looked_for_the_end_is_read(end: int) -> None
     assert [(r.offset, r.damage) for r in half] == [(i, None) for i in range(2, 5)]
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [b"\x00" * 12, b"\xff" * 40, keys(2, base=3)[:-3] + b"???"],
+    ids=["nothing", "no length", "checksum"],
+)
+def test_what_is_damaged_beyond_the_end_is_asked_for_anew(damaged: bytes) -> None:
+    """A message that comes to its offset later would be stepped over else."""
+    reader = partition(keys(3) + damaged, end=3)
+    assert [(r.offset, r.damage) for r in reader.take()] == [(i, None) for i in range(3)]
+    assert reader.next_fetch_offset == 3
+    assert spans(read(damaged, start=3, end=4))[0] == (3, 3)
+
+
 def test_the_end_of_an_aborted_transaction_that_cannot_be_read_costs_no_committed_message() -> None:
     def of_a_transaction(made: bytes, control: bool = False) -> bytes:
         changed = bytearray(made)
