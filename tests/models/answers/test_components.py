@@ -98,8 +98,8 @@ def known(stars):
     amount = np.hstack([np.ones((40, 1)), 0.7 * rng.standard_normal((40, len(stars.shapes)))])
     family = Family("populations", "GALAXY", basis, stars.first, amount.astype(np.float32), ("?",) * 40)
     rng = np.random.default_rng(6)
-    near = [mock for mock in (quasar(rng) for _ in range(12)) if mock.target.z < 1]
-    mocks = [galaxy(family, rng) for _ in range(8)] + near[:3]
+    quasars = sorted((quasar(rng) for _ in range(12)), key=lambda mock: mock.target.z)
+    mocks = [galaxy(family, rng) for _ in range(8)] + quasars[:3]
     return [(mock, components(mock.target, stars)) for mock in mocks]
 
 
@@ -121,7 +121,7 @@ def test_narrow_and_broad_hold_the_flux_of_the_lines_that_are_there(known, spect
     ratios = []
     for mock, apart in known:
         part, flux = getattr(apart, component), flux_of(mock, component)
-        if mock.target.spectype == spectype and flux > 50:
+        if mock.target.spectype == spectype and flux > 20:
             ratios.append((part * ANGSTROM)[mock.target.used].sum() / flux)
     assert len(ratios) >= 2
     assert np.median(ratios) == pytest.approx(1.0, abs=tolerance)
