@@ -113,8 +113,8 @@ def _targets(analysis: BatchAnalysis, final: FinalFit, surveys: Sequence[str | N
 
 def _components(
     model: Target, populations: Populations, reach: slice, flux: NDArray[np.float32]
-) -> dict[str, NDArray[np.float32] | None]:
-    """Return a model's components over its reach; with their sum they give its flux, to the last digits."""
+) -> dict[str, Any]:
+    """Return a model's components over its reach, by name; they add up to its flux, to the last digits."""
     outside = np.ones(model.flux.size, bool)
     outside[reach] = False  # where nothing was observed a model may be of any size
     apart = components(replace(model, flux=np.where(outside, 0.0, model.flux)), populations)

@@ -46,6 +46,7 @@ def quasar(page: Page, server: Server) -> Page:
 def test_only_the_model_is_shown_until_a_part_is_asked_for_and_each_is_a_curve_of_its_own(
     quasar: Page,
 ) -> None:
+    quasar.click("[data-toggle=lines]")  # and so drawn once more, in the room that the model's numbers need
     pictures = {"": image(quasar, PLOT)}
     for name in COMPONENTS:
         box = switch(quasar, name)

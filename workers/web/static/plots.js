@@ -10,7 +10,7 @@ import { COMPONENTS } from "./state.js";
 import { fingers } from "./touch.js";
 
 const RIGHT = 24; // px right of the plots
-const SCALE = 54; // the same with the response's own scale
+const SCALE = 60; // the same with the response's own scale
 // Told apart by the dash, too, where colours look alike; px drawn, px left out.
 const DASHES = { narrow: [], continuum: [], broad: [9, 4], iron: [2, 3], response: [9, 3, 2, 3] };
 
