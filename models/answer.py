@@ -73,6 +73,11 @@ class ModelSpectrum:
     rest: NDArray[np.float32] = field(default_factory=_nothing)  # (k,) what the encoder expects, median one
     nparameters: float = 0.0  # effective number of parameters of the fit
     noise_rchi2: float = 0.0  # chi2 with the spectrum's noise alone, over pixels less parameters
+    continuum: NDArray[np.float32] | None = None  # (m,) flux less the components below; as they are:
+    narrow: NDArray[np.float32] | None = None  # (m,) narrow lines; None where the class has none
+    broad: NDArray[np.float32] | None = None  # (m,) broad lines
+    iron: NDArray[np.float32] | None = None  # (m,) blends of Fe II
+    response: NDArray[np.float32] | None = None  # (m,) the smooth factor that templates have in the fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,11 +187,11 @@ class Pipeline:
             samplings = [sampling(observation.wavelength) for observation in observations]
             verdicts = self._judge.judge(analysis, self._analyst.block, samplings)
             encoder = self._analyst.ensemble.encoder
+            surveys = [observation.survey for observation in observations]
             fitted = None
             if Extra.MODEL in extra:
-                final = final_fit(analysis, self._details)
-                fitted = model_spectra(analysis, final, self._analyst.lags, encoder)
-            surveys = [observation.survey for observation in observations]
+                final, lags = final_fit(analysis, self._details), self._analyst.lags
+                fitted = model_spectra(analysis, final, lags, encoder, surveys, self._populations)
             done = answers(analysis, surveys, verdicts, self._judge.reference, self._errors, fitted)
             if Extra.MEASUREMENT in extra:
                 return measured(analysis, observations, done, self._populations)

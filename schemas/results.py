@@ -158,6 +158,11 @@ class ModelSpectrum(Result):
     rest: Float32Pixels = NO_PIXELS  # (k,) what the encoder expects of the object, median one
     nparameters: float = 0.0  # effective number of parameters of the fit
     noise_rchi2: float = 0.0  # chi2 with the spectrum's noise alone, over pixels less parameters
+    continuum: Float32Pixels | None = None  # (m,) in flux_unit: flux less the three components below
+    narrow: Float32Pixels | None = None  # (m,) in flux_unit: narrow lines; None of stars
+    broad: Float32Pixels | None = None  # (m,) in flux_unit: broad lines; None where there are none
+    iron: Float32Pixels | None = None  # (m,) in flux_unit: blends of Fe II; None but of quasars
+    response: Float32Pixels | None = None  # (m,) the smooth factor that templates have in the fit
 
 
 class Quantity(Part):

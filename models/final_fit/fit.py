@@ -32,6 +32,7 @@ class FinalFit:
     model: Tensor  # (B, N_PIXELS)
     sigma: Tensor  # (B, N_PIXELS) one standard deviation of the model
     parts: Tensor  # (B, len(Part), N_PIXELS) what each part adds to the best fit
+    response: Tensor  # (B, N_PIXELS) what the best fit is multiplied by: one, level and response
     parameters: Tensor  # (B,) effective number, those of the best fit included
     noise_rchi2: Tensor  # (B,) chi2 with the survey's noise alone, over pixels less all parameters
 
@@ -67,8 +68,8 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
 
 def _fit(
     flux: Tensor, ivar: Tensor, used: Tensor, best: Tensor, error: Tensor, shapes: Shapes, spent: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return model, sigma, parts, number of parameters and noise_rchi2 of one spectrum."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return model, sigma, parts, response, number of parameters and noise_rchi2 of one spectrum."""
     pull = ((flux - best) * ivar.sqrt()).double()
     weight = torch.where(_spikes(pull), 0.0, ivar.double().sqrt())
     # Neighbouring lines are nearly alike: sums in single precision can't tell them apart at S/N 500.
@@ -94,7 +95,8 @@ def _fit(
     rchi2 = (
         ((ivar.double() * left.square()).sum() / freedom).nan_to_num(LARGEST_RCHI2).clamp_max(LARGEST_RCHI2)
     )
-    return model, (spread + error.square()).sqrt(), parts, parameters, rchi2
+    response = 1 + (amplitude[: len(shapes.factors)] @ shapes.factors.double()).float()
+    return model, (spread + error.square()).sqrt(), parts, response, parameters, rchi2
 
 
 def _spikes(pull: Tensor) -> Tensor:

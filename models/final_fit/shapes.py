@@ -80,6 +80,7 @@ class Shapes:
 
     flux: Tensor  # (n, N_PIXELS), the first one the best fit itself
     part: tuple[Part, ...]  # (n,)
+    factors: Tensor  # (RESPONSE_TERMS, N_PIXELS): by these the best fit is multiplied in the first of them
 
 
 def shapes_of(spectype: str, model: Tensor, used: Tensor, lag: float, details: Tensor | None) -> Shapes:
@@ -98,7 +99,8 @@ def shapes_of(spectype: str, model: Tensor, used: Tensor, lag: float, details: T
     details
         Shapes of `details.py` at that lag, (K, N_PIXELS), or None.
     """
-    rows = [model * _polynomials(used)]
+    factors = _polynomials(used)
+    rows = [model * factors]
     part = [Part.LEVEL] + [Part.RESPONSE] * (RESPONSE_TERMS - 1)
     if details is not None:
         rows.append(details * level_of(model[None], used[None])[0])
@@ -107,7 +109,7 @@ def shapes_of(spectype: str, model: Tensor, used: Tensor, lag: float, details: T
         flux, kinds = lines.at(lag)
         rows.append(flux)
         part += kinds
-    return Shapes(torch.cat(rows), tuple(part))
+    return Shapes(torch.cat(rows), tuple(part), factors)
 
 
 def level_of(flux: Tensor, used: Tensor) -> Tensor:

@@ -2,5 +2,6 @@
 
 `populations`, `instrument`, `line_groups`, `target` (what is known beforehand) > `line_fit` (fluxes, widths
 and offsets on any continuum) > `stellar_continuum`, `quasar_continuum` > `galaxy_lines`, `quasar_lines` >
-`line_records`, `indices`, `galaxies`, `quasars` (what they mean) > `measure` > `batch`.
+`solutions` (both together) > `line_records`, `indices`, `galaxies`, `quasars` (what they mean) > `measure` >
+`batch`.
 """

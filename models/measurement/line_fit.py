@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spectraq.models.grid.axis import KM_S_PER_PIXEL
 from spectraq.models.measurement.ground import Ground, inverted
 from spectraq.models.measurement.line_groups import NARROW, Group
-from spectraq.models.measurement.line_profiles import OFF_GRID, Window, parts_of
+from spectraq.models.measurement.line_profiles import OFF_GRID, Window, light_of, parts_of
 
 Floats = NDArray[np.float64]
 STEPS = 25
@@ -195,14 +195,9 @@ class LineProblem:
             coupling = np.vstack([by_line, whiten.T @ slopes.by_shape.T + to_shapes.T @ by_line])
             spread = coupling @ nonlinear
             covariance = np.block([[inverse + spread @ coupling.T, -spread], [-spread.T, nonlinear]])
-        emission = np.zeros(OFF_GRID + 1)
-        for parts, window in zip(self.parts, point.windows, strict=True):
-            light = point.flux[parts.line, None] * window.profile
-            emission += np.bincount(window.pixel.ravel(), light.ravel(), OFF_GRID + 1)
+        emission = light_of(point.flux, self.parts, point.windows)
         amplitude = point.amplitude @ whiten
-        return LineFit(
-            self.groups, point.kinematics, point.flux, amplitude, covariance, point.chi2, emission[:OFF_GRID]
-        )
+        return LineFit(self.groups, point.kinematics, point.flux, amplitude, covariance, point.chi2, emission)
 
     def solve(self, kinematics: Kinematics) -> LineFit:
         """Return the best fluxes and continuum at widths and offsets, which are not fitted."""

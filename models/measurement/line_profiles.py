@@ -90,3 +90,12 @@ def parts_of(target: Target, groups: Sequence[Group]) -> list[Parts]:
     """Return the Gaussians of some groups, their lines numbered through."""
     ends = np.cumsum([0, *(len(group.lines) for group in groups)])
     return [Parts.of(target, group, int(first)) for group, first in zip(groups, ends[:-1], strict=True)]
+
+
+def light_of(flux: Floats, parts: Sequence[Parts], windows: Sequence[Window]) -> Floats:
+    """Return the sum of lines of some fluxes, (N_PIXELS,), by the Gaussians and windows of each group."""
+    light = np.zeros(OFF_GRID + 1)
+    for own, window in zip(parts, windows, strict=True):
+        profile = flux[own.line, None] * window.profile
+        light += np.bincount(window.pixel.ravel(), profile.ravel(), OFF_GRID + 1)
+    return light[:OFF_GRID]

@@ -10,18 +10,14 @@ import numpy as np
 from spectraq.models.answer import MeasuredLine, Measurement, Quantity
 from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.measurement.galaxies import bpt, reddening, velocity_dispersion
-from spectraq.models.measurement.galaxy_lines import galaxy_lines
 from spectraq.models.measurement.indices import Stars, indices
 from spectraq.models.measurement.line_records import MeasuredLines
 from spectraq.models.measurement.populations import Populations
 from spectraq.models.measurement.quantities import QUANTITIES
-from spectraq.models.measurement.quasar_continuum import FOREST_ANGSTROM, quasar_continuum
-from spectraq.models.measurement.quasar_lines import quasar_lines
 from spectraq.models.measurement.quasars import Quasar
-from spectraq.models.measurement.stellar_continuum import stellar_continuum
+from spectraq.models.measurement.solutions import galaxy_solution, quasar_solution
 from spectraq.models.measurement.target import Target
 
-LEAST_PIXELS = 200
 NO_PARAMETERS = "no method that is calibrated without labelled spectra measures it"
 UNSOLVED = "the fit gives no finite number"
 TOO_SHORT = "too few pixels where the continuum's templates reach"
@@ -84,38 +80,28 @@ def _star(z: float, zerr: float) -> dict[str, Quantity]:
 
 def _median_snr(target: Target) -> float:
     used = target.used
-    return float(np.median(np.abs(target.flux[used]) * np.sqrt(target.ivar[used])))
+    return float(np.median(np.abs(target.flux[used]) * np.sqrt(target.ivar[used]))) if used.any() else 0.0
 
 
 def _galaxy(target: Target, populations: Populations) -> Measurement:
-    if target.used.sum() < LEAST_PIXELS:
-        return _nothing(target)
     snr = _median_snr(target)
-    continuum = stellar_continuum(target, populations, snr)
-    target = replace(target, ivar=np.where(continuum.reached, target.ivar, 0.0))
-    fit = galaxy_lines(target, continuum.base) if target.used.sum() >= LEAST_PIXELS else None
-    if fit is None:
+    solution = galaxy_solution(target, populations, snr)
+    if solution is None:
         return _nothing(target)
-    lines = MeasuredLines(fit, continuum.base, target)
+    lines = MeasuredLines(solution.fit, solution.base, solution.target)
     kind, shares = bpt(lines)
-    stars = Stars.of(target, fit.emission, lines.continuum, lines.inflation)
-    quantities = indices(stars) | {"velocity_dispersion": velocity_dispersion(continuum, snr)}
+    stars = Stars.of(solution.target, solution.fit.emission, lines.continuum, lines.inflation)
+    quantities = indices(stars) | {"velocity_dispersion": velocity_dispersion(solution.continuum, snr)}
     quantities |= {"ebv_balmer": reddening(lines)} | shares
     return Measurement("GALAXY", target.z, lines.records(), quantities, kind)
 
 
 def _quasar(target: Target, flux_cgs: float | None, populations: Populations) -> Measurement:
-    whole = replace(target, ivar=np.where(target.rest > FOREST_ANGSTROM, target.ivar, 0.0))
-    if whole.used.sum() < LEAST_PIXELS:
-        return _nothing(target)
-    continuum = quasar_continuum(whole, populations)
-    solution = quasar_lines(whole, continuum.base)
+    solution = quasar_solution(target, populations)
     if solution is None:
         return _nothing(target)
-    fit, absorbed = solution
-    seen = replace(whole, ivar=np.where(absorbed, 0.0, whole.ivar))
-    lines = MeasuredLines(fit, continuum.base, seen)
-    quantities = Quasar(lines, continuum, whole, flux_cgs).quantities()
+    lines = MeasuredLines(solution.fit, solution.base, solution.target)
+    quantities = Quasar(lines, solution.continuum, solution.whole, flux_cgs).quantities()
     return Measurement("QSO", target.z, lines.records(), quantities)
 
 

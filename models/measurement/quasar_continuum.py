@@ -49,10 +49,13 @@ class QuasarContinuum:
         Of level zero: all of it is linear.
     n_power_law
         So many of the first shapes are the power law and its bends; iron, Balmer continuum and host follow.
+    n_iron
+        So many of these are iron.
     """
 
     base: Base
     n_power_law: int
+    n_iron: int
 
 
 def quasar_continuum(target: Target, populations: Populations) -> QuasarContinuum:
@@ -75,7 +78,8 @@ def quasar_continuum(target: Target, populations: Populations) -> QuasarContinuu
         precision.append(np.full(1 + HOST_SHAPES, 1 / HOST_SIZE**2))
     stacked = np.vstack(shapes)
     zero = np.zeros(len(stacked))
-    return QuasarContinuum(Base(np.zeros(rest.size), stacked, np.concatenate(precision), zero), BEND_TERMS)
+    base = Base(np.zeros(rest.size), stacked, np.concatenate(precision), zero)
+    return QuasarContinuum(base, BEND_TERMS, len(iron))
 
 
 def in_windows(rest: Floats) -> NDArray[np.bool_]:

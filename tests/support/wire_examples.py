@@ -139,6 +139,9 @@ def model_spectrum() -> ModelSpectrum:
         sigma=IVAR,
         flux_unit="nJy",
         curves=(curve,),
+        continuum=FLUX,
+        narrow=np.zeros(4, np.float32),
+        response=np.ones(4, np.float32),
         **common(ModelSpectrum),
     )
 

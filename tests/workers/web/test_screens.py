@@ -72,7 +72,7 @@ def test_nothing_is_cut_pale_or_too_small(
     assert faults(page) == {}
     show(page, server, f"?id={flagged(server)['spectrum_id']}")
     assert faults(page) == {}
-    show(page, server, f"?id={flagged(server)['spectrum_id']}&x=6000.0-6008.0&rest=1")
+    show(page, server, f"?id={flagged(server)['spectrum_id']}&x=6000.0-6008.0&rest=1&response=1&narrow=1")
     assert faults(page) == {}
 
 

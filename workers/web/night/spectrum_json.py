@@ -23,6 +23,10 @@ SMALL = 180
 """Points of a card's plot."""
 
 
+CURVES = ("flux", "sigma", "denoised", "denoised_sigma", "continuum", "narrow", "broad", "iron", "response")
+"""Fields of a model on its own grid."""
+
+
 def packed(array: NDArray[Any], dtype: str) -> str:
     """Write an array as base64."""
     return base64.b64encode(np.ascontiguousarray(array, dtype).tobytes()).decode()
@@ -51,17 +55,15 @@ def pixels_json(spectrum: Spectrum) -> dict[str, Any]:
 
 
 def model_json(model: ModelSpectrum) -> dict[str, Any]:
-    """Return the best fit and the curves of chi2."""
+    """Return the final fit with its components, None where it has none, and the curves of chi2."""
+    curves = {name: getattr(model, name) for name in CURVES}
     return {
         "z": model.z,
         "spectype": model.spectype,
         "subtype": model.subtype,
         "loglam0": model.loglam0,
         "dloglam": model.dloglam,
-        "flux": packed(model.flux, "<f4"),
-        "sigma": packed(model.sigma, "<f4"),
-        "denoised": packed(model.denoised, "<f4"),
-        "denoised_sigma": packed(model.denoised_sigma, "<f4"),
+        **{name: None if curve is None else packed(curve, "<f4") for name, curve in curves.items()},
         "ensemble_digest": model.provenance.ensemble_digest,
         "curves": [
             {"spectype": c.spectype, "z": packed(c.z, "<f4"), "chi2": packed(c.chi2, "<f4")}

@@ -1,7 +1,7 @@
 // Arrays of one spectrum: unpacked from the server's answers, and as the plots draw them.
 
 import { gapped, resampled, runs, smoothed, unpack } from "./arrays.js";
-import { scaleOf } from "./state.js";
+import { COMPONENTS, scaleOf } from "./state.js";
 
 export function unpackedPixels(pixels) {
   const sigma = pixels.sigma ? unpack(pixels.sigma, "f4") : null;
@@ -18,11 +18,13 @@ export function unpackedPixels(pixels) {
 }
 
 export function unpackedModel(model) {
-  const floats = ["flux", "sigma", "denoised"].map((name) => [name, unpack(model[name], "f4")]);
+  const floats = ["flux", "sigma", "denoised", ...COMPONENTS]
+    .filter((name) => model[name])
+    .map((name) => [name, unpack(model[name], "f4")]);
   return { ...model, ...Object.fromEntries(floats) };
 }
 
-// x, error, flux, model + 1 sigma, model - 1 sigma, model, denoised; and x, residual.
+// x, error, flux, model + 1 sigma, model - 1 sigma, model, denoised, then the components; and x, residual.
 export function columnsOf(pixels, model, state) {
   const scale = scaleOf(state);
   const x = Float64Array.from(pixels.wavelength, (value) => value / scale);
@@ -32,7 +34,7 @@ export function columnsOf(pixels, model, state) {
   const error = pixels.sigma ? gapped(pixels.sigma, pixels.masked) : none;
   if (!model)
     return [
-      [x, error, gapped(flux, hidden), none, none, none, none],
+      [x, error, gapped(flux, hidden), none, none, none, none, ...COMPONENTS.map(() => none)],
       [x, none],
     ];
   const moved = { ...model, loglam0: model.loglam0 + Math.log10((1 + state.z) / (1 + model.z)) };
@@ -41,8 +43,14 @@ export function columnsOf(pixels, model, state) {
   const denoised = model.denoised.length ? gapped(resampled(pixels.wavelength, model, model.denoised)) : none;
   const above = gapped(fit.map((value, i) => value + sigma[i]));
   const below = gapped(fit.map((value, i) => value - sigma[i]));
+  // The response is the instrument's as much as the object's: it stays where it is.
+  const components = COMPONENTS.map((name) =>
+    model[name]
+      ? gapped(resampled(pixels.wavelength, name === "response" ? model : moved, model[name]))
+      : none,
+  );
   return [
-    [x, error, gapped(flux, hidden), above, below, gapped(fit), denoised],
+    [x, error, gapped(flux, hidden), above, below, gapped(fit), denoised, ...components],
     [x, residual(pixels, fit, state.smooth)],
   ];
 }

@@ -3,6 +3,7 @@
 import { colour } from "./colours.js";
 import { make } from "./dom.js";
 import { fixed, fullType } from "./numbers.js";
+import { COMPONENTS } from "./state.js";
 
 export function download(kind, view) {
   if (kind === "json") json(view);
@@ -30,13 +31,14 @@ function json(view) {
       flux: plain(model.flux),
       sigma: plain(model.sigma),
       denoised: plain(model.denoised),
+      ...Object.fromEntries(COMPONENTS.map((name) => [name, plain(model[name])])),
     },
   };
   save(`${state.id}.json`, JSON.stringify(all), "application/json");
 }
 
 function csv(view) {
-  const [[, , , , , model, denoised]] = view.columns();
+  const [[, , , , , ...curves]] = view.columns(); // model, denoised, then the components
   const { wavelength, flux, sigma, masked } = view.pixels;
   const cell = (value) => (Number.isFinite(value) ? Number(value.toPrecision(7)) : "");
   const rows = Array.from(wavelength, (value, i) =>
@@ -45,13 +47,14 @@ function csv(view) {
       cell(flux[i]),
       sigma ? cell(sigma[i]) : "",
       masked[i],
-      cell(model[i] ?? NaN),
-      cell(denoised[i] ?? NaN),
+      ...curves.map((curve) => cell(curve[i] ?? NaN)),
     ].join(","),
   );
   save(
     `${view.state.id}.csv`,
-    ["wavelength_vac_angstrom,flux,sigma,masked,model,denoised", ...rows, ""].join("\n"),
+    [["wavelength_vac_angstrom,flux,sigma,masked,model,denoised", ...COMPONENTS].join(","), ...rows, ""].join(
+      "\n",
+    ),
     "text/csv",
   );
 }

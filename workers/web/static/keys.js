@@ -54,7 +54,7 @@ const letters = (view, { walk, leave }) => ({
 
 function pressed(event, view, actions) {
   if (event.ctrlKey || event.metaKey || event.altKey || $("#keys").open) return;
-  if (event.target.closest("input, select, textarea")) {
+  if (event.target.closest("input:not([type=checkbox]), select, textarea")) {
     if (event.key === "Escape" || (event.key === "Enter" && event.target.id === "z")) event.target.blur();
     return;
   }

@@ -47,6 +47,12 @@ export function fluxLimits(flux, model) {
   return [low - room, high + 1.6 * room];
 }
 
+// Limits of a response: one in the middle, and 2 % about it at the least, so that nothing is not drawn as something.
+export function responseLimits(low, high) {
+  const reach = 1.1 * Math.max(0.02, 1 - (low ?? 1), (high ?? 1) - 1);
+  return [1 - reach, 1 + reach];
+}
+
 // Limits of the residual, even about zero; noise of its own has 5 sigma.
 export function residualLimits(values) {
   const [most, greatest] = percentiles(values.map(Math.abs), 0.98, 1);

@@ -4,9 +4,15 @@ import uPlot from "./vendor/uPlot.esm.js";
 import { axis, digits, labelWidth, thirds } from "./axes.js";
 import { colour } from "./colours.js";
 import { make } from "./dom.js";
-import { fluxLimits, markBeyond, residualLimits, visible } from "./limits.js";
+import { fluxLimits, markBeyond, residualLimits, responseLimits, visible } from "./limits.js";
 import { LINE_PX, mouse } from "./mouse.js";
+import { COMPONENTS } from "./state.js";
 import { fingers } from "./touch.js";
+
+const RIGHT = 24; // px right of the plots
+const SCALE = 60; // the same with the response's own scale
+// Told apart by the dash, too, where colours look alike; px drawn, px left out.
+const DASHES = { narrow: [], continuum: [], broad: [9, 4], iron: [2, 3], response: [9, 3, 2, 3] };
 
 const curve = (stroke, width = 1, more = {}) => ({
   stroke,
@@ -69,6 +75,8 @@ export class Plots {
     };
   }
 
+  right = () => (this.view.show("response") ? SCALE : RIGHT);
+
   above() {
     const { show } = this.view;
     const options = this.common(
@@ -82,14 +90,22 @@ export class Plots {
     return {
       ...options,
       ...size(this.boxes[0]),
-      padding: [46, 24, 0, 0],
+      padding: [46, show("response") ? 0 : RIGHT, 0, 0],
       scales: {
         ...options.scales,
+        response: { range: (plot, low, high) => responseLimits(low, high) },
         y: { range: (plot) => fluxLimits(visible(plot, 2), show("model") ? visible(plot, 5) : []) },
       },
       axes: [
         axis("", { size: 26, labelSize: 0, values: digits }),
         axis(this.view.unit(), { size: (plot, values) => this.left(plot, values) }),
+        axis("response", {
+          scale: "response",
+          side: 1,
+          show: show("response"),
+          size: SCALE - 18,
+          grid: { show: false },
+        }),
       ],
       series: [
         {},
@@ -99,6 +115,13 @@ export class Plots {
         curve("transparent", 0, { show: show("model") }),
         curve(colour("model"), 1.6, { show: show("model") }),
         curve(colour("denoised"), 1.4, { show: show("denoised") }),
+        ...COMPONENTS.map((name) =>
+          curve(colour(name), 1.6, {
+            show: show(name),
+            dash: DASHES[name].map((px) => px * devicePixelRatio),
+            scale: name === "response" ? name : "y",
+          }),
+        ),
       ],
       bands: [{ series: [3, 4], fill: colour("model") + "3d" }],
     };
@@ -112,7 +135,7 @@ export class Plots {
     return {
       ...options,
       ...size(this.boxes[1]),
-      padding: [8, 24, 0, 0],
+      padding: [8, this.right(), 0, 0],
       scales: { ...options.scales, y: { range: (plot) => residualLimits(visible(plot, 1)) } },
       axes: [
         axis(this.view.state.rest ? "rest wavelength (Å, vacuum)" : "wavelength (Å, vacuum)", {

@@ -2,6 +2,7 @@
 
 import { queryOf, stateOf } from "./address.js";
 import { Curves } from "./chi2.js";
+import { ComponentSwitches } from "./components.js";
 import { columnsOf, spanOf, unpackedModel, unpackedPixels } from "./columns.js";
 import { $, $$, say } from "./dom.js";
 import { download } from "./download.js";
@@ -14,7 +15,7 @@ import { clearMeasurement, showMeasurement } from "./measured.js";
 import { showMore } from "./more.js";
 import { Plots } from "./plots.js";
 import { drawMask, drawReasons, drawSky, nameReasons } from "./shades.js";
-import { possible, scaleOf, smoothing, toggled } from "./state.js";
+import { COMPONENTS, NO_COMPONENTS, possible, scaleOf, smoothing, toggled } from "./state.js";
 import { stepper } from "./stepper.js";
 import { unit } from "./units.js";
 
@@ -24,6 +25,8 @@ export class SpectrumView {
     this.actions = actions;
     this.plots = new Plots(this, $("#flux"), $("#residual"));
     this.curves = new Curves($("#chi2"), (z) => this.go(z));
+    this.wanted = NO_COMPONENTS; // components of the model that are shown, of this spectrum and the next
+    this.switches = new ComponentSwitches($("#components"), (name) => this.toggle(name));
     this.listen(root);
   }
 
@@ -31,7 +34,8 @@ export class SpectrumView {
     const began = performance.now();
     const { id } = name;
     this.which = name;
-    this.state = stateOf(id, query);
+    this.state = stateOf(id, query, this.wanted);
+    this.want();
     this.model = this.answer = this.pixels = this.found = this.measurement = null;
     this.fluxes = fluxesOf(null);
     this.early = false; // whether it was answered before the server had read everything
@@ -77,6 +81,7 @@ export class SpectrumView {
     this.curves.clear(this.pixels ? "the fit is being made" : "");
     clearMeasurement(this.pixels ? "being measured" : "");
     this.buttons();
+    if (COMPONENTS.some(this.show)) this.remember();
     if (this.pixels) this.plots.draw();
     else say("#hover", "The pixels of this spectrum are no longer kept; its results are.");
   }
@@ -84,6 +89,7 @@ export class SpectrumView {
   fit(model) {
     this.model = unpackedModel(model);
     this.curves.show(model, this.state.z);
+    this.switches.show(this.state, this.model);
     if (this.pixels) this.plots.refresh();
     if (!model.same) say("#hover", "The model was made here by other networks than the answer's.");
   }
@@ -98,6 +104,7 @@ export class SpectrumView {
   columns = () => columnsOf(this.pixels, this.model, this.state);
   span = () => spanOf(this.pixels, scaleOf(this.state));
   show = (name) => this.state[name];
+  want = () => (this.wanted = Object.fromEntries(COMPONENTS.map((name) => [name, this.state[name]])));
   unit = () => `flux${this.pixels.flux_unit ? ` (${unit(this.pixels.flux_unit)})` : ""}`;
   lines() {
     const { lines, z } = this.state;
@@ -156,6 +163,7 @@ export class SpectrumView {
 
   toggle(name) {
     toggled(this.state, name);
+    this.want();
     this.buttons();
     if (this.pixels) this.plots.draw();
     this.remember();
@@ -177,6 +185,7 @@ export class SpectrumView {
   buttons() {
     for (const button of $$("[data-toggle]"))
       button.setAttribute("aria-pressed", String(!!this.state[button.dataset.toggle]));
+    this.switches.show(this.state, this.model);
     $("#smooth").value = this.state.smooth;
     say("#smooth-value", this.state.smooth);
     $("#z").value = (this.state.z ?? 0).toFixed(5);

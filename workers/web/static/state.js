@@ -4,7 +4,19 @@ const SMOOTHEST = 20;
 
 export const USUAL = { model: true, denoised: false, lines: true, sky: true, error: true };
 
-export const usualState = (id) => ({ id, z: null, smooth: 0, rest: false, window: null, ...USUAL });
+// What the model is the sum of, and the response that is in it: shown where somebody asks for it, from then on of every spectrum.
+export const COMPONENTS = ["continuum", "narrow", "broad", "iron", "response"];
+export const NO_COMPONENTS = Object.fromEntries(COMPONENTS.map((name) => [name, false]));
+
+export const usualState = (id) => ({
+  id,
+  z: null,
+  smooth: 0,
+  rest: false,
+  window: null,
+  ...USUAL,
+  ...NO_COMPONENTS,
+});
 
 // A message may name any number; what no object can have is shown as zero, or as the nearest that one can.
 export const possible = (z) => (Number.isFinite(z) ? Math.min(Math.max(z, -0.1), 20) : 0);
