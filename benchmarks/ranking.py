@@ -1,10 +1,10 @@
 """What the order of the strangest is worth on spectra of known strangeness, and what verdicts add to it.
 
 The spectra, and what is put into them, are those of `benchmarks/anomalies.py`. A night is drawn from them:
-most spectra are as they are, into some a fault or a stranger is put. The verdict on what is flagged follows a
-rule: a line, a supernova or a second object put in is interesting, a step or sky lines are the instrument's, a
-flag on an unchanged spectrum is nothing. Half of the spectra teach, the other half is ordered: by the score, by
-interest without verdicts, and with the verdicts of the first half.
+most spectra are as they are, into some a fault or a stranger is put. The verdict on what is flagged follows
+a rule: a line, a supernova or a second object put in is interesting, a step or sky lines are the instrument's
+fault, a flag on an unchanged spectrum is nothing. Half of the spectra teach, the other half is ordered: by
+score, by interest without verdicts, and with the verdicts of the first half.
 Run as `python benchmarks/ranking.py --kept FILE`; FILE as of `benchmarks/anomalies.py`.
 """
 

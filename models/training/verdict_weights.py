@@ -175,7 +175,8 @@ def make(
     if len(said) < LEAST_JUDGED or few < LEAST_OF_EACH:
         raise ValueError(
             f"{len(said)} flagged spectra with a verdict, {int(said.sum())} of them interesting, are too "
-            f"few: at least {LEAST_JUDGED} are needed, {LEAST_OF_EACH} of them interesting and {LEAST_OF_EACH} not"
+            f"few: at least {LEAST_JUDGED} are needed, {LEAST_OF_EACH} of them interesting and "
+            f"{LEAST_OF_EACH} not"
         )
     found, weights = gain(flagged, said, counts), learn(flagged, said)
     card = {
