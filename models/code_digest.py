@@ -14,6 +14,7 @@ CHANGES_NO_ANSWER = frozenset(
         "code_digest.py",
         "processes",  # how many share the work, and which of them does it
         "processes_main.py",
+        "ranking.py",  # orders answers
         "simulate.py",  # makes spectra, answers none
         "training",  # makes the weights, which count themselves
     }

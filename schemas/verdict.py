@@ -13,6 +13,10 @@ Quality = Annotated[int, Field(ge=0, le=4)]
 """As in visual inspection: 0 nothing to be said, 1 a guess, 2 possible, 3 probable, 4 certain."""
 
 
+OfFlag = Literal["", "nothing", "instrument", "interesting"]
+"""What a person says of an anomaly flag; empty where they say nothing of it."""
+
+
 class Verdict(Message):
     """One person's judgement of one spectrum; a later one of the same person replaces it."""
 
@@ -28,3 +32,4 @@ class Verdict(Message):
     machine_spectype: str
     machine_z: float
     ensemble_digest: str
+    anomaly: OfFlag = ""

@@ -12,6 +12,7 @@ import structlog
 
 from spectraq.models.answer import NOTHING_EXTRA, Answer, Extra
 from spectraq.models.observation import Observation, UnusableSpectrum
+from spectraq.models.ranking import NO_VERDICTS, VerdictWeights
 from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.workers.errors import AnalysisError, SettingsError
 from spectraq.workers.settings import WorkerSettings
@@ -172,6 +173,22 @@ def load_normal(settings: WorkerSettings) -> Reference:
         return Reference.load(settings.weights or shipped.FOLDER)
     except ValueError as error:
         raise SettingsError(f"the reference of normal spectra can't be loaded: {error}") from error
+
+
+def load_ranking(settings: WorkerSettings) -> VerdictWeights:
+    """Return what verdicts of people say of flags; nothing where no file is named.
+
+    Raises
+    ------
+    SettingsError
+        Where the file is not what `spectraq train --from-verdicts` writes.
+    """
+    if settings.ranking is None:
+        return NO_VERDICTS
+    try:
+        return VerdictWeights.load(settings.ranking)
+    except ValueError as error:
+        raise SettingsError(f"worker.ranking: {error}") from error
 
 
 def out_of_memory(error: Exception) -> bool:

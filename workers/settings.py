@@ -195,6 +195,10 @@ class WorkerSettings(_Section):
         True,
         description="judge anomalies by what their stream, kept in Redis, or their folder shows to be normal",
     )
+    ranking: Path | None = Field(
+        None,
+        description="file that `spectraq train --from-verdicts` wrote: the strangest are listed by it",
+    )
     batch_spectra: int = Field(64, ge=1, description="spectra a batch at most")
     batch_pixels: int = Field(2_000_000, ge=1, description="pixels a batch at most")
     batch_bytes: int = Field(64 << 20, ge=1, description="message bytes a batch at most")

@@ -124,7 +124,7 @@ def test_the_frame_is_a_zero_byte_and_the_number_of_the_schema() -> None:
         "ModelSpectrum": b"\x00" + (50103).to_bytes(4, "big"),
         "Measurement": b"\x00" + (80100).to_bytes(4, "big"),
         "DeadLetter": b"\x00" + (60101).to_bytes(4, "big"),
-        "Verdict": b"\x00" + (70100).to_bytes(4, "big"),
+        "Verdict": b"\x00" + (70101).to_bytes(4, "big"),
     }
 
 

@@ -200,6 +200,7 @@ def verdict() -> Verdict:
         machine_spectype="GALAXY",
         machine_z=0.1,
         ensemble_digest="ab" * 32,
+        anomaly="interesting",
     )
 
 

@@ -13,10 +13,12 @@ import typer
 from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, print_formats, spectra
 from spectraq.workers.cli.resultlines import heading, line
-from spectraq.workers.cli.terminal import json_line, print_error, progress, stderr
+from spectraq.workers.cli.strangest import Strangest
+from spectraq.workers.cli.terminal import json_line, print_error, progress, stderr, stdout
 from spectraq.workers.cli.writing import WRONG_USE, Overwrite, check_new
 
 if TYPE_CHECKING:
+    from spectraq.models.ranking import VerdictWeights
     from spectraq.schemas.spectrum import Spectrum
     from spectraq.workers.errors import ReadError
     from spectraq.workers.files.analyze_files import Answered, Unanswered
@@ -44,6 +46,10 @@ Weights = Annotated[
     Path | None, typer.Option(help="Folder of other weights, as `spectraq train` writes them.")
 ]
 Open = Annotated[bool, typer.Option("--open", help="Then show them in the browser, until Ctrl-C.")]
+MostStrange = Annotated[
+    int,
+    typer.Option(help="List so many of the flagged at the end, those first that deserve a look most.", min=0),
+]
 Formats = Annotated[
     bool,
     typer.Option("--formats", is_eager=True, callback=print_formats, help="List the formats that are read."),
@@ -64,6 +70,7 @@ def analyze(
     threads: Threads = None,
     members: Members = None,
     weights: Weights = None,
+    strangest: MostStrange = 0,
     open_page: Open = False,
     formats: Formats = False,
     config: Config = None,
@@ -73,6 +80,8 @@ def analyze(
     A file or a row that can't be read is said on stderr, the rest goes on, and the exit code is 1.
 
     Example: `spectraq analyze spectra/ --output results.ecsv`
+
+    Example: `spectraq analyze night/ --strangest 20`
     """
     if output is not None:
         _check_output(output)
@@ -86,7 +95,7 @@ def analyze(
         members=members.split(",") if members else None,
         weights=weights,
     )
-    _analyze(items, settings, _Wanted(as_json, output, open_page, measurements))
+    _analyze(items, settings, _Wanted(as_json, output, open_page, measurements, strangest))
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ class _Wanted:
     output: Path | None
     open_page: bool
     measurements: bool
+    strangest: int
 
 
 def _settings(config: Path | None, **options: Any) -> Settings:
@@ -117,9 +127,10 @@ def _analyze(
 ) -> None:
     """Analyse spectra and show them; then write the table and open the page, where asked for."""
     from spectraq.workers.files import analyze_files
-    from spectraq.workers.inference import SafeInference, load_networks, load_normal
+    from spectraq.workers.inference import SafeInference, load_networks, load_normal, load_ranking
 
     worker = settings.worker
+    weights = load_ranking(worker)
     page = _Opened(settings) if wanted.open_page else None
     if page:
         items = page.noted(items)
@@ -137,6 +148,7 @@ def _analyze(
     if wanted.output is not None:
         shown.write(wanted.output)
     shown.sum_up()
+    shown.list_strangest(weights)
     if page:
         page.serve()
     if shown.failed:
@@ -171,6 +183,7 @@ class _Shown:
         self._columns = columns(wanted.measurements)
         self._classes: Counter[str] = Counter()
         self._flagged = 0
+        self._strangest = Strangest(wanted.strangest) if wanted.strangest else None
         self.failed = 0
 
     def show(self, result: Answered | Unanswered) -> None:
@@ -183,6 +196,8 @@ class _Shown:
                 self._print_line(result)
             self._classes[result.results.classification.spectype] += 1
             self._flagged += result.results.anomaly.flagged
+            if self._strangest is not None:
+                self._strangest.take(result)
         else:
             self.failed += 1
             print_error(str(result))
@@ -208,6 +223,11 @@ class _Shown:
             stderr.print(f"{n} {spectra}: {counts}; {self._flagged} flagged as anomalies", highlight=False)
         if self.failed:
             stderr.print(f"spectraq: error: {self.failed} could not be read or analysed", highlight=False)
+
+    def list_strangest(self, weights: VerdictWeights) -> None:
+        """List the flagged that deserve a look most, where asked for: on stderr where stdout is JSON's."""
+        if self._strangest is not None:
+            self._strangest.show(weights, stderr if self._as_json else stdout)
 
     def _print_line(self, result: Answered) -> None:
         if not self._classes:

@@ -1,14 +1,19 @@
-"""`spectraq train`: make the networks and the eigenspectra again, or fit the networks to one's own survey."""
+"""`spectraq train`: make the networks and the eigenspectra again, fit the networks to one's own survey,
+or learn from verdicts which flags are worth a look.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from spectraq.workers.cli.common_options import Config
 
 if TYPE_CHECKING:
     from spectraq.models.training.steps import Labelled, Plan
@@ -30,6 +35,7 @@ Step = Literal[
 ]
 NORMAL_SAMPLE = "normal-2"
 """Name of the spectra that anomalies are judged against: it comes with every result."""
+TOPIC = "topic"
 WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "errors", "normal")
 
 
@@ -61,6 +67,14 @@ def train(
         Path | None,
         typer.Option(help="Fit the shipped classifiers to labelled spectra: a table of file, spectype, z."),
     ] = None,
+    from_verdicts: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn the order of the strangest from what people said of flags: a file of JSON lines "
+            "with verdicts and anomalies, or `topic` for those on Kafka."
+        ),
+    ] = None,
+    config: Config = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the ensemble's card as JSON at the end.")
     ] = False,
@@ -71,7 +85,7 @@ def train(
     real spectra give their noise to the mocks and are measured on; the networks never train on them.
 
     Examples: `spectraq train --data DATA --out OUT`, `spectraq train --out OUT --only members --minutes 10`,
-    `spectraq train --survey-table mine.csv --out mine`
+    `spectraq train --survey-table mine.csv --out mine`, `spectraq train --from-verdicts topic --out mine`
     """
     from spectraq.models.training.steps import Plan
 
@@ -79,11 +93,22 @@ def train(
     plan = Plan(out, mocks, exposures, examples, epochs, classifiers, processes, device, deadline)
     plan = replace(plan, reconstruction_epochs=reconstruction_epochs)
     asked: tuple[Step, ...] = ("calibrate", "errors") if calibrate else (only,)
-    _make(plan, data, asked, survey_table, as_json)
+    others: dict[str, Callable[[Any], dict[str, Any]]] = {}
+    if survey_table is not None:
+        others["--survey-table"] = partial(_fit_survey, survey_table, out)
+    if from_verdicts is not None:
+        others["--from-verdicts"] = partial(_learn_from_verdicts, from_verdicts, out, config)
+    _make(plan, data, asked, others, as_json)
 
 
-def _make(plan: Plan, data: Path | None, asked: Sequence[Step], survey: Path | None, as_json: bool) -> None:
-    """Take the steps that are asked for, or fit to a survey; what is missing is an error in one line."""
+def _make(
+    plan: Plan,
+    data: Path | None,
+    asked: Sequence[Step],
+    others: Mapping[str, Callable[[Any], dict[str, Any]]],
+    as_json: bool,
+) -> None:
+    """Take the steps that are asked for, or one of the others; what is missing is an error in one line."""
     from spectraq.workers.cli.terminal import print_json, stderr
     from spectraq.workers.errors import SettingsError
 
@@ -91,8 +116,10 @@ def _make(plan: Plan, data: Path | None, asked: Sequence[Step], survey: Path | N
         stderr.print(line, highlight=False, markup=False)
 
     try:
-        if survey is not None:
-            printed = [_fit_survey(survey, plan.out, report)]
+        if len(others) > 1:
+            raise ValueError(f"{' and '.join(others)} learn different things: give one of them")
+        if others:
+            printed = [learn(report) for learn in others.values()]
         else:
             printed = [card for step in asked if (card := _run(plan, data, step, report)) is not None]
     except (FileNotFoundError, ValueError) as error:
@@ -234,3 +261,26 @@ def _fit_survey(table: Path, out: Path, report: Any) -> dict[str, Any]:
     better = "better: the new weights" if verdict["better"] else "not better: the old weights"
     report(f"held out: accuracy {verdict['before']} before, {verdict['after']} after; {better} are in {out}")
     return verdict
+
+
+def _learn_from_verdicts(source: str, out: Path, config: Path | None, report: Any) -> dict[str, Any]:
+    """Learn which flags are worth a look, and say on held-out verdicts whether that helps."""
+    from spectraq.models.training import verdict_weights
+    from spectraq.workers.anomaly_verdicts import of_file, of_topics
+    from spectraq.workers.settings import load_settings
+
+    said = of_topics(load_settings(config), report) if source == TOPIC else of_file(Path(source))
+    flagged, interesting, lost = said.judged()
+    report(
+        f"{len(flagged)} flagged spectra with a verdict, {sum(interesting)} interesting; "
+        f"{lost} verdicts are on nothing that is flagged here"
+    )
+    card = verdict_weights.make(flagged, interesting, said.counts(), out)
+    precision, average = list(card["held_out"].values())[1:3]
+    written = "better: the new order" if card["better"] else "not better: nothing"
+    report(
+        f"held out: of the first {verdict_weights.TOP} {precision['before']:.0%} interesting before, "
+        f"{precision['after']:.0%} after; average precision {average['before']:.3f} before, "
+        f"{average['after']:.3f} after; {written} is in {out / verdict_weights.FILE}"
+    )
+    return card

@@ -168,7 +168,8 @@ def line(message: Message | str) -> str:
             return f"measured {message.spectrum_id:28s} {seen} lines at z {message.z:.5f}"
         case Verdict():
             words = f"  {message.comment!r}" if message.comment else ""
-            said = f"{message.spectype:6s} z {message.z:.5f} quality {message.quality}"
+            of_flag = f" flag {message.anomaly}" if message.anomaly else ""
+            said = f"{message.spectype:6s} z {message.z:.5f} quality {message.quality}{of_flag}"
             return f"verdict  {message.spectrum_id:28s} {said} by {message.author!r}{words}"
         case DeadLetter():
             origin = f"{message.topic} {message.place}"

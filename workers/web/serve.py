@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError, SettingsError
+from spectraq.workers.inference import load_ranking
 from spectraq.workers.settings import Settings
 from spectraq.workers.web.night.night import Night
 from spectraq.workers.web.server.guard import LOOPBACK
@@ -100,7 +101,8 @@ def of_topics(settings: Settings, keep: int, with_models: bool = True) -> Parts:
     with_models
         Whether best fits that no topic carries are made here.
     """
-    night, lookup, vitals = Night(keep), Lookup(settings), Vitals(settings)
+    night = Night(keep, weights=load_ranking(settings.worker))
+    lookup, vitals = Lookup(settings), Vitals(settings)
     modelling = Modelling(settings.worker) if with_models else None
     finder = Finder(night, settings, modelling, lookup)
     source = f"Kafka at {settings.kafka.bootstrap_servers}"
@@ -110,7 +112,8 @@ def of_topics(settings: Settings, keep: int, with_models: bool = True) -> Parts:
 
 def of_files(settings: Settings, items: Iterable[Spectrum | ReadError], keep: int) -> Parts:
     """Return the page of files."""
-    night, modelling = Night(keep, FILE_PIXEL_BYTES), Modelling(settings.worker)
+    night = Night(keep, FILE_PIXEL_BYTES, load_ranking(settings.worker))
+    modelling = Modelling(settings.worker)
     finder = Finder(night, settings, modelling, None)
     return Parts(Page(night, finder, dict, "files"), [Reading(items, night, modelling, settings.worker)])
 

@@ -34,6 +34,7 @@ class Row:
     rate: float = 1.0  # false-positive rate
     reason: str = ""
     kind: str = ""
+    origin: str = ""
     strength: float = 0.0
     interval: tuple[float, float] | None = None  # vacuum angstrom
     survey: str | None = None
@@ -64,7 +65,8 @@ class Row:
         self.flagged, self.score, self.rate = anomaly.flagged, anomaly.score, anomaly.false_positive_rate
         if anomaly.flagged and anomaly.reasons:
             first = anomaly.reasons[0]
-            self.reason, self.kind, self.strength = first.message, first.kind, first.strength
+            self.reason, self.kind, self.origin = first.message, first.kind, first.origin
+            self.strength = first.strength
             self.interval = (first.wavelength_min, first.wavelength_max)
 
     def as_json(self) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""Which results to list: by class, redshift, S/N, flag, warning, words, and place in the sky."""
+"""Which results to list, and in which order: by class, redshift, S/N, flag, warning, words, and sky."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +28,7 @@ class Filters(BaseModel):
     ra: float | None = Field(default=None, ge=0, le=360, allow_inf_nan=False)  # deg
     dec: float | None = Field(default=None, ge=-90, le=90, allow_inf_nan=False)  # deg
     radius: float = Field(default=60.0, gt=0, le=648_000, allow_inf_nan=False)  # arcsec
+    order: Literal["newest", "strangest"] = "newest"
     limit: int = Field(default=60, ge=1, le=1000)
 
     def condition(self) -> Callable[[Row], bool]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any
 
+from spectraq.models.ranking import NO_VERDICTS, VerdictWeights, interest
 from spectraq.schemas import codec
 from spectraq.schemas.codec import DecodeError
 from spectraq.schemas.deadletter import DeadLetter
@@ -37,12 +38,17 @@ class Night:
         Results that are kept; older ones are let go.
     pixel_bytes
         Bytes of spectra that are kept in memory.
+    weights
+        What people said of flags before.
     """
 
-    def __init__(self, keep: int, pixel_bytes: int = PIXEL_BYTES) -> None:
+    def __init__(
+        self, keep: int, pixel_bytes: int = PIXEL_BYTES, weights: VerdictWeights = NO_VERDICTS
+    ) -> None:
         self.boot = uuid.uuid4().hex
         self.started = time.time()
         self.keep = keep
+        self._weights = weights
         self.lock = threading.RLock()
         self.counts = Counts()
         self.spectra = Pixels(pixel_bytes, 2 * keep)
@@ -187,12 +193,21 @@ class Night:
             return max(names, key=lambda name: (self._entries[name].counted, self._entries[name].row.at))
 
     def rows(self, filters: Filters) -> tuple[list[Row], int]:
-        """Return rows that pass, newest first and at most `filters.limit`, and how many pass in all."""
+        """Return rows that pass, at most `filters.limit`, and how many pass in all.
+
+        Newest first, or the strangest: what is flagged by its interest, then the others by their score.
+        """
         passes = filters.condition()
         with self.lock:
             entries = [entry.row for entry in reversed(self._entries.values()) if entry.counted]
+            kinds = Counter(row.kind for row in self._flagged.values())
         passing = [row for row in entries if passes(row)]
+        if filters.order == "strangest":
+            passing.sort(key=lambda row: self._strangeness(row, kinds), reverse=True)
         return passing[: filters.limit], len(passing)
+
+    def _strangeness(self, row: Row, kinds: Counter[str]) -> tuple[bool, float]:
+        return row.flagged, interest(row, kinds, self._weights) if row.flagged else row.score
 
     def as_json(self) -> dict[str, Any]:
         """Return the frame of the stream view."""

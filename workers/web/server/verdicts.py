@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from spectraq.schemas.spectrum import SpectrumId
 from spectraq.schemas.text import escaped
-from spectraq.schemas.verdict import Quality, Verdict
+from spectraq.schemas.verdict import OfFlag, Quality, Verdict
 from spectraq.workers.errors import UnreachableError
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.sender import Sender
@@ -43,6 +43,7 @@ class Said(BaseModel):
     quality: Quality
     comment: Annotated[str, Field(max_length=2000)] = ""
     author: Annotated[str, Field(min_length=1, max_length=100)]
+    anomaly: OfFlag = ""
 
     @classmethod
     def read(cls, body: bytes) -> Said:

@@ -4,6 +4,7 @@ import { classOf } from "./colours.js";
 import { make, say } from "./dom.js";
 import { fixed } from "./numbers.js";
 
+const OF_FLAG = ["", "nothing", "instrument", "interesting"];
 const QUALITY = ["0 nothing to be said", "1 a guess", "2 possible", "3 probable", "4 certain"];
 
 export function showVerdicts(box, { id }, found, shownZ, changed) {
@@ -30,10 +31,19 @@ function line(verdict) {
     { title: machine },
     make("b", { class: `c-${classOf(verdict.spectype)}` }, verdict.spectype),
     ` z ${fixed(verdict.z, 5)}, quality ${verdict.quality}`,
+    verdict.anomaly ? `, flag: ${verdict.anomaly}` : "",
     verdict.comment ? `: ${verdict.comment}` : "",
     make("span", { class: "muted" }, ` ${verdict.author}, ${when}; ${machine}`),
   );
 }
+
+const ofFlag = () =>
+  make(
+    "label",
+    {},
+    "The flag",
+    make("select", { name: "anomaly" }, ...OF_FLAG.map((word) => make("option", { value: word }, word || "–"))),
+  );
 
 function form(id, found, shownZ, list, changed) {
   const options = (names, chosen) =>
@@ -63,6 +73,7 @@ function form(id, found, shownZ, list, changed) {
     ),
     make("label", {}, "z", z),
     make("label", {}, "Quality", make("select", { name: "quality" }, ...options(QUALITY, "3"))),
+    ...(found.row.flagged ? [ofFlag()] : []),
     make(
       "label",
       { class: "grow" },
