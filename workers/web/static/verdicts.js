@@ -42,7 +42,11 @@ const ofFlag = () =>
     "label",
     {},
     "The flag",
-    make("select", { name: "anomaly" }, ...OF_FLAG.map((word) => make("option", { value: word }, word || "–"))),
+    make(
+      "select",
+      { name: "anomaly" },
+      ...OF_FLAG.map((word) => make("option", { value: word }, word || "–")),
+    ),
   );
 
 function form(id, found, shownZ, list, changed) {
