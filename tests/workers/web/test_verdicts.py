@@ -63,6 +63,28 @@ def test_a_verdict_is_published_shown_and_watched(page: Page, night: Night, serv
     assert again.stop() == 0
 
 
+def test_a_word_on_a_flag_is_published_and_learned_from(page: Page, night: Night, server: Server) -> None:
+    flagged = json.loads(server.get("/api/results?flagged=true&order=strangest")[2])["rows"]
+    page.goto(f"{server.address}?order=strangest&id={flagged[0]['spectrum_id']}")
+    page.wait_for_selector("#mark form")
+    page.select_option("#mark [name=anomaly]", "interesting")
+    page.fill("#mark [name=author]", "Cecilia")
+    page.click("#mark [type=submit]")
+    until(lambda: "flag: interesting" in _said(page), "the word on the flag")
+    assert page.input_value("[name=order]") == "strangest"
+    learned = subprocess.run(
+        [SPECTRAQ, "train", "--from-verdicts", "topic", "--out", str(night.folder / "ranking")],
+        env=os.environ | night.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    said = " ".join(learned.stderr.split())
+    assert learned.returncode != 0
+    assert "1 flagged spectra with a verdict, 1 interesting; 0 verdicts are on nothing" in said
+    assert "at least 60 are needed" in said
+
+
 def test_what_the_server_reads_after_it_answered_is_shown_when_it_has_read_it(
     page: Page, night: Night, server: Server
 ) -> None:
