@@ -88,23 +88,34 @@ def _apart(
 
 
 def _with_broad(ground: Ground, fit: LineFit) -> LineFit:
-    """Return the fit with broad Balmer lines, where they gain enough and are seen in emission."""
-    target = ground.target
-    names = [name for name in ("Halpha", "Hbeta") if is_covered(target, wavelength(name))]
-    for name in names:
-        group = broad(name)
-        balmer = [line for line in group.lines if line.name in BALMER]
-        group = replace(group, lines=tuple(x for x in balmer if is_covered(target, x.parts[0][0])))
-        groups = [*fit.groups, group]
-        problem = LineProblem(ground, groups)
-        start = problem.best([extended(fit.kinematics, width) for width in group.starts])
-        if fit.chi2 - start.chi2 < SECOND_GAIN:
-            continue
-        more = problem.fit(start.kinematics)
-        main = more.lines.index((len(groups) - 1, name))
-        if fit.chi2 - more.chi2 > SECOND_GAIN and more.flux[main] > 5 * np.sqrt(more.covariance[main, main]):
-            fit = more
+    """Return the fit with broad Balmer lines, where they gain enough and are seen in emission.
+
+    Where H alpha is covered and is not broad the others are not: it is three times as bright, and stars'
+    absorption under H beta leaves wings where the populations miss it.
+    """
+    for name in ("Halpha", "Hbeta"):
+        if is_covered(ground.target, wavelength(name)):
+            broader = _broadened(ground, fit, name)
+            if broader is None:
+                break
+            fit = broader
     return fit
+
+
+def _broadened(ground: Ground, fit: LineFit, name: str) -> LineFit | None:
+    """Return the fit with one more broad group; None where it does not gain enough."""
+    group = broad(name)
+    balmer = [line for line in group.lines if line.name in BALMER]
+    lines = tuple(line for line in balmer if is_covered(ground.target, line.parts[0][0]))
+    groups = [*fit.groups, replace(group, lines=lines)]
+    problem = LineProblem(ground, groups)
+    start = problem.best([extended(fit.kinematics, width) for width in group.starts])
+    if fit.chi2 - start.chi2 < SECOND_GAIN:
+        return None
+    more = problem.fit(start.kinematics)
+    main = more.lines.index((len(groups) - 1, name))
+    bright = more.flux[main] > 5 * np.sqrt(more.covariance[main, main])
+    return more if bright and fit.chi2 - more.chi2 > SECOND_GAIN else None
 
 
 def extended(kinematics: Kinematics, width: float, shift: float = 0.0) -> Kinematics:
