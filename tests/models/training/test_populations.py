@@ -11,6 +11,7 @@ from spectraq.models.training.material import Family
 from spectraq.models.training.material.galaxies import archetypes, stellar_populations
 
 
+@pytest.mark.soak
 def test_shipped_populations_are_those_that_their_command_learns(shared_data: Path) -> None:
     basis, first, _ = archetypes(shared_data)
     flux = stellar_populations(shared_data, basis, first)
