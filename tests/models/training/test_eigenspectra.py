@@ -89,7 +89,10 @@ def test_the_reference_of_normal_spectra_is_made_again_by_one_command(
     assert made.name == known.name
     for name in ("quantile", "middle", "upper", "tail", "shift"):
         assert torch.allclose(getattr(made, name), getattr(known, name), rtol=0.01, atol=0.05), name
-    assert made.reach == known.reach
+    # processors differ in the last digits of the redshifts that it reaches to
+    assert np.allclose(made.reach.sampling, known.reach.sampling, rtol=1e-6)
+    assert np.allclose(made.reach.z, known.reach.z, atol=1e-4)
+    assert abs(made.reach.seen - known.reach.seen) <= 2
 
 
 def test_later_eigenspectra_are_learned_from_what_the_leading_ones_leave() -> None:
