@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -37,11 +38,17 @@ FINE = details.load()
 METHODS = ("data", "Wiener", "Savitzky-Golay", "PCA", "fit", "denoised")
 
 
-def gridded(mocks: Mocks) -> Gridded:
-    """Return mocks as the pipeline sees spectra."""
-    n = len(mocks)
-    zero = torch.zeros(n, dtype=torch.float64)
-    return Gridded(mocks.flux, mocks.ivar, zero, zero.bool(), zero + 1)
+class OnGrid(Protocol):
+    """Spectra on the grid, as mocks are."""
+
+    flux: torch.Tensor
+    ivar: torch.Tensor
+
+
+def gridded(spectra: OnGrid) -> Gridded:
+    """Return spectra on the grid as the pipeline sees them."""
+    zero = torch.zeros(len(spectra.flux), dtype=torch.float64)
+    return Gridded(spectra.flux, spectra.ivar, zero, zero.bool(), zero + 1)
 
 
 def filtered(mocks: Mocks, name: str) -> torch.Tensor:

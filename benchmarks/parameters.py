@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from denoising import gridded
 from plots import Panel, write
 from rich.console import Console
 from rich.table import Table
@@ -34,7 +35,7 @@ from spectraq.models.classes import CLASSES, SAME_Z, STAR_TYPES, Z_RANGES
 from spectraq.models.final_fit import details
 from spectraq.models.final_fit.fit import final_fit
 from spectraq.models.grid.axis import N_PIXELS, lag_of, pixel_of, z_of
-from spectraq.models.grid.prepare import Gridded, grid_batch, prepare
+from spectraq.models.grid.prepare import grid_batch, prepare
 from spectraq.models.lines import wavelength
 from spectraq.models.pipeline import Pipeline
 from spectraq.models.redshift.best_fit import interpolated
@@ -232,8 +233,7 @@ def recovered(spectra: Spectra, bases: dict[str, Basis], k: int) -> tuple[np.nda
     best, lags = [], []
     for start in range(0, len(spectra), BATCH):
         part = spectra.rows(np.arange(start, min(start + BATCH, len(spectra))))
-        zero = torch.zeros(len(part), dtype=torch.float64)
-        prepared = prepare(Gridded(part.flux, part.ivar, zero, zero.bool(), zero + 1))
+        prepared = prepare(gridded(part))
         continuum = Continuum.fit(prepared.coarse_flux, prepared.coarse_ivar, CONTINUUM_TERMS)
         gains = [scan.gain(prepared.coarse_flux, prepared.coarse_ivar, continuum) for scan in scans.values()]
         best.append(torch.stack([gain.max(1).values for gain in gains], 1))
@@ -291,9 +291,8 @@ def paid(spectra: Spectra, pipeline: Pipeline) -> np.ndarray:
     numbers = []
     for start in range(0, len(spectra), BATCH):
         part = spectra.rows(np.arange(start, min(start + BATCH, len(spectra))))
-        zero = torch.zeros(len(part), dtype=torch.float64)
         with torch.inference_mode():
-            analysis = pipeline.analysis(Gridded(part.flux, part.ivar, zero, zero.bool(), zero + 1), True)
+            analysis = pipeline.analysis(gridded(part), everything=True)
             number = final_fit(analysis, details.load()).parameters.numpy()
         right = np.array(CLASSES)[analysis.decision.spectype.numpy()] == part.spectype
         numbers.append(np.where(right, number, np.nan))
