@@ -18,6 +18,7 @@ from spectraq.models.decision.galaxy_lines import measure
 from spectraq.models.decision.galaxy_types import typed
 from spectraq.models.grid.axis import N_PIXELS, REBIN
 from spectraq.models.grid.prepare import Gridded, Prepared, prepare
+from spectraq.models.grid.survey_noise import STATED, SurveyNoise
 from spectraq.models.networks.encoder import Latent
 from spectraq.models.networks.ensemble import Ensemble, Opinion
 from spectraq.models.redshift.best_fit import Fit, fit, interpolated
@@ -61,6 +62,11 @@ class BatchAnalysis:
     kappa: torch.Tensor  # (B,) max(1, chi2/dof) on coarse pixels
     fit: Fit
 
+    @property
+    def noise_ivar(self) -> torch.Tensor:
+        """Return `Prepared.noise_ivar` in units of the gridded flux, shape (B, N_PIXELS)."""
+        return self.prepared.noise_ivar / self.prepared.scale.square()
+
 
 def in_blocks(
     rows: torch.Tensor, block: int, least: int = TILE
@@ -89,14 +95,22 @@ class BatchAnalyst:
     ----------
     block
         Rows that are worked on together: small enough that they stay in a core's cache.
+    noise
+        What the surveys' noise leaves out, on the same device.
     """
 
     def __init__(
-        self, ensemble: Ensemble, bases: dict[str, Basis], device: torch.device, block: int = 16
+        self,
+        ensemble: Ensemble,
+        bases: dict[str, Basis],
+        device: torch.device,
+        block: int = 16,
+        noise: SurveyNoise = STATED,
     ) -> None:
         self.ensemble = ensemble
         self.block = block
         self.device = device
+        self._noise = noise
         self.stars = Stars({n: basis for n, basis in bases.items() if basis.spectype == "STAR"}, device)
         self.scans = {name: ScannedClass(bases[name], device) for name in ("GALAXY", "QSO")}
         self.lags = (self.stars.lags, self.scans["GALAXY"].lags, self.scans["QSO"].lags)
@@ -160,7 +174,7 @@ class BatchAnalyst:
         prepared, opinions, latents = [], [], []
         for part, filled in in_blocks(every, self.block, self.block):
             rows = rows_of(gridded, filled)
-            ready = prepare(rows)
+            ready = prepare(rows, self._noise)
             opinion, latent = self.ensemble.ask(rows, ready)
             opinions.append(rows_of(opinion, slice(len(part)), dim=1))
             prepared.append(rows_of(ready, slice(len(part))))
