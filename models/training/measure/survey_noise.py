@@ -65,7 +65,7 @@ def make(
     surveys = {name: of_spectra(rows) for name, rows in known.items() if len(rows) >= LEAST_SPECTRA}
     card = {
         "what": "By survey: a factor on the stated standard deviation, and a floor in units of the local "
-        f"flux, in stretches of {STRETCH} pixels from 3600 angstrom on.",
+        f"flux, in stretches of {STRETCH} pixels from 3600 Å on.",
         "spectra": dict(Counter({name: len(rows) for name, rows in known.items()})),
         "of": f"stars of types {', '.join(STAR_TYPES[i] for i in FOLLOWED)} above S/N {LEAST_SNR:.0f}; "
         f"surveys with fewer than {LEAST_SPECTRA} are believed",
