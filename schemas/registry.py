@@ -78,6 +78,7 @@ class Written:
     newer: bool = (
         False  # written with a minor version of the future: what follows the known fields is its own
     )
+    foreign: bool = False  # with a schema that somebody else made
 
 
 @cache

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from spectraq.schemas.codec import DecodeError, decode
+from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.results import Result
 from spectraq.workers.deadletters.browse import QUIET_S, Letter
 from spectraq.workers.settings import Settings
@@ -56,6 +57,8 @@ def plan(settings: Settings, letters: Iterable[Letter], again: bool = False) -> 
         why = ""
         if letter.letter.last_offset is not None:
             why = "it is a record batch that could not be read, not a message: send its spectra again"
+        elif letter.letter.reason == DeadLetterReason.TOMBSTONE:
+            why = "it is a tombstone: it has no value that could be sent"
         elif letter.letter.cut:
             why = "it was too large to be kept whole: send the original"
         elif letter.origin in sent:

@@ -38,6 +38,9 @@ class Intake:
     def _item(self, record: Record) -> Item:
         if record.damage is not None:
             return Unreadable(record, dead_letter(record, record.damage.reason, record.damage.why))
+        if record.tombstone:
+            message = "the message has no value: it is a tombstone"
+            return Unreadable(record, dead_letter(record, DeadLetterReason.TOMBSTONE, message))
         try:
             if len(record.headers) > HEADERS:
                 raise codec.DecodeError(
