@@ -35,6 +35,7 @@ def headers(message: Message) -> list[tuple[str, bytes]]:
         *HEADERS,
         ("ce_type", f"spectraq.{type(message).__name__}".encode()),
         ("ce_id", _identity(message).encode()),
+        schema_header(message),
     ]
 
 

@@ -38,7 +38,7 @@ class Schema:
     major: int
     minor: int
     document: dict[str, Any]  # as in the file
-    parsed: Any  # as fastavro wants it
+    parsed: Any  # as fastavro wants it; None where what is written with it is JSON
 
     @property
     def id(self) -> int:

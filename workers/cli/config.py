@@ -48,4 +48,6 @@ def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
 def _shown(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return masked_secret(value.get_secret_value())
+    if isinstance(value, dict):
+        return {str(key): _shown(entry) for key, entry in value.items()}
     return masked(str(value)) if isinstance(value, (str, Path)) else value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -19,9 +19,9 @@ from pydantic import ValidationError
 from spectraq.schemas import codec
 from spectraq.schemas.cloudevents import STRUCTURED, content_type, event_data
 from spectraq.schemas.deadletter import DeadLetterReason
-from spectraq.schemas.registry import Written, written_with
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract import arrow_body, avro_container
+from spectraq.workers.contract.writer_schemas import OURS, WriterSchemas
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.formats import read
 from spectraq.workers.transport.unpacking import TooMuchError, UnpackError, unpack
@@ -44,7 +44,7 @@ STEM = f"unnamed-{uuid.uuid4().hex}"
 class _Limits:
     bytes: int
     pixels: int
-    numbers: Callable[[int], Written | None]
+    schemas: WriterSchemas
     packed: bool = True  # whether it may be
     event: bool = True
 
@@ -56,7 +56,7 @@ def spectrum_of(
     *,
     max_bytes: int = codec.MAX_BYTES,
     max_pixels: int = codec.MAX_PIXELS,
-    numbers: Callable[[int], Written | None] = written_with,
+    schemas: WriterSchemas = OURS,
 ) -> Spectrum:
     """Read the spectrum of a message.
 
@@ -66,21 +66,25 @@ def spectrum_of(
         Of the message. The key names the spectrum of a FITS file; without one it is the name in the file.
     max_bytes, max_pixels
         What is larger, packed or unpacked, is refused.
-    numbers
-        Says how to read what carries a number in its frame.
+    schemas
+        Says how to read what carries the number or the GUID of its schema.
 
     Raises
     ------
     DecodeError
         With the reason why there is none.
+    RegistryAwayError
+        Where a registry has to be asked for the schema, and does not answer.
     """
-    return _read(body, tuple(headers), key, _Limits(max_bytes, max_pixels, numbers))
+    return _read(body, tuple(headers), key, _Limits(max_bytes, max_pixels, schemas))
 
 
 def _read(body: bytes, headers: tuple[tuple[str, bytes], ...], key: bytes | None, most: _Limits) -> Spectrum:
     if len(body) > most.bytes:
         said = f"{len(body)} bytes; at most {most.bytes} are taken"
         raise codec.DecodeError(DeadLetterReason.TOO_LARGE, said)
+    if body and (written := most.schemas.of_headers(headers)) is not None:
+        return _checked(codec.read_avro(body, written, most.pixels))
     packing = next((number for begins, number in PACKINGS if body.startswith(begins)), None)
     if packing is not None and most.packed:
         return _read(_unpacked(body, packing, most.bytes), headers, key, replace(most, packed=False))
@@ -102,7 +106,7 @@ def _read(body: bytes, headers: tuple[tuple[str, bytes], ...], key: bytes | None
         expect=Spectrum,
         max_bytes=most.bytes,
         max_pixels=most.pixels,
-        numbers=most.numbers,
+        numbers=most.schemas.of_number,
     )
 
 
