@@ -103,6 +103,21 @@ class SchemaRegistry:
             return False
         return True
 
+    def check(self) -> None:
+        """Ask for nothing but an answer.
+
+        Raises
+        ------
+        RegistryAwayError
+            Where there is none, or none of a registry.
+        """
+        self.begin_turn()
+        status, _ = self._ask("/schemas/types")
+        if status != http.client.OK:
+            raise RegistryAwayError(
+                f"there is no Schema Registry at {self._settings.url}: it answers {status}"
+            )
+
     def register(self, subject: str, document: Any) -> int:
         """Register a schema where it is not, and return its number.
 
