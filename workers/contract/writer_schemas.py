@@ -39,6 +39,7 @@ class WriterSchemas:
         asked = kafka is not None and kafka.schema_registry.url is not None
         self._registry = SchemaRegistry(kafka.schema_registry, failed) if kafka and asked else None
         self._readings: dict[Key, tuple[Registered, Written | DecodeError]] = {}
+        self._ours: set[int] = set()  # numbers of ours that are none of another schema in the registry
 
     @property
     def trouble(self) -> str:
@@ -67,7 +68,7 @@ class WriterSchemas:
         if number in self._said:
             return _named(self._said[number])
         ours = written_with(number)
-        if self._registry is None:
+        if self._registry is None or number in self._ours:
             return ours
         if ours is None:
             return self._read(number)
@@ -78,6 +79,7 @@ class WriterSchemas:
                 f"the number {number} is {ours.schema.record} {ours.schema.version} of spectraq and another"
                 " schema in the registry: say which in kafka.schema_ids",
             )
+        self._ours.add(number)
         return ours
 
     def of_headers(self, headers: Iterable[tuple[str, bytes]]) -> Written | None:

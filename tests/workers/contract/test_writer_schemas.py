@@ -235,10 +235,12 @@ def test_a_number_of_ours_that_is_another_schema_in_the_registry_is_not_guessed_
     assert read(body, schemas(registry), *codec.headers(numbered(1))) == numbered(1)
 
 
-def test_what_has_a_number_of_ours_needs_no_schema_of_the_registry(
-    registry: StandIn,
-) -> None:
-    assert read(codec.encode(numbered(1)), schemas(registry)) == numbered(1)
+def test_what_has_a_number_of_ours_is_read_on_while_the_registry_is_away(registry: StandIn) -> None:
+    known = schemas(registry)
+    assert read(codec.encode(numbered(1)), known) == numbered(1)
+    registry.answer = 503
+    assert read(codec.encode(numbered(2)), known) == numbered(2)
+    assert len(registry.asked) == 1
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 429, 500, 502, 503])
