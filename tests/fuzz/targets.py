@@ -58,7 +58,8 @@ class Response:
 
 
 def messages(data: bytes) -> None:
-    """Bytes of a Kafka message, as a worker takes them, to what the networks would get."""
+    """Bytes of a Kafka message, as the page and a worker take them, to what the networks would get."""
+    _spectrum(data)
     try:
         message = codec.decode(data, max_pixels=MAX_PIXELS)
     except codec.DecodeError as error:
@@ -71,7 +72,7 @@ def messages(data: bytes) -> None:
         analysable(message)
 
 
-def bodies(data: bytes) -> None:
+def _spectrum(data: bytes) -> None:
     """The body of a message on the topic of spectra, however it is written."""
     try:
         analysable(spectrum_of(data, (), b"key", max_bytes=BODY_BYTES, max_pixels=MAX_PIXELS))
@@ -153,7 +154,6 @@ def batches(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     "messages": messages,
-    "bodies": bodies,
     "files": files,
     "settings": settings,
     "batches": batches,
@@ -166,7 +166,6 @@ def seeds(target: str) -> Iterator[bytes]:
         for message in wire_examples.one_of_each():
             yield codec.encode(message)
         yield json.dumps(wire_examples.spectrum().to_json_dict()).encode()
-    elif target == "bodies":
         for written in WAYS.values():
             yield written(numbered(1))
     elif target == "settings":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fuzz.targets import TARGETS, seeds
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*-*"))
-EXAMPLES = {"messages": 1000, "bodies": 700, "files": 400, "settings": 400, "batches": 700}
+EXAMPLES = {"messages": 1000, "files": 400, "settings": 400, "batches": 700}
 """Some seconds each: whoever has minutes lets the fuzzer lead (`make fuzz`, which `.ci/run` does too)."""
 
 
