@@ -57,7 +57,9 @@ LINE = 1000
 BOM = b"\xef\xbb\xbf"
 """What some writers begin JSON with, though its standard says not to."""
 
-OTHER_KINDS = (
+PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+
+OTHER_KINDS: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     (b"Obj\x01", "an Avro container file, which holds many records: send each as framed Avro, by itself"),
     (b"\xc3\x01", "Avro's single-object encoding: put the frame of five bytes before the record instead"),
     (b"\x1f\x8b", "packed by gzip: send it unpacked, and have Kafka compress it"),
@@ -67,7 +69,7 @@ OTHER_KINDS = (
     (b"PAR1", "a Parquet file: read it with `spectraq publish`, which sends each spectrum by itself"),
     (b"\x89HDF", "an HDF5 file: publish its spectra one by one"),
     (b"\x93NUMPY", "a numpy array, which says no wavelengths"),
-    (b"\x80", "a pickle, which nobody should open who does not know its sender"),
+    (PICKLES, "a pickle, which nobody should open who does not know its sender"),
     (b"PK\x03\x04", "a zip archive: send each file of it by itself"),
     (b"<", "XML or HTML"),
 )
@@ -244,7 +246,8 @@ def _written(body: bytes, said: int | None, numbers: Callable[[int], Written | N
     number = FRAME.unpack_from(body)[1]
     found = numbers(number) if said is None else written_with(said)
     if found is None:
-        raise DecodeError(DeadLetterReason.UNKNOWN_SCHEMA, f"no schema of spectraq has the number {number}")
+        unknown = number if said is None else said
+        raise DecodeError(DeadLetterReason.UNKNOWN_SCHEMA, f"no schema of spectraq has the number {unknown}")
     return found
 
 
