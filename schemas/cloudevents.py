@@ -1,16 +1,24 @@
-"""CloudEvents headers, binary mode (Kafka protocol binding, version 1.0)."""
+"""CloudEvents (Kafka protocol binding, version 1.0): headers of binary mode, and whole events in JSON."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from collections.abc import Iterable
+from typing import Any
 
 from spectraq.schemas.deadletter import DeadLetter
 from spectraq.schemas.message import Message
+from spectraq.schemas.registry import RECORDS, newest, schema_id
 from spectraq.schemas.results import Result
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.verdict import Verdict
 
 AVRO = "application/avro"
+STRUCTURED = "application/cloudevents+json"
+DATASCHEMA = "ce_dataschema"
+SCHEMA_NAME = re.compile(rb"urn:spectraq:([A-Za-z]+)/(\d{1,2})\.(\d{1,2})")
 SOURCE = "/spectraq"
 
 HEADERS: tuple[tuple[str, bytes], ...] = (
@@ -27,7 +35,43 @@ def headers(message: Message) -> list[tuple[str, bytes]]:
         *HEADERS,
         ("ce_type", f"spectraq.{type(message).__name__}".encode()),
         ("ce_id", _identity(message).encode()),
+        schema_header(message),
     ]
+
+
+def schema_header(message: Message) -> tuple[str, bytes]:
+    """Return the header that says which schema of ours wrote a message, whatever its frame says."""
+    schema = newest(type(message).__name__)
+    assert schema is not None
+    return DATASCHEMA, f"urn:spectraq:{schema.record}/{schema.version}".encode()
+
+
+def number_said(pairs: Iterable[tuple[str, bytes]]) -> int | None:
+    """Return the number of the schema of ours that headers name; None where they name none."""
+    for name, value in pairs:
+        match = SCHEMA_NAME.fullmatch(value) if name == DATASCHEMA and value is not None else None
+        if match is not None and match[1].decode() in RECORDS:
+            return schema_id(match[1].decode(), int(match[2]), int(match[3]))
+    return None
+
+
+def event_data(event: dict[str, Any]) -> dict[str, Any] | bytes:
+    """Return what an event in structured mode is about: an object of JSON, or bytes.
+
+    Raises
+    ------
+    ValueError
+        Saying what is wrong with it.
+    """
+    data, text = event.get("data"), event.get("data_base64")
+    if isinstance(text, str) and data is None:
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("its data_base64 is not base64") from None
+    if isinstance(data, dict) and text is None:
+        return data
+    raise ValueError("it needs either data, an object of JSON with a spectrum's fields, or data_base64")
 
 
 def content_type(pairs: Iterable[tuple[str, bytes]]) -> str:

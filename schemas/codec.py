@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 import fastavro
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from spectraq.schemas.cloudevents import HEADERS, content_type, headers
+from spectraq.schemas.cloudevents import HEADERS, content_type, headers, number_said
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
 from spectraq.schemas.message import Message
 from spectraq.schemas.registry import Written, newest, written_with
@@ -26,7 +26,21 @@ from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.text import escaped
 from spectraq.schemas.verdict import Verdict
 
-__all__ = ["HEADERS", "MAX_BYTES", "MAX_PIXELS", "DecodeError", "decode", "encode", "explain", "headers"]
+__all__ = [
+    "HEADERS",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "DecodeError",
+    "decode",
+    "encode",
+    "explain",
+    "headers",
+    "json_values",
+    "message_of",
+    "own_frame",
+    "read_avro",
+    "starts_object",
+]
 
 MAX_BYTES = 64 << 20
 """Larger bodies are refused unread unless the caller says otherwise: a thousand times an SDSS spectrum."""
@@ -43,11 +57,20 @@ LINE = 1000
 BOM = b"\xef\xbb\xbf"
 """What some writers begin JSON with, though its standard says not to."""
 
-OTHER_KINDS = (
+PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+
+OTHER_KINDS: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     (b"Obj\x01", "an Avro container file, which holds many records: send each as framed Avro, by itself"),
+    (b"\xc3\x01", "Avro's single-object encoding: put the frame of five bytes before the record instead"),
     (b"\x1f\x8b", "packed by gzip: send it unpacked, and have Kafka compress it"),
     (b"\x28\xb5\x2f\xfd", "packed by zstd: send it unpacked, and have Kafka compress it"),
-    (b"PK\x03\x04", "a zip archive"),
+    (b"\xff\xff\xff\xff", "a stream of Arrow"),
+    (b"ARROW1", "a file of Arrow"),
+    (b"PAR1", "a Parquet file: read it with `spectraq publish`, which sends each spectrum by itself"),
+    (b"\x89HDF", "an HDF5 file: publish its spectra one by one"),
+    (b"\x93NUMPY", "a numpy array, which says no wavelengths"),
+    (PICKLES, "a pickle, which nobody should open who does not know its sender"),
+    (b"PK\x03\x04", "a zip archive: send each file of it by itself"),
     (b"<", "XML or HTML"),
 )
 """How bodies of other kinds begin."""
@@ -75,12 +98,18 @@ class DecodeError(ValueError):
         self.reason = reason
 
 
-def encode(message: Message) -> bytes:
-    """Write a message as framed Avro, with the newest schema of its record."""
+def encode(message: Message, number: int | None = None) -> bytes:
+    """Write a message as framed Avro, with the newest schema of its record.
+
+    Parameters
+    ----------
+    number
+        What to say in the frame instead of the schema's own number: that of a registry.
+    """
     schema = newest(type(message).__name__)
     assert schema is not None
     body = io.BytesIO()
-    body.write(FRAME.pack(MAGIC, schema.id))
+    body.write(FRAME.pack(MAGIC, schema.id if number is None else number))
     fastavro.schemaless_writer(body, schema.parsed, message.avro_values())
     return body.getvalue()
 
@@ -92,6 +121,7 @@ def decode(
     *,
     max_bytes: int = ...,
     max_pixels: int = ...,
+    numbers: Callable[[int], Written | None] = ...,
 ) -> Message: ...
 @overload
 def decode(
@@ -101,6 +131,7 @@ def decode(
     expect: type[M],
     max_bytes: int = ...,
     max_pixels: int = ...,
+    numbers: Callable[[int], Written | None] = ...,
 ) -> M: ...
 def decode(
     body: bytes,
@@ -109,6 +140,7 @@ def decode(
     expect: type[Message] | None = None,
     max_bytes: int = MAX_BYTES,
     max_pixels: int = MAX_PIXELS,
+    numbers: Callable[[int], Written | None] = written_with,
 ) -> Message:
     """Read a message; its arrays are read-only views of the bytes.
 
@@ -117,31 +149,72 @@ def decode(
     body
         Framed Avro of any record, or a Spectrum in JSON.
     headers
-        Of the Kafka message; only the content type matters.
+        Of the Kafka message; only the content type and the schema that is named there matter.
     expect
         The only kind of message that is welcome; another one is refused before it is read.
     max_bytes, max_pixels
         What is larger is refused.
+    numbers
+        Says how to read what carries a number; where it doesn't know one, it is unknown.
 
     Raises
     ------
     DecodeError
         With the reason why.
     """
+    headers = tuple(headers)
     if len(body) > max_bytes:
         raise DecodeError(DeadLetterReason.TOO_LARGE, f"{len(body)} bytes; at most {max_bytes} are taken")
     if not body:
         raise DecodeError(DeadLetterReason.EMPTY, "the message has no body")
-    is_json = content_type(headers) == "application/json" or _starts_object(body)
-    kind, version = (Spectrum, None) if is_json else _kind(body)
-    if expect is not None and kind is not expect:
-        raise DecodeError(DeadLetterReason.WRONG_SHAPE, f"{kind.__name__} in place of {expect.__name__}")
-    values = _json(body) if version is None else _avro(body, version)
+    if content_type(headers) == "application/json" or starts_object(body):
+        kind: type[Message] = Spectrum
+        _check_kind(kind, expect)
+        values = json_values(body)
+    else:
+        written = _written(body, number_said(headers), numbers)
+        kind = MESSAGES[written.schema.record]
+        _check_kind(kind, expect)
+        values = _avro(body, written, FRAME.size)
+    return message_of(kind, values, max_pixels)
+
+
+def own_frame(body: bytes, headers: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return a message of ours with our own number in its frame, whatever registry's number is there."""
+    said = number_said(headers)
+    framed = len(body) >= FRAME.size and body[0] == MAGIC
+    return body if said is None or not framed else FRAME.pack(MAGIC, said) + body[FRAME.size :]
+
+
+def read_avro(body: bytes, written: Written, max_pixels: int = MAX_PIXELS) -> Message:
+    """Read a message that has no frame, by the schema that it was written with.
+
+    Raises
+    ------
+    DecodeError
+        With the reason why it is none.
+    """
+    return message_of(MESSAGES[written.schema.record], _avro(body, written, 0), max_pixels)
+
+
+def message_of(kind: type[M], values: dict[str, Any], max_pixels: int = MAX_PIXELS) -> M:
+    """Make a message of its fields, as Avro or JSON gives them.
+
+    Raises
+    ------
+    DecodeError
+        With the reason why they are none.
+    """
     _check_pixels(values, max_pixels)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         raise DecodeError(*explain(error, kind)) from None
+
+
+def _check_kind(kind: type[Message], expect: type[Message] | None) -> None:
+    if expect is not None and kind is not expect:
+        raise DecodeError(DeadLetterReason.WRONG_SHAPE, f"{kind.__name__} in place of {expect.__name__}")
 
 
 def explain(error: ValidationError, kind: type[Message]) -> tuple[DeadLetterReason, str]:
@@ -153,13 +226,13 @@ def explain(error: ValidationError, kind: type[Message]) -> tuple[DeadLetterReas
     return reason, f"{where}: {first['msg']}"
 
 
-def _starts_object(body: bytes) -> bool:
+def starts_object(body: bytes) -> bool:
     """Return whether a body is an object of JSON, with white space or a byte order mark before it or none."""
     return body[:64].removeprefix(BOM).lstrip()[:1] == b"{"
 
 
-def _kind(body: bytes) -> tuple[type[Message], Written]:
-    """Read the frame: what was written, and by which schema."""
+def _written(body: bytes, said: int | None, numbers: Callable[[int], Written | None]) -> Written:
+    """Read the frame: by which schema it was written. What a header says of that counts more."""
     if body[0] != MAGIC:
         for beginning, what in OTHER_KINDS:
             if body.startswith(beginning):
@@ -171,19 +244,23 @@ def _kind(body: bytes) -> tuple[type[Message], Written]:
     if len(body) < FRAME.size:
         raise DecodeError(DeadLetterReason.TRUNCATED, f"{len(body)} bytes are less than a frame")
     number = FRAME.unpack_from(body)[1]
-    found = written_with(number)
+    found = numbers(number) if said is None else written_with(said)
     if found is None:
-        raise DecodeError(DeadLetterReason.UNKNOWN_SCHEMA, f"no schema of spectraq has the number {number}")
-    return MESSAGES[found.schema.record], found
+        unknown = number if said is None else said
+        raise DecodeError(DeadLetterReason.UNKNOWN_SCHEMA, f"no schema of spectraq has the number {unknown}")
+    return found
 
 
-def _avro(body: bytes, written: Written) -> dict[str, Any]:
+def _avro(body: bytes, written: Written, begin: int) -> dict[str, Any]:
+    if written.schema.parsed is None:
+        return json_values(body[begin:])
     record = written.schema.record
     stream = io.BytesIO(body)
-    stream.seek(FRAME.size)
+    stream.seek(begin)
     try:
-        if len(body) > SMALL_BYTES and record != Spectrum.__name__:  # which has no arrays
-            check_items(body, FRAME.size, written.schema.parsed)
+        ours_is_small = len(body) <= SMALL_BYTES or record == Spectrum.__name__  # which has no arrays
+        if written.foreign or not ours_is_small:
+            check_items(body, begin, written.schema.parsed)
         values = fastavro.schemaless_reader(stream, written.schema.parsed, written.reader)
     except TooManyItemsError as error:
         raise DecodeError(DeadLetterReason.TOO_LARGE, f"{record}: {error}") from None
@@ -201,7 +278,14 @@ def _avro(body: bytes, written: Written) -> dict[str, Any]:
     return values
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def json_values(body: bytes) -> dict[str, Any]:
+    """Return the fields of an object of JSON.
+
+    Raises
+    ------
+    DecodeError
+        Where it is none.
+    """
     try:
         values = from_json(body.removeprefix(BOM))
     except ValueError as error:

@@ -20,6 +20,7 @@ class DeadLetterReason(StrEnum):
     WRONG_SHAPE = "wrong_shape"
     TOO_LARGE = "too_large"
     EMPTY = "empty"
+    TOMBSTONE = "tombstone"
     LENGTH_MISMATCH = "length_mismatch"
     BAD_WAVELENGTH = "bad_wavelength"
     NO_GOOD_PIXELS = "no_good_pixels"
@@ -35,13 +36,17 @@ class DeadLetterReason(StrEnum):
 
 
 _ADVICE = {
-    DeadLetterReason.UNDECODABLE: "Send framed Avro, JSON or FITS; something else writes to this topic.",
+    DeadLetterReason.UNDECODABLE: "Send framed Avro, JSON, FITS or Arrow; something else writes to this"
+    " topic.",
     DeadLetterReason.TRUNCATED: "The end is missing: look at the producer's size limits, then send it again.",
-    DeadLetterReason.UNKNOWN_SCHEMA: "A Schema Registry gives numbers of its own: frame with spectraq.id of"
-    " the schema's file. If the producer is newer, upgrade the workers and replay.",
+    DeadLetterReason.UNKNOWN_SCHEMA: "A Schema Registry gives numbers of its own: set"
+    " kafka.schema_registry.url or say which they are in kafka.schema_ids, and replay; or frame with"
+    " spectraq.id of the schema's file. If the producer is newer, upgrade the workers and replay.",
     DeadLetterReason.WRONG_SHAPE: "Compare it with the Spectrum schema; the letter names the field.",
     DeadLetterReason.TOO_LARGE: "Rebin it, or raise kafka.max_message_bytes or worker.max_pixels and replay.",
     DeadLetterReason.EMPTY: "There are no pixels: look at the extraction that made it.",
+    DeadLetterReason.TOMBSTONE: "Nothing is lost: a message without a value deletes its key where topics are"
+    " compacted, and a result is never deleted. Have the connector that sends them leave them out.",
     DeadLetterReason.LENGTH_MISMATCH: "Every array needs one value a pixel: look at the producer.",
     DeadLetterReason.BAD_WAVELENGTH: "Give wavelengths once: finite, positive, ascending, in angstrom.",
     DeadLetterReason.NO_GOOD_PIXELS: "Too few pixels are finite, unmasked and at 3600 to 10400 Å.",

@@ -38,7 +38,7 @@ class Schema:
     major: int
     minor: int
     document: dict[str, Any]  # as in the file
-    parsed: Any  # as fastavro wants it
+    parsed: Any  # as fastavro wants it; None where what is written with it is JSON
 
     @property
     def id(self) -> int:
@@ -78,6 +78,7 @@ class Written:
     newer: bool = (
         False  # written with a minor version of the future: what follows the known fields is its own
     )
+    foreign: bool = False  # with a schema that somebody else made
 
 
 @cache

@@ -1,6 +1,7 @@
 """How many things a message says it holds, counted without making any of them.
 
-A million empty headers are two megabytes of Avro, and hundreds of them once they are read.
+A million empty headers are two megabytes of Avro, and hundreds of them once they are read; with a schema of
+somebody else's a few bytes may say that they hold as many nulls as one can count.
 """
 
 from __future__ import annotations
@@ -33,27 +34,33 @@ def check_items(body: bytes, begin: int, schema: Any, most: int = MAX_ITEMS) -> 
     Raises
     ------
     TooManyItemsError
-        Where there are more. What is no Avro of that schema passes: whoever reads it will say so.
+        Where there are more, or records lie in records a hundredfold. What is no Avro of that schema passes:
+        whoever reads it will say so.
     """
     try:
-        _Skim(body, begin, most).over(schema)
+        _Skim(body, begin, most, schema.get("__named_schemas", {})).over(schema)
     except IndexError:
         return
+    except RecursionError:
+        raise TooManyItemsError("records in records without end") from None
 
 
 class _Skim:
     """Goes over a body from one value to the next."""
 
-    def __init__(self, body: bytes, begin: int, most: int) -> None:
+    def __init__(self, body: bytes, begin: int, most: int, named: dict[str, Any]) -> None:
         self._body = body
         self._at = begin
         self._left = self._most = most
-        self._named: dict[str, Any] = {}
+        self._named: dict[str, Any] = dict(named)
 
     def over(self, schema: Any) -> None:
         """Go over one value."""
         if isinstance(schema, list):
-            self.over(schema[self._long()])
+            branch = self._long()
+            if branch < 0:
+                raise IndexError
+            self.over(schema[branch])
             return
         kind = schema["type"] if isinstance(schema, dict) else schema
         if kind == "record":
@@ -64,10 +71,14 @@ class _Skim:
             self._blocks(schema, keyed=kind == "map")
         elif kind in ("string", "bytes"):
             self._on(self._long())
-        elif kind in ("int", "long"):
+        elif kind in ("int", "long", "enum"):
             self._long()
+        elif kind == "fixed":
+            self._on(schema["size"])
         elif kind in FIXED_BYTES:
             self._on(FIXED_BYTES[kind])
+        elif not isinstance(kind, str):
+            self.over(kind)
         else:
             self.over(self._named[kind])
 

@@ -16,6 +16,7 @@ import typer
 import yaml
 
 from spectraq.workers.cli import app
+from spectraq.workers.setting_keys import keys_of
 from spectraq.workers.settings import Settings, Topics
 
 ROOT = Path(__file__).parent.parent
@@ -166,6 +167,7 @@ def test_every_setting_that_a_page_names_is_one(page: str) -> None:
     text = (ROOT / page).read_text()
     sections: dict[str, Any] = {name: field.annotation for name, field in Settings.model_fields.items()}
     keys = {(section, key) for section, kind in sections.items() for key in kind.model_fields}
+    keys |= {(section, "__".join(key)) for (section, *key), _ in keys_of(Settings)}
     keys |= {(section, f"{key}_file") for section, key in keys}  # where a secret is read from
     named = re.findall(rf"`({'|'.join(sections)})\.([a-z_]+)`", text)
     named += re.findall(r"SPECTRAQ_([A-Z]+)__([A-Z_]*[A-Z])", text)

@@ -9,25 +9,24 @@ import os
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from spectraq.workers.errors import SettingsError
+from spectraq.workers.setting_keys import keys_of
 
 SUFFIX = "_FILE"
 LARGEST_BYTES = 64 << 10
 
 
-def variables(settings: type[BaseSettings], prefix: str) -> dict[str, tuple[str, str]]:
-    """Return the variables that may name a file, with the section and the key of each one's secret."""
-    names = {}
-    for section, field in settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            for key, entry in field.annotation.model_fields.items():
-                if _is_secret(entry):
-                    names[f"{prefix}{section}__{key}{SUFFIX}".upper()] = (section, key)
-    return names
+def variables(settings: type[BaseSettings], prefix: str) -> dict[str, tuple[str, ...]]:
+    """Return the variables that may name a file, with the place of each one's secret in the settings."""
+    return {
+        f"{prefix}{'__'.join(key)}{SUFFIX}".upper(): key
+        for key, field in keys_of(settings)
+        if _is_secret(field)
+    }
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -61,11 +60,14 @@ class SecretFiles(PydanticBaseSettingsSource):
         tree: dict[str, Any] = {}
         for name, path in os.environ.items():
             if name.upper() in self._variables:
-                section, key = self._variables[name.upper()]
+                *sections, key = self._variables[name.upper()]
                 plain = name[: -len(SUFFIX)]
                 if plain in os.environ:
                     raise SettingsError(f"settings: both {plain} and {name} are set; unset one")
-                tree.setdefault(section, {})[key] = _read(name, Path(path))
+                place = tree
+                for section in sections:
+                    place = place.setdefault(section, {})
+                place[key] = _read(name, Path(path))
         return tree
 
 

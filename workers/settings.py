@@ -15,7 +15,6 @@ from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -32,7 +31,9 @@ from pydantic_settings import (
 )
 
 from spectraq.workers.errors import SettingsError
+from spectraq.workers.feed_settings import SchemaIds, SchemaRegistrySettings
 from spectraq.workers.secret_files import SecretFiles, variables
+from spectraq.workers.setting_keys import Section, keys_of
 
 MOST_TRIES = 100
 """Kafka takes 4096 bytes beside an offset, and each try is a name."""
@@ -45,11 +46,7 @@ DEFAULT_CONFIG = "spectraq.toml"
 _asked_for: ContextVar[Path | None] = ContextVar("config file of the command line", default=None)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Topics(_Section):
+class Topics(Section):
     """Names of the topics, and how missing ones are created."""
 
     spectra: str = Field("spectraq.spectra", description="spectra come in here")
@@ -83,7 +80,7 @@ class Topics(_Section):
         return [name for name in (self.spectra, self.priority) if name]
 
 
-class KafkaSettings(_Section):
+class KafkaSettings(Section):
     """How to reach Kafka."""
 
     bootstrap_servers: str = Field("localhost:9092", description="host:port of the brokers, comma-separated")
@@ -121,6 +118,11 @@ class KafkaSettings(_Section):
         description="a record batch that unpacks to more is a dead letter; never less than max_message_bytes",
     )
     compression: Literal["none", "lz4", "zstd"] = Field("none", description="of the results on their topics")
+    schema_ids: SchemaIds = Field(
+        {},
+        description="numbers and GUIDs that a registry gave schemas of ours, by our name: 57 is Spectrum/1.0",
+    )
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -160,7 +162,7 @@ class KafkaSettings(_Section):
         return self
 
 
-class RedisSettings(_Section):
+class RedisSettings(Section):
     """The cache, and what is normal in the stream. An aid: without it spectra are answered all the same."""
 
     url: SecretStr = Field(
@@ -176,7 +178,7 @@ class RedisSettings(_Section):
     )
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """One worker process."""
 
     delivery: Literal["at_least_once", "exactly_once"] = Field(
@@ -231,7 +233,7 @@ class WorkerSettings(_Section):
     health_port: int = Field(0, ge=0, le=65535, description="its port; 0: a free one")
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Logs go to stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -240,7 +242,7 @@ class LogSettings(_Section):
     format: Literal["auto", "console", "json"] = Field("auto", description="auto: JSON unless on a terminal")
 
 
-class WebSettings(_Section):
+class WebSettings(Section):
     """The page of `spectraq web`."""
 
     token: SecretStr | None = Field(
@@ -248,7 +250,7 @@ class WebSettings(_Section):
     )
 
 
-class LocalSettings(_Section):
+class LocalSettings(Section):
     """The local stack of `spectraq up`."""
 
     data: Path = Field(
@@ -346,7 +348,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
 
 def where(settings: Settings) -> dict[str, str]:
     """Return the origin of each value by dotted key: "default", "command line", a file or a variable."""
-    keys = _leaves(settings.model_dump())
+    keys = (".".join(key) for key, _ in keys_of(Settings))
     return {key: settings._origins.get(key, "default") for key in keys}
 
 
@@ -354,21 +356,23 @@ def _config_file() -> Path:
     return _asked_for.get() or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 
-def _leaves(tree: dict[str, Any], prefix: str = "") -> list[str]:
-    keys: list[str] = []
-    for name, value in tree.items():
-        if isinstance(value, BaseModel):
-            value = value.model_dump(exclude_unset=True)
-        keys += _leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
-    return keys
+def _leaves(tree: dict[str, Any]) -> list[str]:
+    """Return the dotted keys of the settings that a tree gives."""
+    return [".".join(key) for key, _ in keys_of(Settings) if _gives(tree, key)]
+
+
+def _gives(tree: Any, key: tuple[str, ...]) -> bool:
+    if isinstance(tree, BaseModel):
+        tree = tree.model_dump(exclude_unset=True)
+    if not key or not isinstance(tree, dict):
+        return not key
+    return key[0] in tree and _gives(tree[key[0]], key[1:])
 
 
 def _refuse_unknown_variables() -> None:
     """The library ignores a misspelt section in the environment; a night with default settings is worse."""
     names = {CONFIG_VARIABLE, *variables(Settings, ENV_PREFIX)}
-    for section, field in Settings.model_fields.items():
-        assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        names |= {f"{ENV_PREFIX}{section}__{name}".upper() for name in field.annotation.model_fields}
+    names |= {f"{ENV_PREFIX}{'__'.join(key)}".upper() for key, _ in keys_of(Settings)}
     for name in os.environ:
         if name.upper().startswith(ENV_PREFIX) and name.upper() not in names:
             raise SettingsError(f"settings: {name} is not a setting; `spectraq config` lists them all")

@@ -21,18 +21,19 @@ from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.message import Message
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import observation
+from spectraq.workers.contract.spectrum_body import spectrum_of
 from spectraq.workers.errors import ReadError, RejectedSpectrum, SettingsError
 from spectraq.workers.readers import read
-from spectraq.workers.settings import CONFIG_VARIABLE, load_settings
+from spectraq.workers.setting_keys import keys_of
+from spectraq.workers.settings import CONFIG_VARIABLE, Settings, load_settings
 from spectraq.workers.transport.reader import PartitionRecords
 from tests.support import made_files as made
 from tests.support import rawbatches, wire_examples
+from tests.support.feed import numbered
+from tests.support.written_bodies import WAYS
 
 NAMES = sorted(
-    f"SPECTRAQ_{section}__{key}{suffix}".upper()
-    for section, values in load_settings().model_dump().items()
-    for key in values
-    for suffix in ("", "_FILE")
+    f"SPECTRAQ_{'__'.join(key)}{suffix}".upper() for key, _ in keys_of(Settings) for suffix in ("", "_FILE")
 )
 
 Target = Callable[[bytes], None]
@@ -42,6 +43,7 @@ MEMORY = Path("/dev/shm")
 SPECTRA_READ = 20
 MAX_PIXELS = 20_000
 UNPACKED_BYTES = 1 << 16
+BODY_BYTES = 1 << 20
 FETCHED, END = 1000, 1100
 """The offset that a response was asked for, and the end of its partition."""
 
@@ -56,7 +58,8 @@ class Response:
 
 
 def messages(data: bytes) -> None:
-    """Bytes of a Kafka message, as a worker takes them, to what the networks would get."""
+    """Bytes of a Kafka message, as the page and a worker take them, to what the networks would get."""
+    _spectrum(data)
     try:
         message = codec.decode(data, max_pixels=MAX_PIXELS)
     except codec.DecodeError as error:
@@ -67,6 +70,14 @@ def messages(data: bytes) -> None:
     assert codec.encode(again) == codec.encode(message)
     if isinstance(message, Spectrum):
         analysable(message)
+
+
+def _spectrum(data: bytes) -> None:
+    """The body of a message on the topic of spectra, however it is written."""
+    try:
+        analysable(spectrum_of(data, (), b"key", max_bytes=BODY_BYTES, max_pixels=MAX_PIXELS))
+    except codec.DecodeError as error:
+        assert error.reason in set(DeadLetterReason) and str(error)
 
 
 def analysable(spectrum: Spectrum) -> None:
@@ -155,6 +166,8 @@ def seeds(target: str) -> Iterator[bytes]:
         for message in wire_examples.one_of_each():
             yield codec.encode(message)
         yield json.dumps(wire_examples.spectrum().to_json_dict()).encode()
+        for written in WAYS.values():
+            yield written(numbered(1))
     elif target == "settings":
         yield b'[kafka]\nbootstrap_servers = "a:1"\nsession_timeout_s = 6.0\n[topics]\npartitions = 8\n'
         yield b"".join(b"\0" + bytes([number % 256]) + b"1" for number in range(len(NAMES)))

@@ -25,7 +25,7 @@ def parsed(message: Message) -> object:
 @pytest.mark.parametrize("message", wire_examples.one_of_each(), ids=lambda message: type(message).__name__)
 def test_every_message_is_gone_over_to_its_end(message: Message) -> None:
     body = codec.encode(message)
-    skim = _Skim(body, codec.FRAME.size, MAX_ITEMS)
+    skim = _Skim(body, codec.FRAME.size, MAX_ITEMS, {})
     skim.over(parsed(message))
     assert skim._at == len(body)
 

@@ -28,6 +28,7 @@ QUERY = "qu3ry-s3cret"
 FRAGMENT = "fr4gment-s3cret"
 SIGNING = "s1gning-s3cret"
 TOKEN = "t0ken-s3cret"
+REGISTRY = "reg1stry-s3cret"
 COMMANDS = (
     ("config",),
     ("config", "--json"),
@@ -55,7 +56,7 @@ def environment(feed: Any, stack: LocalStack) -> dict[str, str]:
         f"SPECTRAQ_{section}__{key}".upper(): str(value)
         for section, values in sections.items()
         for key, value in values.items()
-    }
+    } | {"SPECTRAQ_KAFKA__SCHEMA_REGISTRY__TOKEN": REGISTRY}
 
 
 def grant(feed: Any, settings: Any) -> None:
@@ -67,7 +68,7 @@ def grant(feed: Any, settings: Any) -> None:
 
 def search(emitted: str, where: str) -> None:
     """Fail where a secret shows, plain or as wires and addresses encode it."""
-    for secret in (PASSWORDS["worker"], REDIS, QUERY, FRAGMENT, SIGNING, TOKEN):
+    for secret in (PASSWORDS["worker"], REDIS, QUERY, FRAGMENT, SIGNING, TOKEN, REGISTRY):
         plain = secret.encode()
         shapes = [secret, quote(secret), plain.hex(), plain.hex(" ")]
         # in the middle of something longer, base64 has one of three shapes

@@ -21,6 +21,8 @@ def check(
 ) -> None:
     """Try Kafka, the topics, Redis, the networks and the device: one line each, exit code 1 if one fails.
 
+    Where a Schema Registry is set, it is tried, too.
+
     Example: `spectraq up -- spectraq check`
     """
     from spectraq.workers.operations import log
@@ -28,7 +30,8 @@ def check(
 
     settings = load_settings(config)
     log.configure(settings.log)
-    outcomes = {name: _tried(part, settings) for name, part in CHECKS.items()}
+    parts = CHECKS if settings.kafka.schema_registry.url is None else CHECKS | {"registry": _registry}
+    outcomes = {name: _tried(part, settings) for name, part in parts.items()}
     if as_json:
         print_json({name: {"ok": ok, "message": message} for name, (ok, message) in outcomes.items()})
     else:
@@ -92,6 +95,16 @@ def _device(settings: Settings) -> str:
     from spectraq.workers.inference import device
 
     return f"{device(settings.worker.device)} (worker.device is {settings.worker.device})"
+
+
+def _registry(settings: Settings) -> str:
+    from spectraq.workers.contract.framing import result_numbers
+    from spectraq.workers.transport.schema_registry import SchemaRegistry
+
+    SchemaRegistry(settings.kafka.schema_registry).check()
+    numbers = result_numbers(settings)
+    framed = f", results are framed with {len(numbers)} numbers of its own" if numbers else ""
+    return f"answers at {settings.kafka.schema_registry.url}{framed}"
 
 
 CHECKS: dict[str, Callable[[Settings], str]] = {

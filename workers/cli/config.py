@@ -54,4 +54,6 @@ def _shown(value: Any) -> Any:
 
     if isinstance(value, SecretStr):
         return masked_secret(value.get_secret_value())
+    if isinstance(value, dict):
+        return {str(key): _shown(entry) for key, entry in value.items()}
     return masked(str(value)) if isinstance(value, (str, Path)) else value

@@ -67,6 +67,7 @@ def show(
 def _drawn(settings: Settings, subject: Subject) -> str:
     """Return the drawing, or why there is none."""
     from spectraq.workers.cli.terminal_plot import drawing
+    from spectraq.workers.contract.writer_schemas import WriterSchemas
     from spectraq.workers.errors import SpectraqError
     from spectraq.workers.web.night.message_store import Name
     from spectraq.workers.web.night.spectrum_json import spectrum_named
@@ -77,7 +78,8 @@ def _drawn(settings: Settings, subject: Subject) -> str:
     lookup = Lookup(settings)
     try:
         topics = settings.topics.of_spectra
-        spectrum = lookup.search(topics, name, time.time(), spectrum_named(name), before_s=DAY_S)
+        read = spectrum_named(name, WriterSchemas(settings.kafka))
+        spectrum = lookup.search(topics, name, time.time(), read, before_s=DAY_S)
         if spectrum is None:
             return f"not drawn: {', '.join(topics)} of the last day has no such spectrum with these pixels"
         return drawing(spectrum, Modelling(settings.worker).model(spectrum))

@@ -19,12 +19,18 @@ app = typer.Typer(help="Make and list the topics.", no_args_is_help=True)
 def create(config: Config = None, as_json: AsJson = False) -> None:
     """Create the topics that are missing; those that are there stay as they are.
 
+    Where a Schema Registry is set, the schemas of what is on them are registered there.
+
     Example: `SPECTRAQ_TOPICS__PARTITIONS=16 spectraq topics create`
     """
+    from spectraq.workers.contract.framing import register_schemas
     from spectraq.workers.settings import load_settings
     from spectraq.workers.transport.topics import ensure_topics
 
-    _show(ensure_topics(load_settings(config)), as_json)
+    settings = load_settings(config)
+    topics = ensure_topics(settings)
+    numbers = {subject.name.removesuffix("-value"): subject.number for subject in register_schemas(settings)}
+    _show(topics, as_json, numbers)
 
 
 @app.command(name="list")
@@ -74,7 +80,8 @@ def acls(
         stdout.print(right.command(principal), markup=False, highlight=False, soft_wrap=True)
 
 
-def _show(topics: list[Topic], as_json: bool) -> None:
+def _show(topics: list[Topic], as_json: bool, numbers: dict[str, int] | None = None) -> None:
+    """Print the topics, and the number of each one's schema where a registry gave it one."""
     if as_json:
         print_json(
             [
@@ -83,15 +90,18 @@ def _show(topics: list[Topic], as_json: bool) -> None:
                     "partitions": topic.partitions,
                     "replication": topic.replication,
                     "created": topic.created,
+                    **({"schema_id": numbers[topic.name]} if numbers else {}),
                 }
                 for topic in topics
             ]
         )
         return
-    print_table(
-        ("topic", "partitions#", "replicas#", "state"),
-        [(topic.name, topic.partitions, topic.replication, _state(topic)) for topic in topics],
-    )
+    columns = ("topic", "partitions#", "replicas#", "state")
+    rows = [(topic.name, topic.partitions, topic.replication, _state(topic)) for topic in topics]
+    if numbers:
+        print_table((*columns, "schema#"), [(*row, numbers[row[0]]) for row in rows])
+    else:
+        print_table(columns, rows)
 
 
 def _state(topic: Topic) -> str:

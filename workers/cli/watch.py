@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
@@ -16,6 +16,7 @@ from spectraq.workers.cli.terminal import print_json, print_line, stdout
 
 if TYPE_CHECKING:
     from spectraq.schemas.message import Message
+    from spectraq.workers.contract.writer_schemas import WriterSchemas
     from spectraq.workers.settings import Settings
     from spectraq.workers.transport.messages import Record
 
@@ -73,6 +74,7 @@ def watch(
 
     Example: `spectraq watch anomalies --flagged --from-beginning --timeout 5`
     """
+    from spectraq.workers.contract.writer_schemas import WriterSchemas
     from spectraq.workers.operations import log
     from spectraq.workers.settings import load_settings
     from spectraq.workers.transport.follower import Follower
@@ -82,7 +84,9 @@ def watch(
     topics = [kind.topic(settings) for kind in kinds or RESULTS]
     live = stdout.is_terminal and not (as_json or as_lines) and set(kinds or RESULTS) <= set(RESULTS)
     with Follower(settings, topics, from_beginning) as follower, _shown(live, as_json, flagged) as show:
-        decoded = ((record, decode(record)) for record in _records(follower, timeout))
+        schemas = WriterSchemas(settings.kafka)
+        spectra = settings.topics.of_spectra
+        decoded = ((record, decode(record, spectra, schemas)) for record in _records(follower, timeout))
         wanted = (pair for pair in decoded if not (flagged and getattr(pair[1], "flagged", True) is False))
         for record, message in islice(wanted, max_messages):
             show(record, message)
@@ -111,15 +115,36 @@ def _records(follower: Any, timeout_s: float | None) -> Iterator[Record]:
             last = time.monotonic()
 
 
-def decode(record: Record) -> Message | str:
-    """Return the message of a record, or why it is none."""
+def decode(
+    record: Record, of_spectra: Collection[str] = (), schemas: WriterSchemas | None = None
+) -> Message | str:
+    """Return the message of a record, or why it is none.
+
+    Parameters
+    ----------
+    record
+        As it came.
+    of_spectra
+        Topics whose messages may be written in any way that a worker reads.
+    schemas
+        Says how to read what carries the number of its schema there; None: the numbers of ours are known.
+    """
     from spectraq.schemas.codec import DecodeError
     from spectraq.schemas.codec import decode as message_of
+    from spectraq.workers.contract.spectrum_body import spectrum_of
+    from spectraq.workers.contract.writer_schemas import OURS
+    from spectraq.workers.errors import UnreachableError
 
+    schemas = schemas or OURS
     try:
-        return message_of(record.value, record.headers)
+        if record.topic not in of_spectra:
+            return message_of(record.value, record.headers)
+        schemas.begin_turn()
+        return spectrum_of(record.value, record.headers, record.key, schemas=schemas)
     except DecodeError as error:
         return f"{error.reason}: {error}"
+    except UnreachableError as error:
+        return str(error)
 
 
 def _show(record: Record, message: Message | str, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from spectraq.schemas.codec import DecodeError, decode
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.spectrum_body import spectrum_of
+from spectraq.workers.contract.writer_schemas import OURS, WriterSchemas
 from spectraq.workers.errors import SpectraqError
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.follower import Follower
@@ -38,19 +39,22 @@ class Letter(NamedTuple):
         """TOPIC:PARTITION:OFFSET of the message that it was; the last offset, too, where it was a batch."""
         return f"{self.letter.topic}:{self.letter.place}"
 
-    def spectrum(self) -> Spectrum:
-        """Return the spectrum that it was.
+    def spectrum(self, schemas: WriterSchemas = OURS) -> Spectrum:
+        """Return the spectrum that it was; `schemas` says how to read what carries the number of its schema.
 
         Raises
         ------
         DecodeError
             Where it was none.
+        RegistryAwayError
+            Where a registry has to be asked for its schema, and does not answer.
         """
         if self.letter.last_offset is not None:
             raise DecodeError(
                 DeadLetterReason.UNREADABLE_BATCH, "it is a record batch that could not be read"
             )
-        return spectrum_of(self.letter.value, self.letter.headers, self.letter.key)
+        schemas.begin_turn()
+        return spectrum_of(self.letter.value, self.letter.headers, self.letter.key, schemas=schemas)
 
 
 def every_letter(settings: Settings) -> Iterator[Letter]:

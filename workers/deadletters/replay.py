@@ -10,11 +10,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from spectraq.schemas.codec import DecodeError, decode
+from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.results import Result
+from spectraq.workers.contract.writer_schemas import WriterSchemas
 from spectraq.workers.deadletters.browse import QUIET_S, Letter
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.follower import Follower
 from spectraq.workers.transport.messages import Record
+from spectraq.workers.transport.registry_requests import RegistryAwayError
 from spectraq.workers.transport.sender import Sender
 
 REPLAY_HEADER = "spectraq-replay-of"
@@ -51,16 +54,19 @@ def plan(settings: Settings, letters: Iterable[Letter], again: bool = False) -> 
     since_ms = min(letter.set_aside_ms for letter in chosen)
     sent = frozenset() if again else _sent(settings, since_ms)
     answered = {} if again else _answered(settings, since_ms)
+    schemas = WriterSchemas(settings.kafka)
     tries = []
     for letter in chosen:
         why = ""
         if letter.letter.last_offset is not None:
             why = "it is a record batch that could not be read, not a message: send its spectra again"
+        elif letter.letter.reason == DeadLetterReason.TOMBSTONE:
+            why = "it is a tombstone: it has no value that could be sent"
         elif letter.letter.cut:
             why = "it was too large to be kept whole: send the original"
         elif letter.origin in sent:
             why = "it was sent again before"
-        elif answered.get(_spectrum_id(letter), -1) >= letter.set_aside_ms:
+        elif answered.get(_spectrum_id(letter, schemas), -1) >= letter.set_aside_ms:
             why = "a spectrum of this id was answered since"
         tries.append(Try(letter, why))
     return tries
@@ -112,8 +118,8 @@ def _records(settings: Settings, topic: str, since_ms: int) -> Iterator[Record]:
             yield from follower.poll(QUIET_S)
 
 
-def _spectrum_id(letter: Letter) -> str:
+def _spectrum_id(letter: Letter, schemas: WriterSchemas) -> str:
     try:
-        return letter.spectrum().spectrum_id
-    except DecodeError:
+        return letter.spectrum(schemas).spectrum_id
+    except (DecodeError, RegistryAwayError):
         return ""

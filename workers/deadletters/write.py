@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping
 
 import structlog
 
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
+from spectraq.workers.contract.framing import OUR_NUMBERS
 from spectraq.workers.contract.outgoing import outgoing_message
 from spectraq.workers.contract.trace_context import passed_on
 from spectraq.workers.settings import Settings
@@ -14,11 +16,13 @@ from spectraq.workers.transport.messages import Outgoing, Record, headers_in_wor
 from spectraq.workers.transport.topics import ENVELOPE_BYTES
 
 
-def outgoing_letter(letter: DeadLetter, settings: Settings) -> Outgoing:
-    """Make the message of a dead letter, under the key of the original."""
+def outgoing_letter(
+    letter: DeadLetter, settings: Settings, numbers: Mapping[str, int] = OUR_NUMBERS
+) -> Outgoing:
+    """Make the message of a dead letter, under the original's key; `numbers` as of `outgoing_message`."""
     trace = passed_on(letter.headers)
     letter = cut_to_size(letter, settings.kafka.max_message_bytes)
-    return outgoing_message(settings.topics.dead_letters, letter.key, letter, trace)
+    return outgoing_message(settings.topics.dead_letters, letter.key, letter, trace, numbers)
 
 
 VERSION = importlib.metadata.version("spectraq")

@@ -107,6 +107,10 @@ class Metrics:
             "spectraq_cache_failures", "Calls to the cache that failed or were not made"
         )
         self.cache_open = self._gauge("spectraq_cache_circuit_open", "1 while the cache is left alone")
+        self.schema_registry_failures = self._counter(
+            "spectraq_schema_registry_failures",
+            "Requests for a schema that got no answer; they are repeated",
+        )
         self.analysis_failures = self._counter(
             "spectraq_analysis_failures", "Batches that failed in the networks and were split"
         )

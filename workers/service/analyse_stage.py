@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -56,6 +56,8 @@ class Analyst:
 
     Parameters
     ----------
+    numbers
+        What to write into the frame of each kind of record, by its name, in place of its schema's own number.
     hand_on
         Takes what is to be published.
     drop
@@ -71,6 +73,7 @@ class Analyst:
         epoch: Epoch,
         watchdog: Watchdog,
         metrics: Metrics,
+        numbers: Mapping[str, int],
         hand_on: Callable[[Analysed], None],
         drop: Callable[[Batch], None],
     ) -> None:
@@ -81,6 +84,7 @@ class Analyst:
         self._epoch = epoch
         self._watchdog = watchdog
         self._metrics = metrics
+        self._numbers = numbers
         self._hand_on = hand_on
         self._drop = drop
 
@@ -139,17 +143,19 @@ class Analyst:
         for item in batch.items:
             if not isinstance(item, Readable):
                 reasons[item.letter.reason] += 1
-                outgoing.append(outgoing_letter(item.letter, self._settings))
+                outgoing.append(outgoing_letter(item.letter, self._settings, self._numbers))
                 continue
             entry, answer = next(pending)
             if isinstance(answer, Failure):
                 letter = dead_letter(item.record, answer.reason, answer.message)
                 reasons[letter.reason] += 1
-                outgoing.append(outgoing_letter(letter, self._settings))
+                outgoing.append(outgoing_letter(letter, self._settings, self._numbers))
                 continue
             subject = Subject.of(item.spectrum)
             results = messages(subject, answer.published, self._analysis.pipeline)
-            outgoing += outgoing_results(self._wanted(results), self._settings.topics, item.record.headers)
+            outgoing += outgoing_results(
+                self._wanted(results), self._settings.topics, item.record.headers, self._numbers
+            )
             answered.append((subject, answer))
             from_cache += entry.answer is not None
             duplicates += entry.duplicate

@@ -17,6 +17,8 @@ import structlog
 from spectraq.workers.cache.answers import Cache
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.stream_reference import StreamReference
+from spectraq.workers.contract.framing import result_numbers
+from spectraq.workers.contract.writer_schemas import WriterSchemas
 from spectraq.workers.errors import AnalysisError, SlotTakenError
 from spectraq.workers.inference import Pipeline, SafeInference, load_normal
 from spectraq.workers.operations.health import Health
@@ -41,6 +43,7 @@ from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.groupwatch import GroupWatch
 from spectraq.workers.transport.messages import Record
 from spectraq.workers.transport.producer import producer
+from spectraq.workers.transport.registry_requests import RegistryAwayError
 
 IDLE_POLL_S = 0.2
 BUSY_POLL_S = 0.02
@@ -117,7 +120,9 @@ class Worker:
         self._epoch = Epoch(self._note_epoch)
         self._abandoned = AbandonedTransactions(settings)
         closing.callback(self._abandoned.stop)
-        self._intake = Intake(settings)
+        self._schemas = WriterSchemas(settings.kafka, metrics.schema_registry_failures.inc)
+        self._intake = Intake(settings, self._schemas)
+        self._numbers = result_numbers(settings)
         self._batcher = Batcher(settings.worker)
         self._allowance = Allowance(settings.worker.priority_rate)
         self._watchdog = Watchdog().start()
@@ -166,6 +171,7 @@ class Worker:
             self._epoch,
             self._watchdog,
             self._metrics,
+            self._numbers,
             hand_on=self._publishing.put,
             drop=lambda batch: self._checkpoint.report(Outcome(batch, None)),
         )
@@ -239,6 +245,9 @@ class Worker:
         """Begin an epoch at the committed offsets; False while it is not known what they are."""
         self._ledger.give_back(self._batcher.clear() + self._suspects.clear())
         self._checkpoint.settle()
+        if not self._schemas.known():
+            self._stalls.progress()  # it is not Kafka that keeps this worker from reading
+            return False
         if self._checkpoint.records:
             return False  # what is being published may yet be committed; only then is it known where to begin
         self._abandoned.end_soon()
@@ -268,14 +277,20 @@ class Worker:
             self._go_on_alone()
 
     def _add(self, records: list[Record]) -> None:
-        if records and self._checkpoint.current:
-            urgent = [record for record in records if self._consumer.urgent(record.topic)]
-            others = [record for record in records if not self._consumer.urgent(record.topic)]
-            self._batcher.add(self._intake.items(others), self._consumer.membership)
-            self._batcher.add(self._intake.items(urgent), self._consumer.membership, urgent=True)
-            self._allowance.take(len(urgent))
-        else:
+        if not records or not self._checkpoint.current:
             self._ledger.give_back(len(records))
+            return
+        try:
+            items = self._intake.items(records)
+        except RegistryAwayError:
+            self._ledger.give_back(len(records))
+            self._epoch.move("schema registry away")
+            return
+        urgent = [item for item in items if self._consumer.urgent(item.record.topic)]
+        others = [item for item in items if not self._consumer.urgent(item.record.topic)]
+        self._batcher.add(others, self._consumer.membership)
+        self._batcher.add(urgent, self._consumer.membership, urgent=True)
+        self._allowance.take(len(urgent))
 
     def _open(self) -> None:
         """Let what was fetched be unpacked: of suspects one batch, once nothing else is in hand."""
@@ -347,6 +362,7 @@ class Worker:
         self._raise_failures()
         trouble = self._stalls.look(in_hand=not self._idle())
         self._health.trouble("consumer", trouble)
+        self._health.trouble("schema registry", self._schemas.trouble)
         self._health.notice("group", self._ownership.look())
         self._progress.report(self._consumer)
 

@@ -202,7 +202,16 @@ def _record(body: bytes, place: int, end: int, tp: TopicPartition, offset: int, 
         raise UnreadableError(f"offset {offset} says another length than it has", trusted=True)
     if abs(time_ms) >= LONGEST_TIME_MS:
         time_ms = NO_TIMESTAMP_MS
-    return Record(tp.topic, tp.partition, offset, key, value or b"", tuple(headers), time_ms)
+    return Record(
+        tp.topic,
+        tp.partition,
+        offset,
+        key,
+        value or b"",
+        tuple(headers),
+        time_ms,
+        tombstone=value is None,
+    )
 
 
 def _bytes(body: bytes, place: int) -> tuple[bytes | None, int]:

@@ -49,6 +49,8 @@ class Record:
     damage
         Where this is no message but a batch that could not be read: then `offset` is the first that is
         missing, `value` the batch as Kafka keeps it, and there is neither a key nor a header.
+    tombstone
+        Whether it has no value at all, which deletes its key on a compacted topic; `value` is empty then.
     """
 
     topic: str
@@ -59,6 +61,7 @@ class Record:
     headers: tuple[tuple[str, bytes], ...]
     timestamp_ms: int
     damage: Damage | None = None
+    tombstone: bool = False
 
     @property
     def next_offset(self) -> int:

@@ -60,7 +60,14 @@ def messages_of(
                 if outer.attributes & LOG_APPEND_TIME:
                     time_ms = outer.timestamp_ms
                 yield Record(
-                    tp.topic, tp.partition, message.offset, message.key, message.value or b"", (), time_ms
+                    tp.topic,
+                    tp.partition,
+                    message.offset,
+                    message.key,
+                    message.value or b"",
+                    (),
+                    time_ms,
+                    tombstone=message.value is None,
                 )
     except TooLargeError as error:
         raise TooLargeError(str(error)) from None  # its offset is not part of the checksum

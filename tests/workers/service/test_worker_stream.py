@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from kafka import KafkaProducer
@@ -48,7 +49,7 @@ def test_every_spectrum_gets_one_result_of_each_kind_and_none_twice(feed: Feed, 
         assert redshifts[f"spectrum-{i}"] == answer_of(observation(numbered(i), 1000)).z
 
 
-def hostile(feed: Feed) -> dict[str, tuple[bytes, bytes]]:
+def hostile(feed: Feed) -> dict[str, tuple[bytes, Any]]:
     """What strangers send, by the reason that they must be told."""
     good = codec.encode(numbered(0))
     flux, n = spectrum_flux(0), len(WAVELENGTH)
@@ -64,6 +65,7 @@ def hostile(feed: Feed) -> dict[str, tuple[bytes, bytes]]:
         "wrong_shape": (b"3", json.dumps(fields | {"flux": {"many": 1}}).encode()),
         "no_good_pixels": (b"4", avro(flux=np.full(n, np.nan, np.float32))),
         "empty": (b"5", avro(flux=flux[:0], wavelength=WAVELENGTH[:0])),
+        "tombstone": (b"11", None),
         "length_mismatch": (b"6", avro(flux=flux[:-1])),
         "too_large": (
             b"7",
@@ -80,7 +82,7 @@ def test_what_is_no_spectrum_is_in_the_dead_letters_with_its_reason_and_bytes_an
     feed: Feed, delivery: str
 ) -> None:
     bad = hostile(feed)
-    messages: list[Spectrum | tuple[bytes, bytes]] = []
+    messages: list[Spectrum | tuple[bytes, Any]] = []
     for i, message in enumerate(bad.values()):
         messages += [numbered(i), message]
     # five million zeros are twenty megabytes, and compressed no larger than any other message
@@ -94,7 +96,7 @@ def test_what_is_no_spectrum_is_in_the_dead_letters_with_its_reason_and_bytes_an
         letter = letters[key]
         assert letter["reason"] == reason
         assert letter["topic"] == feed.settings().topics.spectra
-        assert letter["value"] == value[: feed.settings().kafka.max_message_bytes]
+        assert letter["value"] == (value or b"")[: feed.settings().kafka.max_message_bytes]
     assert "first 8388608 of 20000" in letters[b"7"]["message"]
     assert {key for key, letter in letters.items() if letter["cut"]} == {b"7"}
     for kind in KINDS:

@@ -14,6 +14,8 @@ from spectraq.schemas import codec
 from spectraq.schemas.results import ModelSpectrum
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.spectrum_body import spectrum_of
+from spectraq.workers.contract.writer_schemas import OURS, WriterSchemas
+from spectraq.workers.errors import UnreachableError
 from spectraq.workers.web.night.entry import Entry, Row
 from spectraq.workers.web.night.message_store import Name
 
@@ -93,13 +95,16 @@ def quickly_decoded(body: bytes, headers: Headers = ()) -> Spectrum | None:
         return None
 
 
-def spectrum_named(name: Name) -> Callable[[bytes, Headers, bytes | None], Spectrum | None]:
+def spectrum_named(
+    name: Name, schemas: WriterSchemas = OURS
+) -> Callable[[bytes, Headers, bytes | None], Spectrum | None]:
     """Return what reads a message's body, headers and key, and gives its spectrum if it is the one named."""
 
     def read(body: bytes, headers: Headers, key: bytes | None) -> Spectrum | None:
         try:
-            spectrum = spectrum_of(body, headers, key)
-        except codec.DecodeError:
+            schemas.begin_turn()
+            spectrum = spectrum_of(body, headers, key, schemas=schemas)
+        except (codec.DecodeError, UnreachableError):
             return None
         return spectrum if (spectrum.spectrum_id, spectrum.digest) == name else None
 

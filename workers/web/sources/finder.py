@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from spectraq.schemas import codec
 from spectraq.schemas.results import Measurement, ModelSpectrum, Result
 from spectraq.schemas.spectrum import Spectrum
+from spectraq.workers.contract.writer_schemas import WriterSchemas
 from spectraq.workers.errors import SpectraqError
 from spectraq.workers.settings import Settings
 from spectraq.workers.web.night.entry import Entry, name_of
@@ -43,6 +44,10 @@ class Finder:
     modelling: Modelling | None
     lookup: Lookup | None
 
+    def __post_init__(self) -> None:
+        """Know the schemas that registries gave numbers."""
+        self._schemas = WriterSchemas(self.settings.kafka)
+
     def warm(self) -> None:
         """Load the networks before the first fit is asked for."""
         if self.modelling is not None:
@@ -59,7 +64,7 @@ class Finder:
             return codec.decode(body, expect=Spectrum)
         spectrum = None
         if self.lookup is not None:
-            read = spectrum_named(name)
+            read = spectrum_named(name, self._schemas)
             if place is not None:
                 spectrum = self.lookup.at(place, read)
             if spectrum is None and entry is not None:

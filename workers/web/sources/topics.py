@@ -133,19 +133,19 @@ class Following(threading.Thread):
     def _model(self, record: Record) -> None:
         message = decoded(record.value, record.headers)
         if isinstance(message, ModelSpectrum) and is_ours(message):
-            self._night.take_model(message, record.value, _place(record))
+            self._night.take_model(message, _body(record), _place(record))
 
     def _measurement(self, record: Record) -> None:
         message = decoded(record.value, record.headers)
         if isinstance(message, Measurement) and is_ours(message):
-            self._night.take_measurement(message, record.value, _place(record))
+            self._night.take_measurement(message, _body(record), _place(record))
 
     def _result(self, record: Record) -> None:
         if len(record.value) > RESULT_BYTES:
             return
         message = decoded(record.value, record.headers)
         if isinstance(message, Result) and is_listed(message) and is_ours(message):
-            self._night.take(message, record.value, _place(record).at)
+            self._night.take(message, _body(record), _place(record).at)
 
     def _verdict(self, record: Record) -> None:
         message = decoded(record.value, record.headers)
@@ -156,6 +156,11 @@ class Following(threading.Thread):
         message = decoded(record.value, record.headers)
         if isinstance(message, DeadLetter):
             self._night.take_letter(message)
+
+
+def _body(record: Record) -> bytes:
+    """Return what is kept without its headers."""
+    return codec.own_frame(record.value, record.headers)
 
 
 def _place(record: Record) -> Place:
