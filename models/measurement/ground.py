@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import N_PIXELS
-from spectraq.models.measurement.target import Target
+from spectraq.models.measurement.samples import Places, Samples
+from spectraq.models.measurement.target import Floats, Target
 
-Floats = NDArray[np.float64]
+REACHES = (16.0, 45.0)
+"""Pixels around lines that are looked at, where they suffice."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +36,89 @@ class Base:
     centre: Floats
 
 
-class Ground:
-    """A target over what lies under its lines, in shapes that are orthonormal under noise and priors.
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Samples that lines may reach, n of them, and what lies under the lines there.
 
     Attributes
     ----------
-    root
-        Square root of ivar, and zero for what falls off the grid, (N_PIXELS + 1,).
+    kept
+        Which of all samples these are.
     design
-        Columns of the m orthonormal shapes, then of the data without the level, each times `root`; shape
-        (N_PIXELS + 1, m + 1).
+        The base's m shapes, then the data without its level, each times `root`; (m + 1, n + 1).
+    """
+
+    kept: slice | NDArray[np.int64]
+
+    places: Places
+    root: Floats
+    design: Floats
+
+
+class Ground:
+    """Samples of a target over what lies under its lines, in shapes that are orthonormal under noise and priors.
+
+    Attributes
+    ----------
     whiten
         Rows that make the shapes orthonormal, (m, m); its transpose takes their amplitudes to the base's.
     vector
         The orthonormal shapes' best amplitudes without lines, (m,).
     chi2
         Without lines.
+    whole
+        All samples.
     """
 
-    def __init__(self, target: Target, base: Base) -> None:
-        self.target, self.base = target, base
-        pixels = np.flatnonzero(target.used)
-        self.root = np.zeros(N_PIXELS + 1)
-        self.root[pixels] = np.sqrt(target.ivar[pixels])
-        root = self.root[pixels]
-        data = (target.flux - base.level)[pixels] * root
-        shapes = base.shapes[:, pixels] * root
-        self.whiten = whitening(shapes @ shapes.T + np.diag(base.precision))
-        self.design = np.zeros((N_PIXELS + 1, len(shapes) + 1))
-        self.design[pixels, :-1] = shapes.T @ self.whiten.T
-        self.design[pixels, -1] = data
-        self.vector = self.whiten @ (shapes @ data + base.precision * base.centre)
+    def __init__(
+        self, target: Target, base: Base, samples: Samples, lines: NDArray[np.float64] | None = None
+    ) -> None:
+        """Solve without lines.
+
+        Parameters
+        ----------
+        lines
+            Grid pixels of lines that are narrow at first; None where any sample may be reached.
+        """
+        self.target, self.base, self._lines = target, base, lines
+        root = samples.root
+        design = np.zeros((len(base.shapes) + 1, root.size))
+        design[:-1, :-1] = base.shapes[:, samples.nearest]
+        design[-1, :-1] = samples.flux - base.level[samples.nearest]
+        design *= root
+        self.whole = Near(slice(None), samples.places, root, design)
+        gram = design @ design.T
+        self.whiten = whitening(gram[:-1, :-1] + np.diag(base.precision))
+        self.vector = self.whiten @ (gram[:-1, -1] + base.precision * base.centre)
         prior = float(base.precision @ base.centre**2)
-        self.chi2 = float(data @ data) + prior - float(self.vector @ self.vector)
+        self.chi2 = float(gram[-1, -1]) + samples.scatter + prior - float(self.vector @ self.vector)
+        self._near: dict[float, Near] = {}
+
+    def near(self, reach: float) -> Near:
+        """Return samples that hold all within so many pixels of a line."""
+        enough = next((known for known in REACHES if known >= reach), math.inf)
+        if self._lines is None or math.isinf(enough):
+            return self.whole
+        if enough not in self._near:
+            self._near[enough] = self._around(self._lines, enough)
+        return self._near[enough]
+
+    def _around(self, lines: Floats, reach: float) -> Near:
+        pixel = self.whole.places.pixel
+        ends = np.searchsorted(pixel[:-1], lines - reach), np.searchsorted(pixel[:-1], lines + reach, "right")
+        step = np.zeros(pixel.size + 1, np.int64)
+        for end, change in zip(ends, (1, -1), strict=True):
+            np.add.at(step, end, change)
+        kept = np.append(np.flatnonzero(np.cumsum(step[: pixel.size - 1])), pixel.size - 1)
+        places = Places(pixel[kept], self.whole.places.per_angstrom[kept])
+        return Near(kept, places, self.whole.root[kept], self.whole.design[:, kept])
 
 
 def _scale(matrix: Floats) -> tuple[Floats, Floats]:
     """Return a positive matrix of unit diagonal, and what its rows and columns were multiplied by."""
     scale = 1 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
     scaled = matrix * scale[:, None] * scale
-    scaled[np.diag_indices_from(scaled)] += 1e-11
+    scaled.flat[:: len(scaled) + 1] += 1e-11
     return scaled, scale
 
 

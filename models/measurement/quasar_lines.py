@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,18 +10,23 @@ from numpy.typing import NDArray
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL
 from spectraq.models.lines import wavelength
-from spectraq.models.measurement.galaxy_lines import at_widths, covered, extended, is_covered, significance
+from spectraq.models.measurement.galaxy_lines import at_widths, covered, extended, is_covered
 from spectraq.models.measurement.ground import Base, Ground
-from spectraq.models.measurement.line_fit import Kinematics, LineFit, LineProblem, at_limit, settled
+from spectraq.models.measurement.line_blocks import Blocks
+from spectraq.models.measurement.line_fit import LineFit, LineProblem, at_limit, described, settled
 from spectraq.models.measurement.line_groups import (
     BROAD,
     BROAD_LINES,
+    NARROW,
     Group,
     broad,
     narrow,
     narrow_lines,
     wing,
 )
+from spectraq.models.measurement.line_point import Kinematics, Point, gains
+from spectraq.models.measurement.line_profiles import Parts
+from spectraq.models.measurement.samples import averaged
 from spectraq.models.measurement.target import Target
 
 USUAL_NARROW, USUAL_BROAD = 200.0, 2000.0
@@ -37,28 +43,36 @@ ABSORBED_SIGMA = 5.0
 ABSORBED_DEPTH = 0.1
 ABSORBED_BOX = 7
 ROUNDS_OF_ABSORPTION = 2
+FINE_PIXELS = 16
+"""Around narrow lines no pixels are averaged so far on either side."""
 
 
 def quasar_lines(target: Target, base: Base) -> tuple[LineFit, NDArray[np.bool_]] | None:
     """Return the lines of a quasar, and which pixels are absorbed; None where no line is covered."""
-    groups = _groups(target)
-    if not groups:
-        return None
     absorbed = np.zeros(target.ivar.size, bool)
-    ground = Ground(target, base)
-    fit = _fitted(ground, groups)
-    for _ in range(ROUNDS_OF_ABSORPTION):
-        more = absorbed | _absorption(ground, fit)
+    fit: Point | None = None
+    for left in reversed(range(ROUNDS_OF_ABSORPTION + 1)):
+        groups = _groups(target)
+        if not groups:
+            return None
+        blocks = Blocks(Ground(target, base, averaged(target, _near_narrow(target, groups))))
+        fit = _fitted(blocks, groups, fit)
+        more = absorbed | _absorption(blocks, fit) if left else absorbed
         if (more == absorbed).all():
             break
         absorbed = more
         target = replace(target, ivar=np.where(absorbed, 0.0, target.ivar))
-        groups = _groups(target)
-        if not groups:
-            return None
-        ground = Ground(target, base)
-        fit = _fitted(ground, groups, fit)
-    return _with_wing(ground, _with_seconds(ground, fit)), absorbed
+    return described(blocks, _with_wing(blocks, _with_seconds(blocks, fit))), absorbed
+
+
+def _near_narrow(target: Target, groups: Sequence[Group]) -> NDArray[np.bool_]:
+    """Mark the pixels near narrow lines."""
+    near = np.zeros(target.ivar.size, bool)
+    for group in groups:
+        if group.component == NARROW:
+            for place in Parts.of(target, group, 0).place:
+                near[max(round(place) - FINE_PIXELS, 0) : max(round(place) + FINE_PIXELS + 1, 0)] = True
+    return near
 
 
 def _groups(target: Target) -> list[Group]:
@@ -75,39 +89,48 @@ def _groups(target: Target) -> list[Group]:
     return groups
 
 
-def _fitted(ground: Ground, groups: list[Group], before: LineFit | None = None) -> LineFit:
-    """Fit one Gaussian a broad line; widths one group after another at first, then all together.
+def _fitted(blocks: Blocks, groups: list[Group], before: Point | None) -> Point:
+    """Fit one Gaussian a broad line, all together.
 
     Parameters
     ----------
     before
         A fit to begin with, where its groups are the same.
     """
-    problem = LineProblem(ground, groups)
+    problem = LineProblem(blocks, groups)
     if before is not None and before.groups == tuple(groups):
-        return settled(problem, problem.fit(before.kinematics), USUAL_NARROW)
-    usual = [USUAL_BROAD if group.component == BROAD else USUAL_NARROW for group in groups]
-    current = at_widths(groups, usual, False)
-    best = current
+        return settled(problem, problem.fit(problem.solve(before.kinematics)), USUAL_NARROW)
+    usual = at_widths(groups, [_usual(group) for group in groups], False)
+    start = problem.solve(_started(blocks, groups, usual))
+    free = np.array([start.significance(g) > LEAST_CHI2 for g in range(len(groups))])
+    square = np.where(free, start.kinematics.square, usual.square)
+    return settled(problem, problem.fit(problem.solve(Kinematics(square, usual.shift, free))), USUAL_NARROW)
+
+
+def _usual(group: Group) -> float:
+    return USUAL_BROAD if group.component == BROAD else USUAL_NARROW
+
+
+def _started(blocks: Blocks, groups: list[Group], usual: Kinematics) -> Kinematics:
+    """Return widths to begin with: of each broad group that of its starts which gains most beside the narrow lines."""
+    narrow = [g for g, group in enumerate(groups) if group.component == NARROW]
+    beside = None
+    if narrow:
+        of_narrow = Kinematics(usual.square[narrow], usual.shift[narrow], usual.free[narrow])
+        beside = LineProblem(blocks, [groups[g] for g in narrow]).solve(of_narrow)
+    square = usual.square.copy()
     for g, group in enumerate(groups):
-        trials = [best, *(_at_width(best, g, width) for width in group.starts)]
-        best = problem.least_chi2(trials)
-    fit = problem.solve(best)
-    free = np.array([significance(fit, g) > LEAST_CHI2 for g in range(len(groups))])
-    square = np.where(free, fit.kinematics.square, current.square)
-    return settled(problem, problem.fit(Kinematics(square, fit.kinematics.shift, free)), USUAL_NARROW)
+        if group.component == BROAD:
+            squares = [(width / KM_S_PER_PIXEL) ** 2 for width in group.starts]
+            square[g] = squares[int(gains(blocks, beside, group, squares, 0.0).argmax())]
+    return replace(usual, square=square)
 
 
-def _at_width(kinematics: Kinematics, group: int, width: float) -> Kinematics:
-    square = kinematics.square.copy()
-    square[group] = (width / KM_S_PER_PIXEL) ** 2
-    return replace(kinematics, square=square)
-
-
-def _absorption(ground: Ground, fit: LineFit) -> NDArray[np.bool_]:
+def _absorption(blocks: Blocks, fit: Point) -> NDArray[np.bool_]:
     """Mark pixels where the light is clearly missing: runs of pixels whose mean is far below the fit."""
-    target, base = ground.target, ground.base
-    model = base.level + fit.amplitude @ base.shapes + fit.emission
+    target, base = blocks.ground.target, blocks.ground.base
+    whole = described(blocks, fit)
+    model = base.level + whole.amplitude @ base.shapes + whole.emission
     pull = np.where(target.used, (target.flux - model) * np.sqrt(target.ivar), 0.0)
     box = np.ones(ABSORBED_BOX)
     count = np.convolve(target.used, box, "same")
@@ -120,40 +143,39 @@ def _absorption(ground: Ground, fit: LineFit) -> NDArray[np.bool_]:
     return np.asarray(np.convolve(low, np.ones(5), "same") > 0)
 
 
-def _with_seconds(ground: Ground, fit: LineFit) -> LineFit:
+def _with_seconds(blocks: Blocks, fit: Point) -> Point:
     """Return the fit with a second Gaussian of the main broad lines where it gains enough and is emission."""
     first = fit
     for name in BROAD_LINES:
         index = next((g for g, group in enumerate(fit.groups) if group.name == name), None)
-        if index is None or not fit.kinematics.free[index] or not is_covered(ground.target, wavelength(name)):
+        if index is None or not first.kinematics.free[index] or not is_covered(blocks.ground.target, wavelength(name)):
             continue
-        groups = [*fit.groups, broad(name, second=True)]
-        problem = LineProblem(ground, groups)
-        shift = float(fit.kinematics.shift[index])
-        start = problem.best([extended(fit.kinematics, width, shift) for width in SECOND_WIDTHS])
-        if fit.chi2 - start.chi2 < SECOND_GAIN / 3:
+        second, shift = broad(name, second=True), float(fit.kinematics.shift[index])
+        gained = gains(blocks, fit, second, [(width / KM_S_PER_PIXEL) ** 2 for width in SECOND_WIDTHS], shift)
+        if gained.max() < SECOND_GAIN / 3:
             continue
-        more = problem.fit(start.kinematics, ROUGH_STEPS, ROUGH)
+        problem = LineProblem(blocks, [*fit.groups, second])
+        start = extended(fit.kinematics, SECOND_WIDTHS[int(gained.argmax())], shift)
+        alone = np.isin(np.arange(len(start.free)), (index, len(start.free) - 1))
+        more = problem.fit(problem.solve(replace(start, free=alone)), ROUGH_STEPS, ROUGH)
         if fit.chi2 - more.chi2 > SECOND_GAIN and _emits(more, name):
-            fit = more
-    if fit.groups == first.groups:
-        return fit
-    return LineProblem(ground, fit.groups).fit(fit.kinematics)
+            fit = replace(more, kinematics=replace(more.kinematics, free=start.free))
+    return fit if fit.groups == first.groups else LineProblem(blocks, fit.groups).fit(fit)
 
 
-def _with_wing(ground: Ground, fit: LineFit) -> LineFit:
+def _with_wing(blocks: Blocks, fit: Point) -> Point:
     """Return the fit with wings of [O III], where they gain enough and are emission."""
     core = next((g for g, group in enumerate(fit.groups) if group.name == "narrow"), None)
-    if core is None or not fit.kinematics.free[core] or (core, "OIII_5008") not in fit.lines:
+    names = () if core is None else [line.name for line in fit.groups[core].lines]
+    if core is None or not fit.kinematics.free[core] or "OIII_5008" not in names:
         return fit
-    groups = [*fit.groups, wing()]
-    problem = LineProblem(ground, groups)
-    more = problem.fit(problem.least_chi2([extended(fit.kinematics, width) for width in groups[-1].starts]))
-    lost = any(at_limit(more, g) for g in (core, len(groups) - 1))
+    problem = LineProblem(blocks, [*fit.groups, wing()])
+    more = problem.fit(problem.best([extended(fit.kinematics, width) for width in wing().starts]))
+    lost = any(at_limit(more, g) for g in (core, len(more.groups) - 1))
     return more if fit.chi2 - more.chi2 > SECOND_GAIN and more.flux[-1] > 0 and not lost else fit
 
 
-def _emits(fit: LineFit, name: str) -> bool:
+def _emits(fit: Point, name: str) -> bool:
     """Return whether both Gaussians of a broad line are emission."""
-    own = [i for i, (g, line) in enumerate(fit.lines) if line == name and fit.groups[g].component == BROAD]
+    own = [fit.own(g).start for g, group in enumerate(fit.groups) if group.component == BROAD and group.lines[0].name == name]
     return bool((fit.flux[own] > 0).all())
