@@ -73,8 +73,8 @@ def quasar_continuum(target: Target, populations: Populations) -> QuasarContinuu
         shapes.append(_balmer(target)[None] * np.interp(3000.0, rest, start))
         precision.append(np.array([1 / BALMER_SIZE**2]))
     if target.z < HOST_BELOW_Z:
-        host, _ = populations.at(target.lag, blur_of(HOST_DISPERSION, target.spread(5000.0)))
-        shapes.append(host[: 1 + HOST_SHAPES] * float(np.median(start[used])))
+        host, _ = populations.at(target.lag, blur_of(HOST_DISPERSION, target.spread(5000.0)), HOST_SHAPES)
+        shapes.append(host * float(np.median(start[used])))
         precision.append(np.full(1 + HOST_SHAPES, 1 / HOST_SIZE**2))
     stacked = np.vstack(shapes)
     zero = np.zeros(len(stacked))
