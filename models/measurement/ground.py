@@ -132,3 +132,9 @@ def whitening(matrix: Floats) -> Floats:
     """Return the lower triangle W of which W.T @ W is the inverse of such a matrix."""
     scaled, scale = _scale(matrix)
     return np.asarray(np.linalg.inv(np.linalg.cholesky(scaled)) * scale)
+
+
+def root_of(covariance: Floats) -> Floats:
+    """Return R of which R.T @ R is a covariance, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
