@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spectraq.models.measurement.samples import Places, Samples
 from spectraq.models.measurement.target import Floats, Target
 
-REACHES = (16.0, 45.0)
+REACHES = (12.0, 20.0, 40.0)
 """Pixels around lines that are looked at, where they suffice."""
 
 

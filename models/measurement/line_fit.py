@@ -18,13 +18,13 @@ from spectraq.models.grid.axis import KM_S_PER_PIXEL
 from spectraq.models.measurement.ground import inverted
 from spectraq.models.measurement.line_blocks import Blocks
 from spectraq.models.measurement.line_groups import NARROW, Group
-from spectraq.models.measurement.line_point import Kinematics, Point, point, slopes
+from spectraq.models.measurement.line_point import Kinematics, Point, Slopes, point, slopes
 from spectraq.models.measurement.line_profiles import light_of, parts_of
 from spectraq.models.measurement.target import Floats
 
 STEPS = 25
 CONVERGED = 0.01
-"""A step that gains less chi2 is the last."""
+"""Steps end where the next is expected to gain less chi2."""
 LEAST_SPREAD = 0.45
 """Of the instrument's spread: the narrowest that a line may be by chance."""
 
@@ -89,22 +89,20 @@ class LineProblem:
         return min(map(self.solve, trials), key=lambda point: point.chi2)
 
     def fit(self, start: Point, steps: int = STEPS, converged: float = CONVERGED) -> Point:
-        """Return what Levenberg and Marquardt's steps reach; the last gains less than `converged`."""
-        current = start
-        slope = slopes(self._blocks, current)
-        damping = 1e-3
+        """Return what Levenberg and Marquardt's steps reach; until the next would gain less than `converged`."""
+        current, slope, damping = start, slopes(self._blocks, start), 1e-3
         for _ in range(steps if start.kinematics.free.any() else 0):
             size = np.maximum(slope.hessian.diagonal(), 1e-12)
             step = np.linalg.solve(slope.hessian + np.diag(damping * size), slope.gradient)
-            trial = self.solve(self._moved(current.kinematics, np.asarray(step, np.float64)))
-            gained = current.chi2 - trial.chi2
-            if gained > 0:
+            moved = self._moved(current.kinematics, np.asarray(step, np.float64))
+            if _expected(current.kinematics, moved, slope) < converged:
+                break
+            trial = self.solve(moved)
+            if trial.chi2 < current.chi2:
                 current, slope = trial, slopes(self._blocks, trial)
                 damping = max(damping / 10, 1e-9)
-                if gained < converged:
-                    break
             else:
-                damping *= 10
+                damping = max(10 * damping, 0.1)
                 if damping > 1e4:
                     break
         return replace(current, slopes=slope)
@@ -116,6 +114,14 @@ class LineProblem:
         shift[free] += step[1::2]
         square, shift = square.clip(self._least, self._most), shift.clip(-self._furthest, self._furthest)
         return Kinematics(square, shift, free)
+
+
+def _expected(before: Kinematics, after: Kinematics, slope: Slopes) -> float:
+    """Return chi2 that a step gains if the slopes hold."""
+    free = before.free
+    step = np.empty(2 * int(free.sum()))
+    step[0::2], step[1::2] = (after.square - before.square)[free], (after.shift - before.shift)[free]
+    return float(step @ (2 * slope.gradient - slope.hessian @ step))
 
 
 def described(blocks: Blocks, point: Point) -> LineFit:

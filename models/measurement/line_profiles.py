@@ -15,7 +15,7 @@ from spectraq.models.measurement.line_groups import Group
 from spectraq.models.measurement.samples import GRID, Places
 from spectraq.models.measurement.target import Floats, Target
 
-REACH = 6.0
+REACH = 5.0
 """Standard deviations at which a line's profile is cut off."""
 OFF_GRID = GRID.size
 """The pixel of what falls off the grid, one beyond its last."""

@@ -18,7 +18,7 @@ from spectraq.models.measurement.target import Floats, Target
 RESPONSE_SIZE = 1.0
 """Prior standard deviation of the response's first terms, of the level; of term j it is this times 2 / j."""
 CONVERGED = 0.05
-"""A step that gains less chi2 is the last."""
+"""Steps end where the next is expected to gain less chi2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,22 @@ class PairedFit:
 class PairedProblem:
     """Populations at a redshift, and the pairs that they are fitted to."""
 
-    def __init__(self, pairs: Pairs, populations: Paired, absorbing: NDArray[np.bool_]) -> None:
+    def __init__(self, pairs: Pairs, populations: Paired, blurring: Paired, absorbing: slice) -> None:
         """Hold what does not change.
 
         Parameters
         ----------
+        blurring
+            Populations where they have absorption lines.
         absorbing
-            Pairs where the blur is fitted; elsewhere it stays as it began.
+            Pairs where the blur is fitted, with these; elsewhere it stays as it began.
         """
-        self.pairs, self._populations, self._absorbing = pairs, populations, absorbing
+        self.pairs, self._populations, self._blurring = pairs, populations, blurring
+        self._absorbing = absorbing
         self._root = np.sqrt(pairs.ivar)
 
     def start(self, square: float) -> PairedFit:
-        """Return a fit of the response to the mean, and of the shapes to what is left."""
+        """Return a fit of the response to the mean."""
         templates, reached = self._populations.blurred(square)
         self._root = np.where(reached, self._root, 0.0)
         used = self._root > 0
@@ -79,9 +82,9 @@ class PairedProblem:
         precision[0] = 1e-12 / level**2
         data = self.pairs.flux * self._root
         polynomial = _ridge(self.pairs.response * (templates[0] * self._root), data, precision)
-        factor = (polynomial @ self.pairs.response) * self._root
-        shapes = _ridge(templates[1:] * factor, data - templates[0] * factor, np.ones(len(templates) - 1))
-        return self._judged(PairedFit(templates, square, np.append(1.0, shapes), polynomial, precision))
+        amplitude = np.zeros(len(templates))
+        amplitude[0] = 1.0
+        return self._judged(PairedFit(templates, square, amplitude, polynomial, precision))
 
     def level(self, fit: PairedFit) -> Floats:
         """Return the continuum, (N_PAIRS,)."""
@@ -97,21 +100,18 @@ class PairedProblem:
 
     def fitted(self, fit: PairedFit, limits: tuple[float, float] | None, steps: int) -> PairedFit:
         """Return what some steps reach; with limits of the variance of the blur, that is free, too."""
-        fit = self._judged(fit)
-        damping, hessian, gradient = 1e-4, *self._slopes(fit, limits is not None)
+        fit, damping = self._judged(fit), 1e-4
+        hessian, gradient = self._slopes(fit, limits is not None)
         for _ in range(steps):
-            damped = hessian + np.diag(damping * hessian.diagonal())
-            trial = self._moved(fit, np.asarray(np.linalg.solve(damped, gradient)), limits)
-            gained = fit.chi2 - trial.chi2
-            if gained > 0:
-                fit, damping = trial, max(damping / 10, 1e-9)
-                if gained < CONVERGED:
-                    break
+            step = np.linalg.solve(hessian + np.diag(damping * hessian.diagonal()), gradient)
+            if float(step @ gradient) < CONVERGED:
+                break
+            trial = self._moved(fit, np.asarray(step), limits)
+            if trial.chi2 < fit.chi2:
+                fit, damping = trial, damping / 10
                 hessian, gradient = self._slopes(fit, limits is not None)
             else:
-                damping *= 10
-                if damping > 1e3 or gained > -1e-6 * fit.chi2:
-                    break
+                damping = max(10 * damping, 0.1)
         error = np.sqrt(inverted(hessian)[-1, -1]) if limits is not None else np.nan
         return replace(fit, square_error=float(error))
 
@@ -133,8 +133,10 @@ class PairedProblem:
         np.multiply(self.pairs.response, stars, out=rows[:n])
         np.multiply(fit.templates[1:], factor, out=rows[n : n + k])
         if blurring:
-            slope = self._populations.by_square(fit.amplitude, fit.square)
-            rows[-2] = np.where(self._absorbing, slope * factor, 0.0)
+            within = self._absorbing
+            rows[-2] = 0.0
+            slope = self._blurring.by_square(fit.amplitude, fit.square)
+            rows[-2, within] = slope[within] * factor[within]
         rows[-1] = self.pull(fit)
         gram = rows @ rows.T
         hessian, gradient = gram[:-1, :-1], gram[:-1, -1].copy()
@@ -150,7 +152,8 @@ class PairedProblem:
         fit = replace(fit, polynomial=polynomial, amplitude=amplitude)
         if limits is not None:
             square = min(max(fit.square + float(step[-1]), limits[0]), limits[1])
-            templates = np.where(self._absorbing, self._populations.blurred(square)[0], fit.templates)
+            templates = fit.templates.copy()
+            templates[:, self._absorbing] = self._blurring.blurred(square)[0][:, self._absorbing]
             fit = replace(fit, square=square, templates=templates)
         return self._judged(fit)
 

@@ -16,11 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectraq.models import shipped
-from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, pixel_of
 
 FILE = "populations.safetensors"
 TEMPLATE_KM_S = 60.0
 """Standard deviation of the libraries' own line spread (MaStar R = 1800, BC03 3 angstrom)."""
+ABSORPTION_ANGSTROM = (4000.0, 6800.0)
+"""Where dispersions are measured, at rest: SDSS's own range."""
+MARGIN = 128
+"""Grid pixels beyond an end: more than any blur reaches."""
+SIZES = 512
+"""Fourier transforms have a multiple of so many elements."""
 N_PAIRS = N_PIXELS // 2
 Floats = NDArray[np.float64]
 
@@ -58,10 +64,18 @@ class Populations:
         return Moved(transform * np.exp(-1j * frequency * shift), frequency, whole, self.mean.size)
 
     @cached_property
+    def absorbing(self) -> Populations:
+        """Return the same where they have absorption lines, and a margin beyond."""
+        low, high = (round(pixel_of(rest)) - self.first for rest in ABSORPTION_ANGSTROM)
+        first = max(low - MARGIN, 0)
+        kept = slice(first, max(high + MARGIN, first))
+        return Populations(self.mean[kept], self.shapes[:, kept], self.first + first)
+
+    @cached_property
     def _transform(self) -> tuple[NDArray[np.complex128], int]:
         """Return the Fourier transform of mean and shapes, and of how many pixels."""
         rest = np.vstack([self.mean, self.shapes])
-        size = 1 << (rest.shape[1] + 128).bit_length()
+        size = -(-(rest.shape[1] + MARGIN) // SIZES) * SIZES
         return np.fft.rfft(np.pad(rest, ((0, 0), (0, size - rest.shape[1])), mode="edge")), size
 
 

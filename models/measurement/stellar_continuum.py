@@ -14,13 +14,20 @@ from spectraq.models.grid.axis import KM_S_PER_PIXEL
 from spectraq.models.lines import EMISSION, LINES
 from spectraq.models.measurement.ground import Base
 from spectraq.models.measurement.paired_fit import PairedFit, PairedProblem, Pairs
-from spectraq.models.measurement.populations import N_PAIRS, TEMPLATE_KM_S, Moved, Populations, blur_of
+from spectraq.models.measurement.populations import (
+    ABSORPTION_ANGSTROM,
+    N_PAIRS,
+    TEMPLATE_KM_S,
+    Moved,
+    Populations,
+    blur_of,
+)
 from spectraq.models.measurement.rest_frame import REST, within_grid
 from spectraq.models.measurement.target import Floats, Target
 
 RESPONSE_TERMS = 16
 """Chebyshev polynomials over the range that is used."""
-ROUGH_STEPS, STEPS = 2, 8
+STEPS = 8
 MASK_KM_S = 700.0
 """Lines are left out of the continuum's own fit this far on either side."""
 SPIKE_SIGMA = 6.0
@@ -28,9 +35,6 @@ DISPERSIONS = (70.0, 440.0)
 """Least and largest velocity dispersion, km/s."""
 USUAL_DISPERSION = 140.0
 LEAST_SNR_OF_DISPERSION = 8.0
-ABSORPTION_ANGSTROM = (4000.0, 6800.0)
-"""Where dispersions are measured, at rest: SDSS's own range."""
-PAIR = np.arange(N_PAIRS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +83,22 @@ def stellar_continuum(target: Target, populations: Populations, snr: float) -> S
     instrument = target.spread(5000.0)
     response = polynomials(target.used, RESPONSE_TERMS)
     moved = populations.moved(target.lag)
-    low, high = (0.5 * target.place(rest) for rest in ABSORPTION_ANGSTROM)
-    absorbing = (PAIR > low) & (PAIR < high)
-    problem = PairedProblem(Pairs.of(target, line_mask(target), response), moved.paired(), absorbing)
-    fit = problem.fitted(problem.start(blur_of(USUAL_DISPERSION, instrument) ** 2), None, ROUGH_STEPS)
+    pairs = Pairs.of(target, line_mask(target), response)
+    blurring = populations.absorbing.moved(target.lag)
+    low, high = (min(max(round(0.5 * target.place(rest)), 0), N_PAIRS) for rest in ABSORPTION_ANGSTROM)
+    problem = PairedProblem(pairs, moved.paired(), blurring.paired(), slice(low, high))
+    fit = problem.fitted(problem.start(blur_of(USUAL_DISPERSION, instrument) ** 2), None, 1)
     pull = np.abs(problem.pull(fit))
     problem.without(pull > SPIKE_SIGMA * max(1.0, 1.4826 * float(np.median(pull[pull > 0]))))
     limits = None
     if snr >= LEAST_SNR_OF_DISPERSION:
         limits = blur_of(DISPERSIONS[0], instrument) ** 2, blur_of(DISPERSIONS[1], instrument) ** 2
-    fit = problem.fitted(fit, limits, ROUGH_STEPS if limits is None else STEPS)
+    fit = problem.fitted(fit, limits, STEPS)
     base, reached = _whole(moved, fit, response)
     if limits is None:
         return StellarContinuum(base, reached, USUAL_DISPERSION, np.nan, False)
     sigma = math.sqrt((fit.square - instrument**2) * KM_S_PER_PIXEL**2 + TEMPLATE_KM_S**2)
-    pull = problem.pull(fit)[absorbing]
+    pull = problem.pull(fit)[low:high]
     inflation = math.sqrt(max(float(pull @ pull) / max(problem.freedom(), 1), 1.0))
     error = inflation * fit.square_error * KM_S_PER_PIXEL**2 / (2 * sigma)
     at_limit = not DISPERSIONS[0] * 1.001 < sigma < DISPERSIONS[1] * 0.999
