@@ -110,8 +110,7 @@ class Ground:
         for end, change in zip(ends, (1, -1), strict=True):
             np.add.at(step, end, change)
         kept = np.append(np.flatnonzero(np.cumsum(step[: pixel.size - 1])), pixel.size - 1)
-        places = Places(pixel[kept], self.whole.places.per_angstrom[kept])
-        return Near(kept, places, self.whole.root[kept], self.whole.design[:, kept])
+        return Near(kept, self.whole.places.some(kept), self.whole.root[kept], self.whole.design[:, kept])
 
 
 def _scale(matrix: Floats) -> tuple[Floats, Floats]:

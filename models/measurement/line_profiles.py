@@ -32,7 +32,7 @@ class Window:
     pixel: NDArray[np.int64]
     profile: Floats
     off: Floats  # from the centre, in pixels
-    square: Floats  # (P, 1) variance
+    square: Floats  # variance
 
     def by_square(self) -> Floats:
         """Return the profiles' derivatives by variance, (P, W)."""
@@ -81,14 +81,14 @@ class Parts:
 
     def window(self, square: float, shift: float, places: Places = GRID) -> Window:
         """Return the profiles at a variance beyond the instrument's and an offset, in pixels."""
-        centre = self.place + shift
-        variance = (self.spread + square)[:, None]
-        reach = REACH * np.sqrt(variance[:, 0])
+        centre, square_of_each = self.place + shift, self.spread + square
+        reach = REACH * np.sqrt(square_of_each)
         inside = places.pixel[:-1]
         first, end = np.searchsorted(inside, centre - reach), np.searchsorted(inside, centre + reach, "right")
         pixel = first[:, None] + np.arange(int((end - first).max()) + 1)
         pixel = np.where(pixel < end[:, None], pixel, places.size)
         off = places.pixel[pixel] - centre[:, None]
+        variance = square_of_each[:, None] + places.spread[pixel]
         size = self.ratio[:, None] / np.sqrt(2 * np.pi * variance)
         profile = np.exp(-0.5 * off**2 / variance) * size * places.per_angstrom[pixel]
         return Window(pixel, profile, off, variance)

@@ -27,7 +27,7 @@ from spectraq.models.measurement.line_groups import (
 from spectraq.models.measurement.line_point import Kinematics, Point, gains
 from spectraq.models.measurement.line_profiles import Parts
 from spectraq.models.measurement.samples import averaged
-from spectraq.models.measurement.target import Target
+from spectraq.models.measurement.target import Floats, Target
 
 USUAL_NARROW, USUAL_BROAD = 200.0, 2000.0
 """Standard deviations in km/s where a line is too faint for one of its own."""
@@ -62,7 +62,9 @@ def quasar_lines(target: Target, base: Base) -> tuple[LineFit, NDArray[np.bool_]
             break
         absorbed = more
         target = replace(target, ivar=np.where(absorbed, 0.0, target.ivar))
-    return described(blocks, _with_wing(blocks, _with_seconds(blocks, fit))), absorbed
+    whole = described(blocks, _with_wing(blocks, _with_seconds(blocks, fit)))
+    pull = _pull(target, base, whole)
+    return replace(whole, chi2=float(pull @ pull)), absorbed
 
 
 def _near_narrow(target: Target, groups: Sequence[Group]) -> NDArray[np.bool_]:
@@ -126,12 +128,20 @@ def _started(blocks: Blocks, groups: list[Group], usual: Kinematics) -> Kinemati
     return replace(usual, square=square)
 
 
+def _model(base: Base, fit: LineFit) -> Floats:
+    return np.asarray(base.level + fit.amplitude @ base.shapes + fit.emission)
+
+
+def _pull(target: Target, base: Base, fit: LineFit) -> Floats:
+    """Return what is left of each pixel over its noise; means of pixels know nothing of slopes between them."""
+    return np.asarray((target.flux - _model(base, fit)) * np.sqrt(target.ivar))
+
+
 def _absorption(blocks: Blocks, fit: Point) -> NDArray[np.bool_]:
     """Mark pixels where the light is clearly missing: runs of pixels whose mean is far below the fit."""
     target, base = blocks.ground.target, blocks.ground.base
     whole = described(blocks, fit)
-    model = base.level + whole.amplitude @ base.shapes + whole.emission
-    pull = np.where(target.used, (target.flux - model) * np.sqrt(target.ivar), 0.0)
+    pull, model = _pull(target, base, whole), _model(base, whole)
     box = np.ones(ABSORBED_BOX)
     count = np.convolve(target.used, box, "same")
     mean = np.convolve(pull, box, "same") / np.sqrt(np.maximum(count, 1))

@@ -25,10 +25,17 @@ class Places:
         Of the grid, with its fraction, (n + 1,).
     per_angstrom
         Grid pixels an angstrom, and zero for what falls off, (n + 1,).
+    spread
+        Variance of the grid pixels of which each is the mean, (n + 1,): a profile's is larger by it.
     """
 
     pixel: Floats
     per_angstrom: Floats
+    spread: Floats
+
+    def some(self, kept: NDArray[np.int64]) -> Places:
+        """Return some of these, the last one among them."""
+        return Places(self.pixel[kept], self.per_angstrom[kept], self.spread[kept])
 
     @property
     def size(self) -> int:
@@ -36,7 +43,7 @@ class Places:
         return self.pixel.size - 1
 
 
-GRID = Places(np.arange(N_PIXELS + 1.0), PER_ANGSTROM)
+GRID = Places(np.arange(N_PIXELS + 1.0), PER_ANGSTROM, np.zeros(N_PIXELS + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ def every_pixel(target: Target) -> Samples:
     within = slice(first, end)
     pixel = np.append(np.arange(first, end, dtype=np.float64), N_PIXELS)
     root = np.append(np.sqrt(target.ivar[within]), 0.0)
-    places = Places(pixel, np.append(PER_ANGSTROM[within], 0.0))
+    places = Places(pixel, np.append(PER_ANGSTROM[within], 0.0), np.zeros(pixel.size))
     return Samples(places, within, target.flux[within], root, 0.0)
 
 
@@ -86,7 +93,9 @@ def averaged(target: Target, fine: NDArray[np.bool_]) -> Samples:
     total = np.add.reduceat(weight, starts)
     mean = np.add.reduceat(weight * flux, starts) / total
     pixel = np.add.reduceat(weight * used, starts) / total
+    count = np.diff(starts, append=used.size)
     scatter = float(weight @ flux**2 - total @ mean**2)
     nearest = np.rint(pixel).astype(np.int64)
-    places = Places(np.append(pixel, N_PIXELS), np.append(PER_ANGSTROM[nearest], 0.0))
+    spread = np.append((count**2 - 1) / 12, 0.0)
+    places = Places(np.append(pixel, N_PIXELS), np.append(PER_ANGSTROM[nearest], 0.0), spread)
     return Samples(places, nearest, mean, np.append(np.sqrt(total), 0.0), scatter)
