@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
-from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, pixel_of
 from spectraq.models.lines import wavelength
 from spectraq.models.measurement.ground import Base, Ground
 from spectraq.models.measurement.line_blocks import Blocks
@@ -15,7 +16,7 @@ from spectraq.models.measurement.line_fit import LineFit, LineProblem, at_limit,
 from spectraq.models.measurement.line_groups import Group, broad, narrow, narrow_lines
 from spectraq.models.measurement.line_point import Kinematics, Point, gains
 from spectraq.models.measurement.samples import every_pixel
-from spectraq.models.measurement.target import Target
+from spectraq.models.measurement.target import Floats, Target
 
 USUAL_WIDTH = 100.0
 """Standard deviation in km/s that is taken where the lines are too faint for one of their own."""
@@ -29,17 +30,24 @@ SECOND_GAIN = 40.0
 """Chi2 that a broad line in a galaxy must gain."""
 
 
-def covered(target: Target, names: Sequence[str]) -> tuple[str, ...]:
+def covered(target: Target, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return which lines have enough used pixels at their centres."""
-    return tuple(name for name in names if is_covered(target, wavelength(name)))
+    centre = np.rint(_places(names) + target.lag).astype(int)
+    known = np.append(0, np.cumsum(target.used))
+    first, end = (side.clip(0, N_PIXELS) for side in (centre - NEAR, centre + NEAR + 1))
+    within = (centre >= NEAR) & (centre < N_PIXELS - NEAR) & (known[end] - known[first] >= LEAST_NEAR)
+    return tuple(name for name, seen in zip(names, within.tolist(), strict=True) if seen)
 
 
-def is_covered(target: Target, rest: float) -> bool:
-    """Return whether enough pixels near a rest wavelength are used."""
-    centre = round(target.place(rest))
-    if centre - NEAR < 0 or centre + NEAR >= N_PIXELS:
-        return False
-    return int(target.used[centre - NEAR : centre + NEAR + 1].sum()) >= LEAST_NEAR
+@cache
+def _places(names: tuple[str, ...]) -> Floats:
+    """Return the grid pixels of lines at redshift zero."""
+    return np.asarray(pixel_of(np.array([wavelength(name) for name in names])))
+
+
+def is_covered(target: Target, name: str) -> bool:
+    """Return whether one line has enough."""
+    return covered(target, (name,)) == (name,)
 
 
 def at_widths(groups: Sequence[Group], widths: Sequence[float], free: bool) -> Kinematics:
@@ -61,10 +69,10 @@ def galaxy_lines(target: Target, base: Base) -> LineFit | None:
 
 def _fitted(blocks: Blocks, group: Group, forbidden: tuple[str, ...], permitted: tuple[str, ...]) -> Point:
     problem = LineProblem(blocks, [group])
-    best = problem.best([at_widths([group], [width], True) for width in group.starts])
-    if best.significance(0) < LEAST_CHI2:
-        return problem.solve(at_widths([group], [USUAL_WIDTH], False))
-    together = settled(problem, problem.fit(best), USUAL_WIDTH)
+    start = problem.solve(at_widths([group], [USUAL_WIDTH], True))
+    if start.significance(0) < LEAST_CHI2:
+        return replace(start, kinematics=at_widths([group], [USUAL_WIDTH], False))
+    together = settled(problem, problem.fit(start), USUAL_WIDTH)
     if not together.kinematics.free[0]:
         return together
     return _with_broad(blocks, _apart(blocks, together, forbidden, permitted))
@@ -94,7 +102,7 @@ def _with_broad(blocks: Blocks, fit: Point) -> Point:
     absorption under H beta leaves wings where the populations miss it.
     """
     for name in ("Halpha", "Hbeta"):
-        if is_covered(blocks.ground.target, wavelength(name)):
+        if is_covered(blocks.ground.target, name):
             broader = _broadened(blocks, fit, name)
             if broader is None:
                 break
@@ -105,8 +113,8 @@ def _with_broad(blocks: Blocks, fit: Point) -> Point:
 def _broadened(blocks: Blocks, fit: Point, name: str) -> Point | None:
     """Return the fit with one more broad group; None where it does not gain enough."""
     group = broad(name)
-    balmer = [line for line in group.lines if line.name in BALMER]
-    lines = tuple(line for line in balmer if is_covered(blocks.ground.target, line.parts[0][0]))
+    seen = covered(blocks.ground.target, BALMER)
+    lines = tuple(line for line in group.lines if line.name in seen)
     group = replace(group, lines=lines)
     gained = gains(blocks, fit, group, [(width / KM_S_PER_PIXEL) ** 2 for width in group.starts], 0.0)
     if gained.max() < SECOND_GAIN:

@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spectraq.models.grid.axis import KM_S_PER_PIXEL
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
 from spectraq.models.measurement.ground import inverted
 from spectraq.models.measurement.line_blocks import Blocks
 from spectraq.models.measurement.line_groups import NARROW, Group
 from spectraq.models.measurement.line_point import Kinematics, Point, Slopes, point, slopes
-from spectraq.models.measurement.line_profiles import light_of, parts_of
+from spectraq.models.measurement.line_profiles import light_of
 from spectraq.models.measurement.target import Floats
 
 STEPS = 25
-CONVERGED = 0.01
+CONVERGED = 0.05
 """Steps end where the next is expected to gain less chi2."""
 LEAST_SPREAD = 0.45
 """Of the instrument's spread: the narrowest that a line may be by chance."""
@@ -140,12 +140,20 @@ def described(blocks: Blocks, point: Point) -> LineFit:
         coupling = np.vstack([by_line, whiten.T @ slopes.by_shape.T + to_shapes.T @ by_line])
         spread = coupling @ nonlinear
         covariance = np.block([[inverse + spread @ coupling.T, -spread], [-spread.T, nonlinear]])
-    kinematics, amplitude = point.kinematics, point.amplitude @ whiten
-    parts = parts_of(blocks.ground.target, point.groups)
-    moved = zip(parts, kinematics.square, kinematics.shift, strict=True)
-    windows = [own.window(float(square), float(shift)) for own, square, shift in moved]
-    emission = light_of(point.flux, parts, windows)
-    return LineFit(point.groups, kinematics, point.flux, amplitude, covariance, point.chi2, emission)
+    amplitude, emission = point.amplitude @ whiten, light(blocks, point)
+    return LineFit(point.groups, point.kinematics, point.flux, amplitude, covariance, point.chi2, emission)
+
+
+def light(blocks: Blocks, point: Point) -> Floats:
+    """Return the sum of all lines, (N_PIXELS,)."""
+    moved = zip(point.groups, point.kinematics.square.tolist(), point.kinematics.shift.tolist(), strict=True)
+    parts = [blocks.parts(group) for group in point.groups]
+    windows = [blocks.parts(group).window(square, shift) for group, square, shift in moved]
+    flux = [point.flux[point.own(g)] for g in range(len(point.groups))]
+    return sum(
+        (light_of(own, [part], [window]) for own, part, window in zip(flux, parts, windows, strict=True)),
+        np.zeros(N_PIXELS),
+    )
 
 
 def at_limit(fit: LineFit | Point, group: int) -> bool:

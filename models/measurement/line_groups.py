@@ -7,6 +7,7 @@ MNRAS 312, 813), [O I] 3.03 and [Ne III] 3.32 (transition probabilities times en
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from spectraq.models.lines import wavelength
 
@@ -89,17 +90,20 @@ WIDEST_NARROW, WIDEST_BROAD, NARROWEST_BROAD = 500.0, 9000.0, 500.0
 FURTHEST_NARROW, FURTHEST_BROAD = 400.0, 4000.0
 
 
+@cache
 def tied(name: str) -> Tied:
     """Return a line with its followers."""
     parts = [(wavelength(name), 1.0), *((wavelength(other), ratio) for other, ratio in RATIOS.get(name, ()))]
     return Tied(name, tuple(parts))
 
 
+@cache
 def narrow(name: str, lines: tuple[str, ...]) -> Group:
     """Return a group of narrow lines."""
     return Group(name, NARROW, tuple(map(tied, lines)), NARROW_STARTS, WIDEST_NARROW, FURTHEST_NARROW)
 
 
+@cache
 def wing() -> Group:
     """Return the wings of [O III], which outflows give quasars."""
     return Group("wing", NARROW, (tied("OIII_5008"),), (400.0, 900.0), 1500.0, 1500.0, 250.0)
@@ -112,6 +116,7 @@ def narrow_lines(spectype: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return forbidden, permitted
 
 
+@cache
 def broad(name: str, second: bool = False) -> Group:
     """Return the broad group of a name: all its lines, or the second Gaussian of the line that names it."""
     lines = BROAD_LINES[name][:1] if second else BROAD_LINES[name]

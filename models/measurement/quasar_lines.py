@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL
-from spectraq.models.lines import wavelength
 from spectraq.models.measurement.galaxy_lines import at_widths, covered, extended, is_covered
 from spectraq.models.measurement.ground import Base, Ground
 from spectraq.models.measurement.line_blocks import Blocks
-from spectraq.models.measurement.line_fit import LineFit, LineProblem, at_limit, described, settled
+from spectraq.models.measurement.line_fit import LineFit, LineProblem, at_limit, described, light, settled
 from spectraq.models.measurement.line_groups import (
     BROAD,
     BROAD_LINES,
@@ -27,7 +26,7 @@ from spectraq.models.measurement.line_groups import (
 from spectraq.models.measurement.line_point import Kinematics, Point, gains
 from spectraq.models.measurement.line_profiles import Parts
 from spectraq.models.measurement.samples import averaged
-from spectraq.models.measurement.target import Floats, Target
+from spectraq.models.measurement.target import Target
 
 USUAL_NARROW, USUAL_BROAD = 200.0, 2000.0
 """Standard deviations in km/s where a line is too faint for one of its own."""
@@ -63,7 +62,9 @@ def quasar_lines(target: Target, base: Base) -> tuple[LineFit, NDArray[np.bool_]
         absorbed = more
         target = replace(target, ivar=np.where(absorbed, 0.0, target.ivar))
     whole = described(blocks, _with_wing(blocks, _with_seconds(blocks, fit)))
-    pull = _pull(target, base, whole)
+    # Means of pixels know nothing of slopes between them.
+    model = base.level + whole.amplitude @ base.shapes + whole.emission
+    pull = (target.flux - model) * np.sqrt(target.ivar)
     return replace(whole, chi2=float(pull @ pull)), absorbed
 
 
@@ -80,9 +81,10 @@ def _near_narrow(target: Target, groups: Sequence[Group]) -> NDArray[np.bool_]:
 def _groups(target: Target) -> list[Group]:
     """Return the broad groups that the spectrum holds, then the narrow one."""
     groups = []
+    seen = covered(target, tuple(line for lines in BROAD_LINES.values() for line in lines))
     for name in BROAD_LINES:
         group = broad(name)
-        lines = tuple(line for line in group.lines if is_covered(target, line.parts[0][0]))
+        lines = tuple(line for line in group.lines if line.name in seen)
         if lines:
             groups.append(replace(group, lines=lines))
     forbidden, permitted = narrow_lines("QSO")
@@ -103,45 +105,22 @@ def _fitted(blocks: Blocks, groups: list[Group], before: Point | None) -> Point:
     if before is not None and before.groups == tuple(groups):
         return settled(problem, problem.fit(problem.solve(before.kinematics)), USUAL_NARROW)
     usual = at_widths(groups, [_usual(group) for group in groups], False)
-    start = problem.solve(_started(blocks, groups, usual))
+    start = problem.solve(usual)
     free = np.array([start.significance(g) > LEAST_CHI2 for g in range(len(groups))])
-    square = np.where(free, start.kinematics.square, usual.square)
-    return settled(problem, problem.fit(problem.solve(Kinematics(square, usual.shift, free))), USUAL_NARROW)
+    return settled(problem, problem.fit(replace(start, kinematics=replace(usual, free=free)), converged=ROUGH), USUAL_NARROW)
 
 
 def _usual(group: Group) -> float:
     return USUAL_BROAD if group.component == BROAD else USUAL_NARROW
 
 
-def _started(blocks: Blocks, groups: list[Group], usual: Kinematics) -> Kinematics:
-    """Return widths to begin with: of each broad group that of its starts which gains most beside the narrow lines."""
-    narrow = [g for g, group in enumerate(groups) if group.component == NARROW]
-    beside = None
-    if narrow:
-        of_narrow = Kinematics(usual.square[narrow], usual.shift[narrow], usual.free[narrow])
-        beside = LineProblem(blocks, [groups[g] for g in narrow]).solve(of_narrow)
-    square = usual.square.copy()
-    for g, group in enumerate(groups):
-        if group.component == BROAD:
-            squares = [(width / KM_S_PER_PIXEL) ** 2 for width in group.starts]
-            square[g] = squares[int(gains(blocks, beside, group, squares, 0.0).argmax())]
-    return replace(usual, square=square)
-
-
-def _model(base: Base, fit: LineFit) -> Floats:
-    return np.asarray(base.level + fit.amplitude @ base.shapes + fit.emission)
-
-
-def _pull(target: Target, base: Base, fit: LineFit) -> Floats:
-    """Return what is left of each pixel over its noise; means of pixels know nothing of slopes between them."""
-    return np.asarray((target.flux - _model(base, fit)) * np.sqrt(target.ivar))
-
-
 def _absorption(blocks: Blocks, fit: Point) -> NDArray[np.bool_]:
     """Mark pixels where the light is clearly missing: runs of pixels whose mean is far below the fit."""
     target, base = blocks.ground.target, blocks.ground.base
-    whole = described(blocks, fit)
-    pull, model = _pull(target, base, whole), _model(base, whole)
+    if not (target.used & (target.rest < ABSORBED_BELOW)).any():
+        return np.zeros(target.ivar.size, bool)
+    model = base.level + fit.amplitude @ blocks.ground.whiten @ base.shapes + light(blocks, fit)
+    pull = (target.flux - model) * np.sqrt(target.ivar)
     box = np.ones(ABSORBED_BOX)
     count = np.convolve(target.used, box, "same")
     mean = np.convolve(pull, box, "same") / np.sqrt(np.maximum(count, 1))
@@ -158,7 +137,7 @@ def _with_seconds(blocks: Blocks, fit: Point) -> Point:
     first = fit
     for name in BROAD_LINES:
         index = next((g for g, group in enumerate(fit.groups) if group.name == name), None)
-        if index is None or not first.kinematics.free[index] or not is_covered(blocks.ground.target, wavelength(name)):
+        if index is None or not first.kinematics.free[index] or not is_covered(blocks.ground.target, name):
             continue
         second, shift = broad(name, second=True), float(fit.kinematics.shift[index])
         gained = gains(blocks, fit, second, [(width / KM_S_PER_PIXEL) ** 2 for width in SECOND_WIDTHS], shift)
@@ -170,7 +149,7 @@ def _with_seconds(blocks: Blocks, fit: Point) -> Point:
         more = problem.fit(problem.solve(replace(start, free=alone)), ROUGH_STEPS, ROUGH)
         if fit.chi2 - more.chi2 > SECOND_GAIN and _emits(more, name):
             fit = replace(more, kinematics=replace(more.kinematics, free=start.free))
-    return fit if fit.groups == first.groups else LineProblem(blocks, fit.groups).fit(fit)
+    return LineProblem(blocks, fit.groups).fit(fit)
 
 
 def _with_wing(blocks: Blocks, fit: Point) -> Point:
