@@ -106,8 +106,24 @@ def _fitted(blocks: Blocks, groups: list[Group], before: Point | None) -> Point:
         return settled(problem, problem.fit(problem.solve(before.kinematics)), USUAL_NARROW)
     usual = at_widths(groups, [_usual(group) for group in groups], False)
     start = problem.solve(usual)
-    free = np.array([start.significance(g) > LEAST_CHI2 for g in range(len(groups))])
-    return settled(problem, problem.fit(replace(start, kinematics=replace(usual, free=free)), converged=ROUGH), USUAL_NARROW)
+    free = _significant(start)
+    if not free.all():
+        # Lines that are sharper than usual explain little at the usual widths.
+        sharper = [
+            square if known and group.component == BROAD else (group.starts[0] / KM_S_PER_PIXEL) ** 2
+            for group, square, known in zip(groups, usual.square, free, strict=True)
+        ]
+        other = problem.solve(replace(usual, square=np.array(sharper)))
+        if other.chi2 < start.chi2:
+            start, free = other, free | _significant(other)
+    settled_at = np.where(free, start.kinematics.square, usual.square)
+    start = problem.solve(Kinematics(settled_at, usual.shift, free))
+    return settled(problem, problem.fit(start, converged=ROUGH), USUAL_NARROW)
+
+
+def _significant(fit: Point) -> NDArray[np.bool_]:
+    """Return which groups explain enough for a width and an offset of their own."""
+    return np.array([fit.significance(g) > LEAST_CHI2 for g in range(len(fit.groups))])
 
 
 def _usual(group: Group) -> float:
