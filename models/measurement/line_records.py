@@ -44,6 +44,7 @@ NO_CONTINUUM = "no continuum is seen there"
 AT_LIMIT = "width or offset at the limit of the search"
 
 Profiles = tuple[Floats, Floats, Floats]
+Width = tuple[float | None, float | None, float | None, float | None, str | None]
 
 
 class MeasuredLines:
@@ -68,6 +69,9 @@ class MeasuredLines:
         self.continuum = base.level + fit.amplitude @ base.shapes
         self._drawn: dict[str, Profiles | None] = {}
         self._widths: dict[str, tuple[float, float] | None] = {}
+        self._group_widths: dict[int, Width] = {}
+        self._fluxes: list[float] = fit.flux.tolist()
+        self._variances: list[float] = self.covariance.diagonal().tolist()
         self._levels: dict[float, tuple[float, float]] = {}
         self._rows: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for i, (g, name) in enumerate(fit.lines):
@@ -156,12 +160,11 @@ class MeasuredLines:
         return tuple(sorted(lines, key=lambda line: (line.wavelength, line.component)))
 
     def _narrow(self, name: str, parts: Sequence[str]) -> MeasuredLine:
-        known = self.flux(parts)
-        if known is None:
+        own = [self.rows(part, NARROW) for part in parts]
+        if not all(own):
             return MeasuredLine(name, NARROW, wavelength(name), reason=NOT_COVERED)
-        group = self.rows(parts[0], NARROW)[0][1]
-        total, error = float(known[0].sum()), math.sqrt(float(known[1].sum()))
-        sigma, sigma_error, offset, offset_error, reason = self._width(group)
+        total, error = self._sum([i for rows in own for i, _ in rows])
+        sigma, sigma_error, offset, offset_error, reason = self._width(own[0][0][1])
         if total < SEEN_SIGMA * error:
             sigma = sigma_error = offset = offset_error = None
             reason = "not seen"
@@ -169,6 +172,13 @@ class MeasuredLines:
             name, NARROW, wavelength(name), *self._strength(name, total, error), sigma, sigma_error, offset,
             offset_error, reason
         )  # fmt: skip
+
+    def _sum(self, rows: list[int]) -> tuple[float, float]:
+        """Return the summed flux of some Gaussians, and its error."""
+        if len(rows) == 1:
+            return self._fluxes[rows[0]], math.sqrt(self._variances[rows[0]])
+        variance = float(self.covariance[np.ix_(rows, rows)].sum())
+        return sum(self._fluxes[i] for i in rows), math.sqrt(variance)
 
     def _strength(
         self, name: str, flux: float, error: float
@@ -183,7 +193,13 @@ class MeasuredLines:
         ew_error = scale * math.hypot(error, flux * level_error / level)
         return flux * unit, error * unit, limit, flux * scale, ew_error
 
-    def _width(self, group: int) -> tuple[float | None, float | None, float | None, float | None, str | None]:
+    def _width(self, group: int) -> Width:
+        """Return a group's sigma and offset with their errors, and why something of it is null."""
+        if group not in self._group_widths:
+            self._group_widths[group] = self._width_of(group)
+        return self._group_widths[group]
+
+    def _width_of(self, group: int) -> Width:
         columns = self.fit.columns_of(group)
         if columns is None:
             return None, None, None, None, TOO_FAINT

@@ -23,25 +23,27 @@ CONVERGED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What is fitted: flux and ivar of pairs of pixels, both used, (N_PAIRS,), and the response's polynomials."""
+    """The n pairs that are fitted, both their pixels used: flux, ivar, and the response's polynomials."""
 
+    kept: NDArray[np.int64]  # which pairs of the grid
     flux: Floats
     ivar: Floats
-    response: Floats  # (terms, N_PAIRS)
+    response: Floats  # (terms, n)
 
     @classmethod
-    def of(cls, target: Target, masked: NDArray[np.bool_], response: Floats) -> Pairs:
-        """Return the pairs of a target of which no pixel is masked."""
+    def of(cls, target: Target, masked: NDArray[np.bool_], reached: NDArray[np.bool_], response: Floats) -> Pairs:
+        """Return the pairs of a target of which no pixel is masked, and which the populations reach."""
         weight = np.where(masked, 0.0, target.ivar).reshape(N_PAIRS, 2)
-        weight *= (weight > 0).all(1)[:, None]
-        total = weight.sum(1)
-        flux = (weight * target.flux.reshape(N_PAIRS, 2)).sum(1) / np.where(total > 0, total, 1.0)
-        return cls(flux, total, 0.5 * (response[:, ::2] + response[:, 1::2]))
+        kept = np.flatnonzero((weight > 0).all(1) & reached)
+        weight = weight[kept]
+        ivar = weight.sum(1)
+        flux = (weight * target.flux.reshape(N_PAIRS, 2)[kept]).sum(1) / ivar
+        return cls(kept, flux, ivar, 0.5 * (response[:, 2 * kept] + response[:, 2 * kept + 1]))
 
 
 @dataclass(frozen=True, slots=True)
 class PairedFit:
-    """Mean and shapes as they are blurred, (1 + K, N_PAIRS), their amplitudes, and the response's."""
+    """Mean and shapes as they are blurred, (1 + K, n), their amplitudes, and the response's."""
 
     templates: Floats
     square: float
@@ -57,7 +59,7 @@ class PairedFit:
 class PairedProblem:
     """Populations at a redshift, and the pairs that they are fitted to."""
 
-    def __init__(self, pairs: Pairs, populations: Paired, blurring: Paired, absorbing: slice) -> None:
+    def __init__(self, pairs: Pairs, blurring: Paired, absorbing: tuple[int, int]) -> None:
         """Hold what does not change.
 
         Parameters
@@ -65,16 +67,17 @@ class PairedProblem:
         blurring
             Populations where they have absorption lines.
         absorbing
-            Pairs where the blur is fitted, with these; elsewhere it stays as it began.
+            First and last pair of the grid where the blur is fitted, with these; elsewhere it stays as it
+            began.
         """
-        self.pairs, self._populations, self._blurring = pairs, populations, blurring
-        self._absorbing = absorbing
+        self.pairs, self._blurring = pairs, blurring
+        first, end = np.searchsorted(pairs.kept, absorbing)
+        self.absorbing = slice(int(first), int(end))
         self._root = np.sqrt(pairs.ivar)
 
-    def start(self, square: float) -> PairedFit:
-        """Return a fit of the response to the mean."""
-        templates, reached = self._populations.blurred(square)
-        self._root = np.where(reached, self._root, 0.0)
+    def start(self, templates: Floats, square: float) -> PairedFit:
+        """Return a fit of the response to the mean of templates, (1 + K, N_PAIRS), of a variance of the blur."""
+        templates = templates[:, self.pairs.kept]
         used = self._root > 0
         level = max(float(np.median(self.pairs.flux[used])) if used.any() else 1.0, 1e-3)
         terms = np.arange(len(self.pairs.response))
@@ -87,11 +90,11 @@ class PairedProblem:
         return self._judged(PairedFit(templates, square, amplitude, polynomial, precision))
 
     def level(self, fit: PairedFit) -> Floats:
-        """Return the continuum, (N_PAIRS,)."""
+        """Return the continuum, (n,)."""
         return np.asarray((fit.amplitude @ fit.templates) * (fit.polynomial @ self.pairs.response))
 
     def pull(self, fit: PairedFit) -> Floats:
-        """Return what is left over its noise, (N_PAIRS,)."""
+        """Return what is left over its noise, (n,)."""
         return np.asarray((self.pairs.flux - self.level(fit)) * self._root)
 
     def without(self, pairs: NDArray[np.bool_]) -> None:
@@ -117,7 +120,7 @@ class PairedProblem:
 
     def freedom(self) -> int:
         """Return how many pairs tell of the blur."""
-        return int((self._root[self._absorbing] > 0).sum())
+        return int((self._root[self.absorbing] > 0).sum())
 
     def _judged(self, fit: PairedFit) -> PairedFit:
         pull = self.pull(fit)
@@ -129,14 +132,13 @@ class PairedProblem:
         n, k = len(fit.polynomial), len(fit.templates) - 1
         stars = (fit.amplitude @ fit.templates) * self._root
         factor = (fit.polynomial @ self.pairs.response) * self._root
-        rows = np.empty((n + k + 1 + blurring, N_PAIRS))
+        rows = np.empty((n + k + 1 + blurring, self._root.size))
         np.multiply(self.pairs.response, stars, out=rows[:n])
         np.multiply(fit.templates[1:], factor, out=rows[n : n + k])
         if blurring:
-            within = self._absorbing
+            within, slope = self.absorbing, self._blurring.by_square(fit.amplitude, fit.square)
             rows[-2] = 0.0
-            slope = self._blurring.by_square(fit.amplitude, fit.square)
-            rows[-2, within] = slope[within] * factor[within]
+            rows[-2, within] = slope[self.pairs.kept[within]] * factor[within]
         rows[-1] = self.pull(fit)
         gram = rows @ rows.T
         hessian, gradient = gram[:-1, :-1], gram[:-1, -1].copy()
@@ -153,7 +155,8 @@ class PairedProblem:
         if limits is not None:
             square = min(max(fit.square + float(step[-1]), limits[0]), limits[1])
             templates = fit.templates.copy()
-            templates[:, self._absorbing] = self._blurring.blurred(square)[0][:, self._absorbing]
+            within = self.absorbing
+            templates[:, within] = self._blurring.blurred(square)[0][:, self.pairs.kept[within]]
             fit = replace(fit, square=square, templates=templates)
         return self._judged(fit)
 

@@ -60,8 +60,8 @@ class Populations:
             transform = transform[: 1 + shapes]
         whole = int(np.floor(self.first + lag))
         frequency = np.asarray(2 * np.pi * np.fft.rfftfreq(size), np.float64)
-        shift = self.first + lag - whole
-        return Moved(transform * np.exp(-1j * frequency * shift), frequency, whole, self.mean.size)
+        phase = np.exp(-1j * frequency * (self.first + lag - whole)).astype(np.complex64)
+        return Moved(transform * phase, frequency, whole, self.mean.size)
 
     @cached_property
     def absorbing(self) -> Populations:
@@ -72,11 +72,12 @@ class Populations:
         return Populations(self.mean[kept], self.shapes[:, kept], self.first + first)
 
     @cached_property
-    def _transform(self) -> tuple[NDArray[np.complex128], int]:
+    def _transform(self) -> tuple[NDArray[np.complex64], int]:
         """Return the Fourier transform of mean and shapes, and of how many pixels."""
         rest = np.vstack([self.mean, self.shapes])
         size = -(-(rest.shape[1] + MARGIN) // SIZES) * SIZES
-        return np.fft.rfft(np.pad(rest, ((0, 0), (0, size - rest.shape[1])), mode="edge")), size
+        padded = np.pad(rest, ((0, 0), (0, size - rest.shape[1])), mode="edge")
+        return np.fft.rfft(padded).astype(np.complex64), size
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Moved:
         Grid pixel of element 0, and how many elements there are.
     """
 
-    transform: NDArray[np.complex128]
+    transform: NDArray[np.complex64]
     frequency: Floats
     first: int
     length: int
@@ -107,14 +108,16 @@ class Moved:
             Standard deviation of the Gaussian that they are convolved with, in grid pixels.
         """
         size = 2 * (self.frequency.size - 1)
-        rest = np.fft.irfft(self.transform * np.exp(-0.5 * (self.frequency * blur_pixels) ** 2), size)
+        kernel = np.exp(-0.5 * (self.frequency * blur_pixels) ** 2).astype(np.float32)
+        rest = np.fft.irfft(self.transform * kernel, size)
         return _placed(rest, self.first, self.length, blur_pixels, N_PIXELS)
 
     def paired(self) -> Paired:
         """Return the same populations in means of two pixels."""
         odd = self.first % 2
         half = len(self.frequency) // 2
-        mean = self.transform * (np.exp(1j * self.frequency * odd) * (1 + np.exp(1j * self.frequency)) / 4)
+        phase = np.exp(1j * self.frequency * odd) * (1 + np.exp(1j * self.frequency)) / 4
+        mean = self.transform * phase.astype(np.complex64)
         # Every other sample: frequencies above the half fold back onto those below.
         low, folded = mean[:, : half + 1], mean[:, : half - 1 : -1].conj()
         first = (self.first + odd) // 2
@@ -135,8 +138,8 @@ class Paired:
         Pair of element 0, and how many elements there are.
     """
 
-    low: NDArray[np.complex128]
-    folded: NDArray[np.complex128]
+    low: NDArray[np.complex64]
+    folded: NDArray[np.complex64]
     frequency: Floats
     first: int
     length: int
@@ -149,22 +152,23 @@ class Paired:
     def by_square(self, amplitude: Floats, square: float) -> Floats:
         """Return the derivative by the variance of a sum of mean and shapes, (N_PAIRS,)."""
         below, above = self._kernels(square)
-        high = np.pi - self.frequency
-        low = (amplitude @ self.low) * (below * self.frequency**2)
-        folded = (amplitude @ self.folded) * (above * high**2)
+        weight = amplitude.astype(np.float32)
+        low = (weight @ self.low) * (below * self.frequency**2)
+        folded = (weight @ self.folded) * (above * (np.pi - self.frequency) ** 2)
         return self._back(-0.5 * (low + folded)[None], square)[0][0]
 
-    def _kernels(self, square: float) -> tuple[Floats, Floats]:
-        exponent = -0.5 * square
-        return np.exp(exponent * self.frequency**2), np.exp(exponent * (np.pi - self.frequency) ** 2)
+    def _kernels(self, square: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        exponent = -0.5 * square * np.stack([self.frequency, np.pi - self.frequency]) ** 2
+        below, above = np.exp(exponent).astype(np.float32)
+        return below, above
 
-    def _back(self, transform: NDArray[np.complex128], square: float) -> tuple[Floats, NDArray[np.bool_]]:
+    def _back(self, transform: NDArray[np.complexfloating], square: float) -> tuple[Floats, NDArray[np.bool_]]:
         rest = np.fft.irfft(transform, 2 * (self.frequency.size - 1))
         return _placed(rest, self.first, self.length, 0.5 * math.sqrt(square), N_PAIRS)
 
 
 def _placed(
-    rest: Floats, first: int, length: int, blur: float, size: int
+    rest: NDArray[np.floating], first: int, length: int, blur: float, size: int
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return what falls on an axis of some size, and which of its elements are reached."""
     out, reached = np.zeros((len(rest), size)), np.zeros(size, bool)

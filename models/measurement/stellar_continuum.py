@@ -83,13 +83,14 @@ def stellar_continuum(target: Target, populations: Populations, snr: float) -> S
     instrument = target.spread(5000.0)
     response = polynomials(target.used, RESPONSE_TERMS)
     moved = populations.moved(target.lag)
-    pairs = Pairs.of(target, line_mask(target), response)
-    blurring = populations.absorbing.moved(target.lag)
-    low, high = (min(max(round(0.5 * target.place(rest)), 0), N_PAIRS) for rest in ABSORPTION_ANGSTROM)
-    problem = PairedProblem(pairs, moved.paired(), blurring.paired(), slice(low, high))
-    fit = problem.fitted(problem.start(blur_of(USUAL_DISPERSION, instrument) ** 2), None, 1)
+    low, high = (round(0.5 * target.place(rest)) for rest in ABSORPTION_ANGSTROM)
+    usual = blur_of(USUAL_DISPERSION, instrument) ** 2
+    templates, reached = moved.paired().blurred(usual)
+    pairs = Pairs.of(target, line_mask(target), reached, response)
+    problem = PairedProblem(pairs, populations.absorbing.moved(target.lag).paired(), (low, high))
+    fit = problem.fitted(problem.start(templates, usual), None, 1)
     pull = np.abs(problem.pull(fit))
-    problem.without(pull > SPIKE_SIGMA * max(1.0, 1.4826 * float(np.median(pull[pull > 0]))))
+    problem.without(pull > SPIKE_SIGMA * max(1.0, 1.4826 * float(np.median(pull)) if pull.size else 1.0))
     limits = None
     if snr >= LEAST_SNR_OF_DISPERSION:
         limits = blur_of(DISPERSIONS[0], instrument) ** 2, blur_of(DISPERSIONS[1], instrument) ** 2
@@ -98,7 +99,7 @@ def stellar_continuum(target: Target, populations: Populations, snr: float) -> S
     if limits is None:
         return StellarContinuum(base, reached, USUAL_DISPERSION, np.nan, False)
     sigma = math.sqrt((fit.square - instrument**2) * KM_S_PER_PIXEL**2 + TEMPLATE_KM_S**2)
-    pull = problem.pull(fit)[low:high]
+    pull = problem.pull(fit)[problem.absorbing]
     inflation = math.sqrt(max(float(pull @ pull) / max(problem.freedom(), 1), 1.0))
     error = inflation * fit.square_error * KM_S_PER_PIXEL**2 / (2 * sigma)
     at_limit = not DISPERSIONS[0] * 1.001 < sigma < DISPERSIONS[1] * 0.999
