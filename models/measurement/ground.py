@@ -68,6 +68,10 @@ class Ground:
         Without lines.
     whole
         All samples.
+    n_pixels
+        How many pixels of the target are used.
+    anywhere
+        Whether lines may reach any sample.
     """
 
     def __init__(
@@ -92,6 +96,8 @@ class Ground:
         self.vector = self.whiten @ (gram[:-1, -1] + base.precision * base.centre)
         prior = float(base.precision @ base.centre**2)
         self.chi2 = float(gram[-1, -1]) + samples.scatter + prior - float(self.vector @ self.vector)
+        self.n_pixels = max(int(np.count_nonzero(target.ivar)), 1)
+        self.anywhere = lines is None
         self._near: dict[float, Near] = {}
 
     def near(self, reach: float) -> Near:

@@ -52,7 +52,9 @@ class Blocks:
         lines = np.zeros((len(group.lines), near.root.size))
         value = window.profile * near.root[window.pixel]
         # Of leaders, and of followers, no two belong to one line: what is added is added once.
-        for some in (slice(parts.leaders), slice(parts.leaders, None)):
-            lines[parts.line[some, None], window.pixel[some]] += value[some]
+        lines[np.arange(parts.leaders)[:, None], window.pixel[: parts.leaders]] = value[: parts.leaders]
+        if parts.leaders < len(parts.line):
+            rest = slice(parts.leaders, None)
+            lines[parts.line[rest, None], window.pixel[rest]] += value[rest]
         products = lines @ near.design.T
         return Block(window, lines, products[:, :-1] @ self.ground.whiten.T, products[:, -1])

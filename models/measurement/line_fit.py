@@ -91,11 +91,13 @@ class LineProblem:
     def fit(self, start: Point, steps: int = STEPS, converged: float = CONVERGED) -> Point:
         """Return what Levenberg and Marquardt's steps reach; until the next would gain less than `converged`."""
         current, slope, damping = start, slopes(self._blocks, start), 1e-3
+        # Errors are larger where the fit misses more than the noise, and so may be what is left to gain.
+        enough = converged * max(start.chi2 / self._blocks.ground.n_pixels, 1.0)
         for _ in range(steps if start.kinematics.free.any() else 0):
             size = np.maximum(slope.hessian.diagonal(), 1e-12)
             step = np.linalg.solve(slope.hessian + np.diag(damping * size), slope.gradient)
             moved = self._moved(current.kinematics, np.asarray(step, np.float64))
-            if _expected(current.kinematics, moved, slope) < converged:
+            if _expected(current.kinematics, moved, slope) < enough:
                 break
             trial = self.solve(moved)
             if trial.chi2 < current.chi2:

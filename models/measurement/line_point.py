@@ -70,7 +70,9 @@ def point(blocks: Blocks, groups: Sequence[Group], kinematics: Kinematics) -> Po
     """Return the best linear solution at widths and offsets."""
     ground = blocks.ground
     moved = list(zip(groups, kinematics.square.tolist(), kinematics.shift.tolist(), strict=True))
-    near = ground.near(max(blocks.parts(group).reach(*where) for group, *where in moved))
+    near = ground.whole
+    if not ground.anywhere:
+        near = ground.near(max(blocks.parts(group).reach(*where) for group, *where in moved))
     own = [blocks.block(group, square, shift, near) for group, square, shift in moved]
     lines = np.concatenate([block.lines for block in own])
     cross = np.concatenate([block.cross for block in own])

@@ -30,6 +30,7 @@ from spectraq.models.measurement.target import Target
 
 USUAL_NARROW, USUAL_BROAD = 200.0, 2000.0
 """Standard deviations in km/s where a line is too faint for one of its own."""
+SHARPER = {NARROW: 120.0, BROAD: 900.0}
 LEAST_CHI2 = 36.0
 SECOND_GAIN = 12.0
 """Chi2 that a second Gaussian of a broad line must gain."""
@@ -103,14 +104,14 @@ def _fitted(blocks: Blocks, groups: list[Group], before: Point | None) -> Point:
     """
     problem = LineProblem(blocks, groups)
     if before is not None and before.groups == tuple(groups):
-        return settled(problem, problem.fit(problem.solve(before.kinematics)), USUAL_NARROW)
+        return settled(problem, problem.fit(problem.solve(before.kinematics), converged=ROUGH), USUAL_NARROW)
     usual = at_widths(groups, [_usual(group) for group in groups], False)
     start = problem.solve(usual)
     free = _significant(start)
     if not free.all():
         # Lines that are sharper than usual explain little at the usual widths.
         sharper = [
-            square if known and group.component == BROAD else (group.starts[0] / KM_S_PER_PIXEL) ** 2
+            square if known and group.component == BROAD else (SHARPER[group.component] / KM_S_PER_PIXEL) ** 2
             for group, square, known in zip(groups, usual.square, free, strict=True)
         ]
         other = problem.solve(replace(usual, square=np.array(sharper)))
