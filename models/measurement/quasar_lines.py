@@ -110,13 +110,9 @@ def _fitted(blocks: Blocks, groups: list[Group], before: Point | None) -> Point:
     free = _significant(start)
     if not free.all():
         # Lines that are sharper than usual explain little at the usual widths.
-        sharper = [
-            square if known and group.component == BROAD else (SHARPER[group.component] / KM_S_PER_PIXEL) ** 2
-            for group, square, known in zip(groups, usual.square, free, strict=True)
-        ]
-        other = problem.solve(replace(usual, square=np.array(sharper)))
-        if other.chi2 < start.chi2:
-            start, free = other, free | _significant(other)
+        other = problem.solve(at_widths(groups, [SHARPER[group.component] for group in groups], False))
+        free |= _significant(other)
+        start = min(start, other, key=lambda point: point.chi2)
     settled_at = np.where(free, start.kinematics.square, usual.square)
     start = problem.solve(Kinematics(settled_at, usual.shift, free))
     return settled(problem, problem.fit(start, converged=ROUGH), USUAL_NARROW)
