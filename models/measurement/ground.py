@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.measurement.samples import Places, Samples
+from spectraq.models.measurement.samples import AVERAGED, Places, Samples
 from spectraq.models.measurement.target import Floats, Target
 
 REACHES = (12.0, 20.0, 40.0)
@@ -42,13 +42,10 @@ class Near:
 
     Attributes
     ----------
-    kept
-        Which of all samples these are.
     design
         The base's m shapes, then the data without its level, each times `root`; (m + 1, n + 1).
     """
 
-    kept: slice | NDArray[np.int64]
 
     places: Places
     root: Floats
@@ -90,7 +87,7 @@ class Ground:
         design[:-1, :-1] = base.shapes[:, samples.nearest]
         design[-1, :-1] = samples.flux - base.level[samples.nearest]
         design *= root
-        self.whole = Near(slice(None), samples.places, root, design)
+        self.whole = Near(samples.places, root, design)
         gram = design @ design.T
         self.whiten = whitening(gram[:-1, :-1] + np.diag(base.precision))
         self.vector = self.whiten @ (gram[:-1, -1] + base.precision * base.centre)
@@ -102,21 +99,42 @@ class Ground:
 
     def near(self, reach: float) -> Near:
         """Return samples that hold all within so many pixels of a line."""
-        enough = next((known for known in REACHES if known >= reach), math.inf)
-        if self._lines is None or math.isinf(enough):
+        if self._lines is None:
             return self.whole
+        enough = next((known for known in REACHES if known >= reach), math.inf)
         if enough not in self._near:
-            self._near[enough] = self._around(self._lines, enough)
+            kept = self._around(self._lines, REACHES[0] if math.isinf(enough) else enough)
+            self._near[enough] = self._averaged(kept) if math.isinf(enough) else self._some(kept)
         return self._near[enough]
 
-    def _around(self, lines: Floats, reach: float) -> Near:
-        pixel = self.whole.places.pixel
-        ends = np.searchsorted(pixel[:-1], lines - reach), np.searchsorted(pixel[:-1], lines + reach, "right")
+    def _some(self, kept: NDArray[np.int64]) -> Near:
+        kept = np.append(kept, self.whole.root.size - 1)
+        return Near(self.whole.places.some(kept), self.whole.root[kept], self.whole.design[:, kept])
+
+    def _averaged(self, fine: NDArray[np.int64]) -> Near:
+        """Return means of all samples but some fine ones."""
+        whole = self.whole
+        n = whole.root.size - 1
+        owner = -1 - np.arange(n + 1) // AVERAGED
+        owner[fine], owner[n] = fine, n
+        starts = np.flatnonzero(np.diff(owner, prepend=n + 1))
+        weight = np.maximum(whole.root**2, 1e-300)
+        total = np.add.reduceat(weight, starts)
+        pixel = np.add.reduceat(weight * whole.places.pixel, starts) / total
+        middle = starts + np.diff(starts, append=n + 1) // 2
+        count = np.diff(starts, append=n + 1)
+        root = np.sqrt(total) * (total > 1e-290)
+        design = np.add.reduceat(whole.design * whole.root, starts, axis=1) / np.sqrt(total)
+        places = Places(pixel, whole.places.per_angstrom[middle], (count**2 - 1) / 12)
+        return Near(places, root, design)
+
+    def _around(self, lines: Floats, reach: float) -> NDArray[np.int64]:
+        """Return the samples within so many pixels of lines."""
+        pixel = self.whole.places.pixel[:-1]
         step = np.zeros(pixel.size + 1, np.int64)
-        for end, change in zip(ends, (1, -1), strict=True):
-            np.add.at(step, end, change)
-        kept = np.append(np.flatnonzero(np.cumsum(step[: pixel.size - 1])), pixel.size - 1)
-        return Near(kept, self.whole.places.some(kept), self.whole.root[kept], self.whole.design[:, kept])
+        np.add.at(step, np.searchsorted(pixel, lines - reach), 1)
+        np.add.at(step, np.searchsorted(pixel, lines + reach, "right"), -1)
+        return np.flatnonzero(np.cumsum(step[:-1]))
 
 
 def _scale(matrix: Floats) -> tuple[Floats, Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,13 +67,15 @@ class Point:
         return float((pull[pull > 3.0] ** 2).sum())
 
 
-def point(blocks: Blocks, groups: Sequence[Group], kinematics: Kinematics) -> Point:
-    """Return the best linear solution at widths and offsets."""
+def point(
+    blocks: Blocks, groups: Sequence[Group], kinematics: Kinematics, near: Near | None = None
+) -> Point:
+    """Return the best linear solution at widths and offsets, in some samples or in those that suffice."""
     ground = blocks.ground
     moved = list(zip(groups, kinematics.square.tolist(), kinematics.shift.tolist(), strict=True))
-    near = ground.whole
-    if not ground.anywhere:
-        near = ground.near(max(blocks.parts(group).reach(*where) for group, *where in moved))
+    if near is None:
+        reach = math.inf if ground.anywhere else max(blocks.parts(g).reach(*where) for g, *where in moved)
+        near = ground.near(reach)
     own = [blocks.block(group, square, shift, near) for group, square, shift in moved]
     lines = np.concatenate([block.lines for block in own])
     cross = np.concatenate([block.cross for block in own])
@@ -111,32 +114,31 @@ def slopes(blocks: Blocks, point: Point) -> Slopes:
 
 
 def gains(
-    blocks: Blocks, point: Point | None, group: Group, squares: Sequence[float], shift: float
+    blocks: Blocks, without: Point, group: Group, squares: Sequence[float], shift: float
 ) -> Floats:
-    """Return chi2 that one more group would gain at each of some variances, all others left as they are.
+    """Return chi2 that one more group would gain at each of some variances, the others' widths left as they are.
 
     Parameters
     ----------
-    point
-        The solution without it; None where it is the first.
+    without
+        The solution without it.
     """
-    ground, size = blocks.ground, len(group.lines)
-    own = [blocks.block(group, square, shift, ground.whole) for square in squares]
+    size, near = len(group.lines), blocks.ground.near(math.inf)
+    if without.near is not near:
+        without = point(blocks, without.groups, without.kinematics, near)
+    own = [blocks.block(group, square, shift, near) for square in squares]
     cross = np.concatenate([block.cross for block in own])
-    pull = np.concatenate([block.data for block in own]) - cross @ ground.vector
-    taken = np.zeros((len(cross), 0))
-    if point is not None:
-        rows = np.concatenate([block.lines for block in own])[:, point.near.kept]
-        taken = rows @ point.lines.T - cross @ point.cross.T
-        pull -= taken @ point.flux
+    rows = np.concatenate([block.lines for block in own])
+    taken = rows @ without.lines.T - cross @ without.cross.T
+    pull = np.concatenate([block.data for block in own]) - cross @ blocks.ground.vector
+    pull -= taken @ without.flux
     gained = np.zeros(len(squares))
     for k, block in enumerate(own):
         some = slice(k * size, (k + 1) * size)
         matrix = block.lines @ block.lines.T
         ridge = RIDGE * max(float(matrix.diagonal().max()), 1e-30)
         matrix -= cross[some] @ cross[some].T
-        if point is not None:
-            matrix -= taken[some] @ point.inverse @ taken[some].T
+        matrix -= taken[some] @ without.inverse @ taken[some].T
         matrix.flat[:: size + 1] += ridge
         gained[k] = pull[some] @ inverted(matrix) @ pull[some]
     return gained

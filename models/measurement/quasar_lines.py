@@ -62,7 +62,7 @@ def quasar_lines(target: Target, base: Base) -> tuple[LineFit, NDArray[np.bool_]
             break
         absorbed = more
         target = replace(target, ivar=np.where(absorbed, 0.0, target.ivar))
-    whole = described(blocks, _with_wing(blocks, _with_seconds(blocks, fit)))
+    whole = described(blocks, _finished(blocks, _with_seconds(blocks, fit)))
     # Means of pixels know nothing of slopes between them.
     model = base.level + whole.amplitude @ base.shapes + whole.emission
     pull = (target.flux - model) * np.sqrt(target.ivar)
@@ -113,8 +113,11 @@ def _fitted(blocks: Blocks, groups: list[Group], before: Point | None) -> Point:
         other = problem.solve(at_widths(groups, [SHARPER[group.component] for group in groups], False))
         free |= _significant(other)
         start = min(start, other, key=lambda point: point.chi2)
-    settled_at = np.where(free, start.kinematics.square, usual.square)
-    start = problem.solve(Kinematics(settled_at, usual.shift, free))
+    kinematics = Kinematics(np.where(free, start.kinematics.square, usual.square), usual.shift, free)
+    if (kinematics.square == start.kinematics.square).all():
+        start = replace(start, kinematics=kinematics)
+    else:
+        start = problem.solve(kinematics)
     return settled(problem, problem.fit(start, converged=ROUGH), USUAL_NARROW)
 
 
@@ -162,19 +165,41 @@ def _with_seconds(blocks: Blocks, fit: Point) -> Point:
         more = problem.fit(problem.solve(replace(start, free=alone)), ROUGH_STEPS, ROUGH)
         if fit.chi2 - more.chi2 > SECOND_GAIN and _emits(more, name):
             fit = replace(more, kinematics=replace(more.kinematics, free=start.free))
+    return fit
+
+
+def _finished(blocks: Blocks, fit: Point) -> Point:
+    """Return all widths and offsets fitted together, with wings of [O III] where they pay."""
+    winged = _with_wing(blocks, fit)
+    if winged is not None:
+        more = LineProblem(blocks, winged.groups).fit(winged)
+        if not _lost(more):
+            return more
     return LineProblem(blocks, fit.groups).fit(fit)
 
 
-def _with_wing(blocks: Blocks, fit: Point) -> Point:
+def _with_wing(blocks: Blocks, fit: Point) -> Point | None:
     """Return the fit with wings of [O III], where they gain enough and are emission."""
     core = next((g for g, group in enumerate(fit.groups) if group.name == "narrow"), None)
     names = () if core is None else [line.name for line in fit.groups[core].lines]
     if core is None or not fit.kinematics.free[core] or "OIII_5008" not in names:
-        return fit
+        return None
+    gained = gains(blocks, fit, wing(), [(width / KM_S_PER_PIXEL) ** 2 for width in wing().starts], 0.0)
+    if gained.max() < SECOND_GAIN / 3:
+        return None
     problem = LineProblem(blocks, [*fit.groups, wing()])
-    more = problem.fit(problem.best([extended(fit.kinematics, width) for width in wing().starts]))
-    lost = any(at_limit(more, g) for g in (core, len(more.groups) - 1))
-    return more if fit.chi2 - more.chi2 > SECOND_GAIN and more.flux[-1] > 0 and not lost else fit
+    start = extended(fit.kinematics, wing().starts[int(gained.argmax())])
+    alone = np.isin(np.arange(len(start.free)), (core, len(start.free) - 1))
+    more = problem.fit(problem.solve(replace(start, free=alone)), ROUGH_STEPS, ROUGH)
+    if fit.chi2 - more.chi2 < SECOND_GAIN or more.flux[-1] <= 0 or _lost(more):
+        return None
+    return replace(more, kinematics=replace(more.kinematics, free=start.free))
+
+
+def _lost(fit: Point) -> bool:
+    """Return whether narrow lines or the wing, which comes last, are at the limit of the search."""
+    core = next(g for g, group in enumerate(fit.groups) if group.name == "narrow")
+    return any(at_limit(fit, g) for g in (core, len(fit.groups) - 1))
 
 
 def _emits(fit: Point, name: str) -> bool:
