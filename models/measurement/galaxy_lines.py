@@ -78,9 +78,7 @@ def _fitted(blocks: Blocks, group: Group, forbidden: tuple[str, ...], permitted:
     return _with_broad(blocks, _apart(blocks, together, forbidden, permitted))
 
 
-def _apart(
-    blocks: Blocks, together: Point, forbidden: tuple[str, ...], permitted: tuple[str, ...]
-) -> Point:
+def _apart(blocks: Blocks, together: Point, forbidden: tuple[str, ...], permitted: tuple[str, ...]) -> Point:
     """Return forbidden and permitted lines with widths of their own, where both are strong enough."""
     if not forbidden or not permitted:
         return together
@@ -117,13 +115,15 @@ def _broadened(blocks: Blocks, fit: Point, name: str) -> Point | None:
     lines = tuple(line for line in group.lines if line.name in seen)
     group = replace(group, lines=lines)
     gained = gains(blocks, fit, group, [(width / KM_S_PER_PIXEL) ** 2 for width in group.starts], 0.0)
-    if gained.max() < SECOND_GAIN:
+    # Where the fit misses more than the noise, so does what is left for a broad line.
+    least = SECOND_GAIN * max(fit.chi2 / blocks.ground.n_pixels, 1.0)
+    if gained.max() < least:
         return None
     problem = LineProblem(blocks, [*fit.groups, group])
     more = problem.fit(problem.solve(extended(fit.kinematics, group.starts[int(gained.argmax())])))
     main = more.own(len(fit.groups)).start + [line.name for line in lines].index(name)
     bright = more.flux[main] > 5 * np.sqrt(described(blocks, more).covariance[main, main])
-    return more if bright and fit.chi2 - more.chi2 > SECOND_GAIN else None
+    return more if bright and fit.chi2 - more.chi2 > least else None
 
 
 def extended(kinematics: Kinematics, width: float, shift: float = 0.0) -> Kinematics:

@@ -15,7 +15,6 @@ REACHES = (12.0, 20.0, 40.0)
 """Pixels around lines that are looked at, where they suffice."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Base:
     """What lies under the lines, and how it may still move: level + amplitudes @ shapes.
@@ -46,14 +45,13 @@ class Near:
         The base's m shapes, then the data without its level, each times `root`; (m + 1, n + 1).
     """
 
-
     places: Places
     root: Floats
     design: Floats
 
 
 class Ground:
-    """Samples of a target over what lies under its lines, in shapes that are orthonormal under noise and priors.
+    """Samples of a target over what lies under its lines, in shapes orthonormal under noise and priors.
 
     Attributes
     ----------
@@ -112,21 +110,25 @@ class Ground:
         return Near(self.whole.places.some(kept), self.whole.root[kept], self.whole.design[:, kept])
 
     def _averaged(self, fine: NDArray[np.int64]) -> Near:
-        """Return means of all samples but some fine ones."""
+        """Return means of all samples but those around some fine ones."""
         whole = self.whole
-        n = whole.root.size - 1
-        owner = -1 - np.arange(n + 1) // AVERAGED
-        owner[fine], owner[n] = fine, n
-        starts = np.flatnonzero(np.diff(owner, prepend=n + 1))
-        weight = np.maximum(whole.root**2, 1e-300)
-        total = np.add.reduceat(weight, starts)
-        pixel = np.add.reduceat(weight * whole.places.pixel, starts) / total
-        middle = starts + np.diff(starts, append=n + 1) // 2
-        count = np.diff(starts, append=n + 1)
-        root = np.sqrt(total) * (total > 1e-290)
-        design = np.add.reduceat(whole.design * whole.root, starts, axis=1) / np.sqrt(total)
-        places = Places(pixel, whole.places.per_angstrom[middle], (count**2 - 1) / 12)
-        return Near(places, root, design)
+        end = whole.root.size - 1
+        n = end // AVERAGED
+        single = np.zeros(n, bool)
+        single[fine[fine < n * AVERAGED] // AVERAGED] = True
+        singles = np.append(np.repeat(single, AVERAGED), np.ones(end + 1 - n * AVERAGED, bool))
+        weight = np.maximum(whole.root, 1e-150)
+        total = np.sqrt(_summed(weight**2, n)[~single])
+        pixel = _summed(weight**2 * whole.places.pixel, n)[~single] / total**2
+        design = _summed(whole.design * weight, n)[:, ~single] / total
+        kept, middle = np.flatnonzero(singles), (np.flatnonzero(~single) + 0.5) * AVERAGED
+        order = np.argsort(np.concatenate([kept, middle]), kind="stable")
+        nearest = np.concatenate([kept, middle.astype(np.int64)])[order]
+        spread = np.concatenate([np.zeros(kept.size), np.full(middle.size, (AVERAGED**2 - 1) / 12)])
+        pixel = np.concatenate([whole.places.pixel[kept], pixel])[order]
+        root = np.concatenate([whole.root[kept], np.where(total > 1e-140, total, 0.0)])[order]
+        places = Places(pixel, whole.places.per_angstrom[nearest], spread[order])
+        return Near(places, root, np.concatenate([whole.design[:, kept], design], axis=1)[:, order])
 
     def _around(self, lines: Floats, reach: float) -> NDArray[np.int64]:
         """Return the samples within so many pixels of lines."""
@@ -135,6 +137,11 @@ class Ground:
         np.add.at(step, np.searchsorted(pixel, lines - reach), 1)
         np.add.at(step, np.searchsorted(pixel, lines + reach, "right"), -1)
         return np.flatnonzero(np.cumsum(step[:-1]))
+
+
+def _summed(values: Floats, n: int) -> Floats:
+    """Return sums of neighbours along the last axis, n of them."""
+    return np.asarray(sum(values[..., k : n * AVERAGED : AVERAGED] for k in range(AVERAGED)))
 
 
 def _scale(matrix: Floats) -> tuple[Floats, Floats]:

@@ -89,7 +89,7 @@ class LineProblem:
         return min(map(self.solve, trials), key=lambda point: point.chi2)
 
     def fit(self, start: Point, steps: int = STEPS, converged: float = CONVERGED) -> Point:
-        """Return what Levenberg and Marquardt's steps reach; until the next would gain less than `converged`."""
+        """Return what Levenberg and Marquardt's steps reach, until the next gains less than `converged`."""
         current, slope, damping = start, slopes(self._blocks, start), 1e-3
         # Errors are larger where the fit misses more than the noise, and so may be what is left to gain.
         enough = converged * max(start.chi2 / self._blocks.ground.n_pixels, 1.0)

@@ -67,9 +67,7 @@ class Point:
         return float((pull[pull > 3.0] ** 2).sum())
 
 
-def point(
-    blocks: Blocks, groups: Sequence[Group], kinematics: Kinematics, near: Near | None = None
-) -> Point:
+def point(blocks: Blocks, groups: Sequence[Group], kinematics: Kinematics, near: Near | None = None) -> Point:
     """Return the best linear solution at widths and offsets, in some samples or in those that suffice."""
     ground = blocks.ground
     moved = list(zip(groups, kinematics.square.tolist(), kinematics.shift.tolist(), strict=True))
@@ -113,10 +111,8 @@ def slopes(blocks: Blocks, point: Point) -> Slopes:
     return Slopes(gradient, hessian, by_line, by_shape)
 
 
-def gains(
-    blocks: Blocks, without: Point, group: Group, squares: Sequence[float], shift: float
-) -> Floats:
-    """Return chi2 that one more group would gain at each of some variances, the others' widths left as they are.
+def gains(blocks: Blocks, without: Point, group: Group, squares: Sequence[float], shift: float) -> Floats:
+    """Return chi2 that one more group would gain at each of some variances, other widths as they are.
 
     Parameters
     ----------

@@ -31,7 +31,9 @@ class Pairs:
     response: Floats  # (terms, n)
 
     @classmethod
-    def of(cls, target: Target, masked: NDArray[np.bool_], reached: NDArray[np.bool_], response: Floats) -> Pairs:
+    def of(
+        cls, target: Target, masked: NDArray[np.bool_], reached: NDArray[np.bool_], response: Floats
+    ) -> Pairs:
         """Return the pairs of a target of which no pixel is masked, and which the populations reach."""
         weight = np.where(masked, 0.0, target.ivar).reshape(N_PAIRS, 2)
         kept = np.flatnonzero((weight > 0).all(1) & reached)
@@ -76,7 +78,7 @@ class PairedProblem:
         self._root = np.sqrt(pairs.ivar)
 
     def start(self, templates: Floats, square: float) -> PairedFit:
-        """Return a fit of the response to the mean of templates, (1 + K, N_PAIRS), of a variance of the blur."""
+        """Return a fit of the response to the mean of templates (1 + K, N_PAIRS) of some blur."""
         templates = templates[:, self.pairs.kept]
         used = self._root > 0
         level = max(float(np.median(self.pairs.flux[used])) if used.any() else 1.0, 1e-3)

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +146,7 @@ class Paired:
     length: int
 
     def blurred(self, square: float) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return mean and shapes, blurred by a variance in grid pixels, (1 + K, N_PAIRS), and where they reach."""
+        """Return mean and shapes, (1 + K, N_PAIRS), blurred by a variance in pixels, and where they reach."""
         below, above = self._kernels(square)
         return self._back(self.low * below + self.folded * above, square)
 
@@ -155,20 +156,20 @@ class Paired:
         weight = amplitude.astype(np.float32)
         low = (weight @ self.low) * (below * self.frequency**2)
         folded = (weight @ self.folded) * (above * (np.pi - self.frequency) ** 2)
-        return self._back(-0.5 * (low + folded)[None], square)[0][0]
+        return np.asarray(self._back(-0.5 * (low + folded)[None], square)[0][0])
 
     def _kernels(self, square: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         exponent = -0.5 * square * np.stack([self.frequency, np.pi - self.frequency]) ** 2
         below, above = np.exp(exponent).astype(np.float32)
         return below, above
 
-    def _back(self, transform: NDArray[np.complexfloating], square: float) -> tuple[Floats, NDArray[np.bool_]]:
+    def _back(self, transform: NDArray[Any], square: float) -> tuple[Floats, NDArray[np.bool_]]:
         rest = np.fft.irfft(transform, 2 * (self.frequency.size - 1))
         return _placed(rest, self.first, self.length, 0.5 * math.sqrt(square), N_PAIRS)
 
 
 def _placed(
-    rest: NDArray[np.floating], first: int, length: int, blur: float, size: int
+    rest: NDArray[Any], first: int, length: int, blur: float, size: int
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return what falls on an axis of some size, and which of its elements are reached."""
     out, reached = np.zeros((len(rest), size)), np.zeros(size, bool)

@@ -91,7 +91,7 @@ def _in_windows() -> NDArray[np.bool_]:
     """Mark wavelengths at rest without strong lines."""
     free = np.zeros(REST.size, bool)
     for low, high in WINDOWS:
-        free |= (REST > low) & (REST < high)
+        free |= (low < REST) & (high > REST)
     return free
 
 

@@ -50,23 +50,33 @@ FINE_PIXELS = 16
 def quasar_lines(target: Target, base: Base) -> tuple[LineFit, NDArray[np.bool_]] | None:
     """Return the lines of a quasar, and which pixels are absorbed; None where no line is covered."""
     absorbed = np.zeros(target.ivar.size, bool)
-    fit: Point | None = None
-    for left in reversed(range(ROUNDS_OF_ABSORPTION + 1)):
-        groups = _groups(target)
-        if not groups:
+    solution = _on_ground(target, base, None)
+    for _ in range(ROUNDS_OF_ABSORPTION):
+        if solution is None:
             return None
-        blocks = Blocks(Ground(target, base, averaged(target, _near_narrow(target, groups))))
-        fit = _fitted(blocks, groups, fit)
-        more = absorbed | _absorption(blocks, fit) if left else absorbed
+        more = absorbed | _absorption(*solution)
         if (more == absorbed).all():
             break
         absorbed = more
         target = replace(target, ivar=np.where(absorbed, 0.0, target.ivar))
+        solution = _on_ground(target, base, solution[1])
+    if solution is None:
+        return None
+    blocks, fit = solution
     whole = described(blocks, _finished(blocks, _with_seconds(blocks, fit)))
     # Means of pixels know nothing of slopes between them.
     model = base.level + whole.amplitude @ base.shapes + whole.emission
     pull = (target.flux - model) * np.sqrt(target.ivar)
     return replace(whole, chi2=float(pull @ pull)), absorbed
+
+
+def _on_ground(target: Target, base: Base, before: Point | None) -> tuple[Blocks, Point] | None:
+    """Return a first fit of all lines with what it stands on; None where no line is covered."""
+    groups = _groups(target)
+    if not groups:
+        return None
+    blocks = Blocks(Ground(target, base, averaged(target, _near_narrow(target, groups))))
+    return blocks, _fitted(blocks, groups, before)
 
 
 def _near_narrow(target: Target, groups: Sequence[Group]) -> NDArray[np.bool_]:
@@ -204,5 +214,6 @@ def _lost(fit: Point) -> bool:
 
 def _emits(fit: Point, name: str) -> bool:
     """Return whether both Gaussians of a broad line are emission."""
-    own = [fit.own(g).start for g, group in enumerate(fit.groups) if group.component == BROAD and group.lines[0].name == name]
+    groups = [g for g, group in enumerate(fit.groups) if group.component == BROAD]
+    own = [fit.own(g).start for g in groups if fit.groups[g].lines[0].name == name]
     return bool((fit.flux[own] > 0).all())

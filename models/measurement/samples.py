@@ -70,7 +70,7 @@ class Samples:
 
 
 def every_pixel(target: Target) -> Samples:
-    """Return a sample a pixel from the first to the last that is used; those between that are not weigh nothing."""
+    """Return a sample a pixel from the first to the last that is used; unused ones weigh nothing."""
     used = np.flatnonzero(target.ivar)
     first, end = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
     within = slice(first, end)
@@ -81,7 +81,7 @@ def every_pixel(target: Target) -> Samples:
 
 
 def averaged(target: Target, fine: NDArray[np.bool_]) -> Samples:
-    """Return a sample a pixel where that is asked for, and means of five elsewhere; of pixels that are used."""
+    """Return a sample a used pixel where that is asked for, and means of five elsewhere."""
     used = np.flatnonzero(target.ivar)
     block = used // AVERAGED
     whole = np.zeros(-(-N_PIXELS // AVERAGED), bool)

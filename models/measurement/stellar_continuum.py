@@ -16,7 +16,6 @@ from spectraq.models.measurement.ground import Base
 from spectraq.models.measurement.paired_fit import PairedFit, PairedProblem, Pairs
 from spectraq.models.measurement.populations import (
     ABSORPTION_ANGSTROM,
-    N_PAIRS,
     TEMPLATE_KM_S,
     Moved,
     Populations,
@@ -34,6 +33,8 @@ SPIKE_SIGMA = 6.0
 DISPERSIONS = (70.0, 440.0)
 """Least and largest velocity dispersion, km/s."""
 USUAL_DISPERSION = 140.0
+LEAST_PAIRS = 50
+"""In the range where dispersions are measured."""
 LEAST_SNR_OF_DISPERSION = 8.0
 
 
@@ -88,12 +89,12 @@ def stellar_continuum(target: Target, populations: Populations, snr: float) -> S
     templates, reached = moved.paired().blurred(usual)
     pairs = Pairs.of(target, line_mask(target), reached, response)
     problem = PairedProblem(pairs, populations.absorbing.moved(target.lag).paired(), (low, high))
-    fit = problem.fitted(problem.start(templates, usual), None, 1)
+    limits = None
+    if snr >= LEAST_SNR_OF_DISPERSION and problem.freedom() >= LEAST_PAIRS:
+        limits = blur_of(DISPERSIONS[0], instrument) ** 2, blur_of(DISPERSIONS[1], instrument) ** 2
+    fit = problem.fitted(problem.start(templates, usual), limits, 1)
     pull = np.abs(problem.pull(fit))
     problem.without(pull > SPIKE_SIGMA * max(1.0, 1.4826 * float(np.median(pull)) if pull.size else 1.0))
-    limits = None
-    if snr >= LEAST_SNR_OF_DISPERSION:
-        limits = blur_of(DISPERSIONS[0], instrument) ** 2, blur_of(DISPERSIONS[1], instrument) ** 2
     fit = problem.fitted(fit, limits, STEPS)
     base, reached = _whole(moved, fit, response)
     if limits is None:
