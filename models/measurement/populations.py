@@ -50,8 +50,10 @@ class Populations:
     shapes: Floats
     first: int
 
-    def at(self, lag: float, blur_pixels: float, shapes: int) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return the same as `Moved.blurred` of the mean and so many shapes at a lag in grid pixels."""
+    def at(
+        self, lag: float, blur_pixels: float, shapes: int | None = None
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the same as `Moved.blurred` of the mean and all shapes, or so many, at a lag in pixels."""
         return self.moved(lag, shapes).blurred(blur_pixels)
 
     def moved(self, lag: float, shapes: int | None = None) -> Moved:
