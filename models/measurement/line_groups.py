@@ -7,7 +7,7 @@ MNRAS 312, 813), [O I] 3.03 and [Ne III] 3.32 (transition probabilities times en
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from spectraq.models.lines import wavelength
 
@@ -97,7 +97,7 @@ def tied(name: str) -> Tied:
     return Tied(name, tuple(parts))
 
 
-@cache
+@lru_cache(maxsize=256)
 def narrow(name: str, lines: tuple[str, ...]) -> Group:
     """Return a group of narrow lines."""
     return Group(name, NARROW, tuple(map(tied, lines)), NARROW_STARTS, WIDEST_NARROW, FURTHEST_NARROW)
