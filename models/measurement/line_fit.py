@@ -84,10 +84,6 @@ class LineProblem:
         """Return the best fluxes and continuum at widths and offsets, which are not fitted."""
         return point(self._blocks, self.groups, kinematics)
 
-    def best(self, trials: Sequence[Kinematics]) -> Point:
-        """Return the same at those of some widths and offsets that have the least chi2."""
-        return min(map(self.solve, trials), key=lambda point: point.chi2)
-
     def fit(self, start: Point, steps: int = STEPS, converged: float = CONVERGED) -> Point:
         """Return what Levenberg and Marquardt's steps reach, until the next gains less than `converged`."""
         current, slope, damping = start, slopes(self._blocks, start), 1e-3

@@ -39,7 +39,7 @@ class Group:
     component
         NARROW or BROAD.
     starts
-        Standard deviations that are tried first, km/s.
+        Standard deviations of which the best is taken where it is judged whether the group pays, km/s.
     widest, furthest
         Largest standard deviation and offset, km/s.
     narrowest
@@ -84,7 +84,6 @@ BROAD_LINES = {
 """The first line of each names its group, and has a second Gaussian where it pays for one."""
 SUMS = {"OII": ("OII_3727", "OII_3730")}
 """Blends whose sum is known better than its parts."""
-NARROW_STARTS = (60.0, 130.0, 280.0)
 BROAD_STARTS = (900.0, 2000.0, 4000.0)
 WIDEST_NARROW, WIDEST_BROAD, NARROWEST_BROAD = 500.0, 9000.0, 500.0
 FURTHEST_NARROW, FURTHEST_BROAD = 400.0, 4000.0
@@ -100,7 +99,7 @@ def tied(name: str) -> Tied:
 @lru_cache(maxsize=256)
 def narrow(name: str, lines: tuple[str, ...]) -> Group:
     """Return a group of narrow lines."""
-    return Group(name, NARROW, tuple(map(tied, lines)), NARROW_STARTS, WIDEST_NARROW, FURTHEST_NARROW)
+    return Group(name, NARROW, tuple(map(tied, lines)), (), WIDEST_NARROW, FURTHEST_NARROW)
 
 
 @cache
