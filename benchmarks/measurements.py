@@ -1,6 +1,6 @@
 """How right lines, widths, indices and dispersions are, and their errors.
 
-    python benchmarks/measurements.py --data DATA [--mocks 300]
+    python benchmarks/measurements.py --data DATA [--mocks 300] [--stream 240]
 
 Mocks of known lines at their true class and redshift: by S/N of the line, the median ratio of measured and
 true flux, median and scatter (1.48 median absolute deviations) of the difference over its error, and the
@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from astropy.io import fits
@@ -24,11 +25,13 @@ from rich.console import Console
 from rich.table import Table
 
 from spectraq.models.answer import Extra, Measurement
-from spectraq.models.measurement import populations
+from spectraq.models.measurement import batch, populations
 from spectraq.models.measurement.indices import Stars, indices
 from spectraq.models.measurement.line_groups import NARROW
 from spectraq.models.measurement.measure import measure
+from spectraq.models.measurement.target import Target
 from spectraq.models.pipeline import Pipeline
+from spectraq.models.simulate import simulate
 from spectraq.models.training.material import Family
 from spectraq.models.training.material.galaxies import archetypes, stellar_populations
 from spectraq.models.training.mocks.known_lines import KnownLines, galaxy, quasar
@@ -133,6 +136,25 @@ def real(data: Path) -> tuple[Rows, Rows]:
     return lines, dispersions
 
 
+def stream(n: int) -> dict[str, list[float]]:
+    """Return CPU ms of the measuring of simulated spectra, by class and all together."""
+    milliseconds = defaultdict(list)
+
+    def timed(target: Target, *others: Any) -> Measurement:
+        start = time.process_time()
+        measurement = measure(target, *others)
+        for name in (target.spectype, "all"):
+            milliseconds[name].append(1000 * (time.process_time() - start))
+        return measurement
+
+    pipeline, observations = Pipeline.load(), [drawn.observation for drawn in simulate(n, SEED)]
+    pipeline.analyze(observations[:4], Extra.MEASUREMENT)
+    with mock.patch.object(batch, "measure", timed):
+        for first in range(0, n, 40):
+            pipeline.analyze(observations[first : first + 40], Extra.MEASUREMENT)
+    return milliseconds
+
+
 def _against_sdss(
     measurement: Measurement, fitted: dict[str, list[float]]
 ) -> Iterator[tuple[str, float, float]]:
@@ -173,6 +195,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--mocks", type=int, default=300, help="half of them quasars")
+    parser.add_argument("--stream", type=int, default=240, help="simulated spectra that are timed")
     options = parser.parse_args()
     console = Console(width=120)
     lines, others, seconds = mocks(options.mocks, options.data)
@@ -180,6 +203,8 @@ def main() -> None:
     console.print(shown("mocks, other", ("class", "quantity"), others))
     by_class = [1000 * float(np.median(seconds[k::2])) for k in (0, 1)]
     console.print("CPU ms a spectrum: galaxies {:.0f}, quasars {:.0f}".format(*by_class))
+    for name, taken in sorted(stream(options.stream).items()):
+        console.print(f"CPU ms a simulated spectrum, {name}: {np.mean(taken):.1f} ({len(taken)} spectra)")
     lines, dispersions = real(options.data)
     console.print(shown("real spectra against SDSS's fits", ("line", "class"), lines))
     console.print(shown("real galaxies against SDSS's", ("quantity", "S/N"), dispersions))

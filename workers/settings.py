@@ -211,7 +211,7 @@ class WorkerSettings(Section):
     )
     publish_models: bool = Field(False, description="publish ModelSpectrum too")
     publish_measurements: bool = Field(
-        False, description="publish Measurement too; takes a core 50 to 200 ms a spectrum"
+        False, description="publish Measurement too; takes a core some 10 ms a spectrum"
     )
     max_tries: int = Field(
         3,

@@ -11,7 +11,7 @@ from spectraq.models.grid.axis import KM_S_PER_PIXEL
 
 Floats = NDArray[np.float64]
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
-REACH, PLACES = 4.0, 801
+REACH, PLACES = 4.0, 401
 """Standard deviations of the widest that are looked at on either side, and at how many places."""
 
 

@@ -5,13 +5,14 @@ At the spectrum's own resolution: not blurred to Lick's, nor corrected for the s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from spectraq.models.answer import Quantity
-from spectraq.models.grid.axis import LN_PER_PIXEL, N_PIXELS
-from spectraq.models.measurement.target import Floats, Target, seen
+from spectraq.models.grid.axis import LN_PER_PIXEL, N_PIXELS, WAVELENGTH
+from spectraq.models.measurement.target import Floats, Target, observed
 
 AIR_TO_VACUUM = 1.00028
 """Bands are defined in air; between 3850 and 5400 angstrom the ratio is this to three millionths."""
@@ -68,50 +69,67 @@ def indices(stars: Stars) -> dict[str, Quantity]:
     return found
 
 
-def _shares(target: Target, low: float, high: float) -> Floats:
-    """Return how many angstrom at rest of each pixel lie in a band, (N_PIXELS,)."""
-    first, last = (target.place(edge * AIR_TO_VACUUM) for edge in (low, high))
-    pixel = np.arange(N_PIXELS)
-    share = (np.minimum(pixel + 0.5, last) - np.maximum(pixel - 0.5, first)).clip(0.0)
-    return np.asarray(share * target.rest * LN_PER_PIXEL)
+@dataclass(frozen=True, slots=True)
+class _Bands:
+    """Shares of some bands in the pixels from the first band to the last."""
+
+    within: slice
+    rest: Floats  # (n,) wavelength at rest
+    shares: list[Floats]  # (n,) angstrom at rest of each pixel that lie in each band
+
+    @classmethod
+    def of(cls, target: Target, *bands: tuple[float, float]) -> _Bands | None:
+        """Return bands in air; None where not enough of one was observed."""
+        edges = [tuple(target.place(edge * AIR_TO_VACUUM) for edge in band) for band in bands]
+        if not all(observed(target, *band) for band in edges):
+            return None
+        first = max(math.floor(min(low for low, _ in edges)) - 1, 0)
+        within = slice(first, min(math.ceil(max(high for _, high in edges)) + 2, N_PIXELS))
+        pixel = np.arange(within.start, within.stop)
+        rest = WAVELENGTH[within] * math.exp(-target.lag * LN_PER_PIXEL)
+        angstrom = rest * LN_PER_PIXEL
+        shares = [
+            (np.minimum(pixel + 0.5, last) - np.maximum(pixel - 0.5, low)).clip(0.0) * angstrom
+            for low, last in edges
+        ]
+        return cls(within, rest, shares)
 
 
 def _break(stars: Stars) -> Quantity:
-    target = stars.target
-    if not all(seen(target, *(edge * AIR_TO_VACUUM for edge in band)) for band in BREAK):
+    bands = _Bands.of(stars.target, *BREAK)
+    if bands is None:
         return Quantity(None, None, "", NOT_COVERED)
+    flux, variance = stars.flux[bands.within], stars.variance[bands.within]
     # A mean of flux per frequency: per angstrom times wavelength squared.
-    shares = [_shares(target, *band) for band in BREAK]
-    weights = [share / share.sum() * target.rest**2 for share in shares]
-    low, high = (float(weight @ stars.flux) for weight in weights)
-    errors = [float(weight**2 @ stars.variance) ** 0.5 for weight in weights]
+    weights = [share / share.sum() * bands.rest**2 for share in bands.shares]
+    low, high = (float(weight @ flux) for weight in weights)
+    errors = [float(weight**2 @ variance) ** 0.5 for weight in weights]
     if low < 3 * errors[0] or high <= 0:
         return Quantity(None, None, "", NO_CONTINUUM)
     value = high / low
-    return Quantity(value, value * float(np.hypot(errors[0] / low, errors[1] / high)), "")
+    return Quantity(value, value * math.hypot(errors[0] / low, errors[1] / high), "")
 
 
 def _lick(
     stars: Stars, blue: tuple[float, float], band: tuple[float, float], red: tuple[float, float]
 ) -> Quantity:
     """Return the equivalent width of a band under the line between its sides (Trager et al., eq. 2)."""
-    target = stars.target
-    if not all(seen(target, *(edge * AIR_TO_VACUUM for edge in part)) for part in (blue, band, red)):
+    bands = _Bands.of(stars.target, blue, red, band)
+    if bands is None:
         return Quantity(None, None, "Angstrom", NOT_COVERED)
-    weights = [_shares(target, *part) for part in (blue, red)]
-    weights = [weight / weight.sum() for weight in weights]
+    flux, variance = stars.flux[bands.within], stars.variance[bands.within]
+    weights = [share / share.sum() for share in bands.shares[:2]]
     middles = [0.5 * sum(part) * AIR_TO_VACUUM for part in (blue, red)]
-    low, high = (float(weight @ stars.flux) for weight in weights)
-    errors = [float(weight**2 @ stars.variance) ** 0.5 for weight in weights]
+    low, high = (float(weight @ flux) for weight in weights)
+    errors = [float(weight**2 @ variance) ** 0.5 for weight in weights]
     if low < 3 * errors[0] or high < 3 * errors[1]:
         return Quantity(None, None, "Angstrom", NO_CONTINUUM)
-    share = _shares(target, *band)
-    inside = share > 0
-    t = (target.rest - middles[0]) / (middles[1] - middles[0])
-    level = np.where(inside, low + t * (high - low), 1.0)
-    value = float(share @ (1 - stars.flux / level))
+    share = bands.shares[2]
+    t = (bands.rest - middles[0]) / (middles[1] - middles[0])
+    level = np.where(share > 0, low + t * (high - low), 1.0)
+    value = float(share @ (1 - flux / level))
     # The index is a function of the band's pixels and of both sides: their gradients, pixel by pixel.
-    by_level = share * stars.flux / level**2
+    by_level = share * flux / level**2
     gradient = -share / level
     gradient += weights[0] * float(by_level @ (1 - t)) + weights[1] * float(by_level @ t)
-    return Quantity(value, float(gradient**2 @ stars.variance) ** 0.5, "Angstrom")
+    return Quantity(value, float(gradient**2 @ variance) ** 0.5, "Angstrom")

@@ -13,34 +13,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import KM_S_PER_PIXEL
-from spectraq.models.measurement.ground import Ground, inverted
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
+from spectraq.models.measurement.ground import inverted
+from spectraq.models.measurement.line_blocks import Blocks
 from spectraq.models.measurement.line_groups import NARROW, Group
-from spectraq.models.measurement.line_profiles import OFF_GRID, Window, light_of, parts_of
+from spectraq.models.measurement.line_point import Kinematics, Point, Slopes, point, slopes
+from spectraq.models.measurement.line_profiles import light_of
+from spectraq.models.measurement.target import Floats
 
-Floats = NDArray[np.float64]
 STEPS = 25
-CONVERGED = 0.01
-"""A step that gains less chi2 is the last."""
+CONVERGED = 0.05
+"""Steps end where the next is expected to gain less chi2."""
 LEAST_SPREAD = 0.45
 """Of the instrument's spread: the narrowest that a line may be by chance."""
-RIDGE = 1e-10
-KEPT = 5
-"""Solutions that are kept: a search comes back to its best, and fits begin where it ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kinematics:
-    """Widths and offsets of G groups, in grid pixels.
-
-    `square` is the variance beyond the instrument's: noise may make it negative.
-    """
-
-    square: Floats
-    shift: Floats
-    free: NDArray[np.bool_]  # (G,) whether they are fitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,167 +66,95 @@ class LineFit:
         return slice(start, start + 2)
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """The best linear solution at some widths and offsets, its lines in the pixels that they reach."""
-
-    kinematics: Kinematics
-    windows: list[Window]
-    cross: Floats  # (M, m) of lines and orthonormal shapes
-    inverse: Floats  # (M, M) of the lines' matrix, the shapes taken out
-    flux: Floats
-    amplitude: Floats  # of the orthonormal shapes
-    chi2: float
-    lines: Floats  # (M, pixels that are reached) times the root of ivar
-    design: Floats  # the ground's in the same pixels
-    column: NDArray[np.int64]  # of each pixel among these
-
-
-@dataclass(frozen=True, slots=True)
-class _Slopes:
-    """Chi2 / 2 by the free squares and shifts, k in all."""
-
-    gradient: Floats  # (k,) downhill
-    hessian: Floats  # (k, k)
-    by_line: Floats  # (k, M) products with the lines, the shapes taken out
-    by_shape: Floats  # (k, m) products with the orthonormal shapes
-
-
 class LineProblem:
     """What lies under the lines of a target, and the groups that are sought."""
 
-    def __init__(self, ground: Ground, groups: Sequence[Group]) -> None:
-        self.groups = tuple(groups)
-        self._ground = ground
-        self._n_lines = sum(len(group.lines) for group in self.groups)
-        self.parts = parts_of(ground.target, self.groups)
-        self._last: dict[bytes, _Point] = {}
-        self.least = np.array([
+    def __init__(self, blocks: Blocks, groups: Sequence[Group]) -> None:
+        self.groups, self._blocks = tuple(groups), blocks
+        self._least = np.array([
             (group.narrowest / KM_S_PER_PIXEL) ** 2
             if group.narrowest
-            else (LEAST_SPREAD**2 - 1) * float(parts.spread.min())
-            for group, parts in zip(self.groups, self.parts, strict=True)
+            else (LEAST_SPREAD**2 - 1) * float(blocks.parts(group).spread.min())
+            for group in self.groups
         ])  # fmt: skip
-        self.most = np.array([(group.widest / KM_S_PER_PIXEL) ** 2 for group in self.groups])
-        self.furthest = np.array([group.furthest / KM_S_PER_PIXEL for group in self.groups])
+        self._most = np.array([(group.widest / KM_S_PER_PIXEL) ** 2 for group in self.groups])
+        self._furthest = np.array([group.furthest / KM_S_PER_PIXEL for group in self.groups])
 
-    def _point(self, kinematics: Kinematics) -> _Point:
-        """Return the best linear solution, from the last few where it is among them."""
-        key = kinematics.square.tobytes() + kinematics.shift.tobytes()
-        point = self._last.pop(key, None)
-        point = self._solved(kinematics) if point is None else replace(point, kinematics=kinematics)
-        self._last[key] = point
-        if len(self._last) > KEPT:
-            del self._last[next(iter(self._last))]
-        return point
-
-    def _solved(self, kinematics: Kinematics) -> _Point:
-        """Return the best linear solution."""
-        windows = [
-            parts.window(float(square), float(shift))
-            for parts, square, shift in zip(self.parts, kinematics.square, kinematics.shift, strict=True)
-        ]
-        reached = np.zeros(OFF_GRID + 1, bool)
-        for window in windows:
-            reached[window.pixel] = True
-        reached[OFF_GRID] = True
-        column = np.cumsum(reached) - 1
-        lines = np.zeros((self._n_lines, int(column[-1]) + 1))
-        for parts, window in zip(self.parts, windows, strict=True):
-            value, where = window.profile * self._ground.root[window.pixel], column[window.pixel]
-            for some in (slice(parts.leaders), slice(parts.leaders, None)):
-                lines[parts.line[some, None], where[some]] += value[some]
-        design = self._ground.design[reached]
-        products = lines @ design
-        cross = products[:, :-1]
-        matrix = lines @ lines.T
-        ridge = RIDGE * max(float(matrix.diagonal().max(initial=0.0)), 1e-30)
-        matrix -= cross @ cross.T
-        inverse = inverted(matrix + ridge * np.eye(len(lines)))
-        vector = products[:, -1] - cross @ self._ground.vector
-        flux = inverse @ vector
-        chi2 = self._ground.chi2 + float(flux @ (matrix @ flux - 2 * vector))
-        amplitude = self._ground.vector - flux @ cross
-        return _Point(kinematics, windows, cross, inverse, flux, amplitude, chi2, lines, design, column)
-
-    def _slopes(self, point: _Point) -> _Slopes:
-        """Return how chi2 changes with the free widths and offsets (Kaufman's approximation)."""
-        free = np.flatnonzero(point.kinematics.free)
-        moves = np.zeros((2 * len(free), point.lines.shape[1]))
-        for k, g in enumerate(free):
-            window = point.windows[g]
-            scale = point.flux[self.parts[g].line, None] * self._ground.root[window.pixel]
-            where = point.column[window.pixel].ravel()
-            for row, slope in ((2 * k, window.by_square()), (2 * k + 1, window.by_shift())):
-                moves[row] = np.bincount(where, (slope * scale).ravel(), moves.shape[1])
-        products = moves @ point.design
-        by_shape, by_line = products[:, :-1], moves @ point.lines.T
-        gradient = products[:, -1] - by_line @ point.flux - by_shape @ point.amplitude
-        by_line = by_line - by_shape @ point.cross.T
-        hessian = moves @ moves.T - by_shape @ by_shape.T - by_line @ point.inverse @ by_line.T
-        return _Slopes(gradient, hessian, by_line, by_shape)
-
-    def _described(self, point: _Point, slopes: _Slopes | None) -> LineFit:
-        """Return a solution with the covariance of all: the linear block widened by the nonlinear ones."""
-        whiten, m = self._ground.whiten, len(point.flux)
-        to_shapes = -point.cross @ whiten
-        solved = point.inverse @ to_shapes
-        inverse = np.empty((m + len(whiten),) * 2)
-        inverse[:m, :m], inverse[:m, m:], inverse[m:, :m] = point.inverse, solved, solved.T
-        inverse[m:, m:] = whiten.T @ whiten + to_shapes.T @ solved
-        covariance = inverse
-        if slopes is not None and len(slopes.gradient):
-            nonlinear = inverted(slopes.hessian + 1e-12 * np.eye(len(slopes.hessian)))
-            by_line = point.inverse @ slopes.by_line.T
-            coupling = np.vstack([by_line, whiten.T @ slopes.by_shape.T + to_shapes.T @ by_line])
-            spread = coupling @ nonlinear
-            covariance = np.block([[inverse + spread @ coupling.T, -spread], [-spread.T, nonlinear]])
-        emission = light_of(point.flux, self.parts, point.windows)
-        amplitude = point.amplitude @ whiten
-        return LineFit(self.groups, point.kinematics, point.flux, amplitude, covariance, point.chi2, emission)
-
-    def solve(self, kinematics: Kinematics) -> LineFit:
+    def solve(self, kinematics: Kinematics) -> Point:
         """Return the best fluxes and continuum at widths and offsets, which are not fitted."""
-        return self._described(self._point(kinematics), None)
+        return point(self._blocks, self.groups, kinematics)
 
-    def best(self, trials: Sequence[Kinematics]) -> LineFit:
-        """Return the same at those of some widths and offsets that have the least chi2."""
-        return self._described(min(map(self._point, trials), key=lambda point: point.chi2), None)
-
-    def least_chi2(self, trials: Sequence[Kinematics]) -> Kinematics:
-        """Return the widths and offsets of the least chi2."""
-        return min(map(self._point, trials), key=lambda point: point.chi2).kinematics
-
-    def fit(self, start: Kinematics, steps: int = STEPS, converged: float = CONVERGED) -> LineFit:
-        """Return what Levenberg and Marquardt's steps reach; the last gains less than `converged`."""
-        current = self._point(start)
-        slopes = self._slopes(current)
-        damping = 1e-3
-        for _ in range(steps if start.free.any() else 0):
-            size = np.maximum(slopes.hessian.diagonal(), 1e-12)
-            step = np.linalg.solve(slopes.hessian + np.diag(damping * size), slopes.gradient)
-            trial = self._point(self._moved(current.kinematics, np.asarray(step, np.float64)))
-            gained = current.chi2 - trial.chi2
-            if gained > 0:
-                current, slopes = trial, self._slopes(trial)
+    def fit(self, start: Point, steps: int = STEPS, converged: float = CONVERGED) -> Point:
+        """Return what Levenberg and Marquardt's steps reach, until the next gains less than `converged`."""
+        current, slope, damping = start, slopes(self._blocks, start), 1e-3
+        # Errors are larger where the fit misses more than the noise, and so may be what is left to gain.
+        enough = converged * max(start.chi2 / self._blocks.ground.n_pixels, 1.0)
+        for _ in range(steps if start.kinematics.free.any() else 0):
+            size = np.maximum(slope.hessian.diagonal(), 1e-12)
+            step = np.linalg.solve(slope.hessian + np.diag(damping * size), slope.gradient)
+            moved = self._moved(current.kinematics, np.asarray(step, np.float64))
+            if _expected(current.kinematics, moved, slope) < enough:
+                break
+            trial = self.solve(moved)
+            if trial.chi2 < current.chi2:
+                current, slope = trial, slopes(self._blocks, trial)
                 damping = max(damping / 10, 1e-9)
-                if gained < converged:
-                    break
             else:
-                damping *= 10
+                damping = max(10 * damping, 0.1)
                 if damping > 1e4:
                     break
-        return self._described(current, slopes)
+        return replace(current, slopes=slope)
 
     def _moved(self, kinematics: Kinematics, step: Floats) -> Kinematics:
         square, shift = kinematics.square.copy(), kinematics.shift.copy()
         free = kinematics.free
         square[free] += step[0::2]
         shift[free] += step[1::2]
-        return Kinematics(square.clip(self.least, self.most), shift.clip(-self.furthest, self.furthest), free)
+        square, shift = square.clip(self._least, self._most), shift.clip(-self._furthest, self._furthest)
+        return Kinematics(square, shift, free)
 
 
-def at_limit(fit: LineFit, group: int) -> bool:
+def _expected(before: Kinematics, after: Kinematics, slope: Slopes) -> float:
+    """Return chi2 that a step gains if the slopes hold."""
+    free = before.free
+    step = np.empty(2 * int(free.sum()))
+    step[0::2], step[1::2] = (after.square - before.square)[free], (after.shift - before.shift)[free]
+    return float(step @ (2 * slope.gradient - slope.hessian @ step))
+
+
+def described(blocks: Blocks, point: Point) -> LineFit:
+    """Return a solution with the covariance of all: the linear block widened by the nonlinear ones."""
+    whiten, m = blocks.ground.whiten, len(point.flux)
+    to_shapes = -point.cross @ whiten
+    solved = point.inverse @ to_shapes
+    inverse = np.empty((m + len(whiten),) * 2)
+    inverse[:m, :m], inverse[:m, m:], inverse[m:, :m] = point.inverse, solved, solved.T
+    inverse[m:, m:] = whiten.T @ whiten + to_shapes.T @ solved
+    covariance = inverse
+    slopes = point.slopes
+    if slopes is not None and len(slopes.gradient):
+        nonlinear = inverted(slopes.hessian + 1e-12 * np.eye(len(slopes.hessian)))
+        by_line = point.inverse @ slopes.by_line.T
+        coupling = np.vstack([by_line, whiten.T @ slopes.by_shape.T + to_shapes.T @ by_line])
+        spread = coupling @ nonlinear
+        covariance = np.block([[inverse + spread @ coupling.T, -spread], [-spread.T, nonlinear]])
+    amplitude, emission = point.amplitude @ whiten, light(blocks, point)
+    return LineFit(point.groups, point.kinematics, point.flux, amplitude, covariance, point.chi2, emission)
+
+
+def light(blocks: Blocks, point: Point) -> Floats:
+    """Return the sum of all lines, (N_PIXELS,)."""
+    moved = zip(point.groups, point.kinematics.square.tolist(), point.kinematics.shift.tolist(), strict=True)
+    parts = [blocks.parts(group) for group in point.groups]
+    windows = [blocks.parts(group).window(square, shift) for group, square, shift in moved]
+    flux = [point.flux[point.own(g)] for g in range(len(point.groups))]
+    return sum(
+        (light_of(own, [part], [window]) for own, part, window in zip(flux, parts, windows, strict=True)),
+        np.zeros(N_PIXELS),
+    )
+
+
+def at_limit(fit: LineFit | Point, group: int) -> bool:
     """Return whether a group's width or offset lies at the end of what is searched."""
     if not fit.kinematics.free[group]:
         return False
@@ -251,7 +165,7 @@ def at_limit(fit: LineFit, group: int) -> bool:
     return width > 0.999 * limits.widest or offset > 0.999 * limits.furthest or narrowest
 
 
-def settled(problem: LineProblem, fit: LineFit, usual_km_s: float) -> LineFit:
+def settled(problem: LineProblem, fit: Point, usual_km_s: float) -> Point:
     """Return a fit whose narrow groups at a limit are as usual: what they follow are no narrow lines."""
     lost = [g for g, group in enumerate(fit.groups) if group.component == NARROW and at_limit(fit, g)]
     if not lost:
@@ -259,4 +173,4 @@ def settled(problem: LineProblem, fit: LineFit, usual_km_s: float) -> LineFit:
     square, shift = fit.kinematics.square.copy(), fit.kinematics.shift.copy()
     free = fit.kinematics.free.copy()
     square[lost], shift[lost], free[lost] = (usual_km_s / KM_S_PER_PIXEL) ** 2, 0.0, False
-    return problem.fit(Kinematics(square, shift, free))
+    return problem.fit(problem.solve(Kinematics(square, shift, free)))

@@ -7,6 +7,7 @@ MNRAS 312, 813), [O I] 3.03 and [Ne III] 3.32 (transition probabilities times en
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from spectraq.models.lines import wavelength
 
@@ -38,7 +39,7 @@ class Group:
     component
         NARROW or BROAD.
     starts
-        Standard deviations that are tried first, km/s.
+        Standard deviations of which the best is taken where it is judged whether the group pays, km/s.
     widest, furthest
         Largest standard deviation and offset, km/s.
     narrowest
@@ -83,23 +84,25 @@ BROAD_LINES = {
 """The first line of each names its group, and has a second Gaussian where it pays for one."""
 SUMS = {"OII": ("OII_3727", "OII_3730")}
 """Blends whose sum is known better than its parts."""
-NARROW_STARTS = (60.0, 130.0, 280.0)
 BROAD_STARTS = (900.0, 2000.0, 4000.0)
 WIDEST_NARROW, WIDEST_BROAD, NARROWEST_BROAD = 500.0, 9000.0, 500.0
 FURTHEST_NARROW, FURTHEST_BROAD = 400.0, 4000.0
 
 
+@cache
 def tied(name: str) -> Tied:
     """Return a line with its followers."""
     parts = [(wavelength(name), 1.0), *((wavelength(other), ratio) for other, ratio in RATIOS.get(name, ()))]
     return Tied(name, tuple(parts))
 
 
+@lru_cache(maxsize=256)
 def narrow(name: str, lines: tuple[str, ...]) -> Group:
     """Return a group of narrow lines."""
-    return Group(name, NARROW, tuple(map(tied, lines)), NARROW_STARTS, WIDEST_NARROW, FURTHEST_NARROW)
+    return Group(name, NARROW, tuple(map(tied, lines)), (), WIDEST_NARROW, FURTHEST_NARROW)
 
 
+@cache
 def wing() -> Group:
     """Return the wings of [O III], which outflows give quasars."""
     return Group("wing", NARROW, (tied("OIII_5008"),), (400.0, 900.0), 1500.0, 1500.0, 250.0)
@@ -112,6 +115,7 @@ def narrow_lines(spectype: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return forbidden, permitted
 
 
+@cache
 def broad(name: str, second: bool = False) -> Group:
     """Return the broad group of a name: all its lines, or the second Gaussian of the line that names it."""
     lines = BROAD_LINES[name][:1] if second else BROAD_LINES[name]

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import LN_PER_PIXEL, N_PIXELS, WAVELENGTH
+from spectraq.models.grid.axis import pixel_of
+from spectraq.models.measurement.instrument import spread_at
 from spectraq.models.measurement.line_groups import Group
-from spectraq.models.measurement.target import Target
+from spectraq.models.measurement.samples import GRID, Places
+from spectraq.models.measurement.target import Floats, Target
 
-Floats = NDArray[np.float64]
-REACH = 6.0
+REACH = 5.0
 """Standard deviations at which a line's profile is cut off."""
-OFF_GRID = N_PIXELS
+OFF_GRID = GRID.size
 """The pixel of what falls off the grid, one beyond its last."""
-PER_ANGSTROM = np.append(1 / (WAVELENGTH * LN_PER_PIXEL), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Profiles of P Gaussians of unit flux (times their ratios) in windows of W pixels, (P, W) each.
+    """Profiles of P Gaussians of unit flux (times their ratios) in windows of W samples, (P, W) each.
 
-    `pixel` is OFF_GRID beyond a profile's reach and beyond the grid; values are zero there.
+    `pixel` is that of what falls off the samples where a profile's window is shorter than the longest; the
+    profile is zero there.
     """
 
     pixel: NDArray[np.int64]
     profile: Floats
     off: Floats  # from the centre, in pixels
-    square: Floats  # (P, 1) variance
+    square: Floats  # variance
 
     def by_square(self) -> Floats:
         """Return the profiles' derivatives by variance, (P, W)."""
@@ -68,22 +70,28 @@ class Parts:
         listed = [(i, *parts[0]) for i, parts in lines] + [
             (i, *part) for i, parts in lines for part in parts[1:]
         ]
-        line, rest, ratio = zip(*listed, strict=True)
-        place = np.array([target.place(wavelength) for wavelength in rest])
-        spread = np.array([target.spread(wavelength) ** 2 for wavelength in rest])
-        return cls(np.array(line), len(lines), place, spread, np.array(ratio))
+        line, rest, ratio = map(np.array, zip(*listed, strict=True))
+        place = pixel_of(rest) + target.lag
+        spread = spread_at(target.survey, rest * (1 + target.z)) ** 2
+        return cls(line, len(lines), place, spread, ratio)
 
-    def window(self, square: float, shift: float) -> Window:
+    def reach(self, square: float, shift: float) -> float:
+        """Return how far the profiles reach from their lines' places, in pixels."""
+        return REACH * math.sqrt(max(float(self.spread.max()) + square, 0.0)) + abs(shift)
+
+    def window(self, square: float, shift: float, places: Places = GRID) -> Window:
         """Return the profiles at a variance beyond the instrument's and an offset, in pixels."""
-        centre = (self.place + shift)[:, None]
-        variance = (self.spread + square)[:, None]
-        reach = REACH * np.sqrt(variance)
-        pixel = np.ceil(centre - reach).astype(np.int64) + np.arange(int(2 * reach.max()) + 2)
-        off = pixel - centre
-        inside = (off <= reach) & (pixel >= 0) & (pixel < N_PIXELS)
-        pixel[~inside] = OFF_GRID
+        centre, square_of_each = self.place + shift, self.spread + square
+        reach = REACH * np.sqrt(square_of_each)
+        inside = places.pixel[:-1]
+        first, end = np.searchsorted(inside, centre - reach), np.searchsorted(inside, centre + reach, "right")
+        pixel = first[:, None] + np.arange(int((end - first).max()) + 1)
+        pixel = np.where(pixel < end[:, None], pixel, places.size)
+        off = places.pixel[pixel] - centre[:, None]
+        variance = square_of_each[:, None] + places.spread[pixel]
         size = self.ratio[:, None] / np.sqrt(2 * np.pi * variance)
-        return Window(pixel, np.exp(-0.5 * off**2 / variance) * size * PER_ANGSTROM[pixel], off, variance)
+        profile = np.exp(-0.5 * off**2 / variance) * size * places.per_angstrom[pixel]
+        return Window(pixel, profile, off, variance)
 
 
 def parts_of(target: Target, groups: Sequence[Group]) -> list[Parts]:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from spectraq.models.answer import MeasuredLine
-from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, pixel_of
 from spectraq.models.lines import wavelength
 from spectraq.models.measurement.fwhm import FWHM_PER_SIGMA, fwhm_km_s
-from spectraq.models.measurement.ground import Base
+from spectraq.models.measurement.ground import Base, root_of
 from spectraq.models.measurement.line_fit import LineFit, at_limit
-from spectraq.models.measurement.line_groups import BROAD, BROAD_LINES, NARROW, SUMS, narrow_lines
+from spectraq.models.measurement.line_groups import (
+    BROAD,
+    BROAD_LINES,
+    FORBIDDEN,
+    NARROW,
+    PERMITTED,
+    SUMS,
+    narrow_lines,
+)
 from spectraq.models.measurement.target import Floats, Target
 
 SEEN_SIGMA = 3.0
@@ -35,6 +44,7 @@ NO_CONTINUUM = "no continuum is seen there"
 AT_LIMIT = "width or offset at the limit of the search"
 
 Profiles = tuple[Floats, Floats, Floats]
+Width = tuple[float | None, float | None, float | None, float | None, str | None]
 
 
 class MeasuredLines:
@@ -59,6 +69,10 @@ class MeasuredLines:
         self.continuum = base.level + fit.amplitude @ base.shapes
         self._drawn: dict[str, Profiles | None] = {}
         self._widths: dict[str, tuple[float, float] | None] = {}
+        self._group_widths: dict[int, Width] = {}
+        self._fluxes: list[float] = fit.flux.tolist()
+        self._variances: list[float] = self.covariance.diagonal().tolist()
+        self._levels: dict[float, tuple[float, float]] = {}
         self._rows: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for i, (g, name) in enumerate(fit.lines):
             self._rows.setdefault((name, fit.groups[g].component), []).append((i, g))
@@ -73,10 +87,13 @@ class MeasuredLines:
         rows = [self.rows(name, component) for name in names]
         if not all(rows):
             return None
-        pick = np.zeros((len(names), len(self.covariance)))
-        for k, own in enumerate(rows):
-            pick[k, [i for i, _ in own]] = 1.0
-        return pick[:, : len(self.fit.flux)] @ self.fit.flux, pick @ self.covariance @ pick.T
+        index = [i for own in rows for i, _ in own]
+        flux, covariance = self.fit.flux[index], self.covariance[np.ix_(index, index)]
+        if len(index) > len(names):
+            owner = [k for k, own in enumerate(rows) for _ in own]
+            pick = np.eye(len(names))[:, owner]
+            flux, covariance = pick @ flux, pick @ covariance @ pick.T
+        return flux, covariance
 
     def broad_flux(self, name: str) -> tuple[float, float]:
         """Return the flux of a broad line that was fitted, and its error with that of its profile's form."""
@@ -87,12 +104,20 @@ class MeasuredLines:
         return flux, math.hypot(error, form * flux)
 
     def level(self, rest: float) -> tuple[float, float]:
-        """Return the continuum at a rest wavelength and its standard deviation."""
-        pixel = min(max(round(self.target.place(rest)), 0), N_PIXELS - 1)
-        shapes = self.base.shapes[:, pixel]
-        m = len(self.fit.flux)
+        """Return the continuum at the rest wavelength of a line and its standard deviation."""
+        if not self._levels:
+            self._levels = self._all_levels()
+        return self._levels[rest]
+
+    def _all_levels(self) -> dict[float, tuple[float, float]]:
+        """Return the same of all lines, by rest wavelength."""
+        rest = np.array(_wavelengths())
+        pixel = np.rint(pixel_of(rest) + self.target.lag).clip(0, N_PIXELS - 1).astype(np.int64)
+        shapes, m = self.base.shapes[:, pixel], len(self.fit.flux)
         own = self.covariance[m : m + len(shapes), m : m + len(shapes)]
-        return float(self.continuum[pixel]), math.sqrt(max(float(shapes @ own @ shapes), 0.0))
+        error = np.sqrt(np.maximum((shapes * (own @ shapes)).sum(0), 0.0))
+        known = zip(self.continuum[pixel].tolist(), error.tolist(), strict=True)
+        return dict(zip(_wavelengths(), known, strict=True))
 
     def fwhm(self, name: str) -> tuple[float, float] | None:
         """Return the full width at half maximum of a broad line and its error, km/s; no instrument's."""
@@ -119,8 +144,8 @@ class MeasuredLines:
             self.fit.flux[[i for i, _ in own]], kinematics.square[groups], kinematics.shift[groups]
         ])  # fmt: skip
         covariance = self.covariance[np.ix_(index, index)]
-        draws = np.random.default_rng(0).multivariate_normal(best, covariance, DRAWS, method="eigh")
         n = len(own)
+        draws = best + _normal(3 * n) @ root_of(covariance)
         every = np.vstack([best, draws])
         return every[:, :n], every[:, n : 2 * n], every[:, 2 * n :]
 
@@ -135,12 +160,11 @@ class MeasuredLines:
         return tuple(sorted(lines, key=lambda line: (line.wavelength, line.component)))
 
     def _narrow(self, name: str, parts: Sequence[str]) -> MeasuredLine:
-        known = self.flux(parts)
-        if known is None:
+        own = [self.rows(part, NARROW) for part in parts]
+        if not all(own):
             return MeasuredLine(name, NARROW, wavelength(name), reason=NOT_COVERED)
-        group = self.rows(parts[0], NARROW)[0][1]
-        total, error = float(known[0].sum()), math.sqrt(float(known[1].sum()))
-        sigma, sigma_error, offset, offset_error, reason = self._width(group)
+        total, error = self._sum([i for rows in own for i, _ in rows])
+        sigma, sigma_error, offset, offset_error, reason = self._width(own[0][0][1])
         if total < SEEN_SIGMA * error:
             sigma = sigma_error = offset = offset_error = None
             reason = "not seen"
@@ -148,6 +172,13 @@ class MeasuredLines:
             name, NARROW, wavelength(name), *self._strength(name, total, error), sigma, sigma_error, offset,
             offset_error, reason
         )  # fmt: skip
+
+    def _sum(self, rows: list[int]) -> tuple[float, float]:
+        """Return the summed flux of some Gaussians, and its error."""
+        if len(rows) == 1:
+            return self._fluxes[rows[0]], math.sqrt(self._variances[rows[0]])
+        variance = float(self.covariance[np.ix_(rows, rows)].sum())
+        return sum(self._fluxes[i] for i in rows), math.sqrt(variance)
 
     def _strength(
         self, name: str, flux: float, error: float
@@ -162,7 +193,13 @@ class MeasuredLines:
         ew_error = scale * math.hypot(error, flux * level_error / level)
         return flux * unit, error * unit, limit, flux * scale, ew_error
 
-    def _width(self, group: int) -> tuple[float | None, float | None, float | None, float | None, str | None]:
+    def _width(self, group: int) -> Width:
+        """Return a group's sigma and offset with their errors, and why something of it is null."""
+        if group not in self._group_widths:
+            self._group_widths[group] = self._width_of(group)
+        return self._group_widths[group]
+
+    def _width_of(self, group: int) -> Width:
         columns = self.fit.columns_of(group)
         if columns is None:
             return None, None, None, None, TOO_FAINT
@@ -208,6 +245,19 @@ class MeasuredLines:
         return MeasuredLine(
             name, BROAD, wavelength(name), *strength, sigma, sigma_error, float(shifts[0]), spread
         )  # fmt: skip
+
+
+@cache
+def _normal(n: int) -> Floats:
+    """Return independent draws, (DRAWS, n)."""
+    return np.random.default_rng(0).standard_normal((DRAWS, n))
+
+
+@cache
+def _wavelengths() -> tuple[float, ...]:
+    """Return the rest wavelengths of all lines that any class has."""
+    broad = (name for names in BROAD_LINES.values() for name in names)
+    return tuple(wavelength(name) for name in dict.fromkeys((*FORBIDDEN, *PERMITTED, *SUMS, *broad)))
 
 
 def _with_reason(line: MeasuredLine) -> MeasuredLine:

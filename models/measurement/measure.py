@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -65,9 +65,9 @@ def _finite(measurement: Measurement) -> Measurement:
 
 
 def _finite_line(line: MeasuredLine) -> MeasuredLine:
-    values = (getattr(line, field.name) for field in fields(line))
-    numbers = [value for value in values if isinstance(value, float)]
-    if all(map(math.isfinite, numbers)):
+    strength = line.flux, line.flux_error, line.upper_limit, line.ew, line.ew_error
+    values = (*strength, line.sigma, line.sigma_error, line.offset, line.offset_error)
+    if all(value is None or math.isfinite(value) for value in values):
         return line
     return MeasuredLine(line.name, line.component, line.wavelength, reason=UNSOLVED)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectraq.models.grid.axis import KM_S_PER_PIXEL, WAVELENGTH
+from spectraq.models.grid.axis import KM_S_PER_PIXEL, LN_PER_PIXEL, N_PIXELS, WAVELENGTH, pixel_of
 from spectraq.models.lines import IRON_BLENDS
 from spectraq.models.measurement.ground import Base
 from spectraq.models.measurement.populations import Populations, blur_of
+from spectraq.models.measurement.rest_frame import REST, gaussians, within_grid
 from spectraq.models.measurement.stellar_continuum import polynomials
 from spectraq.models.measurement.target import Floats, Target
 
@@ -37,6 +39,9 @@ HOST_DISPERSION = 150.0
 FOREST_ANGSTROM = 1205.0
 """Shortward nothing is fitted: the Lyman alpha forest leaves no continuum."""
 LEAST_PIXELS = 60
+BLOCK_PIXELS = 40
+"""Of whose medians the power law is made."""
+LOG_GRID = np.log(WAVELENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,69 +65,74 @@ class QuasarContinuum:
 
 def quasar_continuum(target: Target, populations: Populations) -> QuasarContinuum:
     """Return what the lines of a quasar stand on; its level is zero, and all of it linear."""
-    rest, used = target.rest, target.used
-    start = _power_law(target)
-    bends = polynomials(used, BEND_TERMS) * start
-    shapes: list[Floats] = [bends]
-    precision = [np.full(BEND_TERMS, 1 / BEND_SIZE**2)]
+    used, start = target.used, _power_law(target)
+    iron = _iron(target)
+    factors = [polynomials(used, BEND_TERMS), iron]
+    precision = [np.full(BEND_TERMS, 1 / BEND_SIZE**2), np.full(len(iron), 1 / IRON_SIZE**2)]
     precision[0][0] = 1e-12
-    iron = _iron(target) * start
-    shapes.append(iron)
-    precision.append(np.full(len(iron), 1 / IRON_SIZE**2))
-    if used[(rest > 2000) & (rest < BALMER_EDGE)].sum() > LEAST_PIXELS:
-        shapes.append(_balmer(target)[None] * np.interp(3000.0, rest, start))
+    edge = slice(*(min(max(round(target.place(rest)), 0), N_PIXELS) for rest in (2000.0, BALMER_EDGE)))
+    if used[edge].sum() > LEAST_PIXELS:
+        at_3000 = start[min(max(round(target.place(3000.0)), 0), N_PIXELS - 1)]
+        factors.append(_balmer()[within_grid(target.lag)] * (at_3000 / start)[None])
         precision.append(np.array([1 / BALMER_SIZE**2]))
+    shapes = [np.concatenate(factors) * start]
     if target.z < HOST_BELOW_Z:
-        host, _ = populations.at(target.lag, blur_of(HOST_DISPERSION, target.spread(5000.0)))
-        shapes.append(host[: 1 + HOST_SHAPES] * float(np.median(start[used])))
+        host, _ = populations.at(target.lag, blur_of(HOST_DISPERSION, target.spread(5000.0)), HOST_SHAPES)
+        shapes.append(host * float(np.median(start[used])))
         precision.append(np.full(1 + HOST_SHAPES, 1 / HOST_SIZE**2))
-    stacked = np.vstack(shapes)
+    stacked = np.concatenate(shapes) if len(shapes) > 1 else shapes[0]
     zero = np.zeros(len(stacked))
-    base = Base(np.zeros(rest.size), stacked, np.concatenate(precision), zero)
+    base = Base(np.zeros(N_PIXELS), stacked, np.concatenate(precision), zero)
     return QuasarContinuum(base, BEND_TERMS, len(iron))
 
 
-def in_windows(rest: Floats) -> NDArray[np.bool_]:
-    """Mark wavelengths without strong lines."""
-    free = np.zeros(rest.size, bool)
+@cache
+def _in_windows() -> NDArray[np.bool_]:
+    """Mark wavelengths at rest without strong lines."""
+    free = np.zeros(REST.size, bool)
     for low, high in WINDOWS:
-        free |= (rest > low) & (rest < high)
+        free |= (low < REST) & (high > REST)
     return free
 
 
 def _power_law(target: Target) -> Floats:
     """Return a power law through the windows, robustly; positive."""
-    rest = target.rest
-    pixels = np.flatnonzero(target.used & in_windows(rest))
+    log_rest = LOG_GRID - target.lag * LN_PER_PIXEL - math.log(3000.0)
+    pixels = np.flatnonzero(target.used & _in_windows()[within_grid(target.lag)])
     if pixels.size < LEAST_PIXELS:
         pixels = np.flatnonzero(target.used)
-    blocks = [block for block in np.array_split(pixels, max(pixels.size // 40, 2)) if block.size]
-    x = np.array([math.log(float(rest[block].mean()) / 3000.0) for block in blocks])
-    y = np.array([float(np.median(target.flux[block])) for block in blocks])
+    size = min(BLOCK_PIXELS, pixels.size // 2)
+    blocks = pixels[: pixels.size // size * size].reshape(-1, size)
+    x, y = log_rest[blocks].mean(1), np.median(target.flux[blocks], axis=1)
     floor = 0.05 * max(float(np.median(np.abs(y))), 1e-30)
-    design = np.stack([np.ones_like(x), x])
-    slope = np.linalg.lstsq(design.T, np.log(np.maximum(y, floor)), rcond=None)[0]
-    alpha = float(np.clip(slope[1], -4.0, 3.0))
-    middle = float(np.median(np.log(np.maximum(y, floor)) - alpha * x))
-    return np.asarray(np.exp(middle + alpha * np.log(rest / 3000.0)))
+    log_y = np.log(np.maximum(y, floor))
+    off = x - x.mean()
+    alpha = float(np.clip(off @ log_y / max(float(off @ off), 1e-12), -4.0, 3.0))
+    return np.asarray(np.exp(float(np.median(log_y - alpha * x)) + alpha * log_rest))
+
+
+@cache
+def _blends() -> Floats:
+    """Return Gaussians of unit peak at the blends of iron, at rest."""
+    return gaussians(np.asarray(pixel_of(np.array(IRON_BLENDS))), IRON_KM_S / KM_S_PER_PIXEL)
 
 
 def _iron(target: Target) -> Floats:
-    """Return Gaussians of unit peak at the blends that the spectrum holds, (n, N_PIXELS)."""
-    sigma = IRON_KM_S / KM_S_PER_PIXEL
-    pixel = np.arange(WAVELENGTH.size)
-    rows = [np.exp(-0.5 * ((pixel - target.place(rest)) / sigma) ** 2) for rest in IRON_BLENDS]
-    kept = [row for row in rows if row[target.used].max(initial=0.0) > 0.6]
-    return np.array(kept).reshape(len(kept), WAVELENGTH.size)
+    """Return the blends that the spectrum holds, (n, N_PIXELS)."""
+    places = pixel_of(np.array(IRON_BLENDS)) + target.lag
+    reach = IRON_KM_S / KM_S_PER_PIXEL
+    known = np.append(0, np.cumsum(target.used))
+    first, end = (np.rint(places + side).clip(0, N_PIXELS).astype(int) for side in (-reach, reach))
+    return _blends()[known[end] > known[first], within_grid(target.lag)]
 
 
-def _balmer(target: Target) -> Floats:
+@cache
+def _balmer() -> Floats:
     """Return the Balmer continuum of optical depth one, of order one at 3000 A (Grandi 1982, ApJ 255, 25)."""
-    rest = target.rest
-    x = 1.43877e8 / BALMER_KELVIN / rest
-    planck = rest**-5 / np.expm1(x)
+    x = 1.43877e8 / BALMER_KELVIN / REST
+    planck = REST**-5 / np.expm1(x)
     at_3000 = 3000.0**-5 / math.expm1(1.43877e8 / BALMER_KELVIN / 3000.0)
-    shape = planck / at_3000 * (1 - np.exp(-((rest / BALMER_EDGE) ** 3)))
+    shape = planck / at_3000 * (1 - np.exp(-((REST / BALMER_EDGE) ** 3)))
     # High orders of the series fill the edge: no step, but a slope of some thousand km/s.
-    edge = 1 / (1 + np.exp((rest - BALMER_EDGE) / 40.0))
+    edge = 1 / (1 + np.exp((REST - BALMER_EDGE) / 40.0))
     return np.asarray(shape * edge * 2)

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL
-from spectraq.models.lines import wavelength
-from spectraq.models.measurement.galaxy_lines import at_widths, covered, extended, is_covered, significance
+from spectraq.models.measurement.galaxy_lines import at_widths, covered, extended, is_covered
 from spectraq.models.measurement.ground import Base, Ground
-from spectraq.models.measurement.line_fit import Kinematics, LineFit, LineProblem, at_limit, settled
+from spectraq.models.measurement.line_blocks import Blocks
+from spectraq.models.measurement.line_fit import LineFit, LineProblem, at_limit, described, light, settled
 from spectraq.models.measurement.line_groups import (
     BROAD,
     BROAD_LINES,
+    NARROW,
     Group,
     broad,
     narrow,
     narrow_lines,
     wing,
 )
+from spectraq.models.measurement.line_point import Kinematics, Point, gains
+from spectraq.models.measurement.line_profiles import Parts
+from spectraq.models.measurement.samples import averaged
 from spectraq.models.measurement.target import Target
 
 USUAL_NARROW, USUAL_BROAD = 200.0, 2000.0
 """Standard deviations in km/s where a line is too faint for one of its own."""
+SHARPER = {NARROW: 120.0, BROAD: 900.0}
 LEAST_CHI2 = 36.0
 SECOND_GAIN = 12.0
 """Chi2 that a second Gaussian of a broad line must gain."""
@@ -37,36 +43,59 @@ ABSORBED_SIGMA = 5.0
 ABSORBED_DEPTH = 0.1
 ABSORBED_BOX = 7
 ROUNDS_OF_ABSORPTION = 2
+FINE_PIXELS = 16
+"""Around narrow lines no pixels are averaged so far on either side."""
 
 
 def quasar_lines(target: Target, base: Base) -> tuple[LineFit, NDArray[np.bool_]] | None:
     """Return the lines of a quasar, and which pixels are absorbed; None where no line is covered."""
-    groups = _groups(target)
-    if not groups:
-        return None
     absorbed = np.zeros(target.ivar.size, bool)
-    ground = Ground(target, base)
-    fit = _fitted(ground, groups)
+    solution = _on_ground(target, base, None)
     for _ in range(ROUNDS_OF_ABSORPTION):
-        more = absorbed | _absorption(ground, fit)
+        if solution is None:
+            return None
+        more = absorbed | _absorption(*solution)
         if (more == absorbed).all():
             break
         absorbed = more
         target = replace(target, ivar=np.where(absorbed, 0.0, target.ivar))
-        groups = _groups(target)
-        if not groups:
-            return None
-        ground = Ground(target, base)
-        fit = _fitted(ground, groups, fit)
-    return _with_wing(ground, _with_seconds(ground, fit)), absorbed
+        solution = _on_ground(target, base, solution[1])
+    if solution is None:
+        return None
+    blocks, fit = solution
+    whole = described(blocks, _finished(blocks, _with_seconds(blocks, fit)))
+    # Means of pixels know nothing of slopes between them.
+    model = base.level + whole.amplitude @ base.shapes + whole.emission
+    pull = (target.flux - model) * np.sqrt(target.ivar)
+    return replace(whole, chi2=float(pull @ pull)), absorbed
+
+
+def _on_ground(target: Target, base: Base, before: Point | None) -> tuple[Blocks, Point] | None:
+    """Return a first fit of all lines with what it stands on; None where no line is covered."""
+    groups = _groups(target)
+    if not groups:
+        return None
+    blocks = Blocks(Ground(target, base, averaged(target, _near_narrow(target, groups))))
+    return blocks, _fitted(blocks, groups, before)
+
+
+def _near_narrow(target: Target, groups: Sequence[Group]) -> NDArray[np.bool_]:
+    """Mark the pixels near narrow lines."""
+    near = np.zeros(target.ivar.size, bool)
+    for group in groups:
+        if group.component == NARROW:
+            for place in Parts.of(target, group, 0).place:
+                near[max(round(place) - FINE_PIXELS, 0) : max(round(place) + FINE_PIXELS + 1, 0)] = True
+    return near
 
 
 def _groups(target: Target) -> list[Group]:
     """Return the broad groups that the spectrum holds, then the narrow one."""
     groups = []
+    seen = covered(target, tuple(line for lines in BROAD_LINES.values() for line in lines))
     for name in BROAD_LINES:
         group = broad(name)
-        lines = tuple(line for line in group.lines if is_covered(target, line.parts[0][0]))
+        lines = tuple(line for line in group.lines if line.name in seen)
         if lines:
             groups.append(replace(group, lines=lines))
     forbidden, permitted = narrow_lines("QSO")
@@ -75,40 +104,49 @@ def _groups(target: Target) -> list[Group]:
     return groups
 
 
-def _fitted(ground: Ground, groups: list[Group], before: LineFit | None = None) -> LineFit:
-    """Fit one Gaussian a broad line; widths one group after another at first, then all together.
+def _fitted(blocks: Blocks, groups: list[Group], before: Point | None) -> Point:
+    """Fit one Gaussian a broad line, all together.
 
     Parameters
     ----------
     before
         A fit to begin with, where its groups are the same.
     """
-    problem = LineProblem(ground, groups)
+    problem = LineProblem(blocks, groups)
     if before is not None and before.groups == tuple(groups):
-        return settled(problem, problem.fit(before.kinematics), USUAL_NARROW)
-    usual = [USUAL_BROAD if group.component == BROAD else USUAL_NARROW for group in groups]
-    current = at_widths(groups, usual, False)
-    best = current
-    for g, group in enumerate(groups):
-        trials = [best, *(_at_width(best, g, width) for width in group.starts)]
-        best = problem.least_chi2(trials)
-    fit = problem.solve(best)
-    free = np.array([significance(fit, g) > LEAST_CHI2 for g in range(len(groups))])
-    square = np.where(free, fit.kinematics.square, current.square)
-    return settled(problem, problem.fit(Kinematics(square, fit.kinematics.shift, free)), USUAL_NARROW)
+        return settled(problem, problem.fit(problem.solve(before.kinematics), converged=ROUGH), USUAL_NARROW)
+    usual = at_widths(groups, [_usual(group) for group in groups], False)
+    start = problem.solve(usual)
+    free = _significant(start)
+    if not free.all():
+        # Lines that are sharper than usual explain little at the usual widths.
+        other = problem.solve(at_widths(groups, [SHARPER[group.component] for group in groups], False))
+        free |= _significant(other)
+        start = min(start, other, key=lambda point: point.chi2)
+    kinematics = Kinematics(np.where(free, start.kinematics.square, usual.square), usual.shift, free)
+    if (kinematics.square == start.kinematics.square).all():
+        start = replace(start, kinematics=kinematics)
+    else:
+        start = problem.solve(kinematics)
+    return settled(problem, problem.fit(start, converged=ROUGH), USUAL_NARROW)
 
 
-def _at_width(kinematics: Kinematics, group: int, width: float) -> Kinematics:
-    square = kinematics.square.copy()
-    square[group] = (width / KM_S_PER_PIXEL) ** 2
-    return replace(kinematics, square=square)
+def _significant(fit: Point) -> NDArray[np.bool_]:
+    """Return which groups explain enough for a width and an offset of their own."""
+    return np.array([fit.significance(g) > LEAST_CHI2 for g in range(len(fit.groups))])
 
 
-def _absorption(ground: Ground, fit: LineFit) -> NDArray[np.bool_]:
+def _usual(group: Group) -> float:
+    return USUAL_BROAD if group.component == BROAD else USUAL_NARROW
+
+
+def _absorption(blocks: Blocks, fit: Point) -> NDArray[np.bool_]:
     """Mark pixels where the light is clearly missing: runs of pixels whose mean is far below the fit."""
-    target, base = ground.target, ground.base
-    model = base.level + fit.amplitude @ base.shapes + fit.emission
-    pull = np.where(target.used, (target.flux - model) * np.sqrt(target.ivar), 0.0)
+    target, base = blocks.ground.target, blocks.ground.base
+    if not (target.used & (target.rest < ABSORBED_BELOW)).any():
+        return np.zeros(target.ivar.size, bool)
+    model = base.level + fit.amplitude @ blocks.ground.whiten @ base.shapes + light(blocks, fit)
+    pull = (target.flux - model) * np.sqrt(target.ivar)
     box = np.ones(ABSORBED_BOX)
     count = np.convolve(target.used, box, "same")
     mean = np.convolve(pull, box, "same") / np.sqrt(np.maximum(count, 1))
@@ -120,40 +158,62 @@ def _absorption(ground: Ground, fit: LineFit) -> NDArray[np.bool_]:
     return np.asarray(np.convolve(low, np.ones(5), "same") > 0)
 
 
-def _with_seconds(ground: Ground, fit: LineFit) -> LineFit:
+def _with_seconds(blocks: Blocks, fit: Point) -> Point:
     """Return the fit with a second Gaussian of the main broad lines where it gains enough and is emission."""
     first = fit
     for name in BROAD_LINES:
         index = next((g for g, group in enumerate(fit.groups) if group.name == name), None)
-        if index is None or not fit.kinematics.free[index] or not is_covered(ground.target, wavelength(name)):
+        if index is None or not first.kinematics.free[index] or not is_covered(blocks.ground.target, name):
             continue
-        groups = [*fit.groups, broad(name, second=True)]
-        problem = LineProblem(ground, groups)
-        shift = float(fit.kinematics.shift[index])
-        start = problem.best([extended(fit.kinematics, width, shift) for width in SECOND_WIDTHS])
-        if fit.chi2 - start.chi2 < SECOND_GAIN / 3:
+        second, shift = broad(name, second=True), float(fit.kinematics.shift[index])
+        gained = gains(blocks, fit, second, [(width / KM_S_PER_PIXEL) ** 2 for width in SECOND_WIDTHS], shift)
+        if gained.max() < SECOND_GAIN / 3:
             continue
-        more = problem.fit(start.kinematics, ROUGH_STEPS, ROUGH)
+        problem = LineProblem(blocks, [*fit.groups, second])
+        start = extended(fit.kinematics, SECOND_WIDTHS[int(gained.argmax())], shift)
+        alone = np.isin(np.arange(len(start.free)), (index, len(start.free) - 1))
+        more = problem.fit(problem.solve(replace(start, free=alone)), ROUGH_STEPS, ROUGH)
         if fit.chi2 - more.chi2 > SECOND_GAIN and _emits(more, name):
-            fit = more
-    if fit.groups == first.groups:
-        return fit
-    return LineProblem(ground, fit.groups).fit(fit.kinematics)
+            fit = replace(more, kinematics=replace(more.kinematics, free=start.free))
+    return fit
 
 
-def _with_wing(ground: Ground, fit: LineFit) -> LineFit:
+def _finished(blocks: Blocks, fit: Point) -> Point:
+    """Return all widths and offsets fitted together, with wings of [O III] where they pay."""
+    winged = _with_wing(blocks, fit)
+    if winged is not None:
+        more = LineProblem(blocks, winged.groups).fit(winged)
+        if not _lost(more):
+            return more
+    return LineProblem(blocks, fit.groups).fit(fit)
+
+
+def _with_wing(blocks: Blocks, fit: Point) -> Point | None:
     """Return the fit with wings of [O III], where they gain enough and are emission."""
     core = next((g for g, group in enumerate(fit.groups) if group.name == "narrow"), None)
-    if core is None or not fit.kinematics.free[core] or (core, "OIII_5008") not in fit.lines:
-        return fit
-    groups = [*fit.groups, wing()]
-    problem = LineProblem(ground, groups)
-    more = problem.fit(problem.least_chi2([extended(fit.kinematics, width) for width in groups[-1].starts]))
-    lost = any(at_limit(more, g) for g in (core, len(groups) - 1))
-    return more if fit.chi2 - more.chi2 > SECOND_GAIN and more.flux[-1] > 0 and not lost else fit
+    names = () if core is None else [line.name for line in fit.groups[core].lines]
+    if core is None or not fit.kinematics.free[core] or "OIII_5008" not in names:
+        return None
+    gained = gains(blocks, fit, wing(), [(width / KM_S_PER_PIXEL) ** 2 for width in wing().starts], 0.0)
+    if gained.max() < SECOND_GAIN / 3:
+        return None
+    problem = LineProblem(blocks, [*fit.groups, wing()])
+    start = extended(fit.kinematics, wing().starts[int(gained.argmax())])
+    alone = np.isin(np.arange(len(start.free)), (core, len(start.free) - 1))
+    more = problem.fit(problem.solve(replace(start, free=alone)), ROUGH_STEPS, ROUGH)
+    if fit.chi2 - more.chi2 < SECOND_GAIN or more.flux[-1] <= 0 or _lost(more):
+        return None
+    return replace(more, kinematics=replace(more.kinematics, free=start.free))
 
 
-def _emits(fit: LineFit, name: str) -> bool:
+def _lost(fit: Point) -> bool:
+    """Return whether narrow lines or the wing, which comes last, are at the limit of the search."""
+    core = next(g for g, group in enumerate(fit.groups) if group.name == "narrow")
+    return any(at_limit(fit, g) for g in (core, len(fit.groups) - 1))
+
+
+def _emits(fit: Point, name: str) -> bool:
     """Return whether both Gaussians of a broad line are emission."""
-    own = [i for i, (g, line) in enumerate(fit.lines) if line == name and fit.groups[g].component == BROAD]
+    groups = [g for g, group in enumerate(fit.groups) if group.component == BROAD]
+    own = [fit.own(g).start for g in groups if fit.groups[g].lines[0].name == name]
     return bool((fit.flux[own] > 0).all())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from spectraq.models.measurement.quasar_continuum import QuasarContinuum
 from spectraq.models.measurement.target import Floats, Target, seen
 
 LUMINOSITIES = (1350.0, 3000.0, 5100.0)
+FURTHEST_Z, N_DISTANCES = 10.0, 4096
 CM_PER_MPC = 3.0856775814913673e24
 NO_UNIT = "the flux has no unit of erg/s/cm2/angstrom"
 NOT_COVERED = "outside the spectrum, or masked"
@@ -54,12 +55,23 @@ TROUGH_BOX = 3
 """Grid pixels of the running mean that is compared with the continuum."""
 
 
-@lru_cache(maxsize=4096)
-def luminosity_distance_cm(z: float) -> float:
-    """Return the luminosity distance in astropy's Planck18."""
+@cache
+def _distances() -> tuple[Floats, Floats]:
+    """Return ln(1 + z) and comoving distances in Mpc of astropy's Planck18."""
     from astropy.cosmology import Planck18
 
-    return float(Planck18.luminosity_distance(z).value) * CM_PER_MPC
+    place = np.linspace(0.0, math.log(1 + FURTHEST_Z), N_DISTANCES)
+    # d distance = c / H dz, and dz = (1 + z) d ln(1 + z): Simpson's rule with the middles between.
+    every = np.linspace(0.0, place[-1], 2 * N_DISTANCES - 1)
+    slope = np.exp(every) / np.asarray(Planck18.efunc(np.expm1(every)))
+    steps = (slope[:-2:2] + 4 * slope[1::2] + slope[2::2]) * (every[1] - every[0]) / 3
+    return place, np.append(0.0, np.cumsum(steps)) * float(Planck18.hubble_distance.value)
+
+
+def luminosity_distance_cm(z: float) -> float:
+    """Return the luminosity distance in astropy's Planck18."""
+    place, distance = _distances()
+    return float(np.interp(math.log1p(z), place, distance)) * (1 + z) * CM_PER_MPC
 
 
 class Quasar:
@@ -158,7 +170,7 @@ class Quasar:
     def _log_luminosity(self, flux: float) -> float:
         """Return log10 of the luminosity in erg/s of a flux in the spectrum's unit times angstrom."""
         assert self._flux_cgs is not None
-        distance = luminosity_distance_cm(round(self.target.z, 6))
+        distance = luminosity_distance_cm(self.target.z)
         return math.log10(4 * math.pi * flux * self._flux_cgs) + 2 * math.log10(distance)
 
     def _troughs(self) -> dict[str, Quantity]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,10 @@ class Target:
 
 def seen(target: Target, low: float, high: float, least: float = 0.8) -> bool:
     """Return whether enough of a range of rest wavelengths was observed."""
-    first, last = target.place(low), target.place(high)
-    inside = np.arange(max(int(np.ceil(first)), 0), max(min(int(last) + 1, WAVELENGTH.size), 0))
-    wanted = max(last - first, 1.0)
-    return bool(target.used[inside].sum() >= least * wanted) if inside.size else False
+    return observed(target, target.place(low), target.place(high), least)
+
+
+def observed(target: Target, first: float, last: float, least: float = 0.8) -> bool:
+    """Return whether enough pixels between two places on the grid are used."""
+    inside = target.ivar[max(math.ceil(first), 0) : max(int(last) + 1, 0)]
+    return inside.size > 0 and int(np.count_nonzero(inside)) >= least * max(last - first, 1.0)
