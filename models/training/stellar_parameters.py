@@ -45,7 +45,7 @@ RIPPLE, RIPPLE_ANGSTROM = 0.008, 50.0
 BLUR_PIXELS, VELOCITY_PIXELS = 0.45, 0.25
 """What instruments do beyond what is known of them: ripples of the flux, a line spread off by 6 % of the common
 one, a velocity off by 17 km/s."""
-FLOOR = 0.002
+FLOOR = 0.005
 PARTS = 8
 """Each left out once, to measure what the calibration says of stars that it was not made with."""
 SEED = 21
