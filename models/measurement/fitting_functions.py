@@ -1,13 +1,13 @@
-"""Fitting functions: what indices stars of given parameters have, and the parameters that indices speak for.
+"""Fitting functions: what indices stars of given parameters have, and which parameters indices speak for.
 
-As Worthey et al. 1994 (ApJS 94, 687): each index is a polynomial in temperature, gravity and metallicity, over
-three ranges of temperature that overlap. They are inverted by least chi2 with all that indices scatter by:
-noise, the calibrators' own spread around the polynomials, and what instruments do to them.
+As Worthey et al. 1994 (ApJS 94, 687): each index is a polynomial in temperature, gravity and metallicity,
+over three ranges of temperature that overlap. They are inverted by least chi2 with all that indices
+scatter by: noise, the calibrators' own spread around the polynomials, and what instruments do to them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -23,10 +23,13 @@ UNIT = np.array([0.08, 1.1, 0.6])
 """Polynomials are in log10 of the temperature, log g and [Fe/H], from MIDDLE in units of UNIT."""
 EXPONENTS = (*(e for e in product(range(3), repeat=3) if sum(e) <= 2), (3, 0, 0))
 POWERS = np.array(EXPONENTS).T
-DERIVATIVES = np.array([
-    [[e[k] * (tuple(np.subtract(e, np.eye(3, dtype=int)[k])) == f) for f in EXPONENTS] for e in EXPONENTS]
-    for k in range(3)
-], np.float64)
+DERIVATIVES = np.array(
+    [
+        [[e[k] * (tuple(np.subtract(e, np.eye(3, dtype=int)[k])) == f) for f in EXPONENTS] for e in EXPONENTS]
+        for k in range(3)
+    ],
+    np.float64,
+)
 """Each term's derivative by each parameter is a sum of terms, (3, T, T)."""
 STEPS, LONGEST_STEP, SMALLEST_GAIN = 20, 0.7, 1e-4
 EDGE = 0.25
@@ -108,12 +111,16 @@ class FittingFunctions:
         known = np.isfinite(value)
         spread = self.covariance[:, known][:, :, known] + noise[known][:, known]
         coefficients = self.coefficients[:, :, known]
-        right = np.concatenate([coefficients, np.broadcast_to(value[known], (len(spread), 1, known.sum()))], 1)
+        right = np.concatenate(
+            [coefficients, np.broadcast_to(value[known], (len(spread), 1, known.sum()))], 1
+        )
         # Chi2 is a quadratic form in the polynomial's few terms: indices are not needed from here on.
         weighted = np.linalg.solve(spread, right.swapaxes(1, 2))
         form = right @ weighted
         terms = len(EXPONENTS)
-        return self._least(form[:, :terms, :terms], form[:, :terms, terms], form[:, terms, terms], known.sum())
+        return self._least(
+            form[:, :terms, :terms], form[:, :terms, terms], form[:, terms, terms], known.sum()
+        )
 
     def _least(self, square: Floats, linear: Floats, constant: Floats, n: int) -> Parameters:
         """Follow Levenberg and Marquardt's steps in all ranges at once, and join what they say."""
@@ -167,7 +174,7 @@ class FittingFunctions:
 
     @cached_property
     def _starts(self) -> tuple[Floats, Floats]:
-        """Return parameters that a search may begin at, (R, S, 3), and their polynomials' terms, (R, S, T)."""
+        """Return parameters that a search may begin at, (R, S, 3), and their terms, (R, S, T)."""
         temperature = np.linspace(self.ranges[:, 0], self.ranges[:, 1], START_TEFF + 2)[1:-1]
         start = np.array([list(product(one, START_LOG_G, START_FE_H)) for one in temperature.T])
         scaled = (start - MIDDLE) / UNIT
@@ -186,5 +193,5 @@ def load(folder: Path = shipped.FOLDER) -> FittingFunctions | None:
     if not (folder / FILE).exists():
         return None
     with safe_open(folder / FILE, framework="numpy") as file:
-        return FittingFunctions(**{name: file.get_tensor(name).astype(np.float64) for name in file.keys()})
-
+        names = [field.name for field in fields(FittingFunctions)]
+        return FittingFunctions(**{name: file.get_tensor(name).astype(np.float64) for name in names})

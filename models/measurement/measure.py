@@ -20,7 +20,7 @@ from spectraq.models.measurement.solutions import galaxy_solution, quasar_soluti
 from spectraq.models.measurement.stellar_parameters import stellar_parameters
 from spectraq.models.measurement.target import Target
 
-NOT_RESOLVED = "not resolved: most stars' rotation is below the spectrographs' spread, and no method here finds more"
+NOT_RESOLVED = "not resolved"
 UNSOLVED = "the fit gives no finite number"
 TOO_SHORT = "too few pixels where the continuum's templates reach"
 

@@ -79,11 +79,11 @@ BANDS: dict[str, tuple[Band, Band, Band]] = {
     "Halpha6": ((6515, 6540), (6559.8, 6565.8), (6575, 6600)),
     "HalphaW": ((6490, 6515), (6540, 6585), (6600, 6630)),
 }
-"""Blue side, band and red side in air angstrom. Names in capitals with a number are the wavelengths' own, the
-sides chosen where stars of all kinds have least lines. Sodium's D lines are left out: interstellar gas and the
-night sky have them, too."""
+"""Blue side, band and red side in air angstrom. Those of one element and a wavelength that no source has are
+set on the line, with sides where stars of all kinds have least. Sodium's D lines are left out: interstellar
+gas and the night sky have them, too."""
 COMMON_SPREAD = 1.3
-"""Standard deviation in grid pixels of an unresolved line in all indices: R = 1420, the poorest that a survey has."""
+"""Standard deviation of an unresolved line in all indices, grid pixels: R = 1420, the poorest of surveys."""
 PIXEL_VARIANCE = 1 / 12
 LEAST_SHARE = 0.9
 """Of the weight of a band that must be seen."""
@@ -259,5 +259,3 @@ def dense(first: NDArray[np.int64], weight: Floats) -> tuple[Floats, int]:
 
 def _normal(x: Floats) -> Floats:
     return np.asarray(0.5 * torch.erfc(torch.from_numpy(-x / np.sqrt(2))).numpy())
-
-

@@ -79,7 +79,8 @@ def _reported(parameters: Parameters) -> dict[str, Quantity]:
     (log_teff, *others), (error, *other_errors) = parameters.value, parameters.error
     teff, relative = 10**log_teff, error * np.log(10)
     known = {"teff": (teff, teff * relative, relative)} | {
-        name: (value, error, error) for name, value, error in zip(NAMES[1:], others, other_errors, strict=True)
+        name: (value, error, error)
+        for name, value, error in zip(NAMES[1:], others, other_errors, strict=True)
     }
     return {
         name: Quantity(float(value), float(error), _unit(name))

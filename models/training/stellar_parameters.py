@@ -7,7 +7,7 @@ blur, a little velocity and ripples of the flux calibration do to indices.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,15 @@ from spectraq.models.measurement.fitting_functions import (
     FittingFunctions,
     monomials,
 )
-from spectraq.models.measurement.stellar_indices import MIDDLE as BAND_MIDDLE
 from spectraq.models.measurement.stellar_indices import BANDS, BandWeights, Indices, dense
+from spectraq.models.measurement.stellar_indices import MIDDLE as BAND_MIDDLE
 from spectraq.models.measurement.stellar_parameters import TEFF_RANGE
 from spectraq.models.training.material.miles import FWHM_ANGSTROM, ParametrisedStars
 
 RANGES = ((3500.0, 5300.0), (4700.0, 6800.0), (5900.0, 12000.0))
 POOREST = -3.0
 RIDGE = 0.3
-"""Of the coefficients of terms above the linear ones, where indices are of order 0.1 and hundreds of stars."""
+"""Of the coefficients of terms above the linear ones, where there are hundreds of stars."""
 SHRINKAGE = 0.1
 CORE, MOST_SCATTERS = 1.2, 6.0
 """A star further off than CORE usual scatters weighs less: the literature has mistakes."""
@@ -43,8 +43,8 @@ PRIOR_WIDTH = 2.0
 """Times the calibrators' spread in a range."""
 RIPPLE, RIPPLE_ANGSTROM = 0.008, 50.0
 BLUR_PIXELS, VELOCITY_PIXELS = 0.45, 0.25
-"""What instruments do beyond what is known of them: ripples of the flux, a line spread off by 6 % of the common
-one, a velocity off by 17 km/s."""
+"""What instruments do beyond what is known of them: ripples of the flux, a line spread off by 6 % of the
+common one, a velocity off by 17 km/s."""
 FLOOR = 0.005
 PARTS = 8
 """Each left out once, to measure what the calibration says of stars that it was not made with."""
@@ -199,8 +199,16 @@ def calibrate(stars: ParametrisedStars) -> tuple[FittingFunctions, dict[str, Ans
     return calibrated(stars.parameters, value, extra), answers
 
 
-def save(functions: FittingFunctions, folder: Path, figures: Mapping[str, Any]) -> None:
-    """Write fitting functions and their card."""
+def save(functions: FittingFunctions, names: Sequence[str], folder: Path, figures: Mapping[str, Any]) -> None:
+    """Write fitting functions and their card.
+
+    Parameters
+    ----------
+    names
+        Of the calibrators.
+    figures
+        By source.
+    """
     tensors = {field.name: getattr(functions, field.name) for field in fields(functions)}
     save_file(tensors, folder / FILE, metadata={"format": "spectraq.stellar-parameters.1"})
     (folder / FILE).chmod(0o644)  # safetensors writes for its owner alone
@@ -210,6 +218,7 @@ def save(functions: FittingFunctions, folder: Path, figures: Mapping[str, Any]) 
         "indices": list(BANDS),
         "calibrated_on": f"{len(functions.calibrators)} stars of MILES with parameters of the literature; "
         "none of Indo-US's is among them",
+        "calibrators": list(names),
         "sha256": shipped.digest_of(folder / FILE),
         "figures": {
             "what": "median, spread (1.48 median absolute deviations) and spread about zero of the "

@@ -202,7 +202,7 @@ def make_stellar_parameters(plan: Plan, data: Path, library: Path, report: Repor
         said = known.answered(functions, known.stars(source, folder), set(stars.names))
         answers |= {} if said is None else {source: said}
     figures = known.figures(answers)
-    stellar_parameters.save(functions, plan.out, figures)
+    stellar_parameters.save(functions, stars.names, plan.out, figures)
     report(f"stellar parameters: {figures}")
 
 

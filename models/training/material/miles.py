@@ -90,4 +90,3 @@ def designation(name: str) -> str:
     """Return a star's name without blanks and leading zeros: "HD 000123" is "HD123"."""
     plain = name.upper().replace(" ", "").replace("_", "")
     return re.sub(r"^HD0*(?=\d)", "HD", plain)
-

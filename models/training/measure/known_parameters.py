@@ -1,4 +1,4 @@
-"""Real stars with parameters of the literature, by which the calibration of indices is judged and not made."""
+"""Real stars with parameters of the literature, by which the calibration is judged and not made."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from spectraq.models.training.stellar_parameters import Answers
 
 INDO_US, STELIB = "Indo-US", "STELIB"
 FOLDERS = {INDO_US: "normal/stars-indous", STELIB: "stelib"}
-"""Valdes et al. 2004 (ApJS 152, 251), among the data; Le Borgne et al. 2003 (A&A 402, 433), version 3.2, beside
-MILES. In air, at rest."""
+"""Valdes et al. 2004 (ApJS 152, 251), among the data; Le Borgne et al. 2003 (A&A 402, 433), version 3.2,
+beside MILES. In air, at rest."""
 KEYS = {INDO_US: ("OBJNAME", "TEFF", "LOGG", "FEH"), STELIB: ("STARIDEN", "TEFF", "LOG_G", "FE_H")}
 LEAST_STARS = 10
 Floats = NDArray[np.float64]
