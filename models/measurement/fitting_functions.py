@@ -86,8 +86,6 @@ class FittingFunctions:
         Of parameters scaled as MIDDLE and UNIT say, (R, 3) and (R, 3, 3).
     calibrators
         Parameters of the stars, (n, 3).
-    error_scale
-        What errors are multiplied by, (R, 3).
     """
 
     ranges: Floats
@@ -96,7 +94,6 @@ class FittingFunctions:
     prior_mean: Floats
     prior_precision: Floats
     calibrators: Floats
-    error_scale: Floats
 
     def solve(self, value: Floats, noise: Floats) -> Parameters:
         """Return the parameters of least chi2.
@@ -152,7 +149,7 @@ class FittingFunctions:
             damping = np.where(better, 0.2 * damping, 10 * damping)
             if ((gain < SMALLEST_GAIN) & (better | (damping > 1e3))).all():
                 break
-        error = UNIT * np.sqrt(np.einsum("rii->ri", np.linalg.inv(curvature))) * self.error_scale
+        error = UNIT * np.sqrt(np.einsum("rii->ri", np.linalg.inv(curvature)))
         return self._joined(MIDDLE + UNIT * scaled, error, chi2 / max(n - 3, 1))
 
     def _joined(self, value: Floats, error: Floats, rchi2: Floats) -> Parameters:
@@ -183,7 +180,7 @@ class FittingFunctions:
     def _best_start(self, square: Floats, linear: Floats) -> Floats:
         start, term = self._starts
         chi2 = np.einsum("rsi,rsi->rs", term @ square - 2 * linear[:, None], term)
-        return start[np.arange(len(start)), chi2.argmin(1)]
+        return np.asarray(start[np.arange(len(start)), chi2.argmin(1)])
 
 
 def load(folder: Path = shipped.FOLDER) -> FittingFunctions | None:

@@ -244,7 +244,7 @@ class SharedPixels:
         variance = np.where(count > 0, total / np.maximum(count, 1), 0.0)
         k = 2 * len(BANDS)
         weights = self.product * variance[self.block]
-        return np.bincount(self.pair, weights, k * k).reshape(k, k)
+        return np.asarray(np.bincount(self.pair, weights, k * k), np.float64).reshape(k, k)
 
 
 def dense(first: NDArray[np.int64], weight: Floats) -> tuple[Floats, int]:

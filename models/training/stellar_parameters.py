@@ -113,7 +113,7 @@ def instrumental(stars: ParametrisedStars, value: Floats) -> Floats:
 
 
 def calibrated(parameters: Floats, value: Floats, extra: Floats) -> FittingFunctions:
-    """Return the fitting functions of stars, with errors as they follow from scatter alone.
+    """Return the fitting functions of stars.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def calibrated(parameters: Floats, value: Floats, extra: Floats) -> FittingFunct
         coefficients, scatter = _fitted(monomials(scaled - centre)[0], value[inside])
         precision = np.linalg.inv(np.cov(scaled.T)) / PRIOR_WIDTH**2
         found.append((coefficients, scatter + extra, scaled.mean(0), precision))
-    stacked = (np.array(same) for same in zip(*found, strict=True))
-    return FittingFunctions(ranges, *stacked, parameters, np.ones((len(ranges), 3)))
+    coefficients, scatter, mean, precision = (np.array(same) for same in zip(*found, strict=True))
+    return FittingFunctions(ranges, coefficients, scatter, mean, precision, parameters)
 
 
 def _fitted(terms: Floats, value: Floats) -> tuple[Floats, Floats]:
@@ -150,7 +150,7 @@ def _fitted(terms: Floats, value: Floats) -> tuple[Floats, Floats]:
         weight = 1 / np.maximum(1, distance / CORE) ** 2
     covariance = (left * weight[:, None]).T @ left / weight.sum()
     diagonal = np.diag(np.diag(covariance))
-    return coefficients, (1 - SHRINKAGE) * covariance + SHRINKAGE * diagonal
+    return np.asarray(coefficients), np.asarray((1 - SHRINKAGE) * covariance + SHRINKAGE * diagonal)
 
 
 def held_out(stars: ParametrisedStars, value: Floats, extra: Floats, snr: float | None = None) -> Answers:
