@@ -23,15 +23,16 @@ UNIT = np.array([0.08, 1.1, 0.6])
 """Polynomials are in log10 of the temperature, log g and [Fe/H], from MIDDLE in units of UNIT."""
 EXPONENTS = (*(e for e in product(range(3), repeat=3) if sum(e) <= 2), (3, 0, 0))
 POWERS = np.array(EXPONENTS).T
+THREE = np.eye(3)
 DERIVATIVES = np.array(
     [
-        [[e[k] * (tuple(np.subtract(e, np.eye(3, dtype=int)[k])) == f) for f in EXPONENTS] for e in EXPONENTS]
-        for k in range(3)
+        [e[k] * (tuple(np.subtract(e, np.eye(3, dtype=int)[k])) == f) for k in range(3) for e in EXPONENTS]
+        for f in EXPONENTS
     ],
     np.float64,
 )
-"""Each term's derivative by each parameter is a sum of terms, (3, T, T)."""
-STEPS, LONGEST_STEP, SMALLEST_GAIN = 20, 0.7, 1e-4
+"""Each term's derivative by each parameter is a sum of terms, (T, 3 T)."""
+STEPS, LONGEST_STEP, SMALLEST_GAIN, MOST_DAMPING = 20, 0.7, 2e-3, 1e3
 EDGE = 0.25
 """Of a range at each end: there its answer fades into the neighbour's."""
 START_TEFF, START_LOG_G, START_FE_H = 5, (1.5, 4.3), (-1.3, 0.0)
@@ -46,11 +47,12 @@ def monomials(scaled: Floats) -> tuple[Floats, Floats]:
     scaled
         Parameters from the centre of a range in units of UNIT, (..., 3).
     """
-    square = scaled * scaled
-    power = np.stack([np.ones_like(scaled), scaled, square, square * scaled])
-    term = power[POWERS[0], ..., 0] * power[POWERS[1], ..., 1] * power[POWERS[2], ..., 2]
-    term = np.moveaxis(term, 0, -1)
-    return term, np.tensordot(term, DERIVATIVES, (-1, 2))
+    power = np.ones((*scaled.shape[:-1], 4, 3))
+    for degree in range(1, 4):
+        power[..., degree, :] = power[..., degree - 1, :] * scaled
+    first, second, third = POWERS
+    term = power[..., first, 0] * power[..., second, 1] * power[..., third, 2]
+    return term, (term @ DERIVATIVES).reshape(*term.shape[:-1], 3, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +126,19 @@ class FittingFunctions:
 
         def chi2_of(scaled: Floats) -> tuple[Floats, Floats, Floats, Floats]:
             term, slope = monomials(scaled - self._centre)
-            pulled = np.einsum("rij,rj->ri", square, term)
-            chi2 = constant + np.einsum("ri,ri->r", term, pulled - 2 * linear)
+            pulled = (square @ term[..., None])[..., 0]
+            chi2 = constant + (term * (pulled - 2 * linear)).sum(1)
             off = scaled - self.prior_mean
-            toward = np.einsum("rij,rj->ri", self.prior_precision, off)
-            gradient = np.einsum("rki,ri->rk", slope, linear - pulled) - toward
+            toward = (self.prior_precision @ off[..., None])[..., 0]
+            gradient = (slope @ (linear - pulled)[..., None])[..., 0] - toward
             curvature = slope @ square @ slope.swapaxes(1, 2) + self.prior_precision
-            return chi2, chi2 + np.einsum("ri,ri->r", off, toward), gradient, curvature
+            return chi2, chi2 + (off * toward).sum(1), gradient, curvature
 
         scaled = self._best_start(square, linear)
         damping = np.full(len(scaled), 1e-2)
         chi2, cost, gradient, curvature = chi2_of(scaled)
         for _ in range(STEPS):
-            diagonal = np.einsum("rii->ri", curvature)
-            damped = curvature + (damping[:, None] * diagonal)[..., None] * np.eye(3)
+            damped = curvature * (1 + damping[:, None, None] * THREE)
             step = np.linalg.solve(damped, gradient[..., None])[..., 0].clip(-LONGEST_STEP, LONGEST_STEP)
             new = chi2_of(scaled + step)
             better = new[1] < cost
@@ -147,7 +148,11 @@ class FittingFunctions:
             gradient = np.where(better[:, None], new[2], gradient)
             curvature = np.where(better[:, None, None], new[3], curvature)
             damping = np.where(better, 0.2 * damping, 10 * damping)
-            if ((gain < SMALLEST_GAIN) & (better | (damping > 1e3))).all():
+            still = (gain >= SMALLEST_GAIN) | ~(better | (damping > MOST_DAMPING))
+            # A range whose answer has left it says nothing beside one that is within.
+            log_teff = MIDDLE[0] + UNIT[0] * scaled[:, 0]
+            within = (log_teff > self.ranges[:, 0]) & (log_teff < self.ranges[:, 1])
+            if not (still & (within | (not within.any()))).any():
                 break
         error = UNIT * np.sqrt(np.einsum("rii->ri", np.linalg.inv(curvature)))
         return self._joined(MIDDLE + UNIT * scaled, error, chi2 / max(n - 3, 1))
