@@ -25,15 +25,15 @@ def library():
     """Stars whose lines are as deep as each line's own mix of the three parameters."""
     rng = np.random.default_rng(1)
     low, high = np.log10(3600), np.log10(11500)
-    parameters = np.stack([rng.uniform(low, high, 180), rng.uniform(1, 5, 180), rng.uniform(-2, 0.4, 180)], 1)
+    parameters = np.stack([rng.uniform(low, high, 260), rng.uniform(1, 5, 260), rng.uniform(-2, 0.4, 260)], 1)
     wavelength = wavelength_of(np.asarray(FIRST + np.arange(LENGTH), np.float64))
-    flux = np.ones((180, LENGTH))
+    flux = np.ones((260, LENGTH))
     for bands in ANGSTROM:
         mix = rng.normal(0, 0.02, 3)
-        depth = 0.15 + ((parameters - MIDDLE) / UNIT) @ mix + 0.003 * rng.standard_normal(180)
+        depth = 0.15 + ((parameters - MIDDLE) / UNIT) @ mix + 0.003 * rng.standard_normal(260)
         profile = np.exp(-0.5 * ((wavelength - bands[1].mean()) / 4) ** 2)
         flux -= depth[:, None] * profile
-    return ParametrisedStars(flux, FIRST, parameters, tuple(f"HD{i}" for i in range(180)))
+    return ParametrisedStars(flux, FIRST, parameters, tuple(f"HD{i}" for i in range(260)))
 
 
 def test_stars_that_a_calibration_never_saw_have_their_parameters_within_its_errors(library):
@@ -93,7 +93,7 @@ def test_the_table_of_the_library_is_read_by_its_columns(tmp_path):
         "BD+12 2998             0598         F8             --     --      --      222\n"
     )
     for number in (5, 598):
-        fits.writeto(folder / f"MILES_res2.50_star_m{number:04d}V.fits", np.ones(4180))
+        fits.writeto(folder / f"MILES_res2.50_star_m{number:04d}V.fits", np.ones(4300))
     stars = miles.load(tmp_path)
     assert stars.names == ("HD249",)
     assert stars.parameters[0] == pytest.approx([np.log10(4717), 2.4, -0.35])
