@@ -51,7 +51,7 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
     """
     assert analysis.fit.sigma is not None
     flux = analysis.prepared.flux.cpu()
-    ivar = (analysis.gridded.ivar * analysis.prepared.scale.square()).cpu()
+    ivar = analysis.prepared.noise_ivar.cpu()
     best, error = analysis.fit.model.cpu(), (analysis.fit.sigma * analysis.kappa[:, None].sqrt()).cpu()
     fits = []
     for i, spectype in enumerate(analysis.decision.spectype.tolist()):
