@@ -23,8 +23,9 @@ from spectraq.models.final_fit.details import Details
 from spectraq.models.final_fit.fit import final_fit
 from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.grid.survey_noise import SurveyNoise
-from spectraq.models.measurement import populations
+from spectraq.models.measurement import fitting_functions, populations
 from spectraq.models.measurement.batch import measured
+from spectraq.models.measurement.fitting_functions import FittingFunctions
 from spectraq.models.measurement.populations import Populations
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import MIN_GOOD_PIXELS, Observation, too_little_seen
@@ -61,6 +62,7 @@ class Pipeline:
         errors: RedshiftErrors,
         fine: Mapping[str, Details],
         stars: Populations,
+        functions: FittingFunctions | None,
         digest: str,
         threads: int,
         partners: Partners,
@@ -73,6 +75,7 @@ class Pipeline:
         self._errors = errors
         self._details = fine
         self._populations = stars
+        self._functions = functions
         self._threads = threads
         # One single-threaded worker a core beats one many-threaded worker, and its sums never change order.
         self._workers = ThreadPoolExecutor(
@@ -130,7 +133,8 @@ class Pipeline:
         digest = shipped.digest(folder, members)
         networks = Networks(weights, list(members) if members else None, digest)
         fine, stars = details.load(folder), populations.load(folder)
-        return cls(analyst, judge, errors, fine, stars, digest, threads, Partners(networks, threads - 1))
+        functions, partners = fitting_functions.load(folder), Partners(networks, threads - 1)
+        return cls(analyst, judge, errors, fine, stars, functions, digest, threads, partners)
 
     def analyze(self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA) -> list[Answer]:
         """Return one answer for each observation, in the order given.
@@ -197,7 +201,7 @@ class Pipeline:
                 fitted = model_spectra(analysis, final, lags, encoder, surveys, self._populations)
             done = answers(analysis, surveys, verdicts, self._judge.reference, self._errors, fitted)
             if Extra.MEASUREMENT in extra:
-                return measured(analysis, observations, done, self._populations)
+                return measured(analysis, observations, done, self._populations, self._functions)
             return done
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectraq.models.answer import Answer
 from spectraq.models.batch import BatchAnalysis
+from spectraq.models.measurement.fitting_functions import FittingFunctions
 from spectraq.models.measurement.measure import measure
 from spectraq.models.measurement.populations import Populations
 from spectraq.models.measurement.target import Target
@@ -24,6 +25,7 @@ def measured(
     observations: Sequence[Observation],
     answers: Sequence[Answer],
     populations: Populations,
+    functions: FittingFunctions | None,
 ) -> list[Answer]:
     """Return the answers with their measurements.
 
@@ -35,6 +37,8 @@ def measured(
         Of the same spectra, length B.
     populations
         Stellar populations without lines.
+    functions
+        What says stars' parameters by their indices; None where the weights have none.
     """
     flux = analysis.gridded.flux.cpu().double().numpy()
     ivar = analysis.noise_ivar.cpu().double().numpy()
@@ -45,7 +49,9 @@ def measured(
         target = Target(
             flux[i], weight, answer.spectype, float(lag[i]), answer.z, observation.survey, float(unit[i])
         )
-        measurement = measure(target, answer.zerr, observation.flux_cgs, populations)
+        measurement = measure(
+            target, answer.zerr, observation.flux_cgs, populations, answer.subtype, functions
+        )
         done.append(replace(answer, measurement=measurement))
     return done
 

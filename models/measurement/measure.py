@@ -10,6 +10,7 @@ import numpy as np
 from spectraq.models.answer import MeasuredLine, Measurement, Quantity
 from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.measurement.damped_absorbers import damped_absorber
+from spectraq.models.measurement.fitting_functions import FittingFunctions
 from spectraq.models.measurement.galaxies import bpt, reddening, velocity_dispersion
 from spectraq.models.measurement.indices import Stars, indices
 from spectraq.models.measurement.line_records import MeasuredLines
@@ -17,14 +18,22 @@ from spectraq.models.measurement.populations import Populations
 from spectraq.models.measurement.quantities import QUANTITIES
 from spectraq.models.measurement.quasars import Quasar
 from spectraq.models.measurement.solutions import galaxy_solution, quasar_solution
+from spectraq.models.measurement.stellar_parameters import stellar_parameters
 from spectraq.models.measurement.target import Target
 
-NO_PARAMETERS = "no method that is calibrated without labelled spectra measures it"
+NOT_RESOLVED = "not resolved"
 UNSOLVED = "the fit gives no finite number"
 TOO_SHORT = "too few pixels where the continuum's templates reach"
 
 
-def measure(target: Target, zerr: float, flux_cgs: float | None, populations: Populations) -> Measurement:
+def measure(
+    target: Target,
+    zerr: float,
+    flux_cgs: float | None,
+    populations: Populations,
+    subtype: str | None = None,
+    functions: FittingFunctions | None = None,
+) -> Measurement:
     """Return what a spectrum says of its object.
 
     Parameters
@@ -37,12 +46,16 @@ def measure(target: Target, zerr: float, flux_cgs: float | None, populations: Po
         What one unit of flux is in erg/s/cm^2/angstrom; None where that is not known.
     populations
         Stellar populations without lines.
+    subtype
+        Of a star: its type as decided, one of `classes.STAR_TYPES`.
+    functions
+        What says a star's parameters by its indices; None where the weights have none.
     """
-    if target.spectype == "STAR":
-        return Measurement("STAR", target.z, (), _star(target.z, zerr))
     try:
         # What overflows becomes no finite number, and that is said below.
         with np.errstate(all="ignore"):
+            if target.spectype == "STAR":
+                return _finite(_star(target, zerr, subtype, functions))
             galaxy = target.spectype == "GALAXY"
             found = _galaxy(target, populations) if galaxy else _quasar(target, flux_cgs, populations)
     except np.linalg.LinAlgError:
@@ -72,11 +85,15 @@ def _finite_line(line: MeasuredLine) -> MeasuredLine:
     return MeasuredLine(line.name, line.component, line.wavelength, reason=UNSOLVED)
 
 
-def _star(z: float, zerr: float) -> dict[str, Quantity]:
-    velocity = Quantity(LIGHT_KM_S * z, LIGHT_KM_S * zerr, "km/s")
-    listed = QUANTITIES["STAR"]
-    unknown = {name: Quantity(None, None, unit, NO_PARAMETERS) for name, (unit, _) in listed.items()}
-    return unknown | {"radial_velocity": velocity}
+def _star(
+    target: Target, zerr: float, subtype: str | None, functions: FittingFunctions | None
+) -> Measurement:
+    quantities = {
+        "radial_velocity": Quantity(LIGHT_KM_S * target.z, LIGHT_KM_S * zerr, "km/s"),
+        **stellar_parameters(target, subtype, functions),
+        "v_sin_i": Quantity(None, None, QUANTITIES["STAR"]["v_sin_i"][0], NOT_RESOLVED),
+    }
+    return Measurement("STAR", target.z, (), quantities)
 
 
 def _median_snr(target: Target) -> float:

@@ -59,6 +59,7 @@ class Plan:
     device: str = "cpu"
     deadline: float = field(default=float("inf"))  # of time.monotonic()
     reconstruction_epochs: int | None = None  # None: as the recipes say
+    library: Path | None = None  # of MILES
 
     @property
     def material(self) -> Path:
@@ -172,6 +173,37 @@ def make_populations(plan: Plan, report: Report) -> None:
 
     report("learning stellar populations")
     populations.save(populations.learn_all(material_file.load(plan.material).families), plan.out)
+
+
+def make_stellar_parameters(plan: Plan, data: Path, library: Path, report: Report) -> None:
+    """Calibrate the parameters of stars on a library, and write them with their card.
+
+    Parameters
+    ----------
+    data
+        With Indo-US's stars, which are kept out and judged by.
+    library
+        Folder of MILES, and of STELIB where it is to be judged by, too.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the library is not there.
+    """
+    from spectraq.models.training import stellar_parameters
+    from spectraq.models.training.material import miles
+    from spectraq.models.training.measure import known_parameters as known
+
+    report("calibrating stellar parameters")
+    kept_out = {star.name for star in known.stars(known.INDO_US, data)}
+    stars = stellar_parameters.usable(miles.load(library), kept_out)
+    functions, answers = stellar_parameters.calibrate(stars)
+    for source, folder in ((known.INDO_US, data), (known.STELIB, library)):
+        said = known.answered(functions, known.stars(source, folder), set(stars.names))
+        answers |= {} if said is None else {source: said}
+    figures = known.figures(answers)
+    stellar_parameters.save(functions, stars.names, plan.out, figures)
+    report(f"stellar parameters: {figures}")
 
 
 def make_mocks(plan: Plan, report: Report) -> None:

@@ -26,6 +26,7 @@ Step = Literal[
     "details",
     "populations",
     "supernovae",
+    "stellar-parameters",
     "mocks",
     "members",
     "calibrate",
@@ -44,6 +45,10 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for mocks, checkpoints, weights and cards.")],
     data: Annotated[
         Path | None, typer.Option(help="Folder with templates, populations, sky, and real spectra.")
+    ] = None,
+    library: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the MILES library, to calibrate parameters of stars on."),
     ] = None,
     mocks: Annotated[int, typer.Option(help="Coarse mock spectra to draw.", min=5000)] = 480_000,
     exposures: Annotated[int, typer.Option(help="Mocks at full resolution to draw.", min=5000)] = 120_000,
@@ -92,7 +97,7 @@ def train(
 
     deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
     plan = Plan(out, mocks, exposures, examples, epochs, classifiers, processes, device, deadline)
-    plan = replace(plan, reconstruction_epochs=reconstruction_epochs)
+    plan = replace(plan, reconstruction_epochs=reconstruction_epochs, library=library)
     asked: tuple[Step, ...] = ("calibrate", "errors") if calibrate else (only,)
     others: dict[str, Callable[[Any], dict[str, Any]]] = {}
     if survey_table is not None:
@@ -145,6 +150,8 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
         steps.make_populations(plan, report)
     if only in {"all", "supernovae"}:
         _learn_supernovae(plan, data, report)
+    if only == "stellar-parameters" or (only == "all" and plan.library):
+        _calibrate_stellar_parameters(plan, data, report)
     if only in {"all", "mocks"}:
         steps.make_mocks(plan, report)
     if only in {"all", "members"} and not steps.make_members(plan, report):
@@ -209,6 +216,15 @@ def _learn_supernovae(plan: Plan, data: Path | None, report: Any) -> None:
     files = supernovae.files(_required(data))
     report(f"learning eigenspectra of supernovae from {len(files)} spectra")
     supernovae.save(supernovae.learn(supernovae.read(files)), plan.out, len(files))
+
+
+def _calibrate_stellar_parameters(plan: Plan, data: Path | None, report: Any) -> None:
+    from spectraq.models.training import steps
+    from spectraq.workers.errors import SettingsError
+
+    if plan.library is None:
+        raise SettingsError("this step reads the MILES library; give its folder with --library")
+    steps.make_stellar_parameters(plan, _required(data), plan.library, report)
 
 
 def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:
