@@ -43,11 +43,21 @@ def measured(
     flux = analysis.gridded.flux.cpu().double().numpy()
     ivar = analysis.noise_ivar.cpu().double().numpy()
     lag, unit = analysis.lag.cpu().numpy(), analysis.gridded.unit.cpu().numpy()
+    best = (analysis.fit.model * analysis.prepared.scale).cpu().double().numpy()
+    spent = (analysis.fit.design != 0).any(2).sum(1).cpu().numpy()
     done = []
     for i, (observation, answer) in enumerate(zip(observations, answers, strict=True)):
         weight = np.where(_spikes(flux[i], ivar[i]), 0.0, ivar[i])
         target = Target(
-            flux[i], weight, answer.spectype, float(lag[i]), answer.z, observation.survey, float(unit[i])
+            flux[i],
+            weight,
+            answer.spectype,
+            float(lag[i]),
+            answer.z,
+            observation.survey,
+            float(unit[i]),
+            best[i],
+            int(spent[i]),
         )
         measurement = measure(
             target, answer.zerr, observation.flux_cgs, populations, answer.subtype, functions

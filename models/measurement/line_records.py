@@ -24,6 +24,7 @@ from spectraq.models.measurement.line_groups import (
     SUMS,
     narrow_lines,
 )
+from spectraq.models.measurement.quantities import goodness
 from spectraq.models.measurement.target import Floats, Target
 
 SEEN_SIGMA = 3.0
@@ -63,6 +64,7 @@ class MeasuredLines:
     def __init__(self, fit: LineFit, base: Base, target: Target) -> None:
         self.fit, self.base, self.target = fit, base, target
         freedom = max(int(target.used.sum()) - len(fit.covariance), 1)
+        self.goodness = goodness(fit.chi2, freedom)
         # Where the fit misses more than the noise, its errors are larger by as much.
         self.inflation = max(fit.chi2 / freedom, 1.0)
         self.covariance = fit.covariance * self.inflation

@@ -15,13 +15,14 @@ from spectraq.models.measurement.galaxies import bpt, reddening, velocity_disper
 from spectraq.models.measurement.indices import Stars, indices
 from spectraq.models.measurement.line_records import MeasuredLines
 from spectraq.models.measurement.populations import Populations
-from spectraq.models.measurement.quantities import QUANTITIES
+from spectraq.models.measurement.quantities import NOISE_RCHI2, QUANTITIES, goodness
 from spectraq.models.measurement.quasars import Quasar
 from spectraq.models.measurement.solutions import galaxy_solution, quasar_solution
 from spectraq.models.measurement.stellar_parameters import stellar_parameters
 from spectraq.models.measurement.target import Target
 
 NOT_RESOLVED = "not resolved"
+NO_FIT = "the star's best fit was not given"
 UNSOLVED = "the fit gives no finite number"
 TOO_SHORT = "too few pixels where the continuum's templates reach"
 
@@ -89,11 +90,20 @@ def _star(
     target: Target, zerr: float, subtype: str | None, functions: FittingFunctions | None
 ) -> Measurement:
     quantities = {
+        **_of_best_fit(target),
         "radial_velocity": Quantity(LIGHT_KM_S * target.z, LIGHT_KM_S * zerr, "km/s"),
         **stellar_parameters(target, subtype, functions),
         "v_sin_i": Quantity(None, None, QUANTITIES["STAR"]["v_sin_i"][0], NOT_RESOLVED),
     }
     return Measurement("STAR", target.z, (), quantities)
+
+
+def _of_best_fit(target: Target) -> dict[str, Quantity]:
+    """Return how well a star's eigenspectra follow it."""
+    if target.best_fit is None:
+        return {NOISE_RCHI2: Quantity(None, None, "", NO_FIT)}
+    off = np.where(target.used, target.flux - target.best_fit, 0.0)
+    return goodness(float(target.ivar @ off**2), int(target.used.sum()) - target.n_fitted)
 
 
 def _median_snr(target: Target) -> float:
@@ -110,7 +120,7 @@ def _galaxy(target: Target, populations: Populations) -> Measurement:
     kind, shares = bpt(lines)
     stars = Stars.of(solution.target, solution.fit.emission, lines.continuum, lines.inflation)
     quantities = indices(stars) | {"velocity_dispersion": velocity_dispersion(solution.continuum, snr)}
-    quantities |= {"ebv_balmer": reddening(lines)} | shares
+    quantities |= {"ebv_balmer": reddening(lines)} | shares | lines.goodness
     return Measurement("GALAXY", target.z, lines.records(), quantities, kind)
 
 
@@ -120,7 +130,7 @@ def _quasar(target: Target, flux_cgs: float | None, populations: Populations) ->
         return _nothing(target)
     lines = MeasuredLines(solution.fit, solution.base, solution.target)
     quantities = Quasar(lines, solution.continuum, solution.whole, flux_cgs).quantities()
-    quantities |= damped_absorber(target, bool(quantities["balnicity"].value))
+    quantities |= damped_absorber(target, bool(quantities["balnicity"].value)) | lines.goodness
     return Measurement("QSO", target.z, lines.records(), quantities)
 
 

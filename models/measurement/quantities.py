@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+from spectraq.models.answer import Quantity
+
+NOISE_RCHI2 = "noise_rchi2"
+_FIT = {NOISE_RCHI2: ("", "chi2 a degree of freedom of the fit, by the noise alone")}
 QUANTITIES: dict[str, dict[str, tuple[str, str]]] = {
     "GALAXY": {
+        **_FIT,
         "d4000n": ("", "break at a wavelength of 4000, narrow definition"),
         "hdelta_a": ("Angstrom", "Lick index of H delta, wide definition"),
         "mgb": ("Angstrom", "Lick index of Mg b"),
@@ -16,6 +23,7 @@ QUANTITIES: dict[str, dict[str, tuple[str, str]]] = {
         "p_liner": ("", "probability of a LINER"),
     },
     "QSO": {
+        **_FIT,
         "alpha_lambda": ("", "slope of the continuum, d ln flux / d ln wavelength"),
         "log_l1350": ("log10(erg/s)", "wavelength times luminosity per wavelength, at 1350"),
         "log_l3000": ("log10(erg/s)", "the same at 3000"),
@@ -34,6 +42,7 @@ QUANTITIES: dict[str, dict[str, tuple[str, str]]] = {
         "z_dla": ("", "redshift of the strongest damped Lyman alpha system"),
     },
     "STAR": {
+        **_FIT,
         "radial_velocity": ("km/s", "velocity along the line of sight, as the redshift says it"),
         "teff": ("K", "effective temperature"),
         "log_g": ("log10(cm/s2)", "surface gravity"),
@@ -42,3 +51,9 @@ QUANTITIES: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 """By class and name: unit and meaning."""
+
+
+def goodness(chi2: float, freedom: int) -> dict[str, Quantity]:
+    """Return chi2 a degree of freedom, one at least; its error is that of a fit that misses nothing."""
+    freedom = max(freedom, 1)
+    return {NOISE_RCHI2: Quantity(chi2 / freedom, math.sqrt(2 / freedom), "")}

@@ -30,6 +30,8 @@ class Target:
         As of `Observation.survey`.
     unit
         What `flux` was divided by, which brought it near one.
+    best_fit, n_fitted
+        The scan's best fit, shape (N_PIXELS,), where it is known, and of how many shapes it is the sum.
     """
 
     flux: Floats
@@ -39,6 +41,8 @@ class Target:
     z: float
     survey: str | None
     unit: float = 1.0
+    best_fit: Floats | None = None
+    n_fitted: int = 0
 
     @property
     def used(self) -> NDArray[np.bool_]:

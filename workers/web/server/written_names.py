@@ -48,6 +48,7 @@ QUANTITY_NAMES = {
     "log_mass_mgii": "black-hole mass by Mg II",
     "log_mass_halpha": "black-hole mass by Hα",
     "balnicity": "balnicity index",
+    "noise_rchi2": "χ² of the fit per degree of freedom",
     "absorption_index": "absorption index",
     "log_n_dla": "log N of damped Lyα",
     "z_dla": "z of damped Lyα",
