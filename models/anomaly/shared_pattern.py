@@ -128,8 +128,9 @@ def patterns(group: Stack, others: Stack, other_groups: int) -> list[Pattern]:
     found = []
     from_survey, from_fit = excess(group, others, other_groups), excess(group, Stack.empty(), 0)
     for sought in (_sky, _column, _broad):
-        pattern, absolute = (_sought(sought, beyond, window) for beyond in (from_survey, from_fit))
-        if pattern.strength > THRESHOLDS[pattern.kind] and absolute.strength > FROM_FIT:
+        pattern = _sought(sought, from_survey, window)
+        stands_out = pattern.strength > THRESHOLDS[pattern.kind]
+        if stands_out and _sought(sought, from_fit, window).strength > FROM_FIT:
             found.append(pattern)
     return sorted(found, key=lambda pattern: -pattern.strength)
 
@@ -192,7 +193,8 @@ def _narrow(values: Floats) -> Floats:
 
 
 def _running_median(values: Floats, half: int) -> Floats:
-    return np.asarray(np.median(_windows(values, half), axis=1))
+    # Sorting so few is twice as fast as the library's median of them.
+    return np.asarray(np.sort(_windows(values, half), axis=1)[:, half])
 
 
 def _running_mean(values: Floats, half: int) -> Floats:
