@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from spectraq.models.anomaly.airglow import airglow
@@ -125,13 +125,13 @@ def patterns(group: Stack, others: Stack, other_groups: int) -> list[Pattern]:
     if group.n < LEAST_SPECTRA or len(seen) < 4 * SIDE:
         return []
     window = slice(int(seen[0]), int(seen[-1]) + 1)
-    found = []
-    from_survey, from_fit = excess(group, others, other_groups), excess(group, Stack.empty(), 0)
-    for sought in (_sky, _column, _broad):
-        pattern = _sought(sought, from_survey, window)
-        stands_out = pattern.strength > THRESHOLDS[pattern.kind]
-        if stands_out and _sought(sought, from_fit, window).strength > FROM_FIT:
-            found.append(pattern)
+    from_survey = excess(group, others, other_groups)
+    found = [
+        pattern
+        for measure in MEASURES
+        if (pattern := _sought(measure, from_survey, window)).strength > THRESHOLDS[pattern.kind]
+        and _sought(measure, excess(group, Stack.empty(), 0), window).strength > FROM_FIT
+    ]
     return sorted(found, key=lambda pattern: -pattern.strength)
 
 
@@ -180,6 +180,9 @@ def _broad(beyond: Excess, window: slice) -> Pattern:
     return Pattern(ARM_STEP if arms and lonely else FLUX_CALIBRATION, float(contrast[place]), place, profile)
 
 
+MEASURES = (_sky, _column, _broad)
+
+
 def _contrast(values: Floats) -> Floats:
     """Return SIDE values from each place on less the SIDE before it, over their error; zero at the ends."""
     total = np.concatenate([[0.0], np.cumsum(values)])
@@ -194,15 +197,18 @@ def _narrow(values: Floats) -> Floats:
 
 def _running_median(values: Floats, half: int) -> Floats:
     # Sorting so few is twice as fast as the library's median of them.
-    return np.asarray(np.sort(_windows(values, half), axis=1)[:, half])
+    return np.asarray(np.sort(values[_windows(len(values), half)], axis=1)[:, half])
 
 
 def _running_mean(values: Floats, half: int) -> Floats:
-    return np.asarray(_windows(values, half).mean(axis=1))
+    return np.asarray(values[_windows(len(values), half)].mean(axis=1))
 
 
-def _windows(values: Floats, half: int) -> Floats:
-    return sliding_window_view(np.pad(values, half, mode="edge"), 2 * half + 1)
+@lru_cache(maxsize=64)
+def _windows(n: int, half: int) -> NDArray[np.intp]:
+    """Return the places of every window of n values, the first and the last repeated beyond the ends."""
+    places = np.arange(n)[:, None] + np.arange(-half, half + 1)
+    return places.clip(0, n - 1)
 
 
 def alike(levels: NDArray[np.int8], pattern: Pattern) -> Floats:
