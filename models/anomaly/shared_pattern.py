@@ -39,6 +39,8 @@ FROM_FIT = 4.0
 """What stands out from the survey stands out from the fit by so much at least."""
 AROUND = 5
 """Stretches on either side whose median a single one is compared with."""
+WITHOUT_ONE = 3.5
+"""What is left of the strength where the strangest spectrum that there may be is not counted."""
 STEADY = 2
 """Half width of the running median that takes single stretches out of what is broad."""
 SKY_AROUND = 4
@@ -81,12 +83,15 @@ class Pattern:
         The stretch where it is strongest; a step's is the first behind it.
     profile
         What it adds to every stretch, in sigma of one spectrum, zero where it is not; (N_STRETCHES,).
+    of_one
+        The most that one spectrum adds to the strength, times the root of their number.
     """
 
     kind: str
     strength: float
     place: int
     profile: Floats
+    of_one: float = 0.0
 
     @property
     def is_narrow(self) -> bool:
@@ -125,13 +130,17 @@ def patterns(group: Stack, others: Stack, other_groups: int) -> list[Pattern]:
     if group.n < LEAST_SPECTRA or len(seen) < 4 * SIDE:
         return []
     window = slice(int(seen[0]), int(seen[-1]) + 1)
-    from_survey = excess(group, others, other_groups)
-    found = [
-        pattern
-        for measure in MEASURES
-        if (pattern := _sought(measure, from_survey, window)).strength > THRESHOLDS[pattern.kind]
-        and _sought(measure, excess(group, Stack.empty(), 0), window).strength > FROM_FIT
-    ]
+    from_survey, from_fit = excess(group, others, other_groups), excess(group, Stack.empty(), 0)
+    found = []
+    for measure in MEASURES:
+        pattern = _sought(measure, from_survey, window)
+        from_one = pattern.of_one / math.sqrt(group.n)
+        if pattern.strength < max(THRESHOLDS[pattern.kind], WITHOUT_ONE + from_one):
+            continue
+        if _sought(measure, from_fit, window).strength > FROM_FIT:
+            found.append(pattern)
+            if pattern.kind == SKY_RESIDUAL:
+                from_survey, from_fit = _dark(from_survey), _dark(from_fit)
     return sorted(found, key=lambda pattern: -pattern.strength)
 
 
@@ -143,6 +152,15 @@ def _sought(measure: Callable[[Excess, slice], Pattern], beyond: Excess, window:
     return replace(pattern, place=pattern.place + window.start, profile=profile)
 
 
+def _dark(beyond: Excess) -> Excess:
+    """Return what there is where no airglow is, and between its lines what is on either side."""
+    dark = np.flatnonzero(GLOW <= QUIET)
+    mean, significance = (
+        np.interp(np.arange(N_STRETCHES), dark, values[dark]) for values in (beyond.mean, beyond.significance)
+    )
+    return Excess(mean, significance)
+
+
 def _sky(beyond: Excess, window: slice) -> Pattern:
     """Return the residual of the airglow's lines: of all together, or of the one that stands out most."""
     glow = GLOW[window]
@@ -150,10 +168,14 @@ def _sky(beyond: Excess, window: slice) -> Pattern:
     lines = glow - _running_mean(glow, SKY_AROUND)
     local = beyond.significance - _running_mean(beyond.significance, SKY_AROUND)
     single = np.abs(_narrow(beyond.significance)) * bright
-    together = abs((lines * local).sum()) / max(float(np.sqrt((lines**2).sum())), 1e-9)
+    size = max(float(np.sqrt((lines**2).sum())), 1e-9)
+    together = abs((lines * local).sum()) / size
     profile = (beyond.mean - _running_mean(beyond.mean, SKY_AROUND)) * bright
     place = int((np.abs(local) * bright).argmax())
-    return Pattern(SKY_RESIDUAL, max(float(single.max()), float(together)), place, profile)
+    if single.max() > together:
+        return Pattern(SKY_RESIDUAL, float(single.max()), place, profile, MOST_SIGMA)
+    of_one = MOST_SIGMA * float(np.abs(lines).sum()) / size
+    return Pattern(SKY_RESIDUAL, float(together), place, profile, of_one)
 
 
 def _column(beyond: Excess, window: slice) -> Pattern:
@@ -163,7 +185,7 @@ def _column(beyond: Excess, window: slice) -> Pattern:
     mean = _narrow(beyond.mean)
     near = np.abs(np.arange(len(mean)) - place) <= 1
     part = near & (mean * mean[place] >= NARROW_PART * mean[place] ** 2)
-    return Pattern(DEAD_COLUMN, float(dark[place]), place, np.where(part, mean, 0.0))
+    return Pattern(DEAD_COLUMN, float(dark[place]), place, np.where(part, mean, 0.0), MOST_SIGMA)
 
 
 def _broad(beyond: Excess, window: slice) -> Pattern:
@@ -177,7 +199,8 @@ def _broad(beyond: Excess, window: slice) -> Pattern:
     smooth = _running_mean(_running_median(beyond.mean, STEADY), SIDE // 2)
     sure = np.abs(_running_mean(steady, SIDE // 2)) * np.sqrt(SIDE) > OF_PROFILE
     profile = np.where(sure, smooth, 0.0) if sure.any() else smooth
-    return Pattern(ARM_STEP if arms and lonely else FLUX_CALIBRATION, float(contrast[place]), place, profile)
+    kind = ARM_STEP if arms and lonely else FLUX_CALIBRATION
+    return Pattern(kind, float(contrast[place]), place, profile, MOST_SIGMA * math.sqrt(2 * SIDE))
 
 
 MEASURES = (_sky, _column, _broad)

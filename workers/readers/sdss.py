@@ -85,7 +85,7 @@ class SpecFile:
             medium="air" if keywords.denied(keywords.value(header, "VACUUM")) else "vacuum",
             flux_unit=FLUX_UNIT,
             survey=_survey(plate),
-            **_group(plate, mjd, fiber),
+            **group(plate, mjd, fiber),
             ra=keywords.number(self._of(header, "PLUG_RA", "plug_ra", "fiber_ra"), keywords.RIGHT_ASCENSION),
             dec=keywords.number(self._of(header, "PLUG_DEC", "plug_dec", "fiber_dec"), keywords.DECLINATION),
             mjd=mjd if mjd is not None else keywords.number(self._catalogue("mjd"), keywords.DAYS),
@@ -153,7 +153,7 @@ class SpecTable:
             **self._where(row, flux, ivar),
             flux_unit=FLUX_UNIT,
             survey=_survey(self._plate[row]),
-            **_group(self._plate[row], self._mjd[row], self._fiber[row]),
+            **group(self._plate[row], self._mjd[row], self._fiber[row]),
             ra=self._number(row, keywords.RIGHT_ASCENSION, "plug_ra", "ra"),
             dec=self._number(row, keywords.DECLINATION, "plug_dec", "dec"),
             mjd=self._mjd[row],
@@ -246,7 +246,7 @@ def _name(plate: int | None, mjd: float | None, fiber: int | None) -> str:
     return f"{plate or 0:04d}-{int(mjd or 0)}-{fiber or 0:04d}"
 
 
-def _group(plate: int | None, mjd: float | None, fiber: int | None) -> dict[str, str]:
+def group(plate: int | None, mjd: float | None, fiber: int | None) -> dict[str, str]:
     """Return plate and fibre as fields of a Spectrum; each half of a plate has a spectrograph of its own."""
     if plate is None or mjd is None or fiber is None:
         return {}
