@@ -17,7 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from spectraq.models.anomaly.coarse_residual import N_STRETCHES, read_stretches
+from spectraq.models.anomaly.coarse_residual import (
+    LEVELS_A_SIGMA,
+    MOST_SIGMA,
+    N_STRETCHES,
+    read_stretches,
+)
 from spectraq.models.anomaly.shared_fault import GROUPS, Fault, fault, read, written
 from spectraq.models.anomaly.shared_pattern import patterns
 from spectraq.models.anomaly.shared_stack import SORTS, STAR, Stack
@@ -32,10 +37,12 @@ from spectraq.workers.transport.messages import Record
 
 FOLD = 16
 """Spectra of a group that wait before they are summed up; a few times as many where many come at once."""
-REMEMBERED = 2_000
-"""A group of which more was seen is halved."""
+REMEMBERED = 1_000
+"""A group of which more was seen is halved: sums then fit into 16 bits."""
 MOST_GROUPS = 8_000
-"""Beyond these, what was added to longest ago is forgotten; with what waits each takes 10 kB at most."""
+"""Beyond these, what was added to longest ago is forgotten. With what waits each takes 10 kB."""
+MOST_LEVEL = int(MOST_SIGMA * LEVELS_A_SIGMA)
+SUMS = "<i2"
 TRIES = 3
 STAR_MARK, OTHER_MARK = "*", "."
 """Before the stretches of a spectrum that waits."""
@@ -176,8 +183,6 @@ class StreamFaults:
                 arguments += [_digest(key), line]
         if not arguments:
             return
-        if not self._redis.settings.enabled:
-            return
         head = [self._prefix, int(time.time()), self._redis.settings.ttl_s]
         taken = self._redis.run_script("take", TAKE, [([groups_key(self._ensemble)], [*head, *arguments])])
         full = {keys[_text(name)]: lines for name, lines in (taken[0] if taken else ())}
@@ -317,7 +322,7 @@ class Known:
     @property
     def sums(self) -> bytes:
         """Return the sums as they are written."""
-        return np.stack([self.stack.total, self.stack.count]).astype("<i4").tobytes()
+        return np.stack([self.stack.total, self.stack.count]).astype(SUMS).tobytes()
 
     def found(self, survey: Known) -> str | None:
         """Return the faults that the group shares as text; None where nothing changes."""
@@ -361,15 +366,15 @@ def _faults(text: bytes) -> list[Fault]:
 def _stack(sums: Any) -> Stack:
     """Read sums; those of no spectra where there are none, or what is there can't be any."""
     shape = (2, SORTS, N_STRETCHES)
-    if not isinstance(sums, bytes) or len(sums) != 4 * np.prod(shape):
+    if not isinstance(sums, bytes) or len(sums) != np.dtype(SUMS).itemsize * np.prod(shape):
         return Stack.empty()
-    total, count = np.frombuffer(sums, "<i4").reshape(shape)
-    sane = (count >= 0).all() and (count <= 4 * REMEMBERED).all() and (np.abs(total) <= 24 * count).all()
+    total, count = np.frombuffer(sums, SUMS).astype(np.int32).reshape(shape)
+    sane = (count >= 0).all() and (count <= REMEMBERED).all() and (np.abs(total) <= MOST_LEVEL * count).all()
     return Stack(total, count) if sane else Stack.empty()
 
 
 def _halved(stack: Stack) -> Stack:
-    if stack.n <= REMEMBERED:
-        return stack
-    count = stack.count // 2
-    return Stack(np.clip(stack.total // 2, -24 * count, 24 * count), count)
+    while stack.n > REMEMBERED:
+        count = stack.count // 2
+        stack = Stack(np.clip(stack.total // 2, -MOST_LEVEL * count, MOST_LEVEL * count), count)
+    return stack

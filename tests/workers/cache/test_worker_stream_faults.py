@@ -111,7 +111,7 @@ def test_what_others_wrote_into_redis_is_no_fault(guarded, client) -> None:
         night.plate("9-5-1", 2.0, seed)
     for key in client.scan_iter(group_key(ENSEMBLE, "*")):
         if client.type(key) == b"hash":
-            client.hset(key, mapping={"faults": "[{}]", "sums": b"\xff" * 6144, "plate": "many"})
+            client.hset(key, mapping={"faults": "[{}]", "sums": b"\xff" * 3072, "plate": "many"})
     judged = night.plate("9-5-1", 2.0, 3)[1]
     assert told(judged) == [] and not any(answer.anomaly_shared for answer in judged)
     judged = night.plate("9-5-1", 2.0, 4)[1]
