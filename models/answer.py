@@ -45,12 +45,30 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedFault:
+    """A pattern that many spectra of one exposure, plate or fibre share."""
+
+    fault_id: str  # the same wherever it is found again
+    group: str  # "exposure", "plate" or "fiber"
+    name: str  # of the exposure, plate or fibre
+    kind: str
+    fraction: float  # of the flux, where it is strongest; of a step the jump
+    strength: float  # in sigma of the means of groups without a fault
+    spectra: int  # that were looked at
+    sharing: int  # of these, those that show it by themselves
+    wavelength_min: float  # vacuum angstrom, observed frame
+    wavelength_max: float
+    message: str  # one sentence a person can read
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What an anomaly is judged by again once its folder or its stream has shown what is normal there."""
 
     strangeness: tuple[float, ...]  # by kind, in the order of `anomaly.kinds.KINDS`
     detected: str  # the kind that the detector sees most of
     causes: tuple[Reason, ...]  # every one that any group could be told, at the strength it has alone
+    stretches: str = ""  # what the fit leaves along the observed frame, as of `anomaly.coarse_residual`
 
 
 def _nothing() -> NDArray[np.float32]:
@@ -154,5 +172,7 @@ class Answer:
     anomaly_reference: str  # name of the reference the thresholds came from, and of the group
     anomaly_judgement: str = "alone"  # or "adapted" to a group, or "outside_reference", where no rate holds
     anomaly_evidence: Evidence | None = None  # None where the group changes nothing
+    anomaly_shared: tuple[str, ...] = ()  # ids of faults of its exposure, plate or fibre, judged without
+    anomaly_reported: tuple[SharedFault, ...] = ()  # faults that are told with this answer and no other
     model: ModelSpectrum | None = None
     measurement: Measurement | None = None

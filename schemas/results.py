@@ -34,6 +34,27 @@ def result_id(
     return str(uuid.uuid5(_NAMESPACE, _compact.encode(parts)))
 
 
+def fault_id(survey: str | None, group: str, name: str, kind: str) -> str:
+    """Name a fault that spectra of a group share, so that whoever finds it gives it the same name.
+
+    Parameters
+    ----------
+    group
+        "exposure", "plate" or "fiber".
+    name
+        Of the group.
+    kind
+        Of the fault.
+
+    Returns
+    -------
+    str
+        A UUID of version 5 over the JSON array of "shared_fault" and the four arguments.
+    """
+    parts = ["shared_fault", (survey or "").lower(), group, name, kind]
+    return str(uuid.uuid5(_NAMESPACE, _compact.encode(parts)))
+
+
 class Provenance(Part):
     """What a result was made from."""
 
@@ -115,6 +136,22 @@ class Reason(Part):
     message: str
 
 
+class SharedFault(Part):
+    """A pattern that many spectra of one exposure, plate or fibre share."""
+
+    fault_id: str  # a UUID, as of `fault_id`
+    group: str  # "exposure", "plate" or "fiber"
+    name: str  # of the exposure, plate or fibre
+    kind: str
+    fraction: float  # of the flux, where it is strongest; of a step the jump
+    strength: float  # in standard deviations of the means of groups without a fault
+    spectra: int  # that were looked at
+    sharing: int  # of these, those that show it by themselves
+    wavelength_min: float  # vacuum angstrom, observed
+    wavelength_max: float  # vacuum angstrom, observed
+    message: str
+
+
 class Anomaly(Result):
     """How unlike everything known it is; one for every spectrum, flagged or not."""
 
@@ -128,6 +165,8 @@ class Anomaly(Result):
     reasons: tuple[Reason, ...]
     reference: str
     judgement: str = ""  # "alone", "adapted" or "outside_reference"; "" in what version 1.0 wrote
+    shared: tuple[str, ...] = ()  # faults of its exposure, plate or fibre that it was judged without
+    reported: tuple[SharedFault, ...] = ()  # faults that are told here and in no other Anomaly
 
 
 class Chi2Curve(Part):

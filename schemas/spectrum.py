@@ -38,6 +38,7 @@ def _printable(value: str) -> str:
 
 
 SpectrumId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+GroupName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 RightAscension = Annotated[
     Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] | None, BeforeValidator(_unknown_is_none)
 ]
@@ -80,6 +81,9 @@ class Spectrum(Message):
     mjd: Mjd = None  # day, UTC, middle of the exposure
     source_file: str | None = None
     source_row: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    exposure: GroupName | None = None  # unique within the survey, as the next two are
+    plate: GroupName | None = None  # plate, tile or field, night and spectrograph
+    fiber: GroupName | None = None  # the same in every exposure
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -14,6 +14,7 @@ from spectraq.models import shipped
 from spectraq.models.anomaly import detector
 from spectraq.models.anomaly.airglow import airglow
 from spectraq.models.anomaly.arm_step import sharpest
+from spectraq.models.anomaly.coarse_residual import written_stretches
 from spectraq.models.anomaly.detector import Detector
 from spectraq.models.anomaly.detector_input import evidence, picture
 from spectraq.models.anomaly.false_positive_shares import shares, together
@@ -124,6 +125,7 @@ class Judge:
             z_of(analysis.lag).tolist(),
             (analysis.gridded.ivar > 0).sum(1).tolist(),
             samplings,
+            written_stretches(Measured.of(analysis), block),
             strict=True,
         )
         return [self._verdict(*row) for row in table]
@@ -142,6 +144,7 @@ class Judge:
         z: float,
         seen: int,
         pixels: float,
+        stretches: str,
     ) -> Verdict:
         """Say how strange a spectrum is alone, and keep what its group may make of it."""
         if outside := self._normal.reach.outside(pixels, seen, spectype, z):
@@ -152,7 +155,8 @@ class Judge:
             for k, rate in enumerate(least)
             if rate < TOLD_RATE
         }
-        evidence = Evidence(tuple(round(one, 3) for one in strangeness), KINDS[named], tuple(causes.values()))
+        rounded = tuple(round(one, 3) for one in strangeness)
+        evidence = Evidence(rounded, KINDS[named], tuple(causes.values()), stretches)
         flagged = overall < FLAG_RATE
         told = told_of(evidence.causes, alone) if flagged else ()
         return Verdict(-math.log10(overall), overall, flagged, told, ALONE, evidence)

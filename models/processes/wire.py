@@ -18,13 +18,14 @@ from spectraq.models.answer import (
     Measurement,
     Quantity,
     Reason,
+    SharedFault,
 )
 from spectraq.models.observation import Observation
 
 ARRAYS = ("wavelength", "flux", "ivar")
 FIELDS: dict[type, tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind))
-    for kind in (Answer, Candidate, Evidence, MeasuredLine, Measurement, Quantity, Reason)
+    for kind in (Answer, Candidate, Evidence, MeasuredLine, Measurement, Quantity, Reason, SharedFault)
 }
 
 
@@ -69,9 +70,11 @@ def read(body: bytes) -> list[Answer]:
 def _answer(record: dict[str, Any]) -> Answer:
     record["candidates"] = tuple(Candidate(**candidate) for candidate in record["candidates"])
     record["anomaly_reasons"] = _reasons(record["anomaly_reasons"])
+    record["anomaly_shared"] = tuple(record["anomaly_shared"])
+    record["anomaly_reported"] = tuple(SharedFault(**fault) for fault in record["anomaly_reported"])
     if evidence := record["anomaly_evidence"]:
-        strangeness, causes = tuple(evidence["strangeness"]), _reasons(evidence["causes"])
-        record["anomaly_evidence"] = Evidence(strangeness, evidence["detected"], causes)
+        parts = {"strangeness": tuple(evidence["strangeness"]), "causes": _reasons(evidence["causes"])}
+        record["anomaly_evidence"] = Evidence(**{**evidence, **parts})
     if measurement := record["measurement"]:
         lines = tuple(MeasuredLine(**line) for line in measurement["lines"])
         quantities = {name: Quantity(**values) for name, values in measurement["quantities"].items()}

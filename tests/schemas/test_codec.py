@@ -117,10 +117,10 @@ def test_encoding_is_deterministic() -> None:
 def test_the_frame_is_a_zero_byte_and_the_number_of_the_schema() -> None:
     numbers = {type(message).__name__: codec.encode(message)[:5] for message in one_of_each()}
     assert numbers == {
-        "Spectrum": b"\x00" + (10100).to_bytes(4, "big"),
+        "Spectrum": b"\x00" + (10101).to_bytes(4, "big"),
         "Classification": b"\x00" + (20100).to_bytes(4, "big"),
         "Redshift": b"\x00" + (30100).to_bytes(4, "big"),
-        "Anomaly": b"\x00" + (40101).to_bytes(4, "big"),
+        "Anomaly": b"\x00" + (40102).to_bytes(4, "big"),
         "ModelSpectrum": b"\x00" + (50103).to_bytes(4, "big"),
         "Measurement": b"\x00" + (80100).to_bytes(4, "big"),
         "DeadLetter": b"\x00" + (60101).to_bytes(4, "big"),

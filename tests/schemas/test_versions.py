@@ -50,11 +50,11 @@ def test_a_newer_minor_version_may_be_truncated_too() -> None:
 
 
 @pytest.fixture
-def without_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """A registry in which `source_row` came only with Spectrum 1.1; gives the document of 1.0."""
+def without_fiber(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """A registry in which `fiber` came only with Spectrum 1.1; gives the document of 1.0."""
     newer = document_of("Spectrum") | {"spectraq.id": 10101, "spectraq.version": "1.1"}
     older = document_of("Spectrum")
-    assert older["fields"].pop()["name"] == "source_row"
+    assert older["fields"].pop()["name"] == "fiber"
     (tmp_path / "Spectrum").mkdir()
     for version, document in (("1.0", older), ("1.1", newer)):
         (tmp_path / "Spectrum" / f"{version}.avsc").write_text(json.dumps(document))
@@ -70,10 +70,10 @@ def _forget() -> None:
     registry.written_with.cache_clear()
 
 
-def test_of_an_older_minor_version_what_is_missing_has_its_default(without_row: dict[str, Any]) -> None:
-    values = spectrum().avro_values()
-    del values["source_row"]
-    assert codec.decode(written(without_row, 10100, values)) == spectrum(source_row=None)
+def test_of_an_older_minor_version_what_is_missing_has_its_default(without_fiber: dict[str, Any]) -> None:
+    values = spectrum(fiber="0123").avro_values()
+    del values["fiber"]
+    assert codec.decode(written(without_fiber, 10100, values)) == spectrum(fiber=None)
     assert codec.encode(spectrum())[:5] == struct.pack(">bI", 0, 10101)
 
 

@@ -18,12 +18,18 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotThereError
 from redis.exceptions import NoPermissionError
 
+from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.keys import stream_key
 from spectraq.workers.cache.server_version import ask
+from spectraq.workers.cache.stream_reference import StreamReference
+from spectraq.workers.contract.convert import Subject
 from spectraq.workers.local.ports import choosing, free_port
 from spectraq.workers.local.stack import LocalStack
+from spectraq.workers.settings import RedisSettings
+from spectraq.workers.transport.messages import Record
 from tests.support.feed import Feed, numbered
 from tests.support.plumbing import Plumbing
+from tests.support.shared_faults import N_PLATE, plate_of
 
 SPECTRA = 20
 PASSWORD = "red1s-s3cret"
@@ -126,6 +132,22 @@ def test_the_rights_of_a_worker_let_thresholds_follow_the_stream_and_let_the_ser
     with Redis.from_url(guarded.url()) as client:
         assert client.hgetall(stream_key(f"teaching-{feed.name}"))
         assert ask(client).name in ("redis", "valkey")
+
+
+def test_the_rights_of_a_worker_let_a_fault_that_a_plate_shares_be_told(guarded: Guarded) -> None:
+    redis = GuardedRedis(RedisSettings(url=guarded.url(), timeout_s=5))
+    stream = StreamReference(redis, "rights")
+    told: list[str] = []
+    with structlog.testing.capture_logs() as logs:
+        for first in (0, 64):
+            answers = plate_of(2.0, seed=first)
+            subjects = [Subject(str(i), "d", "sdss", plate="1-5-1") for i in range(N_PLATE)]
+            records = [Record("t", 0, first + i, None, b"", (), 0) for i in range(N_PLATE)]
+            judged = stream.judge(answers, ["sdss"] * N_PLATE, records, subjects)
+            stream.learn(answers, ["sdss"] * N_PLATE, subjects)
+            told += [fault.name for answer in judged for fault in answer.anomaly_reported]
+    redis.close()
+    assert told == ["1-5-1"] and [entry for entry in logs if entry["event"] == "cache_failed"] == []
 
 
 @pytest.mark.parametrize("fault", ["password", "authority"])

@@ -21,6 +21,7 @@ from spectraq.schemas.results import (
     Reason,
     Redshift,
     Result,
+    SharedFault,
     result_id,
 )
 from spectraq.schemas.spectrum import Spectrum
@@ -115,6 +116,19 @@ def anomaly() -> Anomaly:
         wavelength_max=5012.5,
         message="Emission of 9.5 sigma at 5007 angstrom that no known line explains.",
     )
+    fault = SharedFault(
+        fault_id="0f3a1d9e-5c1b-5b0e-9d5e-2f6f0d1b7c11",
+        group="plate",
+        name="0266-51602-1",
+        kind="arm_step",
+        fraction=0.08,
+        strength=12.5,
+        spectra=64,
+        sharing=59,
+        wavelength_min=5985.0,
+        wavelength_max=6018.0,
+        message="59 of 64 spectra of plate 0266-51602-1 share this: the flux jumps up by 8% at 6002 Å.",
+    )
     return Anomaly(
         spectype="GALAXY",
         z=0.1,
@@ -123,6 +137,9 @@ def anomaly() -> Anomaly:
         flagged=True,
         reasons=(reason,),
         reference="sdss-2026",
+        judgement="adapted",
+        shared=("0f3a1d9e-5c1b-5b0e-9d5e-2f6f0d1b7c11",),
+        reported=(fault,),
         **common(Anomaly),
     )
 

@@ -13,6 +13,10 @@ _LATEST = "spectraq:{version}:latest:{spectrum_id}"
 _STREAM = "spectraq:{version}:stream:{ensemble}"
 _BLOCK = "spectraq:{version}:block:{ensemble}:{block}"
 
+_GROUPS = "spectraq:{version}:groups:{ensemble}"
+_GROUP = "spectraq:{version}:group:{ensemble}:{group}"
+_BLOCK_FAULTS = "spectraq:{version}:block-faults:{ensemble}:{block}"
+
 _LOOKUPS = "spectraq:{version}:lookups"
 
 
@@ -44,3 +48,18 @@ def block_key(ensemble_digest: str, block: str) -> str:
 def lookups_key() -> str:
     """Return the key of how many spectra all workers looked up, and how many were found."""
     return _LOOKUPS.format(version=ENTRY_VERSION)
+
+
+def groups_key(ensemble_digest: str) -> str:
+    """Return the key of the groups (exposures, plates, fibres) that were added to, by when."""
+    return _GROUPS.format(version=ENTRY_VERSION, ensemble=ensemble_digest)
+
+
+def group_key(ensemble_digest: str, group: str) -> str:
+    """Return the key of what the spectra of a group leave on average, and of the faults that they share."""
+    return _GROUP.format(version=ENTRY_VERSION, ensemble=ensemble_digest, group=group)
+
+
+def block_faults_key(ensemble_digest: str, block: str) -> str:
+    """Return the key of the faults that the spectra of a block of offsets are judged without."""
+    return _BLOCK_FAULTS.format(version=ENTRY_VERSION, ensemble=ensemble_digest, block=block)

@@ -18,9 +18,12 @@ from spectraq.models.anomaly.group import BINS, LEAST_GROUP, Group
 from spectraq.models.anomaly.in_group import KnownGroup, judged_in_groups, known_group
 from spectraq.models.anomaly.kinds import KINDS
 from spectraq.models.anomaly.reference import Reference
+from spectraq.models.anomaly.without_shared import judged_without
 from spectraq.models.answer import Answer
+from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.keys import block_key, stream_key
+from spectraq.workers.cache.stream_faults import StreamFaults
 from spectraq.workers.transport.messages import Record
 
 REMEMBERED = 4_000
@@ -99,9 +102,14 @@ class StreamReference:
         self._enabled = enabled and redis.settings.enabled
         self._normal = normal or Reference.load(shipped.FOLDER)
         self._blocks: OrderedDict[str, dict[str, KnownGroup | None]] = OrderedDict()
+        self._faults = StreamFaults(redis, ensemble_digest)
 
     def judge(
-        self, answers: Sequence[Answer], surveys: Sequence[str | None], records: Sequence[Record]
+        self,
+        answers: Sequence[Answer],
+        surveys: Sequence[str | None],
+        records: Sequence[Record],
+        spectra: Sequence[Spectrum] = (),
     ) -> list[Answer]:
         """Return the answers with their anomalies judged by what the stream has shown.
 
@@ -111,6 +119,8 @@ class StreamReference:
         ----------
         records
             Where each spectrum was read.
+        spectra
+            Where they are given, each is judged without the faults that its exposure, plate and fibre have.
         """
         if not self._enabled:
             return list(answers)
@@ -118,10 +128,21 @@ class StreamReference:
         blocks = [_block(record) for record in records]
         self._look_up(blocks, names)
         groups = [self._blocks.get(block, {}).get(name) for block, name in zip(blocks, names, strict=True)]
-        return judged_in_groups(answers, groups, self._normal)
+        adapted = judged_in_groups(answers, groups, self._normal)
+        if not spectra:
+            return adapted
+        told, faults = self._faults.of(adapted, spectra, records, BLOCK)
+        return judged_without(told, faults, groups, self._normal)
 
-    def learn(self, answers: Sequence[Answer], surveys: Sequence[str | None]) -> None:
-        """Add answers, as the networks gave them, to what the stream has shown."""
+    def learn(
+        self,
+        answers: Sequence[Answer],
+        surveys: Sequence[str | None],
+        spectra: Sequence[Spectrum] = (),
+    ) -> None:
+        """Add answers, as the networks gave them, to what the stream has shown; spectra as of `judge`."""
+        if spectra and self._enabled:
+            self._faults.learn(answers, spectra)
         seen: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         for answer, survey in zip(answers, surveys, strict=True):
             if answer.anomaly_evidence is not None:

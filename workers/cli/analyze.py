@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from spectraq.schemas.text import escaped
 from spectraq.workers.cli.common_options import Config
 from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, print_formats, spectra
 from spectraq.workers.cli.resultlines import heading, line
@@ -19,6 +20,7 @@ from spectraq.workers.cli.writing import WRONG_USE, Overwrite, check_new
 
 if TYPE_CHECKING:
     from spectraq.models.ranking import VerdictWeights
+    from spectraq.schemas.results import SharedFault
     from spectraq.schemas.spectrum import Spectrum
     from spectraq.workers.errors import ReadError
     from spectraq.workers.files.analyze_files import Answered, Unanswered
@@ -183,6 +185,8 @@ class _Shown:
         self._columns = columns(wanted.measurements)
         self._classes: Counter[str] = Counter()
         self._flagged = 0
+        self._faults: list[SharedFault] = []
+        self._sharing: Counter[str] = Counter()
         self._strangest = Strangest(wanted.strangest) if wanted.strangest else None
         self.failed = 0
 
@@ -196,6 +200,8 @@ class _Shown:
                 self._print_line(result)
             self._classes[result.results.classification.spectype] += 1
             self._flagged += result.results.anomaly.flagged
+            self._faults += result.results.anomaly.reported
+            self._sharing.update(result.results.anomaly.shared)
             if self._strangest is not None:
                 self._strangest.take(result)
         else:
@@ -221,6 +227,9 @@ class _Shown:
         if n:
             spectra = "spectrum" if n == 1 else "spectra"
             stderr.print(f"{n} {spectra}: {counts}; {self._flagged} flagged as anomalies", highlight=False)
+        for fault in self._faults:
+            judged = f"{self._sharing[fault.fault_id]} judged without it"
+            stderr.print(f"{escaped(fault.message)} ({judged})", markup=False, highlight=False)
         if self.failed:
             stderr.print(f"spectraq: error: {self.failed} could not be read or analysed", highlight=False)
 

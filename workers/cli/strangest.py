@@ -34,10 +34,14 @@ class Strangest:
         self._outside = 0
 
     def take(self, answered: Answered) -> None:
-        """Keep a spectrum that is flagged."""
+        """Keep a spectrum that is flagged, and what is told with it of others that share a fault."""
+        from spectraq.models.ranking import INSTRUMENT, FlaggedSpectrum
         from spectraq.workers.anomaly_verdicts import flagged_spectrum
 
         anomaly = answered.results.anomaly
+        for fault in anomaly.reported:
+            shared = FlaggedSpectrum(fault.kind, INSTRUMENT, fault.strength, anomaly.snr, anomaly.survey)
+            self._flagged.append((shared, fault.message))
         self._outside += anomaly.judgement == OUTSIDE
         if flagged := flagged_spectrum(anomaly):
             what = f"{anomaly.spectype} z {anomaly.z:.4f}, S/N {anomaly.snr:.1f}, {oddity(anomaly)}"

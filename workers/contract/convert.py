@@ -70,6 +70,9 @@ class Subject:
     dec: float | None = None  # deg, ICRS
     mjd: float | None = None  # day, UTC
     flux_unit: str = ""
+    exposure: str | None = None
+    plate: str | None = None
+    fiber: str | None = None
 
     @classmethod
     def of(cls, spectrum: Spectrum) -> Subject:
@@ -157,6 +160,8 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
             reasons=answer.anomaly_reasons,
             reference=answer.anomaly_reference,
             judgement=answer.anomaly_judgement,
+            shared=answer.anomaly_shared,
+            reported=answer.anomaly_reported,
         ),
         None
         if answer.model is None

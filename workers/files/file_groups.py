@@ -2,7 +2,8 @@
 
 A group is what a folder holds of a survey; folders with too few spectra of it are one group together. What
 judges a spectrum is known when the last file was read, so answers are kept until then: in memory, and on disk
-what does not fit. Each group is a count, so the order of files changes nothing.
+what does not fit. Each group is a count, so the order of files changes nothing. A fault that the spectra of
+an exposure, plate or fibre share is told with the first of them, and all are judged without it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from typing import TYPE_CHECKING
 
 from spectraq.models.anomaly.group import LEAST_GROUP, Group
 from spectraq.models.anomaly.in_group import KnownGroup, judged_in_groups, known_group
+from spectraq.models.anomaly.without_shared import judged_without
 from spectraq.models.answer import Answer
 from spectraq.models.processes import wire
 from spectraq.workers.contract.convert import Subject
+from spectraq.workers.contract.spectrum_groups import GroupKey, groups_of
+from spectraq.workers.files.faulty_groups import MOST_MEMBERS, FaultyGroups, TellOnce
 
 if TYPE_CHECKING:
     from spectraq.models.anomaly.reference import Reference
@@ -55,6 +59,7 @@ class FileGroups:
     def __init__(self, normal: Reference) -> None:
         self._normal = normal
         self._seen: dict[Key, Group] = {}
+        self._faulty = FaultyGroups()
         self._kept = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 (closed by `close`)
 
     def close(self) -> None:
@@ -64,7 +69,9 @@ class FileGroups:
     def keep(self, given: Iterable[Given | str]) -> None:
         """Keep answers, and lines that are no answers, in their order."""
         strange: dict[Key, list[tuple[float, ...]]] = defaultdict(list)
-        for one in given:
+        kept = list(given)
+        self._faulty.take((one.subject, one.answer) for one in kept if isinstance(one, Given))
+        for one in kept:
             if isinstance(one, str):
                 record: list[object] = [one]
             else:
@@ -80,14 +87,29 @@ class FileGroups:
     def judged(self) -> Iterator[Given | str]:
         """Yield all of them in the order they were kept, each answer judged in its group."""
         groups = self._known()
+        faults = self._told()
         self._kept.seek(0)
         several: list[Given | str] = []
         for line in self._kept:
             several.append(_read(line))
             if len(several) == AT_ONCE:
-                yield from self._in_groups(several, groups)
+                yield from self._in_groups(several, groups, faults)
                 several = []
-        yield from self._in_groups(several, groups)
+        yield from self._in_groups(several, groups, faults)
+
+    def _told(self) -> TellOnce:
+        """Return the faults of groups, for which their spectra are looked at once more."""
+        suspected = self._faulty.suspected()
+        members: dict[GroupKey, list[str]] = defaultdict(list)
+        if suspected:
+            self._kept.seek(0)
+            for one in map(_read, self._kept):
+                evidence = one.answer.anomaly_evidence if isinstance(one, Given) else None
+                if isinstance(one, Given) and evidence and evidence.stretches:
+                    for key in groups_of(one.subject):
+                        if key in suspected and len(members[key]) < MOST_MEMBERS:
+                            members[key].append(evidence.stretches)
+        return TellOnce(self._faulty.told(suspected, members))
 
     def _known(self) -> dict[Key, KnownGroup | None]:
         """Return what judges each folder and survey."""
@@ -106,11 +128,17 @@ class FileGroups:
         }
 
     def _in_groups(
-        self, several: list[Given | str], groups: dict[Key, KnownGroup | None]
+        self, several: list[Given | str], groups: dict[Key, KnownGroup | None], faults: TellOnce
     ) -> Iterator[Given | str]:
         given = [one for one in several if isinstance(one, Given)]
         of_each = [groups.get(_key(one.file, one.subject)) for one in given]
-        judged = iter(judged_in_groups([one.answer for one in given], of_each, self._normal))
+        adapted = judged_in_groups([one.answer for one in given], of_each, self._normal)
+        shared = [faults.of(one.subject) for one in given]
+        told = [
+            replace(answer, anomaly_reported=faults.first_told(one.subject))
+            for answer, one in zip(adapted, given, strict=True)
+        ]
+        judged = iter(judged_without(told, shared, of_each, self._normal))
         for one in several:
             yield one if isinstance(one, str) else Given(one.file, one.row, one.subject, next(judged))
 

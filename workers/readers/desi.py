@@ -24,6 +24,7 @@ from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.units import FLUX_UNIT, flux_factor, unit_of
 
 FIBERMAPS = ("FIBERMAP", "COADD_FIBERMAP")
+FIBERS_A_PETAL = 500
 _WAVELENGTH = re.compile(r"((?:[A-Z0-9]+_)?)WAVELENGTH")
 
 
@@ -76,12 +77,34 @@ class Coadd:
             flux_unit=self._unit,
             survey="desi",
             target_id=self._targets[row],
+            **self._group(row),
             ra=self._number(row, keywords.RIGHT_ASCENSION, "target_ra"),
             dec=self._number(row, keywords.DECLINATION, "target_dec"),
             mjd=self._number(row, keywords.DAYS, "mean_mjd", "mjd"),
             source_file=self._source.name,
             source_row=row,
         )
+
+    def _group(self, row: int) -> dict[str, str]:
+        """Return exposure, tile and fibre as fields of a Spectrum; each petal has its own spectrograph."""
+        said = {
+            name: keywords.whole(self._fibermap[self._columns[name]][row])
+            for name in ("tileid", "expid", "night", "petal_loc", "fiber")
+            if name in self._columns
+        }
+        tile, exposure, night, petal, fiber = (
+            said.get(name) for name in ("tileid", "expid", "night", "petal_loc", "fiber")
+        )
+        if petal is None and fiber is not None:
+            petal = fiber // FIBERS_A_PETAL
+        group = {}
+        if fiber is not None:
+            group["fiber"] = f"{fiber:04d}"
+        if petal is not None and exposure is not None and exposure >= 0:
+            group["exposure"] = f"{exposure:08d}-{petal}"
+        if petal is not None and tile is not None and tile >= 0:
+            group["plate"] = f"{tile}-{petal}" if night is None else f"{tile}-{night}-{petal}"
+        return group
 
     def _target(self, row: int) -> str | None:
         name = self._columns.get("targetid")

@@ -112,6 +112,7 @@ def _identity(source: Source, row: int) -> dict[str, Any]:
         "ra": keywords.number(keywords.value(header, "RA"), keywords.RIGHT_ASCENSION),
         "dec": keywords.number(keywords.value(header, "DEC"), keywords.DECLINATION),
         "mjd": _mjd(header),
+        **_group(header),
         "source_file": source.name,
         "source_row": row,
     }
@@ -128,6 +129,16 @@ def _name(header: Any) -> str | None:
     if day is None or plan is None or spectrograph is None or fiber is None:
         return None
     return keywords.text(f"spec-{day}-{plan}_sp{spectrograph:02d}-{fiber:03d}")
+
+
+def _group(header: Any) -> dict[str, str]:
+    """Return plate and fibre as fields of a Spectrum: of the night's plan, one spectrograph."""
+    day, plan = (keywords.text(keywords.value(header, key)) for key in ("LMJD", "PLANID"))
+    spectrograph, fiber = (keywords.whole(keywords.value(header, key)) for key in ("SPID", "FIBERID"))
+    if spectrograph is None:
+        return {}
+    group = {} if day is None or plan is None else {"plate": f"{day}-{plan}-sp{spectrograph:02d}"[:200]}
+    return group if fiber is None else group | {"fiber": f"sp{spectrograph:02d}-{fiber:03d}"}
 
 
 def _mjd(header: Any) -> float | None:

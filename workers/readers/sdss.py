@@ -33,6 +33,9 @@ STEP = 1e-4
 FIRST_BOSS_PLATE = 3510
 """Plates from here on were observed with the BOSS spectrographs, those before with SDSS's first ones."""
 
+SDSS_FIBERS, BOSS_FIBERS = 320, 500
+"""Fibres of a spectrograph: those numbered higher go to the second."""
+
 _OWN = {"and_mask", "or_mask", "wdisp"}
 """Columns of SDSS's own tables, any of which tells them from other people's."""
 MOST_COLUMNS, FEWEST_ROWS = 30, 50
@@ -82,6 +85,7 @@ class SpecFile:
             medium="air" if keywords.denied(keywords.value(header, "VACUUM")) else "vacuum",
             flux_unit=FLUX_UNIT,
             survey=_survey(plate),
+            **group(plate, mjd, fiber),
             ra=keywords.number(self._of(header, "PLUG_RA", "plug_ra", "fiber_ra"), keywords.RIGHT_ASCENSION),
             dec=keywords.number(self._of(header, "PLUG_DEC", "plug_dec", "fiber_dec"), keywords.DECLINATION),
             mjd=mjd if mjd is not None else keywords.number(self._catalogue("mjd"), keywords.DAYS),
@@ -134,6 +138,7 @@ class SpecTable:
         self._plate = [keywords.whole(plate) for plate in plates]
         self._mjd = [keywords.number(day, keywords.DAYS) for day in days]
         fiber = [keywords.whole(number) for number in fibers]
+        self._fiber = fiber
         self._ids = unique_ids([_name(*key) for key in zip(self._plate, self._mjd, fiber, strict=True)])
 
     def __len__(self) -> int:
@@ -148,6 +153,7 @@ class SpecTable:
             **self._where(row, flux, ivar),
             flux_unit=FLUX_UNIT,
             survey=_survey(self._plate[row]),
+            **group(self._plate[row], self._mjd[row], self._fiber[row]),
             ra=self._number(row, keywords.RIGHT_ASCENSION, "plug_ra", "ra"),
             dec=self._number(row, keywords.DECLINATION, "plug_dec", "dec"),
             mjd=self._mjd[row],
@@ -238,6 +244,15 @@ def _many_table(source: Source) -> Any:
 
 def _name(plate: int | None, mjd: float | None, fiber: int | None) -> str:
     return f"{plate or 0:04d}-{int(mjd or 0)}-{fiber or 0:04d}"
+
+
+def group(plate: int | None, mjd: float | None, fiber: int | None) -> dict[str, str]:
+    """Return plate and fibre as fields of a Spectrum; each half of a plate has a spectrograph of its own."""
+    if plate is None or mjd is None or fiber is None:
+        return {}
+    a_spectrograph = SDSS_FIBERS if plate < FIRST_BOSS_PLATE else BOSS_FIBERS
+    spectrograph = 1 + (fiber > a_spectrograph)
+    return {"plate": f"{plate:04d}-{int(mjd)}-{spectrograph}", "fiber": f"{fiber:04d}"}
 
 
 def _survey(plate: int | None) -> str:

@@ -18,6 +18,7 @@ from spectraq.workers.readers import fitstable, keywords, sky
 from spectraq.workers.readers.fitstable import pixels
 from spectraq.workers.readers.format import Assumed, Format, Note, Rows
 from spectraq.workers.readers.raw import drop_blanks, ivar_of
+from spectraq.workers.readers.sdss import group
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.units import FLUX_UNIT
 
@@ -91,6 +92,7 @@ class SpSpec:
             medium="air" if keywords.denied(header.get("vacuum")) else "vacuum",
             flux_unit=FLUX_UNIT,
             survey="boss" if plate is not None and plate >= FIRST_BOSS_PLATE else "sdss",
+            **group(plate, day, fiber),
             source_file=self._source.name,
             source_row=row,
             **sky.position(header),

@@ -129,9 +129,11 @@ class Analyst:
         good = [(a, item, entry) for a, item, entry in rows if not isinstance(a, Failure)]
         surveys = [item.spectrum.survey for _, item, _ in good]
         records = [item.record for _, item, _ in good]
-        judged = iter(self._stream.judge([row[0] for row in good], surveys, records))
-        fresh = [(a, item.spectrum.survey) for a, item, entry in good if entry.answer is None]
-        self._stream.learn([a for a, _ in fresh], [survey for _, survey in fresh])
+        spectra = [item.spectrum for _, item, _ in good]
+        judged = iter(self._stream.judge([row[0] for row in good], surveys, records, spectra))
+        fresh = [(a, item.spectrum) for a, item, entry in good if entry.answer is None]
+        new = [spectrum for _, spectrum in fresh]
+        self._stream.learn([a for a, _ in fresh], [spectrum.survey for spectrum in new], new)
         return [a if isinstance(a, Failure) else Judged(a, next(judged)) for a in answers]
 
     def _write(self, batch: Batch, cached: list[Cached], judged: list[Judged | Failure]) -> Analysed:

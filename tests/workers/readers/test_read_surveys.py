@@ -152,3 +152,23 @@ def test_a_format_that_is_named_is_believed(tmp_path: Path) -> None:
     assert spectrum.survey is None
     assert "flux and loglam" in str(made.error(path, format="sdss"))
     assert "FIBERMAP" in str(made.error(path, format="desi"))
+
+
+def test_spectra_say_of_which_exposure_plate_and_fibre_they_are(tmp_path: Path) -> None:
+    def groups(path: Path) -> tuple[str | None, ...]:
+        (spectrum,) = made.spectra(path)
+        return spectrum.exposure, spectrum.plate, spectrum.fiber
+
+    sdss = made.sdss_spec(tmp_path / "spec.fits")
+    assert groups(sdss) == (None, "0266-51602-1", "0013"), "the first of two spectrographs"
+    boss = made.sdss_spec(tmp_path / "boss.fits", plate=5400)
+    fits.setval(boss, "FIBERID", value=501)
+    assert groups(boss) == (None, "5400-51602-2", "0501")
+    assert groups(made.lamost_old(tmp_path / "lamost.fits")) == (None, "55862-B6212-sp06", "sp06-007")
+    desi = made.desi(tmp_path / "spectra.fits", [7], exposures=[98])
+    assert groups(desi) == (None, None, None), "without its petal an exposure has ten spectrographs"
+    with fits.open(desi, mode="update") as hdus:
+        places = made.table(TARGETID=[7], EXPID=[98], TILEID=[1000], NIGHT=[20210401], FIBER=[1513])
+        places.name = "FIBERMAP"
+        hdus["FIBERMAP"] = places
+    assert groups(desi) == ("00000098-3", "1000-20210401-3", "1513")

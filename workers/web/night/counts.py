@@ -69,6 +69,7 @@ class Counts:
         self.classes: Counter[str] = Counter()
         self.histograms = {spectype: Histogram(spectype) for spectype in RANGES}
         self.letters: Counter[str] = Counter()
+        self.shared: Counter[str] = Counter()  # spectra by the faults that they share
         self.results = Seconds()
         self.flags = Seconds()
         self.spectra = Seconds()
@@ -80,6 +81,10 @@ class Counts:
         if row.spectype in self.histograms:
             self.histograms[row.spectype].add(row.z, n)
         self.flagged += n * row.flagged
+        for fault_id in row.shared:
+            self.shared[fault_id] += n
+            if not self.shared[fault_id]:
+                del self.shared[fault_id]
 
     def settled(self, row: Row) -> None:
         """Count a spectrum whose results are complete now."""

@@ -37,6 +37,10 @@ class Row:
     origin: str = ""
     strength: float = 0.0
     interval: tuple[float, float] | None = None  # vacuum angstrom
+    shared: tuple[str, ...] = ()  # faults of its exposure, plate or fibre that it was judged without
+    fault: str = ""  # the strongest that is told with it, if any
+    fault_kind: str = ""
+    fault_strength: float = 0.0
     survey: str | None = None
     target_id: str | None = None
     ra: float | None = None
@@ -63,6 +67,11 @@ class Row:
 
     def _take_anomaly(self, anomaly: Anomaly) -> None:
         self.flagged, self.score, self.rate = anomaly.flagged, anomaly.score, anomaly.false_positive_rate
+        self.shared, self.fault, self.fault_kind, self.fault_strength = anomaly.shared, "", "", 0.0
+        if anomaly.reported:
+            strongest = max(anomaly.reported, key=lambda fault: fault.strength)
+            self.fault, self.fault_kind = strongest.message, strongest.kind
+            self.fault_strength = strongest.strength
         if anomaly.flagged and anomaly.reasons:
             first = anomaly.reasons[0]
             self.reason, self.kind, self.origin = first.message, first.kind, first.origin

@@ -24,6 +24,7 @@ class Filters(BaseModel):
     snrmin: float | None = Finite
     flagged: bool | None = None
     warned: bool | None = None  # zwarn other than 0
+    shared: str | None = Field(default=None, max_length=36)  # the fault_id of a fault that many share
     text: str | None = Field(default=None, max_length=200)  # in id, target, subclass, reason or warnings
     ra: float | None = Field(default=None, ge=0, le=360, allow_inf_nan=False)  # deg
     dec: float | None = Field(default=None, ge=-90, le=90, allow_inf_nan=False)  # deg
@@ -46,6 +47,8 @@ class Filters(BaseModel):
             tests.append(lambda row: row.flagged == self.flagged)
         if self.warned is not None:
             tests.append(lambda row: bool(row.zwarn) == self.warned)
+        if self.shared:
+            tests.append(lambda row: self.shared in row.shared)
         if self.text:
             tests.append(_holds(self.text.casefold()))
         if self.ra is not None and self.dec is not None:

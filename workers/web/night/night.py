@@ -8,11 +8,18 @@ import uuid
 from collections import Counter, OrderedDict
 from typing import Any
 
-from spectraq.models.ranking import NO_VERDICTS, VerdictWeights, interest
+from spectraq.models.ranking import (
+    INSTRUMENT,
+    NO_VERDICTS,
+    Flagged,
+    FlaggedSpectrum,
+    VerdictWeights,
+    interest,
+)
 from spectraq.schemas import codec
 from spectraq.schemas.codec import DecodeError
 from spectraq.schemas.deadletter import DeadLetter
-from spectraq.schemas.results import Measurement, ModelSpectrum, Result
+from spectraq.schemas.results import Anomaly, Measurement, ModelSpectrum, Result, SharedFault
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.verdict import Verdict
 from spectraq.workers.web.night.counts import Counts
@@ -25,6 +32,8 @@ MODEL_BYTES = 64 << 20
 MEASUREMENT_BYTES = 32 << 20
 LATEST = 40
 CARDS = 12
+FAULTS = 200
+"""That many spectra share, kept to be shown."""
 VERDICTS = 20
 """Of one spectrum, of as many people, the latest."""
 
@@ -58,6 +67,7 @@ class Night:
         self._digests: dict[str, dict[str, None]] = {}  # of the entries, by spectrum id
         self._verdicts: OrderedDict[str, list[Verdict]] = OrderedDict()
         self._flagged: OrderedDict[Name, Row] = OrderedDict()
+        self._faults: OrderedDict[str, SharedFault] = OrderedDict()
         self.trouble = "starting"
         self.judged = 0  # verdicts taken: where it changes, a page asks again
         self.complete_from: float | None = None  # unix seconds: of older results some are not kept
@@ -80,8 +90,17 @@ class Night:
                 entry.packed.clear()
                 self._entries.move_to_end(name)
             entry.take(message, body, at)
+            if isinstance(message, Anomaly):
+                self._take_faults(message)
             if entry.complete:
                 self._settle(entry)
+
+    def _take_faults(self, anomaly: Anomaly) -> None:
+        for fault in anomaly.reported:
+            self._faults[fault.fault_id] = fault
+            self._faults.move_to_end(fault.fault_id)
+        while len(self._faults) > FAULTS:
+            self._faults.popitem(last=False)
 
     def _settle(self, entry: Entry) -> None:
         row = entry.row
@@ -201,13 +220,20 @@ class Night:
         with self.lock:
             entries = [entry.row for entry in reversed(self._entries.values()) if entry.counted]
             kinds = Counter(row.kind for row in self._flagged.values())
+            kinds.update(fault.kind for fault in self._faults.values())
         passing = [row for row in entries if passes(row)]
         if filters.order == "strangest":
             passing.sort(key=lambda row: self._strangeness(row, kinds), reverse=True)
         return passing[: filters.limit], len(passing)
 
     def _strangeness(self, row: Row, kinds: Counter[str]) -> tuple[bool, float]:
-        return row.flagged, interest(row, kinds, self._weights) if row.flagged else row.score
+        """Return what to order by; a fault that many share counts with the spectrum that it is told with."""
+        reasons: list[Flagged] = [row] if row.flagged else []
+        if row.fault:
+            strength = row.fault_strength
+            reasons.append(FlaggedSpectrum(row.fault_kind, INSTRUMENT, strength, row.snr, row.survey))
+        interests = [interest(reason, kinds, self._weights) for reason in reasons]
+        return bool(reasons), max(interests, default=row.score)
 
     def as_json(self) -> dict[str, Any]:
         """Return the frame of the stream view."""
@@ -215,6 +241,10 @@ class Night:
         with self.lock:
             latest = [e.row.as_json() for e in _last(self._entries, 2 * LATEST) if e.counted][:LATEST]
             cards = [row.as_json() for row in _last(self._flagged, CARDS)]
+            faults = [
+                fault.model_dump() | {"shown": self.counts.shared[fault.fault_id]}
+                for fault in _last(self._faults, CARDS)
+            ]
             return {
                 "boot": self.boot,
                 "started": self.started,
@@ -227,10 +257,11 @@ class Night:
                 **self.counts.as_json(now),
                 "latest": latest,
                 "anomalies": cards,
+                "faults": faults,
             }
 
 
-def _last(items: OrderedDict[Name, Any], n: int) -> list[Any]:
+def _last(items: OrderedDict[Any, Any], n: int) -> list[Any]:
     return [item for item, _ in zip(reversed(items.values()), range(n), strict=False)]
 
 

@@ -104,4 +104,13 @@ export function showOdd(anomaly) {
         ),
       ),
     );
+  for (const fault of anomaly.shared) box.append(make("p", {}, "Judged without ", withIt(fault), "."));
+  for (const fault of anomaly.reported) box.append(make("p", { class: "muted" }, fault.message));
 }
+
+const withIt = (fault) =>
+  make(
+    "a",
+    { href: `/?${new URLSearchParams({ shared: fault })}` },
+    "a fault that others of its plate or fibre have, too",
+  );

@@ -73,7 +73,7 @@ function fill(element, row) {
   say(cells[5], twoDigits(row.zerr));
   say(cells[6], fixed(row.snr, 1));
   const [odd, warn] = cells[7].children;
-  say(odd, row.flagged ? `${oddity(row.score)}: ${row.reason || "unlike every known kind"}` : "");
+  say(odd, row.flagged ? `${oddity(row.score)}: ${row.reason || "unlike every known kind"}` : row.fault);
   say(warn, row.warnings.join(" ").replaceAll("_", " "));
 }
 
