@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from spectraq.models.final_fit.pixels import Floats, Ints, Pixels, unbinned
+from spectraq.models.final_fit.products import gram, joined, product
 from spectraq.models.final_fit.shapes import Part, Shapes
 
 Doubles = NDArray[np.float64]
@@ -34,9 +36,8 @@ class Design:
         part = tuple(rows.part for rows in shapes for _ in rows.single)
         binned = [rows.binned for rows in shapes if rows.binned is not None]
         single = [rows.single for rows in shapes]
-        return cls(
-            pixels, shapes, part, _joined(binned, len(pixels.weight)), _joined(single, len(pixels.single))
-        )
+        bins, pixel = len(pixels.weight), len(pixels.single)
+        return cls(pixels, shapes, part, joined(binned, bins), joined(single, pixel))
 
     def rows(self) -> Iterator[tuple[Shapes, slice]]:
         """Yield each part with its place among all shapes."""
@@ -49,15 +50,13 @@ class Design:
         """Return weighted sums of products of shapes (n, n), and of shapes and what is left (n,)."""
         pixels, n, m = self.pixels, len(self.part), len(self.binned)
         normal, vector = np.zeros((n, n)), np.zeros(n)
-        kind = np.float64 if pixels.leftover.snr > SINGLE_SNR else np.float32
+        kind = torch.float64 if pixels.leftover.snr > SINGLE_SNR else torch.float32
         if m:
-            weighted = self.binned * np.sqrt(pixels.weight * pixels.counted, dtype=kind)
-            normal[:m, :m] = weighted @ weighted.T
-            vector[:m] = self.binned @ (pixels.pull * pixels.counted)
+            normal[:m, :m] = gram(self.binned, pixels.weight * pixels.counted, kind)
+            vector[:m] = product(self.binned, pixels.pull * pixels.counted)
         if n and pixels.single.size:
-            weighted = self.single * np.sqrt(pixels.leftover.ivar[pixels.single], dtype=kind)
-            normal += weighted @ weighted.T
-            vector += self.single @ pixels.leftover.pull[pixels.single]
+            normal += gram(self.single, pixels.leftover.ivar[pixels.single], kind)
+            vector += product(self.single, pixels.leftover.pull[pixels.single])
         return normal, vector
 
     def variance(self, kept: Ints, covariance: Floats) -> Floats:
@@ -71,7 +70,7 @@ class Design:
             Of their amplitudes, shape (k, k).
         """
         smooth = kept[kept < len(self.binned)]
-        own = covariance[: len(smooth), : len(smooth)]
+        own = np.ascontiguousarray(covariance[: len(smooth), : len(smooth)])
         variance = unbinned(_spread(own, self.binned[:, ::VARIANCE_STEP][smooth]))
         if self.pixels.single.size:
             variance[self.pixels.single] = _spread(covariance, self.single[kept])
@@ -80,8 +79,4 @@ class Design:
 
 def _spread(covariance: Floats, rows: Floats) -> Floats:
     """Return the variance of sums of rows, (k, n), whose amplitudes have a covariance."""
-    return np.einsum("ij,ij->j", covariance @ rows, rows).clip(0)
-
-
-def _joined(rows: Sequence[Floats], width: int) -> Floats:
-    return np.concatenate(rows) if rows else np.zeros((0, width), np.float32)
+    return np.einsum("ij,ij->j", product(covariance, rows), rows).clip(0)

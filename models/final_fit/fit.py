@@ -17,6 +17,7 @@ from spectraq.models.final_fit.design import Design
 from spectraq.models.final_fit.details import Details, details_of
 from spectraq.models.final_fit.pixels import BIN, Floats, Leftover, Pixels
 from spectraq.models.final_fit.prior_strengths import Posterior, may_pay, most_probable
+from spectraq.models.final_fit.products import product
 from spectraq.models.final_fit.shapes import Part, Shapes
 from spectraq.models.grid.axis import N_PIXELS
 
@@ -95,7 +96,7 @@ def design_of(spectype: str, leftover: Leftover, lag: float, table: smooth.Detai
 def _may_pay(shapes: Shapes, pixels: Pixels) -> bool:
     """Return whether shapes on bins may gain enough alone."""
     assert shapes.binned is not None
-    return may_pay(shapes.binned @ pixels.pull, shapes.binned**2 @ pixels.weight)
+    return may_pay(product(shapes.binned, pixels.pull), product(shapes.binned**2, pixels.weight))
 
 
 def _put(done: FinalFit, i: int, design: Design, posterior: Posterior, error: Floats) -> None:

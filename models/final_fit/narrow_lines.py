@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectraq.models.final_fit.pixels import Floats, Ints, Leftover, Pixels
 from spectraq.models.final_fit.prior_strengths import may_pay
+from spectraq.models.final_fit.products import empty, product
 from spectraq.models.final_fit.shapes import (
     GALAXY_WIDTHS,
     NARROW,
@@ -125,7 +126,8 @@ def told_apart(shapes: NDArray[np.float64]) -> Floats:
 
 def narrow(lines: Sequence[Window], pixels: Pixels) -> Shapes:
     """Return the shapes of all lines; their windows are among the single pixels."""
-    rows = np.zeros((sum(len(line.shapes) for line in lines), len(pixels.single)), np.float32)
+    rows = empty(sum(len(line.shapes) for line in lines), len(pixels.single))
+    rows[:] = 0
     row = 0
     for line in lines:
         first = int(np.searchsorted(pixels.single, line.start))  # a window's pixels stand together
@@ -136,5 +138,5 @@ def narrow(lines: Sequence[Window], pixels: Pixels) -> Shapes:
 
 def _sum(single: Ints, rows: Floats, amplitude: Floats) -> Floats:
     total = np.zeros(N_PIXELS, np.float32)
-    total[single] = amplitude @ rows
+    total[single] = product(amplitude, rows)
     return total

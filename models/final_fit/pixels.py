@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectraq.models.final_fit.products import LINE_PIXELS
 from spectraq.models.grid.axis import N_PIXELS
 
 Floats = NDArray[np.float32]
@@ -73,8 +74,9 @@ class Pixels:
         light = binned(leftover.ivar * leftover.best, width)
         best = np.divide(light, weight, out=np.zeros_like(light), where=weight > 0)
         counted = np.ones_like(weight)
+        block = LINE_PIXELS // width  # sums over single pixels then are over whole cache lines
         for start, stop in windows:
-            counted[start // width : -(-stop // width)] = 0
+            counted[start // LINE_PIXELS * block : -(-stop // LINE_PIXELS) * block] = 0
         single = (np.flatnonzero(counted == 0)[:, None] * width + np.arange(width)).ravel()
         return cls(leftover, weight, pull, best, counted, single, width)
 

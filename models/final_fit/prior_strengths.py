@@ -67,8 +67,10 @@ class Posterior:
         own = normal if len(kept) == len(vector) else normal[np.ix_(kept, kept)]
         system = own * (strength[:, None] * strength)
         system.flat[:: len(kept) + 1] += 1.0
-        covariance = torch.cholesky_inverse(torch.linalg.cholesky(torch.from_numpy(system))).numpy()
-        return cls(kept, strength, covariance @ (strength * vector[kept]), covariance)
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(torch.from_numpy(system)))
+        scaled = torch.from_numpy(strength * vector[kept])
+        # The library of PyTorch has the threads that the pipeline gives it, numpy's takes every core.
+        return cls(kept, strength, (covariance @ scaled.clone()).numpy(), covariance.numpy())
 
     def amplitudes(self, n: int) -> NDArray[np.float32]:
         """Return the amplitudes of all n shapes, zero of those that were not let in."""

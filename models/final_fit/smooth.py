@@ -10,6 +10,7 @@ import numpy as np
 
 from spectraq.models.final_fit.details import Details
 from spectraq.models.final_fit.pixels import BIN, Floats, Ints, Pixels, binned, unbinned
+from spectraq.models.final_fit.products import empty, product
 from spectraq.models.final_fit.shapes import LEAST_LEVEL, LEVEL_HALF_WIDTH, RESPONSE_TERMS, Part, Shapes
 from spectraq.models.grid.axis import N_PIXELS
 
@@ -29,7 +30,9 @@ def polynomials(ivar: Floats, width: int) -> Floats:
 def _polynomials(first: int, last: int, width: int) -> Floats:
     place = ((np.arange(N_PIXELS // width) + 0.5) * width - 0.5) / RANGE_STEP - first
     angle = np.arccos(np.clip(2 * place / max(last - first, 1) - 1, -1, 1))
-    return np.cos(np.arange(RESPONSE_TERMS)[:, None] * angle).astype(np.float32)
+    table: Floats = empty(RESPONSE_TERMS, N_PIXELS // width)
+    table[:] = np.cos(np.arange(RESPONSE_TERMS)[:, None] * angle)
+    return table
 
 
 def response(pixels: Pixels) -> list[Shapes]:
@@ -44,7 +47,7 @@ def response(pixels: Pixels) -> list[Shapes]:
 
 
 def _factor(factors: Floats, amplitude: Floats) -> Floats:
-    return unbinned(amplitude @ factors)
+    return unbinned(product(amplitude, factors))
 
 
 def local_level(best: Floats, used: Floats) -> Floats:
@@ -116,8 +119,8 @@ class PlacedDetails:
 
     def sum(self, level: Floats, amplitude: Floats) -> Floats:
         """Return the sum of details of these amplitudes, times a level, (N_PIXELS,)."""
-        total = amplitude @ self.table.shapes[:, self.place - 1 : self.place + N_PIXELS]
-        return level * self._moved(total, 1)
+        total = product(amplitude, self.table.shapes)
+        return level * self._moved(total[self.place - 1 : self.place + N_PIXELS], 1)
 
     def _moved(self, values: Floats, step: int) -> Floats:
         rows: Floats = (1 - self.fraction) * values[..., 1::step]
