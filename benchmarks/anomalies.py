@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,8 @@ from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.classes import CLASSES
 from spectraq.models.grid.axis import N_PIXELS, WAVELENGTH, z_of
-from spectraq.models.grid.prepare import Gridded, grid_batch, running_median
+from spectraq.models.grid.prepare import grid_batch, running_median
+from spectraq.models.grid.survey_noise import SurveyNoise
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.redshift import eigenspectra
 from spectraq.models.tensors import rows_of
@@ -59,7 +60,7 @@ class Hosts:
         torch.set_num_threads(1)
         cpu = torch.device("cpu")
         bases = eigenspectra.load()
-        self.analyst = BatchAnalyst(Ensemble.load(), bases, cpu, BLOCK)
+        self.analyst = BatchAnalyst(Ensemble.load(), bases, cpu, BLOCK, SurveyNoise.load(shipped.FOLDER))
         taught = supernovae.learn(supernovae.read(supernovae.files(DATA)[::2]))
         network = detector.Detector.load(shipped.FOLDER / detector.FILE)
         self.scorer = Scorer(CompanionSearch(bases, taught, cpu), network, cpu)
@@ -89,7 +90,7 @@ class Hosts:
         """Score spectra whose flux, and perhaps ivar, was changed."""
         old = rows_of(self.gridded, torch.from_numpy(rows))
         weight = old.ivar if ivar is None else torch.from_numpy(ivar).float()
-        new = Gridded(torch.from_numpy(flux).float(), weight, old.offset, old.noise_estimated, old.unit)
+        new = replace(old, flux=torch.from_numpy(flux).float(), ivar=weight)
         with torch.inference_mode():
             return self.scorer.score(self.analyst.analyze(new), BLOCK)
 

@@ -109,9 +109,7 @@ def samples(pipeline: Pipeline, data: Path | None) -> list[Judged]:
     shapes = NoiseShapes.of(noise(data, real))
     sky = MockSky(material.load(data), shapes, material.sky_lines(data), MOCK_SEED)
     mocks = sky.batch(MOCKS)
-    n = len(mocks)
-    zeros = torch.zeros(n, dtype=torch.float64)
-    drawn = Gridded(mocks.flux, mocks.ivar, zeros, torch.zeros(n, dtype=torch.bool), zeros + 1)
+    drawn = Gridded.of_grid(mocks.flux, mocks.ivar)
     return [
         judged(
             "labelled",

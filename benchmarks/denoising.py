@@ -47,8 +47,7 @@ class OnGrid(Protocol):
 
 def gridded(spectra: OnGrid) -> Gridded:
     """Return spectra on the grid as the pipeline sees them."""
-    zero = torch.zeros(len(spectra.flux), dtype=torch.float64)
-    return Gridded(spectra.flux, spectra.ivar, zero, zero.bool(), zero + 1)
+    return Gridded.of_grid(spectra.flux, spectra.ivar)
 
 
 def filtered(mocks: Mocks, name: str) -> torch.Tensor:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -53,9 +52,7 @@ def real_sample(spectra: list[LabelledSpectrum]) -> Sample:
 
 def mock_sample(mocks: Mocks) -> Sample:
     """Mocks as the pipeline sees spectra."""
-    zero = torch.zeros(len(mocks), dtype=torch.float64)
-    gridded = Gridded(mocks.flux, mocks.ivar, zero, zero.bool(), zero + 1)
-    return Sample(gridded, mocks.spectype, mocks.z)
+    return Sample(Gridded.of_grid(mocks.flux, mocks.ivar), mocks.spectype, mocks.z)
 
 
 def judged(analysis: BatchAnalysis, sample: Sample) -> dict[str, float]:

@@ -21,6 +21,7 @@ from spectraq.models.anomaly.residual import Measured, Residual
 from spectraq.models.batch import BatchAnalyst, in_blocks
 from spectraq.models.decision.decide import to_scan
 from spectraq.models.grid.prepare import grid_batch, prepare
+from spectraq.models.grid.survey_noise import SurveyNoise
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.pipeline import ROWS_A_BLOCK, Pipeline
 from spectraq.models.processes import cpus
@@ -60,7 +61,9 @@ def stages(device: torch.device) -> dict[str, float]:
     drawn = [one.observation for one in simulate(DRAWN, seed=1)]
     observations = (drawn * -(-n // DRAWN))[:n]
     ensemble, bases = Ensemble.load(shipped.FOLDER, device), eigenspectra.load()
-    analyst, judge = BatchAnalyst(ensemble, bases, device, block), Judge.load(shipped.FOLDER, bases, device)
+    noise = SurveyNoise.load(shipped.FOLDER, device)
+    analyst = BatchAnalyst(ensemble, bases, device, block, noise)
+    judge = Judge.load(shipped.FOLDER, bases, device)
     gridded = grid_batch(observations, device)
     prepared = prepare(gridded)
     blocks = [filled for _, filled in in_blocks(torch.arange(n, device=device), block)]

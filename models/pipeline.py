@@ -22,6 +22,7 @@ from spectraq.models.final_fit import details
 from spectraq.models.final_fit.details import Details
 from spectraq.models.final_fit.fit import final_fit
 from spectraq.models.grid.prepare import Gridded, grid_batch
+from spectraq.models.grid.survey_noise import SurveyNoise
 from spectraq.models.measurement import populations
 from spectraq.models.measurement.batch import measured
 from spectraq.models.measurement.populations import Populations
@@ -120,7 +121,9 @@ class Pipeline:
         shipped.verify(folder)
         ensemble = Ensemble.load(folder, place, members)
         bases = eigenspectra.load(folder)
-        analyst = BatchAnalyst(ensemble, bases, place, ROWS_A_BLOCK[place.type])
+        analyst = BatchAnalyst(
+            ensemble, bases, place, ROWS_A_BLOCK[place.type], SurveyNoise.load(folder, place)
+        )
         one_stream = place.type == "cuda"
         threads = 1 if one_stream else threads or cpus.available()
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)

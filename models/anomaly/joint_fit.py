@@ -44,8 +44,7 @@ class FirstObject:
     def of(cls, analysis: BatchAnalysis) -> FirstObject:
         """Return what is built from an analysis."""
         prepared, fit = analysis.prepared, analysis.fit
-        ivar = analysis.gridded.ivar * prepared.scale.square()
-        return cls(prepared.flux, ivar, fit.model, fit.design, analysis.lag)
+        return cls(prepared.flux, prepared.noise_ivar, fit.model, fit.design, analysis.lag)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ class Measured:
 
     flux: torch.Tensor  # (B, N_PIXELS)
     model: torch.Tensor  # (B, N_PIXELS)
-    ivar: torch.Tensor  # (B, N_PIXELS) without model error, in the gridded unit
-    scale: torch.Tensor  # (B, 1)
+    ivar: torch.Tensor  # (B, N_PIXELS) without model error
     spectype: torch.Tensor  # (B,) index into CLASSES
     lag: torch.Tensor  # (B,) float64
     snr: torch.Tensor  # (B,)
@@ -35,8 +34,7 @@ class Measured:
         return cls(
             flux=prepared.flux,
             model=analysis.fit.model,
-            ivar=gridded.ivar,
-            scale=prepared.scale,
+            ivar=prepared.noise_ivar,
             spectype=analysis.decision.spectype,
             lag=analysis.lag,
             snr=prepared.snr,
@@ -61,8 +59,7 @@ class Residual:
     def of(cls, measured: Measured) -> Residual:
         """Take what the fit leaves."""
         model = measured.model
-        raw = measured.ivar * measured.scale.square()
-        ivar = with_error(raw, JUDGED * model.abs().clamp_min(LEAST_LEVEL))
+        ivar = with_error(measured.ivar, JUDGED * model.abs().clamp_min(LEAST_LEVEL))
         used = (ivar > 0).to(model.dtype)
         flux = (measured.flux - model) * used
         smooth = box_mean(torch.stack([flux, used]), HIGH_PASS_PIXELS)

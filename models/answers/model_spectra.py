@@ -93,7 +93,7 @@ def _planes(analysis: BatchAnalysis, final: FinalFit) -> dict[str, Array]:
     """Return model and denoised flux with their errors on the whole grid, in units of the gridded flux."""
     scale = analysis.prepared.scale.cpu()
     flux, error = final.model * scale, final.sigma * scale
-    clean = denoise(analysis.gridded.flux.cpu(), analysis.gridded.ivar.cpu(), flux, error)
+    clean = denoise(analysis.gridded.flux.cpu(), analysis.noise_ivar.cpu(), flux, error)
     planes = {"flux": flux, "sigma": error, "denoised": clean.flux, "denoised_sigma": clean.sigma}
     return {name: plane.double().cpu().numpy() for name, plane in planes.items()}
 
@@ -101,7 +101,7 @@ def _planes(analysis: BatchAnalysis, final: FinalFit) -> dict[str, Array]:
 def _targets(analysis: BatchAnalysis, final: FinalFit, surveys: Sequence[str | None]) -> list[Target]:
     """Return the models of a batch in place of its spectra, in units of the gridded flux."""
     flux = (final.model * analysis.prepared.scale.cpu()).double().numpy()
-    ivar = analysis.gridded.ivar.cpu().double().numpy()
+    ivar = analysis.noise_ivar.cpu().double().numpy()
     lag = analysis.lag.cpu()
     z = z_of(lag, analysis.gridded.offset.cpu())
     unit = analysis.gridded.unit.cpu()

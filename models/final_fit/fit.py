@@ -53,7 +53,7 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
     """
     assert analysis.fit.sigma is not None
     flux = analysis.prepared.flux.cpu().numpy()
-    ivar = (analysis.gridded.ivar * analysis.prepared.scale.square()).cpu().numpy()
+    ivar = analysis.prepared.noise_ivar.cpu().numpy()
     best = analysis.fit.model.cpu().numpy()
     error = (analysis.fit.sigma * analysis.kappa[:, None].sqrt()).cpu().numpy()
     spent = (analysis.fit.design != 0).any(2).sum(1).tolist()

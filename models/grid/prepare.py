@@ -14,6 +14,8 @@ from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, coarse
 from spectraq.models.grid.credible import IVAR_LIMITS, credible
 from spectraq.models.grid.model_error import FITTED, LEAST_LEVEL, with_error
 from spectraq.models.grid.resample import Sampling, Samplings, sampling_of
+from spectraq.models.grid.survey_noise import STATED, SurveyNoise
+from spectraq.models.grid.surveys import SURVEYS, survey_index
 from spectraq.models.observation import Observation
 
 FLOOR_COARSE_PIXELS = 7
@@ -32,6 +34,24 @@ class Gridded:
     offset: torch.Tensor  # (B,) float64, sub-pixel offset of `resample.Sampling.bring`
     noise_estimated: torch.Tensor  # (B,) bool
     unit: torch.Tensor  # (B,) float64, what the observation's own flux was divided by
+    survey: torch.Tensor  # (B,) index into `SURVEYS`, their number where it is none of them
+
+    @classmethod
+    def of_grid(
+        cls, flux: torch.Tensor, ivar: torch.Tensor, noise_estimated: torch.Tensor | None = None
+    ) -> Gridded:
+        """Return spectra that lie on the grid already, as mocks do, of no survey that is known.
+
+        Parameters
+        ----------
+        flux, ivar
+            Shape (B, N_PIXELS).
+        noise_estimated
+            Shape (B,) bool; None for a noise that is known.
+        """
+        zero = torch.zeros(len(flux), dtype=torch.float64)
+        estimated = zero.bool() if noise_estimated is None else noise_estimated
+        return cls(flux, ivar, zero, estimated, zero + 1, zero.long() + len(SURVEYS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,8 @@ class Prepared:
 
     flux: torch.Tensor  # (B, N_PIXELS)
     ivar: torch.Tensor  # (B, N_PIXELS) with model error
+    noise_ivar: torch.Tensor  # (B, N_PIXELS) of the noise alone, with what its survey leaves out of it
+    level: torch.Tensor  # (B, N_COARSE) local |flux|, LEAST_LEVEL or more
     coarse_flux: torch.Tensor  # (B, N_COARSE)
     coarse_ivar: torch.Tensor  # (B, N_COARSE) with model error
     channels: torch.Tensor  # (B, N_CHANNELS, N_COARSE), without it
@@ -132,12 +154,14 @@ def grid_batch(observations: Sequence[Observation], device: str | torch.device =
         flux[row] = np.where(used, one_flux / level, 0.0)
         ivar[row] = np.where(used, np.clip(one_ivar * level**2, *IVAR_LIMITS), 0.0)
     estimated = torch.tensor([observation.ivar is None for observation in observations])
+    survey = torch.tensor([survey_index(observation.survey) for observation in observations])
     return Gridded(
         torch.from_numpy(flux).to(device),
         torch.from_numpy(ivar).to(device),
         torch.from_numpy(offset).to(device),
         estimated.to(device),
         torch.from_numpy(unit).to(device),
+        survey.to(device),
     )
 
 
@@ -235,8 +259,13 @@ def network_channels(
     )
 
 
-def prepare(gridded: Gridded) -> Prepared:
+def prepare(gridded: Gridded, noise: SurveyNoise = STATED) -> Prepared:
     """Scale to unit median |flux| and add the model error in quadrature to the noise.
+
+    Parameters
+    ----------
+    noise
+        What the surveys' noise leaves out: only what is judged by the noise alone knows of it.
 
     The error is `model_error.FITTED` times the local level, at least a tenth of the median: without it, chi2
     at S/N 300 punishes what no basis can follow rather than a wrong redshift.
@@ -253,8 +282,9 @@ def prepare(gridded: Gridded) -> Prepared:
     flux, ivar = gridded.flux / scale, gridded.ivar * scale**2
     pixel_snr = gridded.flux.abs() * gridded.ivar.sqrt()
     snr = masked_median(pixel_snr, gridded.ivar > 0).nan_to_num(0.0)[:, 0]
+    noise_ivar = noise.applied(ivar, local, gridded.survey)
     ivar = with_error(ivar, (FITTED * local).repeat_interleave(REBIN, 1))
     coarse_flux, coarse_ivar = coarse(flux, ivar)
     channels = network_channels(raw_flux, raw_ivar.sqrt(), scale)
     assert channels.shape[1:] == (N_CHANNELS, N_COARSE)
-    return Prepared(flux, ivar, coarse_flux, coarse_ivar, channels, scale, snr)
+    return Prepared(flux, ivar, noise_ivar, local, coarse_flux, coarse_ivar, channels, scale, snr)

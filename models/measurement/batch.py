@@ -37,7 +37,7 @@ def measured(
         Stellar populations without lines.
     """
     flux = analysis.gridded.flux.cpu().double().numpy()
-    ivar = analysis.gridded.ivar.cpu().double().numpy()
+    ivar = analysis.noise_ivar.cpu().double().numpy()
     lag, unit = analysis.lag.cpu().numpy(), analysis.gridded.unit.cpu().numpy()
     done = []
     for i, (observation, answer) in enumerate(zip(observations, answers, strict=True)):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL
+from spectraq.models.grid.surveys import SURVEYS, survey_index
 
 Floats = NDArray[np.float64]
 
@@ -36,11 +37,10 @@ def spread_at(survey: str | None, wavelength: float | Floats) -> Floats:
     wavelength
         Observed, vacuum angstrom.
     """
-    name = (survey or "").lower()
-    known = next((key for key in SPREAD if name.startswith(key)), None)
-    if known is None:
+    known = survey_index(survey)
+    if known == len(SURVEYS):
         return np.full(np.shape(wavelength), USUAL)
-    return np.asarray(np.interp(wavelength, *SPREAD[known]))
+    return np.asarray(np.interp(wavelength, *SPREAD[SURVEYS[known]]))
 
 
 def spread_km_s(survey: str | None, wavelength: float) -> float:

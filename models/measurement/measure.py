@@ -9,6 +9,7 @@ import numpy as np
 
 from spectraq.models.answer import MeasuredLine, Measurement, Quantity
 from spectraq.models.constants import LIGHT_KM_S
+from spectraq.models.measurement.damped_absorbers import damped_absorber
 from spectraq.models.measurement.galaxies import bpt, reddening, velocity_dispersion
 from spectraq.models.measurement.indices import Stars, indices
 from spectraq.models.measurement.line_records import MeasuredLines
@@ -102,6 +103,7 @@ def _quasar(target: Target, flux_cgs: float | None, populations: Populations) ->
         return _nothing(target)
     lines = MeasuredLines(solution.fit, solution.base, solution.target)
     quantities = Quasar(lines, solution.continuum, solution.whole, flux_cgs).quantities()
+    quantities |= damped_absorber(target, bool(quantities["balnicity"].value))
     return Measurement("QSO", target.z, lines.records(), quantities)
 
 

@@ -30,6 +30,8 @@ QUANTITIES: dict[str, dict[str, tuple[str, str]]] = {
         "log_mass_halpha": ("log10(solMass)", "the same by H alpha alone"),
         "balnicity": ("km/s", "BALnicity index of C IV"),
         "absorption_index": ("km/s", "absorption index of C IV"),
+        "log_n_dla": ("log10(cm-2)", "neutral hydrogen of the strongest damped Lyman alpha system"),
+        "z_dla": ("", "redshift of the strongest damped Lyman alpha system"),
     },
     "STAR": {
         "radial_velocity": ("km/s", "velocity along the line of sight, as the redshift says it"),

@@ -100,14 +100,8 @@ def _analysed(
 ) -> tuple[np.ndarray[Any, Any], ...]:
     """Show mocks as the detector will see them, without those that are normal but taken for another class."""
     rows = torch.from_numpy(np.flatnonzero(spoiled.kept))
-    n = len(rows)
-    gridded = Gridded(
-        torch.from_numpy(spoiled.flux).float()[rows],
-        mocks.ivar[rows],
-        torch.zeros(n, dtype=torch.float64),
-        torch.from_numpy(mocks.survey == "smoothed")[rows],
-        torch.ones(n, dtype=torch.float64),
-    )
+    flux, estimated = torch.from_numpy(spoiled.flux).float(), torch.from_numpy(mocks.survey == "smoothed")
+    gridded = Gridded.of_grid(flux[rows], mocks.ivar[rows], estimated[rows])
     with torch.inference_mode():
         analysis = analyst.analyze(gridded)
         parts = list(scorer.pictures(analysis, BLOCK))

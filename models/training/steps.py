@@ -218,14 +218,7 @@ def measure_errors(
     made = material_file.load(plan.material)
     sky = MockSky(made.families, made.shapes, made.sky, redshift_errors.MOCK_SEED, clean=True)
     mocks = sky.batch(ERROR_MOCKS)
-    n = len(mocks)
-    gridded = Gridded(
-        mocks.flux,
-        mocks.ivar,
-        torch.zeros(n, dtype=torch.float64),
-        torch.zeros(n, dtype=torch.bool),
-        torch.ones(n, dtype=torch.float64),
-    )
+    gridded = Gridded.of_grid(mocks.flux, mocks.ivar)
     simulated = (gridded, mocks.spectype.tolist(), mocks.z, mocks.survey.tolist())
     card = redshift_errors.make(plan.out, spectra, spectype, z, simulated)
     report(f"error bars: spread of pulls {card['pulls']['labelled']}")

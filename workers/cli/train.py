@@ -31,12 +31,13 @@ Step = Literal[
     "calibrate",
     "errors",
     "detector",
+    "survey-noise",
     "normal",
 ]
 NORMAL_SAMPLE = "normal-2"
 """Name of the spectra that anomalies are judged against: it comes with every result."""
 TOPIC = "topic"
-WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "errors", "normal")
+WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "errors", "survey-noise", "normal")
 
 
 def train(
@@ -157,6 +158,8 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
     if only in {"all", "detector"} and not steps.make_detector(plan, report):
         report("time is over: the same command goes on")
         return None
+    if only in {"all", "survey-noise"}:
+        _learn_survey_noise(plan, [*real, *_further_normal(data)], report)
     if only in {"all", "normal"}:
         _learn_normal(plan, [*real, *_further_normal(data)], report)
     return card
@@ -227,6 +230,28 @@ def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None
             [spectrum.source for spectrum in trusted], [spectrum.survey for spectrum in trusted]
         ),
     )
+
+
+def _learn_survey_noise(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:
+    """Learn what the surveys' noise leaves out from what the final fit leaves of bright stars."""
+    import numpy as np
+
+    from spectraq.models.training.measure import survey_noise
+    from spectraq.models.training.measure.known_faults import FAULTS
+
+    chosen = [
+        spectrum
+        for spectrum in real
+        if spectrum.trusted and spectrum.name not in FAULTS and spectrum.observation.ivar is not None
+    ]
+    card = survey_noise.make(
+        plan.out,
+        [spectrum.observation for spectrum in chosen],
+        [spectrum.spectype for spectrum in chosen],
+        np.array([spectrum.z for spectrum in chosen]),
+        FAULTS,
+    )
+    report(f"bright stars by survey: {card['spectra']}; learned of {', '.join(card['surveys']) or 'none'}")
 
 
 def _measure_errors(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:

@@ -22,6 +22,7 @@ from spectraq.models.batch import BatchAnalysis, BatchAnalyst
 from spectraq.models.classes import CLASSES, SAME_Z
 from spectraq.models.grid.axis import z_of
 from spectraq.models.grid.prepare import grid_batch
+from spectraq.models.grid.survey_noise import SurveyNoise
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import Observation
 from spectraq.models.redshift import eigenspectra
@@ -77,7 +78,7 @@ def make(
     """
     cpu = torch.device("cpu")
     bases = eigenspectra.load(folder)
-    analyst = BatchAnalyst(Ensemble.load(folder), bases, cpu, BLOCK)
+    analyst = BatchAnalyst(Ensemble.load(folder), bases, cpu, BLOCK, SurveyNoise.load(folder))
     scorer = Scorer.load(folder, bases, cpu)
     analysis = analyst.analyze(grid_batch(spectra))
     right = answered_right(analysis, spectype, z)

@@ -12,7 +12,7 @@ from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.anomaly.supernovae import Supernovae
 from spectraq.models.batch import BatchAnalyst
 from spectraq.models.grid.axis import DLOGLAM, N_COARSE, N_PIXELS, REBIN, z_of
-from spectraq.models.grid.prepare import Gridded, grid_batch
+from spectraq.models.grid.prepare import grid_batch
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.redshift import eigenspectra
 from spectraq.models.shipped import FOLDER
@@ -45,13 +45,7 @@ def with_light(gridded, light):
     """Add light as bright as half of each spectrum."""
     level = gridded.flux.abs().median(1, keepdim=True).values
     light = light / light.abs().median(1, keepdim=True).values.clamp_min(1e-3)
-    return Gridded(
-        gridded.flux + 0.5 * level * light * (gridded.ivar > 0),
-        gridded.ivar,
-        gridded.offset,
-        gridded.noise_estimated,
-        gridded.unit,
-    )
+    return replace(gridded, flux=gridded.flux + 0.5 * level * light * (gridded.ivar > 0))
 
 
 def left(analysis):

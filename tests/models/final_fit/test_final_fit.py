@@ -210,8 +210,11 @@ def test_errors_of_the_denoised_flux_hold_for_fits_that_pay_for_many_parameters(
     noise = torch.randn(ivar.shape, generator=random) * ivar.clamp_min(1e-12).rsqrt() * (ivar > 0)
     few = replace(
         analysis,
-        prepared=replace(analysis.prepared, flux=analysis.prepared.flux.clone()),
-        gridded=replace(analysis.gridded, ivar=analysis.gridded.ivar * 9),
+        prepared=replace(
+            analysis.prepared,
+            flux=analysis.prepared.flux.clone(),
+            noise_ivar=analysis.prepared.noise_ivar * 9,
+        ),
     )
     few.prepared.flux[:12] = truth + noise
     fit = final_fit(few, fine)

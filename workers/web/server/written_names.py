@@ -49,6 +49,8 @@ QUANTITY_NAMES = {
     "log_mass_halpha": "black-hole mass by Hα",
     "balnicity": "balnicity index",
     "absorption_index": "absorption index",
+    "log_n_dla": "log N of damped Lyα",
+    "z_dla": "z of damped Lyα",
     "radial_velocity": "radial velocity",
     "teff": "effective temperature",
     "log_g": "log g",
