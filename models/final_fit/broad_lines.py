@@ -38,7 +38,7 @@ class Profiles:
 
     part: Part
     positions: NDArray[np.float64]  # (L,) grid pixels at redshift zero
-    shapes: Floats  # (k, 2 half + 1), those that gain least last
+    shapes: Floats  # (k, 2 half + 1), the largest first
     size: Floats  # (k,) of each, as a whole
 
     @property
@@ -139,7 +139,8 @@ def iron() -> Profiles:
 def _profiles(part: Part, lines: Sequence[float], shapes: NDArray[np.float64]) -> Profiles:
     positions = np.array([float(pixel_of(line)) for line in lines])
     size = np.sqrt((shapes**2).sum(1)).astype(np.float32)
-    return Profiles(part, positions, shapes.astype(np.float32), size)
+    order = np.argsort(-size)
+    return Profiles(part, positions, shapes[order].astype(np.float32), size[order])
 
 
 def _gaussians(widths: Sequence[tuple[float, Sequence[float]]]) -> NDArray[np.float64]:
