@@ -71,7 +71,7 @@ def real(pipeline: Pipeline, spectra: Sequence[LabelledSpectrum]) -> tuple[Rows,
         part = spectra[start : start + BATCH]
         batch = grid_batch([spectrum.observation for spectrum in part])
         analysis, final = fitted(pipeline, batch)
-        ivar = batch.ivar * analysis.prepared.scale.square()
+        ivar = analysis.prepared.noise_ivar
         left = analysis.prepared.flux - analysis.fit.model
         best = (ivar * left.square()).sum(1) / (batch.ivar > 0).sum(1)
         right = [i for i, spectrum in enumerate(part) if _right(analysis, i, spectrum.spectype, spectrum.z)]

@@ -44,7 +44,7 @@ class Profiles:
     @property
     def half(self) -> int:
         """Pixels from a line's centre that its shapes reach."""
-        return self.shapes.shape[1] // 2
+        return int(self.shapes.shape[1]) // 2
 
     @cached_property
     def padded(self) -> Floats:
@@ -55,7 +55,8 @@ class Profiles:
     def binned(self) -> tuple[Floats, ...]:
         """The same as means over bins, by the remainder of the element that the grid begins at."""
         stop = self.padded.shape[1] - WIDTH
-        mean = sum(self.padded[:, step : stop + step] for step in range(WIDTH)) / np.float32(WIDTH)
+        total = sum(self.padded[:, step : stop + step] for step in range(WIDTH))
+        mean = np.asarray(total, np.float32) / np.float32(WIDTH)
         return tuple(np.ascontiguousarray(mean[:, first::WIDTH]) for first in range(WIDTH))
 
     def centres(self, lag: float) -> Ints:

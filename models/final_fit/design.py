@@ -79,4 +79,4 @@ class Design:
 
 def _spread(covariance: Floats, rows: Floats) -> Floats:
     """Return the variance of sums of rows, (k, n), whose amplitudes have a covariance."""
-    return np.einsum("ij,ij->j", product(covariance, rows), rows).clip(0)
+    return np.asarray(np.einsum("ij,ij->j", product(covariance, rows), rows).clip(0))

@@ -52,7 +52,7 @@ class Window:
     @property
     def stop(self) -> int:
         """The first pixel after it."""
-        return self.start + self.shapes.shape[1]
+        return self.start + int(self.shapes.shape[1])
 
     def best(self) -> tuple[float, float]:
         """Return score and weight of the shape that takes most from chi2 alone."""

@@ -91,7 +91,8 @@ class Posterior:
         start = count.cumsum() - count
         unknown = np.add.reduceat(self.covariance.diagonal(), start)
         square = np.add.reduceat(self.mean**2, start) / np.maximum(count - unknown, LEAST_KNOWN * count)
-        return np.minimum(np.maximum(self.strength * np.sqrt(square).repeat(count), LIMITS[0]), LIMITS[1])
+        strength = self.strength * np.sqrt(square).repeat(count)
+        return np.asarray(np.minimum(np.maximum(strength, LIMITS[0]), LIMITS[1]))
 
     def gained(self, count: NDArray[np.int64]) -> Doubles:
         """Return the logarithm of the evidence with each part, less that without it."""
@@ -129,7 +130,7 @@ def most_probable(normal: Doubles, vector: Doubles, part: Sequence[Part]) -> Pos
         return none
     try:
         return _let_in(normal, vector, part) or none
-    except torch.linalg.LinAlgError:
+    except RuntimeError:  # the library knows no factors of such sums
         return none
 
 
