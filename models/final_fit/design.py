@@ -14,7 +14,7 @@ from spectraq.models.final_fit.products import gram, joined, product
 from spectraq.models.final_fit.shapes import Part, Shapes
 
 Doubles = NDArray[np.float64]
-SINGLE_SNR = 30.0
+SINGLE_SNR = 100.0
 """Typical S/N a pixel to which sums in single precision tell neighbours apart."""
 VARIANCE_STEP = 2
 """Bins from one to the next at which the variance is taken; it is smooth."""

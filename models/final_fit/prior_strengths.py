@@ -34,7 +34,9 @@ LIMITS = (0.001, 3.0)
 LEAST_KNOWN = 1e-3
 """Effective number of amplitudes over all, at least, in a step."""
 STEPS = 3
-"""Towards the most probable strengths before parts are judged; the last ones change little."""
+"""Towards the most probable strengths before parts are judged, at most."""
+CLOSE = 0.2
+"""Steps end where the logarithms of all strengths change by less: the evidence is flat there."""
 HURDLE_NATS = 2.0
 """What shapes of a part must gain: without it, chance lets some of six parts in at a low S/N."""
 TRIED = np.array([0.003, 0.01, 0.03, 0.1, 0.3, 1.0])[:, None] ** 2
@@ -139,10 +141,14 @@ def _let_in(normal: Doubles, vector: Doubles, part: Sequence[Part]) -> Posterior
     count = np.array([len(list(own)) for _, own in groupby(part)])
     kept = np.arange(len(part))
     strength = np.array([START[kind] for kind in part])
-    for _ in range(STEPS):
-        strength = Posterior.of(normal, vector, kept, strength).better(count)
+    steps = STEPS
     while len(count):
         posterior = Posterior.of(normal, vector, kept, strength)
+        for _ in range(steps):
+            strength = posterior.better(count)
+            if (np.abs(np.log(strength / posterior.strength)) < CLOSE).all():
+                break
+            posterior = Posterior.of(normal, vector, kept, strength)
         gained = posterior.gained(count)
         if gained.min() > HURDLE_NATS:
             return posterior
@@ -150,4 +156,5 @@ def _let_in(normal: Doubles, vector: Doubles, part: Sequence[Part]) -> Posterior
         stay = gained > max(gained.min(), 0.0)
         shapes = np.repeat(stay, count)
         kept, strength, count = kept[shapes], strength[shapes], count[stay]
+        steps = 0
     return None
