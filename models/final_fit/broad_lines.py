@@ -64,15 +64,15 @@ class Profiles:
         centre = np.rint(self.positions + lag).astype(int)
         return centre[(centre > -self.half) & (centre < N_PIXELS + self.half)]
 
-    def scores(self, centres: Ints, pixels: Pixels) -> tuple[Floats, Floats]:
+    def scores_of(self, centres: Ints, pixels: Pixels) -> tuple[Floats, Floats]:
         """Return the products of each line's shapes and what is left, and their own squares, (L, k)."""
         half = self.half // WIDTH
         data = np.zeros((2, len(pixels.weight) + 4 * half + 2), np.float32)
         inside = slice(2 * half + 1, 2 * half + 1 + len(pixels.weight))
-        data[0, inside], data[1, inside] = pixels.pull, pixels.weight
-        pull, weight = data[:, (centres // WIDTH)[:, None] + np.arange(half + 1, 3 * half + 2)]
+        data[0, inside], data[1, inside] = pixels.score, pixels.weight
+        score, weight = data[:, (centres // WIDTH)[:, None] + np.arange(half + 1, 3 * half + 2)]
         shapes = self.shapes[:, self.half - half * WIDTH : self.half + half * WIDTH + 1 : WIDTH].T
-        return pull @ shapes, weight @ shapes**2
+        return score @ shapes, weight @ shapes**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def placed(pixels: Pixels, lag: float) -> list[PlacedLines]:
     kept = []
     for profiles in (broad(), iron()):
         centres = profiles.centres(lag)
-        score, weight = profiles.scores(centres, pixels)
+        score, weight = profiles.scores_of(centres, pixels)
         if profiles.part == Part.BROAD:
             gains = (score**2 > LEAST_GAIN * weight).any(1)
             centres, score, weight = centres[gains], score[gains], weight[gains]

@@ -53,10 +53,10 @@ class Design:
         kind = torch.float64 if pixels.leftover.snr > SINGLE_SNR else torch.float32
         if m:
             normal[:m, :m] = gram(self.binned, pixels.weight * pixels.counted, kind)
-            vector[:m] = product(self.binned, pixels.pull * pixels.counted)
+            vector[:m] = product(self.binned, pixels.score * pixels.counted)
         if n and pixels.single.size:
             normal += gram(self.single, pixels.leftover.ivar[pixels.single], kind)
-            vector += product(self.single, pixels.leftover.pull[pixels.single])
+            vector += product(self.single, pixels.leftover.score[pixels.single])
         return normal, vector
 
     def variance(self, kept: Ints, covariance: Floats) -> Floats:

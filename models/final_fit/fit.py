@@ -96,7 +96,7 @@ def design_of(spectype: str, leftover: Leftover, lag: float, table: smooth.Detai
 def _may_pay(shapes: Shapes, pixels: Pixels) -> bool:
     """Return whether shapes on bins may gain enough alone."""
     assert shapes.binned is not None
-    return may_pay(product(shapes.binned, pixels.pull), product(shapes.binned**2, pixels.weight))
+    return may_pay(product(shapes.binned, pixels.score), product(shapes.binned**2, pixels.weight))
 
 
 def _put(done: FinalFit, i: int, design: Design, posterior: Posterior, error: Floats) -> None:

@@ -81,7 +81,7 @@ def _lines(spectype: str, leftover: Leftover, lag: float) -> list[Window]:
     pixel = np.floor(centre).astype(int)[:, None] + AROUND
     distance = (pixel - centre[:, None]).astype(np.float32)
     shapes = np.exp(-0.5 * (distance[:, None] / sigma[:, None]) ** 2)  # (lines, widths, pixels)
-    score = (shapes @ leftover.pull[pixel][:, :, None])[:, :, 0]
+    score = (shapes @ leftover.score[pixel][:, :, None])[:, :, 0]
     weight = (shapes**2 @ leftover.ivar[pixel][:, :, None])[:, :, 0]
     return [Window(*line) for line in zip(pixel[:, 0].tolist(), shapes, score, weight, strict=True)]
 
@@ -98,7 +98,7 @@ def _doublet(leftover: Leftover, lag: float) -> list[Window]:
         distance = (np.arange(start, stop) - centre - shift).astype(np.float32)
         shapes += np.float32(strength) * np.exp(-0.5 * (distance / sigma) ** 2)
     shapes = mixed @ shapes
-    score, weight = shapes @ leftover.pull[start:stop], shapes**2 @ leftover.ivar[start:stop]
+    score, weight = shapes @ leftover.score[start:stop], shapes**2 @ leftover.ivar[start:stop]
     return [Window(start, shapes, score, weight)]
 
 

@@ -32,7 +32,7 @@ class Leftover:
 
     best: Floats  # (N_PIXELS,)
     ivar: Floats  # (N_PIXELS,), zero where unused and at spikes
-    pull: Floats  # (N_PIXELS,) ivar times flux less best fit
+    score: Floats  # (N_PIXELS,) ivar times flux less best fit
     snr: float  # a pixel, typical
 
     @classmethod
@@ -61,7 +61,7 @@ class Pixels:
 
     leftover: Leftover
     weight: Floats  # (M,) sum of ivar
-    pull: Floats  # (M,) sum of ivar times what is left
+    score: Floats  # (M,) sum of ivar times what is left
     best: Floats  # (M,) mean of the best fit, zero where there is no weight
     counted: Floats  # (M,) one, and zero where pixels count one by one
     single: Ints  # (E,) ascending
@@ -70,7 +70,7 @@ class Pixels:
     @classmethod
     def of(cls, leftover: Leftover, windows: Sequence[tuple[int, int]], width: int) -> Pixels:
         """Bin a leftover; the pixels of windows [start, stop) count one by one."""
-        weight, pull = binned(leftover.ivar, width), binned(leftover.pull, width)
+        weight, score = binned(leftover.ivar, width), binned(leftover.score, width)
         light = binned(leftover.ivar * leftover.best, width)
         best = np.divide(light, weight, out=np.zeros_like(light), where=weight > 0)
         counted = np.ones_like(weight)
@@ -78,7 +78,7 @@ class Pixels:
         for start, stop in windows:
             counted[start // LINE_PIXELS * block : -(-stop // LINE_PIXELS) * block] = 0
         single = (np.flatnonzero(counted == 0)[:, None] * width + np.arange(width)).ravel()
-        return cls(leftover, weight, pull, best, counted, single, width)
+        return cls(leftover, weight, score, best, counted, single, width)
 
 
 def binned(values: Floats, width: int) -> Floats:

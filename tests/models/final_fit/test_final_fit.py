@@ -112,7 +112,7 @@ def test_sums_over_bins_and_single_pixels_stand_for_sums_over_all_pixels(designs
         size = np.sqrt(exact.diagonal()).clip(0.3)  # what is less no prior lets a spectrum show
         assert np.abs((normal - exact) / size[:, None] / size).max() < 0.1
         # By how many of its sigma an amplitude alone is another.
-        moved = np.abs(vector - shapes @ leftover.pull) / size
+        moved = np.abs(vector - shapes @ leftover.score) / size
         assert np.median(moved) < 0.2
         sizes.append(len(design.part))
     assert max(sizes) > 80
