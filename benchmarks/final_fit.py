@@ -5,12 +5,14 @@
 Real spectra: chi2 a degree of freedom with the survey's own noise and no model error, of the best fit and of
 the final fit; median and 90th percentile. Mocks: squared error against the noiseless truth in units of the
 noise's variance, likewise. Lines: emission of S/N 10 is put where no known line is, and its flux measured in
-what the final fit leaves; 10th percentile, median.
+what the final fit leaves; 10th percentile, median. Cost: processor time of the final fit by class, on one
+core, and over that of the analysis which goes before it: the ratio is what to compare between machines.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -69,7 +71,7 @@ def real(pipeline: Pipeline, spectra: Sequence[LabelledSpectrum]) -> tuple[Rows,
         part = spectra[start : start + BATCH]
         batch = grid_batch([spectrum.observation for spectrum in part])
         analysis, final = fitted(pipeline, batch)
-        ivar = batch.ivar * analysis.prepared.scale.square()
+        ivar = analysis.prepared.noise_ivar
         left = analysis.prepared.flux - analysis.fit.model
         best = (ivar * left.square()).sum(1) / (batch.ivar > 0).sum(1)
         right = [i for i, spectrum in enumerate(part) if _right(analysis, i, spectrum.spectype, spectrum.z)]
@@ -86,9 +88,36 @@ def real(pipeline: Pipeline, spectra: Sequence[LabelledSpectrum]) -> tuple[Rows,
     return chi2, lines
 
 
-def mocks(pipeline: Pipeline, sky: MockSky, batches: int) -> Rows:
-    """Return the squared error of the best and of the final fit against the truth, by class and S/N."""
+def cost(pipeline: Pipeline, batch: Gridded) -> Rows:
+    """Return core-ms a spectrum of the final fit, and over those of the analysis, by class and S/N."""
     rows = defaultdict(list)
+    start = time.thread_time()
+    with torch.inference_mode():
+        analysis = pipeline.analysis(batch, everything=True)
+        before = (time.thread_time() - start) / len(batch.flux)
+        for i in range(len(batch.flux)):
+            alone = _row(analysis, slice(i, i + 1))
+            start = time.thread_time()
+            final_fit(alone, FINE)
+            spent = time.thread_time() - start
+            key = (CLASSES[int(analysis.decision.spectype[i])], span(float(analysis.prepared.snr[i])))
+            rows[key].append((1e3 * spent, spent / before))
+    return rows
+
+
+def _row(analysis: BatchAnalysis, rows: slice) -> BatchAnalysis:
+    """Return what the final fit needs of some rows."""
+    records = {
+        name: rows_of(getattr(analysis, name), rows) for name in ("gridded", "prepared", "decision", "fit")
+    }
+    stars, *others = analysis.candidates
+    numbers = {name: getattr(analysis, name)[rows] for name in ("lag", "kappa")}
+    return replace(analysis, candidates=(rows_of(stars, rows), *others), **records, **numbers)
+
+
+def mocks(pipeline: Pipeline, sky: MockSky, batches: int) -> tuple[Rows, Rows]:
+    """Return the squared error of the best and of the final fit against the truth, and the cost of it."""
+    rows, costs = defaultdict(list), defaultdict(list)
     for _ in range(batches):
         drawn = sky.batch()
         for start in range(0, len(drawn), BATCH):
@@ -100,13 +129,15 @@ def mocks(pipeline: Pipeline, sky: MockSky, batches: int) -> Rows:
                 spectype=[drawn.spectype[i] for i in picked],
             )
             analysis, final = fitted(pipeline, gridded(part))
+            for key, spent in cost(pipeline, gridded(part)).items():
+                costs[key] += spent
             scale = analysis.prepared.scale
             before, after = error(analysis.fit.model * scale, part), error(final.model * scale, part)
             for i in range(len(picked)):
                 if _right(analysis, i, part.spectype[i], float(part.z[i])):
                     key = (part.spectype[i], span(float(analysis.prepared.snr[i])))
                     rows[key].append((float(before[i]), float(after[i])))
-    return rows
+    return rows, costs
 
 
 def _right(analysis: BatchAnalysis, i: int, spectype: str, z: float) -> bool:
@@ -171,7 +202,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take only every n-th real spectrum")
     parser.add_argument("--batches", type=int, default=2, help="of mocks")
     options = parser.parse_args()
-    pipeline, console = Pipeline.load(), Console(width=120)
+    torch.set_num_threads(1)
+    pipeline, console = Pipeline.load(threads=1), Console(width=120)
     spectra = list(labelled(options.data))
     more = list(labelled(options.data, NORMAL))
     kept = [
@@ -182,8 +214,9 @@ def main() -> None:
     console.print(shown("an unknown line of S/N 10, part left over", ("final fit",), lines, lower))
     shapes = NoiseShapes.of(noise(options.data, spectra))
     sky = MockSky(material.load(options.data), shapes, material.sky_lines(options.data), SEED)
-    rows = mocks(pipeline, sky, options.batches)
+    rows, costs = mocks(pipeline, sky, options.batches)
     console.print(shown("mocks, squared error over the noise's", ("best fit", "final fit"), rows, upper))
+    console.print(shown("mocks, cost", ("core-ms a spectrum", "over the analysis"), costs, upper))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
 """The final fit, at the decided class and redshift: as many parameters as a spectrum's S/N pays for.
 
-`shapes` (what may be added to the best fit) > `prior_strengths` (how strongly, by evidence) > `fit`.
+`shapes` (what may be added to the best fit) > `pixels` (where it is fitted) > `smooth`, `narrow_lines`,
+`broad_lines` (the shapes of one spectrum) > `design` (all of them, and their sums) > `prior_strengths` (how
+strongly, by evidence) > `fit`.
 """

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES, STAR_TYPES
+from spectraq.models.final_fit import broad_lines, narrow_lines, smooth
+from spectraq.models.final_fit.design import Design
 from spectraq.models.final_fit.details import Details, details_of
-from spectraq.models.final_fit.prior_strengths import prior_strengths
-from spectraq.models.final_fit.shapes import Part, Shapes, details_at, shapes_of
+from spectraq.models.final_fit.pixels import BIN, Floats, Leftover, Pixels
+from spectraq.models.final_fit.prior_strengths import Posterior, may_pay, most_probable
+from spectraq.models.final_fit.products import product
+from spectraq.models.final_fit.shapes import Part, Shapes
 from spectraq.models.grid.axis import N_PIXELS
-from spectraq.models.tiles import on_lines
 
 MIN_FREEDOM = 10
 """Degrees of freedom that chi2 is divided by at least."""
 LARGEST_RCHI2 = 1e30
 """What is published where noise and misfit of a spectrum are so far apart that their ratio is no number."""
-SPIKE_SIGMA, SPIKE_NEIGHBOURS = 8.0, 0.3
-"""A pixel that is so far from the best fit, and its neighbours less than this part of that, is no light that
-came through the instrument: an unresolved line has 0.54 there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,59 +52,76 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
         Of every class and star type that has some, by name (`details.load`).
     """
     assert analysis.fit.sigma is not None
-    flux = analysis.prepared.flux.cpu()
-    ivar = analysis.prepared.noise_ivar.cpu()
-    best, error = analysis.fit.model.cpu(), (analysis.fit.sigma * analysis.kappa[:, None].sqrt()).cpu()
-    fits = []
+    flux = analysis.prepared.flux.cpu().numpy()
+    ivar = analysis.prepared.noise_ivar.cpu().numpy()
+    best = analysis.fit.model.cpu().numpy()
+    error = (analysis.fit.sigma * analysis.kappa[:, None].sqrt()).cpu().numpy()
+    spent = (analysis.fit.design != 0).any(2).sum(1).tolist()
+    plane = torch.empty(len(flux), N_PIXELS)
+    numbers = torch.empty(len(flux), dtype=torch.float64)
+    parts = torch.zeros(len(flux), len(Part), N_PIXELS)
+    done = FinalFit(plane, plane.clone(), parts, torch.ones_like(plane), numbers, numbers.clone())
     for i, spectype in enumerate(analysis.decision.spectype.tolist()):
         subtype = STAR_TYPES[int(analysis.candidates[0].basis[i, 0])]
         own, lag = details_of(details, CLASSES[spectype], subtype), float(analysis.lag[i])
-        used = (analysis.gridded.ivar[i] > 0).cpu()
-        fine = None if own is None else details_at(own, lag)
-        shapes = shapes_of(CLASSES[spectype], best[i], used, lag, fine)
-        spent = int((analysis.fit.design[i] != 0).any(1).sum())
-        fits.append(_fit(flux[i], ivar[i], used, best[i], error[i], shapes, spent))
-    columns = zip(*fits, strict=True)
-    return FinalFit(*(torch.stack(column) for column in columns))
+        table = None if own is None else smooth.table_of(own)
+        # A fit of extreme numbers may overflow: what is published is checked where it is made.
+        with np.errstate(all="ignore"):
+            design = design_of(CLASSES[spectype], Leftover.of(flux[i], ivar[i], best[i]), lag, table)
+            posterior = most_probable(*design.normal_equations(), design.part)
+            _put(done, i, design, posterior, error[i])
+            used = ivar[i] > 0
+            left = np.where(used, flux[i] - done.model[i].numpy(), 0.0)
+            done.parameters[i] = parameters = spent[i] + posterior.parameters()
+            done.noise_rchi2[i] = _rchi2(left, ivar[i], int(used.sum()) - parameters)
+    return done
 
 
-def _fit(
-    flux: Tensor, ivar: Tensor, used: Tensor, best: Tensor, error: Tensor, shapes: Shapes, spent: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return model, sigma, parts, response, number of parameters and noise_rchi2 of one spectrum."""
-    pull = ((flux - best) * ivar.sqrt()).double()
-    weight = torch.where(_spikes(pull), 0.0, ivar.double().sqrt())
-    # Neighbouring lines are nearly alike: sums in single precision can't tell them apart at S/N 500.
-    weighted = on_lines(shapes.flux.double() * weight)
-    normal, vector = weighted @ weighted.T, weighted @ (pull * (weight > 0))
-    strength = prior_strengths(normal, vector, shapes.part)
-    kept = torch.nonzero(strength > 0)[:, 0]
-    scale = strength[kept]
-    system = scale[:, None] * normal[kept][:, kept] * scale + torch.eye(len(kept), dtype=torch.float64)
-    lower = torch.linalg.cholesky(system)
-    root = torch.linalg.solve_triangular(lower, torch.diag(scale), upper=False)
-    amplitude = torch.zeros(len(strength), dtype=torch.float64)
-    amplitude[kept] = root.T @ (root @ vector[kept])
-    parameters = spent + len(kept) - (root / scale).square().sum()
-    added = amplitude.float()[:, None] * shapes.flux
-    parts = torch.zeros(len(Part), N_PIXELS)
-    parts.index_add_(0, torch.tensor([int(part) for part in shapes.part]), added)
-    model = best + parts.sum(0)
-    spread = (root.float() @ shapes.flux[kept]).square().sum(0)
-    freedom = (int(used.sum()) - parameters).clamp_min(MIN_FREEDOM)
+def design_of(spectype: str, leftover: Leftover, lag: float, table: smooth.DetailTable | None) -> Design:
+    """Return all shapes that are tried on a spectrum: those of parts that may gain enough."""
+    windows = narrow_lines.windows(spectype, leftover, lag)
+    pixels = Pixels.of(leftover, [(line.start, line.stop) for line in windows], BIN[spectype])
+    shapes = smooth.response(pixels)
+    details = None if table is None else smooth.details(table, lag, pixels)
+    if details is not None:
+        shapes.append(details)
+    shapes = [rows for rows in shapes if _may_pay(rows, pixels)]
+    if spectype == "QSO":
+        shapes += [lines.shapes(pixels) for lines in broad_lines.placed(pixels, lag)]
+    if windows:
+        shapes.append(narrow_lines.narrow(windows, pixels))
+    return Design.of(shapes, pixels)
+
+
+def _may_pay(shapes: Shapes, pixels: Pixels) -> bool:
+    """Return whether shapes on bins may gain enough alone."""
+    assert shapes.binned is not None
+    return may_pay(product(shapes.binned, pixels.score), product(shapes.binned**2, pixels.weight))
+
+
+def _put(done: FinalFit, i: int, design: Design, posterior: Posterior, error: Floats) -> None:
+    """Write model, sigma, parts and response of spectrum i."""
+    best = design.pixels.leftover.best
+    model, response = done.model[i].numpy(), done.response[i].numpy()
+    model[:] = best
+    amplitude = posterior.amplitudes(len(design.part))
+    for shapes, own in design.rows():
+        if amplitude[own].any():
+            plane = done.parts[i, shapes.part].numpy()
+            plane[:] = shapes.sum(amplitude[own])
+            if shapes.times_best:
+                response += plane
+                plane *= best
+            model += plane
+    variance = np.square(error)
+    if len(posterior.kept):
+        variance += design.variance(posterior.kept, posterior.scaled_covariance())
+    np.sqrt(variance, out=done.sigma[i].numpy())
+
+
+def _rchi2(left: Floats, ivar: Floats, freedom: float) -> float:
+    """Return chi2 a degree of freedom of what is left, zero where a pixel is not used."""
     # Where nothing was observed a model may be of any size, and its square no number.
-    left = torch.where(used, flux.double() - model.double(), 0.0)
-    rchi2 = (
-        ((ivar.double() * left.square()).sum() / freedom).nan_to_num(LARGEST_RCHI2).clamp_max(LARGEST_RCHI2)
-    )
-    response = 1 + (amplitude[: len(shapes.factors)] @ shapes.factors.double()).float()
-    return model, (spread + error.square()).sqrt(), parts, response, parameters, rchi2
-
-
-def _spikes(pull: Tensor) -> Tensor:
-    """Mark pixels that stand alone, (N_PIXELS,) bool, by residuals in units of their noise."""
-    size = pull.abs()
-    beside = torch.zeros_like(size)
-    beside[1:] = size[:-1]
-    beside[:-1] = torch.maximum(beside[:-1], size[1:])
-    return (size > SPIKE_SIGMA) & (beside < SPIKE_NEIGHBOURS * size)
+    chi2 = float((ivar.astype(np.float64) * np.square(left, dtype=np.float64)).sum())
+    rchi2 = chi2 / max(freedom, MIN_FREEDOM)
+    return min(rchi2, LARGEST_RCHI2) if math.isfinite(rchi2) else LARGEST_RCHI2

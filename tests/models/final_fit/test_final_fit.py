@@ -7,22 +7,17 @@ import torch
 from spectraq.models.answer import Extra
 from spectraq.models.answers.denoise import denoise
 from spectraq.models.classes import CLASSES
-from spectraq.models.final_fit import details
-from spectraq.models.final_fit.fit import final_fit
-from spectraq.models.final_fit.prior_strengths import HURDLE_NATS, evidence, prior_strengths
-from spectraq.models.final_fit.shapes import (
-    INSTRUMENT_PIXELS,
-    Part,
-    details_at,
-    line_shapes,
-    shapes_of,
-)
+from spectraq.models.final_fit import details, smooth
+from spectraq.models.final_fit.fit import design_of, final_fit
+from spectraq.models.final_fit.narrow_lines import windows
+from spectraq.models.final_fit.pixels import Leftover, Pixels, binned, unbinned
+from spectraq.models.final_fit.prior_strengths import HURDLE_NATS, most_probable
+from spectraq.models.final_fit.shapes import INSTRUMENT_PIXELS, Part, level_of
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, pixel_of
 from spectraq.models.grid.prepare import grid_batch
 from spectraq.models.lines import wavelength
 from spectraq.models.simulate import simulate
 
-USED = torch.ones(N_PIXELS, dtype=torch.bool)
 PIXEL = torch.arange(N_PIXELS)
 
 
@@ -36,6 +31,13 @@ def analysis(pipeline):
     """Simulated spectra of every class without faults, the whole of what is known of them."""
     drawn = [one for one in simulate(30, seed=3) if one.fault is None][:20]
     return pipeline.analysis(grid_batch([one.observation for one in drawn]), everything=True)
+
+
+def evidence(normal, vector, strength):
+    """The logarithm of the evidence of prior strengths, less that of none, by its definition."""
+    system = np.eye(len(strength)) + strength[:, None] * normal * strength
+    solved = np.linalg.solve(system, strength * vector)
+    return (strength * vector) @ solved / 2 - np.linalg.slogdet(system)[1] / 2
 
 
 def with_flux(analysis, added):
@@ -77,23 +79,73 @@ def test_one_bad_pixel_bends_nothing_and_is_counted_in_chi2(analysis, fine):
     assert (fit.noise_rchi2[rows] > without.noise_rchi2[rows] + 1).all()
 
 
-def test_parts_that_are_left_out_would_not_pay_alone(analysis, fine):
+@pytest.fixture(scope="module")
+def designs(analysis, fine):
+    """What is tried on each of the spectra, by their class."""
     ivar = analysis.gridded.ivar * analysis.prepared.scale.square()
-    for row in range(0, 20, 5):
-        spectype = CLASSES[int(analysis.decision.spectype[row])]
-        shapes = shapes_of(spectype, analysis.fit.model[row], ivar[row] > 0, float(analysis.lag[row]), None)
-        weighted = shapes.flux.double() * ivar[row].double().sqrt()
-        pull = (analysis.prepared.flux[row] - analysis.fit.model[row]).double() * ivar[row].double().sqrt()
-        normal, vector = weighted @ weighted.T, weighted @ pull
-        chosen = prior_strengths(normal, vector, shapes.part)
-        best = evidence(normal, vector, chosen)
-        for part in set(shapes.part):
-            own = torch.tensor([i for i, kind in enumerate(shapes.part) if kind == part])
-            if not chosen[own].any():
-                gained = max(
-                    evidence(normal, vector, chosen.index_fill(0, own, value)) for value in (0.003, 0.03, 0.3)
-                )
-                assert gained <= best + HURDLE_NATS + 1e-6
+    tried = []
+    for row, spectype in enumerate(analysis.decision.spectype.tolist()):
+        planes = (plane[row].numpy() for plane in (analysis.prepared.flux, ivar, analysis.fit.model))
+        table = smooth.table_of(fine["GALAXY"]) if CLASSES[spectype] == "GALAXY" else None
+        tried.append(design_of(CLASSES[spectype], Leftover.of(*planes), float(analysis.lag[row]), table))
+    return tried
+
+
+def dense(design):
+    """The shapes that are tried, on single pixels all of them: what a unit of each adds to the fit."""
+    rows = []
+    for shapes, own in design.rows():
+        for unit in np.eye(own.stop - own.start, dtype=np.float32):
+            factor = design.pixels.leftover.best if shapes.times_best else 1.0
+            rows.append(shapes.sum(unit) * factor)
+    return np.array(rows)
+
+
+def test_sums_over_bins_and_single_pixels_stand_for_sums_over_all_pixels(designs):
+    sizes = []
+    for design in designs:
+        if not design.part:
+            continue
+        shapes, leftover = dense(design).astype(np.float64), design.pixels.leftover
+        normal, vector = design.normal_equations()
+        exact = shapes * leftover.ivar @ shapes.T
+        size = np.sqrt(exact.diagonal()).clip(0.3)  # what is less no prior lets a spectrum show
+        assert np.abs((normal - exact) / size[:, None] / size).max() < 0.1
+        # By how many of its sigma an amplitude alone is another.
+        moved = np.abs(vector - shapes @ leftover.score) / size
+        assert np.median(moved) < 0.2
+        sizes.append(len(design.part))
+    assert max(sizes) > 80
+
+
+def test_parts_that_are_left_out_would_not_pay_alone(designs):
+    left_out = 0
+    for design in designs:
+        normal, vector = design.normal_equations()
+        posterior = most_probable(normal, vector, design.part)
+        strength = np.zeros(len(design.part))
+        strength[posterior.kept] = posterior.strength
+        best = evidence(normal, vector, strength)
+        for _, own in design.rows():
+            if not strength[own].any():
+                left_out += 1
+                for value in (0.003, 0.03, 0.3):
+                    trial = strength.copy()
+                    trial[own] = value
+                    assert evidence(normal, vector, trial) <= best + HURDLE_NATS + 1.0
+    assert left_out > 3
+
+
+def test_what_a_noisy_spectrum_cannot_pay_for_is_hardly_tried(analysis):
+    random = np.random.default_rng(5)
+    tried = {"noise alone": [], "far from the best fit": []}
+    for row in range(20):
+        best = analysis.fit.model[row].numpy()
+        flux = best + random.standard_normal(N_PIXELS).astype(np.float32)
+        for (_, counts), ivar in zip(tried.items(), (1.0, 1e4), strict=True):
+            leftover = Leftover.of(flux, np.full_like(best, ivar), best)
+            counts.append(len(design_of("QSO", leftover, float(analysis.lag[row]), None).part))
+    assert np.median(tried["noise alone"]) < np.median(tried["far from the best fit"]) / 3
 
 
 @pytest.fixture(scope="module")
@@ -173,28 +225,62 @@ def test_errors_of_the_denoised_flux_hold_for_fits_that_pay_for_many_parameters(
 
 
 def test_a_line_shape_has_the_width_that_it_says_the_instrument_included():
-    lines = line_shapes("GALAXY")
-    assert lines is not None
-    flux, part = lines.at(2000.0)
-    assert set(part) == {Part.NARROW}
-    assert float(flux.max()) <= 1.0
-    expected = np.hypot(30.0 / KM_S_PER_PIXEL, INSTRUMENT_PIXELS)
-    assert float(lines.sigma.min()) == pytest.approx(expected)
-    assert line_shapes("STAR") is None
+    leftover = Leftover.of(1 + np.zeros(N_PIXELS, np.float32), *np.ones((2, N_PIXELS), np.float32))
+    lag = 2000.0
+    line = np.exp(-0.5 * ((PIXEL.numpy() - pixel_of(wavelength("Hbeta")) - lag) / 2) ** 2)
+    leftover = Leftover.of((1 + line).astype(np.float32), leftover.ivar * 100, leftover.best)
+    tried = windows("GALAXY", leftover, lag)
+    assert len(tried) == 1
+    place = np.arange(tried[0].start, tried[0].stop) - pixel_of(wavelength("Hbeta")) - lag
+    narrowest = tried[0].shapes[0]
+    sigma = np.sqrt((narrowest * place**2).sum() / narrowest.sum())
+    assert sigma == pytest.approx(np.hypot(30.0 / KM_S_PER_PIXEL, INSTRUMENT_PIXELS), rel=0.01)
+    assert not windows("STAR", leftover, lag)
 
 
 def test_details_move_with_the_redshift_and_end_with_the_grid(fine):
-    galaxy = fine["GALAXY"]
-    here, there = details_at(galaxy, 100.0), details_at(galaxy, 101.0)
-    assert torch.equal(here[:, :-1], there[:, 1:])
-    halfway = details_at(galaxy, 100.5)
-    assert torch.allclose(halfway, (here + there) / 2, atol=1e-6)
-    assert not details_at(galaxy, 40000.0).any()
+    galaxy = smooth.table_of(fine["GALAXY"])
+    here, there, halfway = (galaxy.at(lag).at(PIXEL.numpy()) for lag in (100.0, 101.0, 100.5))
+    assert np.array_equal(here[:, :-1], there[:, 1:])
+    assert np.allclose(halfway[:, 1:], (here[:, 1:] + here[:, :-1]) / 2, atol=1e-6)
+    assert galaxy.at(40000.0) is None
 
 
-def test_every_shape_is_finite_whatever_the_model(fine):
+def test_details_on_bins_are_means_of_those_on_pixels_and_their_sum_is_that_of_pixels(fine):
+    placed = smooth.table_of(fine["GALAXY"]).at(1234.3)
+    pixels = placed.at(PIXEL.numpy())
+    assert np.allclose(placed.binned(), binned(pixels, 2) / 2, atol=1e-5)
+    amplitude = np.linspace(-1, 1, len(pixels)).astype(np.float32)
+    assert np.allclose(placed.sum(np.float32(2), amplitude), 2 * amplitude @ pixels, atol=1e-4)
+
+
+def test_the_local_level_is_that_which_details_were_learned_with(analysis):
+    for row in range(5):
+        best, used = analysis.fit.model[row], analysis.gridded.ivar[row] > 0
+        level = smooth.local_level(best.numpy(), used.float().numpy())
+        expected = level_of(best[None], used[None])[0]
+        assert np.allclose(level[used], expected[used], rtol=0.03, atol=0.01)
+
+
+def test_values_on_bins_are_linear_between_their_centres():
+    line = 3 + 0.25 * PIXEL.numpy().astype(np.float32)
+    for width in (2, 4):
+        assert np.allclose(unbinned(binned(line, width) / width), line, rtol=1e-5)
+
+
+def test_pixels_count_once_in_bins_or_single(analysis):
+    ivar = (analysis.gridded.ivar * analysis.prepared.scale.square())[0].numpy()
+    best = analysis.fit.model[0].numpy()
+    pixels = Pixels.of(Leftover.of(best + 1, ivar, best), [(1001, 1030), (3000, 3001)], 4)
+    assert pixels.single.tolist() == [*range(992, 1040), *range(2992, 3008)]
+    together = (pixels.weight * pixels.counted).sum() + ivar[pixels.single].sum()
+    assert together == pytest.approx(ivar.sum(), rel=1e-5)
+
+
+def test_every_shape_is_finite_whatever_the_model():
     for value in (0.0, 1e-30, -1.0, 1e6):
-        model = torch.full((N_PIXELS,), value)
-        shapes = shapes_of("QSO", model, USED, 3000.0, None)
-        assert torch.isfinite(shapes.flux).all()
-        assert len(shapes.flux) == len(shapes.part)
+        best = np.full(N_PIXELS, value, np.float32)
+        leftover = Leftover.of(best + 1, np.full(N_PIXELS, 100, np.float32), best)
+        design = design_of("QSO", leftover, 3000.0, None)
+        assert np.isfinite(design.binned).all() and np.isfinite(design.single).all()
+        assert len(design.single) == len(design.part) > 0
