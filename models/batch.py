@@ -280,7 +280,7 @@ class BatchAnalyst:
                 coarse = prepared.coarse_flux[one], prepared.coarse_ivar[one]
                 spectrum = (prepared.flux[one], prepared.ivar[one], coarse, lag[one], mask[i : i + 1])
                 better = without_troughs(self.scans["QSO"], self._templates[QSO], *spectrum)
-                if bool(better[2]):
+                if better[2].item():
                     lag[one], sigma[one] = better[0], better[1].to(sigma.dtype)
                     moved.append(int(row))
         return torch.tensor(moved, dtype=torch.int64, device=self.device)

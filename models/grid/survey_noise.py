@@ -69,7 +69,7 @@ class SurveyNoise:
         survey
             Index into `SURVEYS`, or len(SURVEYS), shape (B,).
         """
-        if not (self.floor[survey].any() or (self.factor[survey] != 1).any()):
+        if not ((self.floor[survey] > 0) | (self.factor[survey] != 1)).any().item():
             return ivar
         factor = self.factor[survey].square().repeat_interleave(STRETCH, 1)
         floor = self.floor[survey].repeat_interleave(STRETCH // REBIN, 1) * level

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.grid.axis import LN_PER_PIXEL, REBIN, WAVELENGTH
+from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import wavelength
 from spectraq.models.redshift.best_fit import fit, interpolated
 from spectraq.models.redshift.search import ScannedClass
@@ -59,8 +60,8 @@ def absorbed(flux: Tensor, ivar: Tensor, model: Tensor, lag: Tensor) -> Tensor:
     reached = torch.zeros_like(ivar, dtype=torch.bool)
     for name, fastest in FASTEST_KM_S.items():
         velocity = (rest / wavelength(name) - 1) * LIGHT_KM_S
-        reached |= (velocity > -fastest) & (velocity < RED_KM_S)
-    reached &= rest > FOREST_END
+        reached = reached | ((velocity > -fastest) & (velocity < RED_KM_S))
+    reached = reached & (rest > FOREST_END)
     used = (ivar > 0).to(flux.dtype)
     off = (flux - model) * used
     significance = _sum(off * ivar.sqrt()) / _sum(used).clamp_min(1).sqrt()
@@ -70,7 +71,7 @@ def absorbed(flux: Tensor, ivar: Tensor, model: Tensor, lag: Tensor) -> Tensor:
 
 def _sum(values: Tensor) -> Tensor:
     """Return sums of BOX neighbours along the last axis."""
-    return BOX * torch.nn.functional.avg_pool1d(values[:, None], BOX, 1, BOX // 2)[:, 0]
+    return BOX * box_mean(values, BOX // 2)
 
 
 def without_troughs(
