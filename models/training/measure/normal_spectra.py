@@ -48,8 +48,6 @@ DIFFER_BY_FAULTS = ("arm_step", "detector")
 """Kinds in which a whole source lies higher as most of its spectra have the fault, looked at by eye: that
 is no example of what a spectrum alone is like without one. Left in, one arm step in ten is flagged alone,
 without them seven in ten, and no more of the normal spectra of sources that were left out."""
-TAIL_WIDENING = 1.1
-"""So few spectra make tails too short."""
 BLOCK = 16
 EVERYTHING = Reach((0.0, np.inf), 0, ((-1.0, np.inf),) * len(CLASSES))
 """The reach of a reference that is only asked for rates."""
@@ -305,7 +303,7 @@ def _shape(strangeness: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor
         says = column[column > NEVER_STRANGE]
         quantile.append(np.quantile(says, LEVELS))
         over = torch.tensor(says[says > quantile[-1][-1]] - quantile[-1][-1])
-        tail.append(TAIL_WIDENING * float(_tail(over)))
+        tail.append(float(_tail(over)))
     return torch.tensor(np.array(quantile)).float(), torch.tensor(tail)
 
 
