@@ -31,6 +31,7 @@ from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS
 from spectraq.models.redshift.scan_near_lag import ExactScan
 from spectraq.models.redshift.search import ScannedClass, Stars
 from spectraq.models.redshift.templates import Templates
+from spectraq.models.redshift.troughs import LEAST_PIXELS, absorbed, without_troughs
 from spectraq.models.tensors import joined, rows_of
 from spectraq.models.tiles import TILE
 
@@ -164,6 +165,8 @@ class BatchAnalyst:
         for c in range(len(CLASSES)):
             rows = torch.nonzero(decision.spectype == c)[:, 0]
             self._finish(c, prepared, latent, candidates[c].basis[:, 0], rows, lag, sigma, at_limit, best)
+        moved = self._moved_by_troughs(prepared, decision, best.model, lag, sigma)
+        self._finish(QSO, prepared, latent, candidates[QSO].basis[:, 0], moved, lag, sigma, at_limit, best)
         decision = self._with_galaxy_types(gridded, decision, lag)
         return BatchAnalysis(
             gridded, prepared, opinion, latent, candidates, decision, lag, sigma, at_limit, kappa, best
@@ -255,6 +258,32 @@ class BatchAnalyst:
                 expected = self.ensemble.encoder.observed(rows_of(latent, filled), CLASSES[c], lags)
             shapes = interpolated(templates, which, lags)
             best.put(part, fit(flux, ivar, shapes, expected, best.sigma is not None))
+
+    def _moved_by_troughs(
+        self,
+        prepared: Prepared,
+        decision: Decision,
+        model: torch.Tensor,
+        lag: torch.Tensor,
+        sigma: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the rows whose redshift troughs had moved, having written lag and sigma without them."""
+        moved = []
+        quasars = torch.nonzero(decision.spectype == QSO)[:, 0]
+        for part, _ in in_blocks(quasars, self.block):
+            smooth = model[part].view(len(part), -1, REBIN).mean(2)
+            mask = absorbed(prepared.coarse_flux[part], prepared.coarse_ivar[part], smooth, lag[part])
+            rows = part[mask.sum(1) >= LEAST_PIXELS]
+            mask = mask[mask.sum(1) >= LEAST_PIXELS]
+            for i, row in enumerate(rows):
+                one = slice(int(row), int(row) + 1)
+                coarse = prepared.coarse_flux[one], prepared.coarse_ivar[one]
+                spectrum = (prepared.flux[one], prepared.ivar[one], coarse, lag[one], mask[i : i + 1])
+                better = without_troughs(self.scans["QSO"], self._templates[QSO], *spectrum)
+                if bool(better[2]):
+                    lag[one], sigma[one] = better[0], better[1].to(sigma.dtype)
+                    moved.append(int(row))
+        return torch.tensor(moved, dtype=torch.int64, device=self.device)
 
     @staticmethod
     def _refined(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from spectraq.workers.cli import app
 from spectraq.workers.settings import Settings, Topics
@@ -105,10 +106,24 @@ def words_of_the_code() -> frozenset[str]:
     return frozenset(words)
 
 
+@cache
+def values_of_the_chart() -> frozenset[str]:
+    """Dotted names of all that the Helm chart's values may say."""
+    values = yaml.safe_load((ROOT / "deploy/helm/spectraq/values.yaml").read_text())
+
+    def names(tree: Any, prefix: str) -> Iterator[str]:
+        for key, value in tree.items():
+            yield prefix + key
+            if isinstance(value, dict):
+                yield from names(value, f"{prefix}{key}.")
+
+    return frozenset(names(values, ""))
+
+
 def lost_names(names: Iterable[str]) -> list[str]:
     """Dotted names of which a word is nowhere in the code."""
     dotted = {name for name in names if A_DOTTED_NAME.fullmatch(name) and not A_FILE.fullmatch(name)}
-    dotted -= TOPICS | OF_KAFKA | OF_A_SCHEMA
+    dotted -= TOPICS | OF_KAFKA | OF_A_SCHEMA | values_of_the_chart()
     return sorted(name for name in dotted if not words_of_the_code().issuperset(name.split(".")))
 
 
@@ -154,7 +169,8 @@ def test_every_setting_that_a_page_names_is_one(page: str) -> None:
     keys |= {(section, f"{key}_file") for section, key in keys}  # where a secret is read from
     named = re.findall(rf"`({'|'.join(sections)})\.([a-z_]+)`", text)
     named += re.findall(r"SPECTRAQ_([A-Z]+)__([A-Z_]*[A-Z])", text)
-    assert sorted({(section.lower(), key.lower()) for section, key in named} - keys) == []
+    lost = {(section.lower(), key.lower()) for section, key in named} - keys
+    assert sorted(pair for pair in lost if ".".join(pair) not in values_of_the_chart()) == []
 
 
 def commands(text: str, program: str) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ Stars hardly move, so the bases of the two types that the networks find likelies
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 
@@ -15,8 +16,8 @@ from spectraq.models.redshift.candidates import N_BEST, PRIOR_FLOOR, Candidates,
 from spectraq.models.redshift.chi2_evidence import between_classes, between_redshifts, kappa_of
 from spectraq.models.redshift.continuum import Continuum
 from spectraq.models.redshift.eigenspectra import Basis
-from spectraq.models.redshift.minima import NOTHING, distinct, parabola
-from spectraq.models.redshift.scan_all_lags import Scan
+from spectraq.models.redshift.minima import NOTHING, distinct, parabola, sigma_lnz
+from spectraq.models.redshift.scan_all_lags import CONTINUUM_TERMS, Scan
 from spectraq.models.redshift.scan_near_lag import ExactScan
 
 STAR_TYPES_TRIED = 2
@@ -49,6 +50,15 @@ def rarity(lag: torch.Tensor, snr: torch.Tensor) -> torch.Tensor:
     """
     bright = (snr / BRIGHT_SNR).clamp_min(1).log()
     return (lag > lag_of(RARE_Z)) * (RARITY + RARITY_OF_BRIGHT * bright)[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class NearPeak:
+    """The best lag near a given one, of B spectra."""
+
+    lag: torch.Tensor  # (B,) float64, in grid pixels
+    sigma: torch.Tensor  # (B,) one standard deviation of ln(1 + z)
+    gain: torch.Tensor  # (B,) how much less chi2 is than at the given lag, over kappa
 
 
 class ScannedClass:
@@ -110,6 +120,26 @@ class ScannedClass:
             curve=continuum.chi2[:, None] - gain,
         )
         return ordered(unrefined, order)
+
+    def near(self, flux: torch.Tensor, ivar: torch.Tensor, lag: torch.Tensor, radius: float) -> NearPeak:
+        """Find the best lag at most `radius` grid pixels from a given one, by chi2 alone.
+
+        Parameters
+        ----------
+        flux, ivar
+            On coarse pixels, shape (B, N_COARSE).
+        lag
+            In grid pixels, shape (B,).
+        """
+        continuum = Continuum.fit(flux, ivar, CONTINUUM_TERMS)
+        gain = self._scan.gain(flux, ivar, continuum)
+        off = (self.lags - lag[:, None]).abs()
+        peak = parabola(gain, torch.where(off < radius, gain, -math.inf).argmax(1, keepdim=True))
+        height, curvature = peak.height[:, 0], peak.curvature[:, 0]
+        kappa = kappa_of(continuum.chi2 - height, (ivar > 0).sum(1))
+        gained = (height - gain.gather(1, off.argmin(1, keepdim=True))[:, 0]) / kappa
+        refined = self.lags[0] + REBIN * peak.index[:, 0]
+        return NearPeak(refined, sigma_lnz(curvature, kappa, REBIN), gained)
 
 
 def _far_gain(gain: torch.Tensor, first: torch.Tensor) -> torch.Tensor:

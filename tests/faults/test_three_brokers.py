@@ -1,4 +1,4 @@
-"""A broker and a worker that are killed together, where three brokers replicate."""
+"""What docs/delivery.md promises, where three brokers replicate and are killed, stopped and started again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from spectraq.workers.local.cluster import BROKERS
 from spectraq.workers.local.stack import LocalStack
-from tests.support.accounts import MODES
+from tests.support.accounts import LONG, MODES
 from tests.support.feed import Feed
 from tests.support.night import Night
 from tests.support.silence import Silence
-from tests.support.threebrokers import ThreeBrokers
 
 KILLS = 20
 RATE = 25
@@ -33,8 +33,9 @@ ENDLESS = 10**6
 def test_a_broker_and_a_worker_killed_together_twenty_times_leave_no_partition_to_nobody(
     stack: LocalStack, delivery: str, tmp_path: Path
 ) -> None:
-    with ThreeBrokers(stack.data, tmp_path / "brokers") as brokers:
-        feed = Feed(brokers.bootstrap_servers, stack.redis_url, replication=3)
+    with LocalStack(stack.data, brokers=BROKERS) as replicated:
+        brokers = replicated.cluster.brokers
+        feed = Feed(replicated.bootstrap_servers, stack.redis_url, replication=3)
         feed.kafka_options["call_timeout_s"] = CALL_S
         with Night(feed, tmp_path, workers=3, seed=17, delivery=delivery, batch_spectra=16) as night:
             silence = Silence(feed)
@@ -44,7 +45,7 @@ def test_a_broker_and_a_worker_killed_together_twenty_times_leave_no_partition_t
             for _ in range(KILLS):
                 night.wait(*SETTLE_S)
                 longest_s.append(silence.longest_s())
-                node = night.random.choice(brokers.nodes)
+                node = night.random.choice(brokers)
                 node.kill()
                 night.kill()
                 night.happened["broker killed"] += 1
@@ -60,3 +61,57 @@ def test_a_broker_and_a_worker_killed_together_twenty_times_leave_no_partition_t
     found.check(delivery)
     assert found.dead == {}
     assert max(longest_s[1:]) < LONGEST_S
+
+
+@LONG
+def test_one_of_three_brokers_killed_under_a_worker_loses_nothing(
+    stack: LocalStack, delivery: str, tmp_path: Path
+) -> None:
+    with LocalStack(stack.data, brokers=BROKERS) as replicated:
+        feed = Feed(replicated.bootstrap_servers, stack.redis_url, replication=3)
+        feed.kafka_options["call_timeout_s"] = CALL_S
+        with Night(feed, tmp_path, workers=1, seed=3, delivery=delivery, batch_spectra=16) as night:
+            night.feed_at(40, 200)
+            night.wait(1.5, 2.5)
+            night.random.choice(replicated.cluster.brokers).kill()
+            found = night.accounts(within_s=60)
+    found.check(delivery)
+    assert (found.once + found.twice, found.dead) == (200, {})
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@MODES
+def test_kills_of_workers_and_brokers_and_a_rolled_restart_lose_nothing(
+    stack: LocalStack, delivery: str, tmp_path: Path
+) -> None:
+    with LocalStack(stack.data, brokers=BROKERS) as replicated:
+        brokers = replicated.cluster.brokers
+        feed = Feed(replicated.bootstrap_servers, stack.redis_url, replication=3)
+        feed.kafka_options["call_timeout_s"] = CALL_S
+        with Night(feed, tmp_path, workers=3, seed=29, delivery=delivery, batch_spectra=16) as night:
+            silence = Silence(feed)
+            silence.start()
+            night.feed_at(RATE, ENDLESS)
+            for number in range(25):
+                night.wait(1.0, 4.0)
+                night.kill()
+                if number % 4 == 3:
+                    node = night.random.choice(brokers)
+                    node.kill()
+                    night.happened["broker killed"] += 1
+                    night.wait(1.0, 5.0)
+                    node.start()
+                    night.wait(*SETTLE_S)
+            for node in brokers:  # a rolled restart, as an operator's upgrade is
+                node.stop()
+                node.start()
+                night.happened["broker restarted"] += 1
+                night.wait(*SETTLE_S)
+            night.end_feed()
+            found = night.accounts(within_s=600)
+            silence.stop.set()
+            silence.join()
+    print(f"{delivery}: {found}; {dict(night.happened)}; longest silence {silence.longest_s():.1f} s")
+    found.check(delivery)
+    assert found.dead == {}

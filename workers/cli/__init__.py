@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -67,6 +66,8 @@ app.command(rich_help_panel=STACK)(train.train)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"spectraq {version('spectraq')}")
         raise typer.Exit
 

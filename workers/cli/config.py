@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel, SecretStr
 
 from spectraq.workers.cli.common_options import AsJson
 from spectraq.workers.cli.terminal import print_json, print_table
 from spectraq.workers.operations.masking import masked, masked_secret
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 def config(
@@ -35,6 +37,8 @@ def config(
 
 def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     """Return the values of a tree of settings by dotted key, secrets masked."""
+    from pydantic import BaseModel
+
     values: dict[str, Any] = {}
     for name in type(section).model_fields:
         value = getattr(section, name)
@@ -46,6 +50,8 @@ def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
 
 
 def _shown(value: Any) -> Any:
+    from pydantic import SecretStr
+
     if isinstance(value, SecretStr):
         return masked_secret(value.get_secret_value())
     return masked(str(value)) if isinstance(value, (str, Path)) else value

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from spectraq.schemas.results import Anomaly
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spectraq.schemas.results import Anomaly
 
 RAREST = 1e-4
 """Below this a rate is an extrapolation of the reference, and only said to be below it."""

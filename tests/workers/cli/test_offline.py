@@ -17,7 +17,7 @@ COMMANDS = (
     "analyze", "simulate", "publish", "worker", "watch", "show", "status", "dlq", "topics",
     "web", "demo", "up", "check", "config", "bench", "train",
 )  # fmt: skip
-HEAVY = ("torch", "kafka", "astropy", "redis", "fastapi")
+HEAVY = ("torch", "kafka", "astropy", "redis", "fastapi", "numpy", "pydantic")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -206,3 +206,9 @@ def test_the_folder_of_a_run_is_removed_at_its_end() -> None:
         folder = stack.folder
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def test_there_is_one_broker_or_three() -> None:
+    done = up("--brokers", "2")
+    assert done.returncode == 2
+    assert "1 or 3" in done.stderr
