@@ -85,9 +85,14 @@ class LineErrors:
         spectype, lag
             Of B spectra, as of `Residual`.
         """
-        stretch = rest_stretch(lag)[:, None].expand(-1, len(WIDTHS), -1)
-        rest = self.rest[spectype].square().gather(2, stretch)
-        return rest + self.observed.square().repeat_interleave(STRETCH, 1)
+        first = -FIRST_REST - lag.round().long()
+        column = (first // STRETCH)[:, None] + torch.arange(N_OBSERVED + 1, device=lag.device)
+        column = column.clamp(0, N_REST - 1)[:, None].expand(-1, len(WIDTHS), -1)
+        # Stretches first, pixels then: a third of the time that looking up every pixel takes.
+        rest = self.rest[spectype].gather(2, column).square().repeat_interleave(STRETCH, 2)
+        begin = (first % STRETCH).tolist()
+        rows = [row[:, start : start + N_PIXELS] for row, start in zip(rest, begin, strict=True)]
+        return torch.stack(rows) + self.observed.square().repeat_interleave(STRETCH, 1)
 
 
 def rest_stretch(lag: Tensor) -> Tensor:

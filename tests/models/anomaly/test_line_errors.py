@@ -107,6 +107,19 @@ def test_the_shipped_card_is_of_this_grid_and_of_errors_below_the_flux():
     assert float(errors.rest.max()) <= float(LEVELS[-1]) + 1e-6
 
 
+def test_every_pixel_has_the_errors_of_its_stretch_at_rest_and_of_that_where_it_is_observed(rng):
+    errors = LineErrors(
+        torch.rand(len(CLASSES), len(WIDTHS), N_REST, generator=rng),
+        torch.rand(len(WIDTHS), N_OBSERVED, generator=rng),
+    )
+    spectype, lag = torch.tensor([STAR, GALAXY, QSO, QSO]), torch.tensor([-3.4, 1234.5, 5005.0, 9900.0])
+    stretch = rest_stretch(lag.double())
+    variance = errors.variance(spectype, lag.double())
+    for i, c in enumerate(spectype.tolist()):
+        of_rest, observed = errors.rest[c][:, stretch[i]], errors.observed.repeat_interleave(STRETCH, 1)
+        assert torch.allclose(variance[i], of_rest.square() + observed.square())
+
+
 def noisy(rng, height, pixel=2000):
     """Return the residual of a bright star with a line of a height at a pixel."""
     flux = 1 + 0.01 * torch.randn(1, N_PIXELS, generator=rng)
