@@ -38,7 +38,7 @@ from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.redshift import eigenspectra
 from spectraq.models.tensors import rows_of
 from spectraq.models.training import supernovae
-from spectraq.models.training.measure import normal_spectra
+from spectraq.models.training.measure import line_errors, normal_spectra
 from spectraq.models.training.measure.known_faults import FAULTS
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -83,6 +83,8 @@ class Hosts:
         self.flux = self.gridded.flux.numpy().astype(np.float64)
         self.ivar = self.gridded.ivar.numpy().astype(np.float64)
         self.used = self.ivar > 0
+        left = line_errors.heights(analysis)
+        self.errors = line_errors.apart([left[i] for i in rows.tolist()], self.source.tolist())
         model = analysis.fit.model[rows] * analysis.prepared.scale[rows]
         self.model = model.numpy().astype(np.float64)
 
@@ -91,8 +93,8 @@ class Hosts:
         old = rows_of(self.gridded, torch.from_numpy(rows))
         weight = old.ivar if ivar is None else torch.from_numpy(ivar).float()
         new = replace(old, flux=torch.from_numpy(flux).float(), ivar=weight)
-        with torch.inference_mode():
-            return self.scorer.score(self.analyst.analyze(new), BLOCK)
+        whose = self.source[rows].tolist()
+        return normal_spectra.scored_apart(self.analyst, self.scorer, new, whose, self.errors)
 
 
 Change = Callable[[Hosts, int, np.random.Generator], "Floats | None"]

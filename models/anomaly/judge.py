@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from spectraq.models.anomaly.detector_input import evidence, picture
 from spectraq.models.anomaly.false_positive_shares import shares, together
 from spectraq.models.anomaly.joint_fit import FirstObject, Leftover
 from spectraq.models.anomaly.kinds import COUNTED, DETECTOR, KINDS, SEEN
+from spectraq.models.anomaly.line_errors import NO_ERRORS, LineErrors
 from spectraq.models.anomaly.reasons import reason
 from spectraq.models.anomaly.reference import Reference
 from spectraq.models.anomaly.residual import Measured, Residual
@@ -31,6 +33,7 @@ from spectraq.models.anomaly.verdict import ALONE, OUTSIDE, Verdict
 from spectraq.models.answer import Evidence, Reason
 from spectraq.models.batch import BatchAnalysis, in_blocks
 from spectraq.models.grid.axis import z_of
+from spectraq.models.grid.model_error import LEAST_LEVEL
 from spectraq.models.redshift.eigenspectra import Basis
 from spectraq.models.tensors import joined, rows_of
 from spectraq.models.tiles import NETWORK_ROWS, in_tiles
@@ -50,18 +53,33 @@ class Scorer:
         What may shine beside the first object.
     network
         The detector, ready for inference; None before it is trained.
+    line_errors
+        What the fit leaves in lines of normal spectra, on the same device.
     """
 
-    def __init__(self, companions: CompanionSearch, network: Detector | None, device: torch.device) -> None:
+    def __init__(
+        self,
+        companions: CompanionSearch,
+        network: Detector | None,
+        device: torch.device,
+        line_errors: LineErrors = NO_ERRORS,
+    ) -> None:
         self._companions = companions
         self._detector = network
         self._airglow = airglow(device)
+        self._line_errors = line_errors
 
     @classmethod
     def load(cls, folder: Path, bases: dict[str, Basis], device: torch.device) -> Scorer:
-        """Read the supernovae and the detector of a folder of weights."""
+        """Read the supernovae and the detector of a folder of weights, without line errors."""
         path = shipped.required(folder, detector.FILE)[0]
         return cls(CompanionSearch.load(folder, bases, device), Detector.load(path, device), device)
+
+    def beside(self, line_errors: LineErrors) -> Scorer:
+        """Return the same with other line errors, on the same device."""
+        scorer = copy.copy(self)
+        scorer._line_errors = line_errors
+        return scorer
 
     def score(self, analysis: BatchAnalysis, block: int) -> Scores:
         """Score a batch, `block` rows at a time."""
@@ -75,14 +93,16 @@ class Scorer:
         unfamiliar = Unfamiliar.of(analysis)
         for part, rows in in_blocks(torch.arange(len(measured.lag), device=measured.lag.device), block):
             residual, left = Residual.of(rows_of(measured, rows)), Leftover.of(rows_of(first_objects, rows))
-            ratio = filtered(residual)
+            ratio, weight = filtered(residual)
             search = Search.of(residual, ratio, self._airglow)
             companions, jump = self._companions.search(left), sharpest(left)
             scores = score(residual, search, companions, jump, rows_of(unfamiliar, rows), self._airglow)
             planes, numbers = picture(residual, ratio), evidence(scores, residual)
             if self._detector is not None:
                 scores = _with(scores, in_tiles(self._detector, planes, numbers, tile=NETWORK_ROWS))
-            line = confirmed(residual, ratio, search)
+            level = residual.model.abs().clamp_min(LEAST_LEVEL)
+            left_in_lines = self._line_errors.variance(residual.spectype, residual.lag)
+            line = confirmed(residual, ratio, search.beside(weight, level, left_in_lines))
             scores = beside_own_nulls(scores, line, companions, jump)
             counted = slice(len(part))
             yield rows_of(scores, counted), planes[counted], numbers[counted]
@@ -98,8 +118,9 @@ class Judge:
 
     @classmethod
     def load(cls, folder: Path, bases: dict[str, Basis], device: torch.device) -> Judge:
-        """Read the reference, the detector and the supernovae of a folder of weights."""
-        return cls(Reference.load(folder, device), Scorer.load(folder, bases, device))
+        """Read the reference, the line errors, the detector and the supernovae of a folder of weights."""
+        scorer = Scorer.load(folder, bases, device).beside(LineErrors.load(folder, device))
+        return cls(Reference.load(folder, device), scorer)
 
     def judge(self, analysis: BatchAnalysis, block: int, samplings: Sequence[float]) -> list[Verdict]:
         """Judge every spectrum of a batch alone, `block` rows at a time.

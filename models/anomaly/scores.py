@@ -21,8 +21,6 @@ STEP_MARGIN_PIXELS = 12
 
 LEAST_STEP = 0.05
 """Of the flux: smaller steps are left by the calibration however significant they are."""
-LEAST_LINE = (0.05, 0.02, 0.03)
-"""By class, of the model at a line's peak: bright stars have so much that no template of theirs has."""
 LEAST_SHARE = 0.02
 """Of the light, of a second object or a supernova."""
 USUAL_GAIN = 5.0
@@ -106,8 +104,7 @@ def beside_own_nulls(scores: Scores, line: Lines, companions: Companions, jump: 
         As of `unexplained_lines.confirmed`.
     """
     tables = {name: getattr(scores, name).clone() for name in ("value", "size", "low", "high")}
-    least = torch.tensor(LEAST_LINE, device=line.strength.device)[scores.spectype]
-    emission = replace(_of_line(line), value=_limited(line.strength, line.fraction / least, 1.0))
+    emission = _of_line(line)
     for name, table in tables.items():
         table[:, KINDS.index("unmodelled_emission")] = getattr(emission, name)
     value = tables["value"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -13,7 +13,6 @@ from spectraq.models.anomaly.residual import Residual, intervals
 from spectraq.models.classes import CLASSES
 from spectraq.models.decision.decide import QSO, STAR
 from spectraq.models.grid.axis import N_COARSE, REBIN, pixel_of
-from spectraq.models.grid.model_error import LEAST_LEVEL
 from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import BANDS, LINES, Line
 from spectraq.models.tiles import on_lines, sums
@@ -56,7 +55,6 @@ class Lines:
     strength: torch.Tensor  # (B,) in units of the filter's own local scatter, at least one sigma of noise
     pixel: torch.Tensor  # (B,) int64
     width: torch.Tensor  # (B,) standard deviation in pixels
-    fraction: torch.Tensor  # (B,) of the model's level, at its peak; zero where it was not asked for
 
 
 def near_known_lines(residual: Residual) -> torch.Tensor:
@@ -107,12 +105,20 @@ def _bad(device: torch.device) -> torch.Tensor:
         return intervals(ends.mean(1)[None], (ends[:, 1] - ends[:, 0])[None] / 2).to(device)
 
 
-def filtered(residual: Residual) -> torch.Tensor:
-    """Return lines of every width at every pixel, in units of the noise; (B, len(WIDTHS), N_PIXELS)."""
+def filtered(residual: Residual) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return lines of every width at every pixel.
+
+    Returns
+    -------
+    ratio
+        Heights in units of their noise, shape (B, len(WIDTHS), N_PIXELS).
+    weight
+        Inverse variances of the heights, the same shape.
+    """
     profile, square = _bands(residual.flux.device)
     signal = _convolved(residual.narrow * residual.ivar, profile)
-    norm = _convolved(residual.ivar, square)
-    return signal / norm.clamp_min(1e-9).sqrt()
+    weight = _convolved(residual.ivar, square).clamp_min(1e-9)
+    return signal / weight.sqrt(), weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,23 @@ class Search:
         scatter = _scatter(free, counted, LOCAL_PIXELS, LOCAL_CLIP)
         return cls(emitted, free, counted, scatter, 1 + SKY_DAMPING * near)
 
+    def beside(self, weight: torch.Tensor, level: torch.Tensor, variance: torch.Tensor) -> Search:
+        """Return the same in units of the noise and what a fit leaves of normal spectra together.
+
+        Parameters
+        ----------
+        weight
+            From `filtered`.
+        level
+            Flux that errors are fractions of, shape (B, N_PIXELS).
+        variance
+            From `LineErrors.variance`.
+        """
+        share = (1 + weight * level.square()[:, None] * variance).rsqrt()
+        free = self.free * share
+        scatter = _scatter(free, self.counted, LOCAL_PIXELS, LOCAL_CLIP)
+        return replace(self, emitted=self.emitted * share, free=free, scatter=scatter)
+
 
 def sought(search: Search) -> tuple[Lines, Lines]:
     """Find the strongest unexplained emission and absorption line."""
@@ -162,17 +185,19 @@ def confirmed(residual: Residual, ratio: torch.Tensor, search: Search) -> Lines:
     ----------
     ratio
         From `filtered`.
+    search
+        As of `Search.beside`.
     """
     near = _scatter(search.free, search.counted, NEAR_PIXELS, NEAR_CLIP)
     unit = torch.maximum(search.scatter, near) * search.damping
     relative = (search.emitted / unit * (~_ends(residual))[:, None]).max(1)
     strength, pixel = _candidates(relative.values)
     column = relative.indices.gather(1, pixel)
-    weakest, fraction = _looked_at_again(residual, ratio, strength, pixel, column)
+    weakest = _looked_at_again(residual, ratio, strength, pixel, column)
     best = weakest.max(1)
     pick = best.indices[:, None]
     width = torch.tensor(WIDTHS, device=ratio.device)[column.gather(1, pick)[:, 0]]
-    return Lines(best.values, pixel.gather(1, pick)[:, 0], width, fraction.gather(1, pick)[:, 0])
+    return Lines(best.values, pixel.gather(1, pick)[:, 0], width)
 
 
 def _candidates(relative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -197,8 +222,8 @@ def _ends(residual: Residual) -> torch.Tensor:
 
 def _looked_at_again(
     residual: Residual, ratio: torch.Tensor, strength: torch.Tensor, pixel: torch.Tensor, column: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return candidates at the strength of their weakest view, and their height as part of the model's level.
+) -> torch.Tensor:
+    """Return candidates at the strength of their weakest view.
 
     Parameters
     ----------
@@ -226,9 +251,7 @@ def _looked_at_again(
     unit = torch.where(plain.abs() > 1e-6, strength / plain, 0.0)
     above = _above_parabola(there(residual.flux), profile, weight, offset / LOOKED_AT_PIXELS)
     views = (strength, SEVERAL_ALLOWED * several * unit, ABOVE_ALLOWED * above * unit)
-    height = signal.sum(2) / square.sum(2).clamp_min(1e-9)
-    level = residual.model.gather(1, pixel).abs().clamp_min(LEAST_LEVEL)
-    return torch.stack(views).amin(0).clamp_min(0), height / level
+    return torch.stack(views).amin(0).clamp_min(0)
 
 
 def _above_parabola(
@@ -294,4 +317,4 @@ def _strongest(relative: torch.Tensor) -> Lines:
     pixels = relative.shape[2]
     best = relative.flatten(1).max(1)
     width = torch.tensor(WIDTHS, device=relative.device)[best.indices // pixels]
-    return Lines(best.values.clamp_min(0), best.indices % pixels, width, torch.zeros_like(width))
+    return Lines(best.values.clamp_min(0), best.indices % pixels, width)

@@ -1,8 +1,10 @@
-"""Spectra of the normal samples that have a real fault, seen by eye: no reference is learned from them."""
+"""Spectra of normal samples that are faulty or strange, seen by eye: no reference is learned from them."""
 
 from __future__ import annotations
 
 _STEP = "the flux jumps where the two arms meet, near 5720 Å"
+_COSMIC_RAY = "a cosmic ray that looks like an emission line, near {} Å"
+_TWO_REDSHIFTS = "SDSS J092712.65+294344.0: strong narrow lines at z = 0.713 beside all lines at z = 0.698"
 _RED_END = "the last 50 Å of the red end rise to several times the star's flux"
 FAULTS = {
     "normal/lamost-mulyss/spec-56286-HD100408N031203B04_sp08-071.fits.gz": _STEP,
@@ -18,6 +20,19 @@ FAULTS = {
     "normal/lamost-ccf/spec-55859-F5907_sp02-219.fits.gz": "the sky's line at 5577 Å was subtracted too much",
     "normal/lamost-ccf/spec-55859-F5907_sp02-230.fits.gz": (
         "lines of the sky beyond 8900 Å, up to half the star's flux, up and down"
+    ),
+    "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp10-203.fits.gz": _COSMIC_RAY.format(6349),
+    "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp03-244.fits.gz": _COSMIC_RAY.format(5965),
+    "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp14-064.fits.gz": _COSMIC_RAY.format(7278),
+    "normal/lamost-ccf/spec-57330-EG220307N031056M01_sp07-153.fits.gz": _COSMIC_RAY.format(5087),
+    "normal/lamost-ccf/spec-55915-F5591503_sp06-106.fits.gz": _COSMIC_RAY.format(3870),
+    "normal/lamost-mulyss/spec-57169-HD145035N124702V01_sp04-081.fits.gz": (
+        "a bump of 60 % of the flux at 5689 Å, where the two arms meet"
+    ),
+    "normal/sdss-lmatrecito/spec-1939-53389-0467.fits": _TWO_REDSHIFTS,
+    "normal/sdss-lmatrecito/spec-11376-58430-0084.fits": _TWO_REDSHIFTS,
+    "normal/sdss-blackholes/spec-1419-53144-0022.fits": (
+        "a line at 5676 Å, twice the flux and as wide as the others, that is none of the galaxy's"
     ),
 }
 """By name, as of `LabelledSpectrum.name`: what is wrong with it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,18 +15,20 @@ from spectraq.models.anomaly.false_positive_shares import together
 from spectraq.models.anomaly.group import Bulk, Group
 from spectraq.models.anomaly.judge import FLAG_RATE, Scorer
 from spectraq.models.anomaly.kinds import KINDS, TABLE
+from spectraq.models.anomaly.line_errors import LineErrors
 from spectraq.models.anomaly.reach import Reach, sampling
 from spectraq.models.anomaly.reference import KNOTS, LEVELS, NEVER_STRANGE, Reference, hats
 from spectraq.models.anomaly.scores import Scores
 from spectraq.models.batch import BatchAnalysis, BatchAnalyst
 from spectraq.models.classes import CLASSES, SAME_Z
 from spectraq.models.grid.axis import z_of
-from spectraq.models.grid.prepare import grid_batch
+from spectraq.models.grid.prepare import Gridded, grid_batch
 from spectraq.models.grid.survey_noise import SurveyNoise
 from spectraq.models.networks.ensemble import Ensemble
 from spectraq.models.observation import Observation
 from spectraq.models.redshift import eigenspectra
-from spectraq.models.tensors import rows_of
+from spectraq.models.tensors import joined, rows_of
+from spectraq.models.training.measure import line_errors
 from spectraq.models.training.measure.known_faults import FAULTS
 
 MIN_SPECTRA = 40
@@ -46,8 +48,6 @@ DIFFER_BY_FAULTS = ("arm_step", "detector")
 """Kinds in which a whole source lies higher as most of its spectra have the fault, looked at by eye: that
 is no example of what a spectrum alone is like without one. Left in, one arm step in ten is flagged alone,
 without them seven in ten, and no more of the normal spectra of sources that were left out."""
-TAIL_WIDENING = 1.1
-"""So few spectra make tails too short."""
 BLOCK = 16
 EVERYTHING = Reach((0.0, np.inf), 0, ((-1.0, np.inf),) * len(CLASSES))
 """The reach of a reference that is only asked for rates."""
@@ -63,7 +63,7 @@ def make(
     z: NDArray[np.float64],
     source: Sequence[str],
 ) -> Reference:
-    """Learn the reference from real spectra that a folder's networks answer right, and write it there.
+    """Learn line errors and reference from real spectra that a folder's networks answer right, write both.
 
     Parameters
     ----------
@@ -79,13 +79,15 @@ def make(
     cpu = torch.device("cpu")
     bases = eigenspectra.load(folder)
     analyst = BatchAnalyst(Ensemble.load(folder), bases, cpu, BLOCK, SurveyNoise.load(folder))
-    scorer = Scorer.load(folder, bases, cpu)
-    analysis = analyst.analyze(grid_batch(spectra))
+    gridded = grid_batch(spectra)
+    analysis = analyst.analyze(gridded)
     right = answered_right(analysis, spectype, z)
-    with torch.inference_mode():
-        scores = scorer.score(analysis, BLOCK)
-    normal = rows_of(scores, torch.from_numpy(np.flatnonzero(right)))
     sources = [one for one, kept in zip(source, right, strict=True) if kept]
+    left = [one for one, kept in zip(line_errors.heights(analysis), right, strict=True) if kept]
+    rows = torch.from_numpy(np.flatnonzero(right))
+    apart = line_errors.apart(left, sources)
+    normal = scored_apart(analyst, Scorer.load(folder, bases, cpu), rows_of(gridded, rows), sources, apart)
+    line_errors.learn(left).save(folder, {"spectra": len(left)})
     reference = learn(name, normal, sources, _reach(spectra, analysis, right))
     about: dict[str, object] = {
         "spectra": int(right.sum()),
@@ -97,6 +99,32 @@ def make(
     }
     reference.save(folder, about)
     return reference
+
+
+def scored_apart(
+    analyst: BatchAnalyst,
+    scorer: Scorer,
+    gridded: Gridded,
+    source: Sequence[str],
+    errors: Mapping[str, LineErrors],
+) -> Scores:
+    """Score spectra as those of a source that nobody knows: each beside the line errors of all others.
+
+    Parameters
+    ----------
+    source
+        Whose each spectrum is.
+    errors
+        By source, as of `line_errors.apart`.
+    """
+    sources, parts, order = np.array(source), [], []
+    for own in np.unique(sources):
+        rows = np.flatnonzero(sources == own)
+        with torch.inference_mode():
+            analysis = analyst.analyze(rows_of(gridded, torch.from_numpy(rows)))
+            parts.append(scorer.beside(errors[str(own)]).score(analysis, BLOCK))
+        order.append(rows)
+    return rows_of(joined(parts), torch.from_numpy(np.argsort(np.concatenate(order))))
 
 
 def _reach(spectra: Sequence[Observation], analysis: BatchAnalysis, right: NDArray[np.bool_]) -> Reach:
@@ -275,7 +303,7 @@ def _shape(strangeness: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor
         says = column[column > NEVER_STRANGE]
         quantile.append(np.quantile(says, LEVELS))
         over = torch.tensor(says[says > quantile[-1][-1]] - quantile[-1][-1])
-        tail.append(TAIL_WIDENING * float(_tail(over)))
+        tail.append(float(_tail(over)))
     return torch.tensor(np.array(quantile)).float(), torch.tensor(tail)
 
 

@@ -139,9 +139,8 @@ def test_rates_of_normal_spectra_mean_what_they_say() -> None:
     rates = rates_of(learned(6000, seed=1), drawn(6000, seed=2))
     for rate in (0.8, 0.5, 0.2):
         assert float((rates < rate).float().mean()) == pytest.approx(rate, rel=0.1)
-    # Tails are made longer on purpose: rarer than stated, never more frequent.
-    assert 0.001 < float((rates < 0.01).float().mean()) < 0.01
-    assert 0.001 < float((together(rates) < 0.01).float().mean()) < 0.01
+    assert float((rates < 0.01).float().mean()) == pytest.approx(0.01, rel=0.2)
+    assert float((together(rates) < 0.01).float().mean()) == pytest.approx(0.01, rel=0.4)
 
 
 def test_the_shares_of_the_allowed_false_positives_are_a_whole() -> None:
