@@ -104,7 +104,7 @@ def _contrast(ratio: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
 
 
 def _summed(values: torch.Tensor) -> torch.Tensor:
-    return values.unflatten(1, (N_STRETCHES, STRETCH_PIXELS)).sum(2)
+    return torch.unflatten(values, 1, (N_STRETCHES, STRETCH_PIXELS)).sum(2)
 
 
 def written_stretches(measured: Measured, block: int) -> list[str]:
@@ -120,8 +120,8 @@ def written_stretches(measured: Measured, block: int) -> list[str]:
         ratio, error, own = stretches_of(rows_of(measured, slice(start, start + block)))
         used = error > 0
         level = (ratio * LEVELS_A_SIGMA).round().clamp(-MOST_LEVELS, MOST_LEVELS).long() + MOST_LEVELS
-        pieces = error.unflatten(1, (FRACTIONS, -1))
-        mean = pieces.sum(2) / used.unflatten(1, (FRACTIONS, -1)).sum(2).clamp_min(1)
+        pieces = torch.unflatten(error, 1, (FRACTIONS, -1))
+        mean = pieces.sum(2) / torch.unflatten(used, 1, (FRACTIONS, -1)).sum(2).clamp_min(1)
         numbers = torch.cat([mean / LEAST_FRACTION, own[:, None]], 1).clamp_min(1.0)
         steps = (numbers.log10() * STEPS_A_DECADE).round().clamp(0, len(ALPHABET) - 1).long()
         codes = torch.cat([torch.where(used, level, len(ALPHABET)), steps], 1)

@@ -119,9 +119,7 @@ def measured(n, rng):
     ivar[:, 1000:1100] = 0
     flux = model + torch.from_numpy(rng.normal(size=shape)).float() / ivar.clamp_min(1).sqrt()
     nothing = torch.zeros(n)
-    return Measured(
-        flux, model, ivar, torch.ones(n, 1), nothing.long(), nothing.double(), nothing, nothing > 1
-    )
+    return Measured(flux, model, ivar, nothing.long(), nothing.double(), nothing, nothing > 1)
 
 
 def test_what_is_left_is_written_in_a_character_a_stretch_whatever_else_is_in_the_batch() -> None:
