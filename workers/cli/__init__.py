@@ -83,8 +83,8 @@ def root(
 
 def main() -> None:
     """Run the command line; an error of ours is one line on stderr."""
-    # A spectrum's matrices are small: more threads than one take a third more of the cores, and sum in another
-    # order on each machine. Cores are shared spectrum by spectrum; the library reads this once, when it is loaded.
+    # A spectrum's matrices are small: more threads than one take a third more of the cores, and sum in
+    # another order on each machine. Cores are shared spectrum by spectrum. It is read when numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries, for those who write code; PYTHONWARNINGS shows them
