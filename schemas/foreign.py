@@ -24,6 +24,9 @@ BECOMES = {
     "bytes": {"bytes", "string"},
 }
 """Types that a written type may be read as (Avro 1.12, Schema Resolution); any may be read as itself."""
+GROUPS = {"exposure", "plate", "fiber"}
+"""Fields that only say what a spectrum has in common with others: of another type, as numbers and records
+are, they are left out as a survey's own fields are, and the spectrum is read without them."""
 
 
 def written_by(document: Any, record: str = "Spectrum", named: Sequence[Any] = ()) -> Written:
@@ -58,11 +61,12 @@ def written_by(document: Any, record: str = "Spectrum", named: Sequence[Any] = (
     except Exception as error:  # fastavro raises whatever the first senseless word leads to
         said = f"the writer's schema is none of Avro's: {type(error).__name__}"
         raise DecodeError(DeadLetterReason.UNDECODABLE, said) from None
-    difference = _difference(parsed, latest.parsed)
+    reader = _without_groups_of_other_types(parsed, latest.parsed)
+    difference = _difference(parsed, reader)
     if difference:
         said = f"{difference}, so that it can't be read as a {record} {latest.version}"
         raise DecodeError(DeadLetterReason.WRONG_SHAPE, said)
-    return Written(Schema(record, 0, 0, {}, parsed), reader=latest.parsed, foreign=True)
+    return Written(Schema(record, 0, 0, {}, parsed), reader=reader, foreign=True)
 
 
 def _difference(writer: Any, reader: Any) -> str:
@@ -77,15 +81,33 @@ def _difference(writer: Any, reader: Any) -> str:
         if field["name"] not in there:
             if "default" not in field:
                 return f"the writer's schema of {name} has no field {field['name']}"
-            continue
-        wanted = set(map(_name, _branches(field["type"])))
-        for branch in map(_name, _branches(there[field["name"]])):
-            if not BECOMES.get(branch, {branch}) & wanted:
-                return (
-                    f"the field {field['name']} of the writer's schema of {name} may be {branch},"
-                    f" and only {' or '.join(sorted(wanted))} is taken"
-                )
+        elif branch := _unreadable(there[field["name"]], field["type"]):
+            wanted = " or ".join(sorted(map(_name, _branches(field["type"]))))
+            return (
+                f"the field {field['name']} of the writer's schema of {name} may be {branch},"
+                f" and only {wanted} is taken"
+            )
     return ""
+
+
+def _unreadable(written: Any, wanted: Any) -> str:
+    """Return what a written type may be that can't be read as the wanted one, or an empty string."""
+    taken = set(map(_name, _branches(wanted)))
+    branches = map(_name, _branches(written))
+    return next((branch for branch in branches if not BECOMES.get(branch, {branch}) & taken), "")
+
+
+def _without_groups_of_other_types(writer: Any, reader: Any) -> Any:
+    """Return the reader's schema without those of GROUPS that the writer has of another type."""
+    if not isinstance(writer, dict) or writer.get("type") != "record":
+        return reader
+    there = {field["name"]: field["type"] for field in writer["fields"]}
+    kept = [
+        field
+        for field in reader["fields"]
+        if not (field["name"] in GROUPS & there.keys() and _unreadable(there[field["name"]], field["type"]))
+    ]
+    return reader if len(kept) == len(reader["fields"]) else {**reader, "fields": kept}
 
 
 def _branches(schema: Any) -> list[Any]:

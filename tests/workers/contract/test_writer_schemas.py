@@ -23,7 +23,9 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from spectraq.schemas import codec
 from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.schemas.foreign import GROUPS, written_by
 from spectraq.schemas.registry import newest
+from spectraq.schemas.registry import schemas as all_schemas
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.spectrum_body import spectrum_of
 from spectraq.workers.contract.writer_schemas import WriterSchemas
@@ -36,6 +38,8 @@ from tests.support.registry import StandIn
 OURS = newest("Spectrum")
 assert OURS is not None
 OURS_TEXT = json.dumps(OURS.document)
+NEWEST = f"Spectrum/{OURS.version}"
+(FIRST,) = (s for s in all_schemas().values() if (s.record, s.version) == ("Spectrum", "1.0"))
 EXPOSURE = {"type": "record", "name": "Exposure", "fields": [{"name": "seconds", "type": "float"}]}
 SURVEY: dict[str, Any] = {
     "type": "record",
@@ -94,7 +98,7 @@ def refused(body: bytes, known: WriterSchemas, *headers: tuple[str, bytes]) -> t
 
 def test_a_number_that_the_settings_name_is_read_without_a_registry() -> None:
     body = codec.encode(numbered(1), 57)
-    assert read(body, schemas(ids={"57": "Spectrum/1.0"})) == numbered(1)
+    assert read(body, schemas(ids={"57": NEWEST})) == numbered(1)
     reason, said = refused(body, schemas())
     assert reason is DeadLetterReason.UNKNOWN_SCHEMA and "57" in said
     assert "kafka.schema_registry.url" in reason.advice and "kafka.schema_ids" in reason.advice
@@ -111,7 +115,7 @@ def test_the_case_of_a_registrys_number_is_read_with_a_registry(shared_data: Pat
     case = shared_data.parent / "cases/stream-bodies/registry-57.bin"
     if not case.is_file():
         pytest.skip("the cases are not in ../shared")
-    registry.add(OURS_TEXT, 57)
+    registry.add(json.dumps(FIRST.document), 57)
     assert read(case.read_bytes(), schemas(registry)).spectrum_id == "registry-57"
 
 
@@ -119,6 +123,19 @@ def test_the_schema_of_another_writer_is_resolved_by_avros_rules(registry: Stand
     number = registry.add(SURVEY)
     came = read(framed(of_the_survey(numbered(3)), SURVEY, number), schemas(registry))
     assert (came.digest, came.spectrum_id, came.ra) == (numbered(3).digest, "spectrum-3", 30.5)
+
+
+@pytest.mark.parametrize("written", ["int", ["null", "long"], EXPOSURE], ids=["number", "or null", "record"])
+@pytest.mark.parametrize("group", sorted(GROUPS))
+def test_a_group_that_a_survey_writes_in_its_own_way_costs_no_spectrum(group: str, written: Any) -> None:
+    fields = [{"name": group, "type": written}, *SURVEY["fields"][1:]]
+    survey = {**SURVEY, "fields": fields}
+    values = of_the_survey(numbered(3)) | {group: {"seconds": 9.0} if written is EXPOSURE else 3655}
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(survey), values)
+    came = codec.read_avro(body.getvalue(), written_by(survey))
+    assert isinstance(came, Spectrum)
+    assert (came.spectrum_id, getattr(came, group)) == ("spectrum-3", None)
 
 
 @pytest.mark.parametrize("own_schema", [True, False], ids=["ours", "the survey's"])
@@ -140,7 +157,7 @@ def test_what_confluents_serializer_writes_is_read_by_number_and_by_guid(
     assert read(body, known, header).digest == spectrum.digest
     guid = str(registry.guid(1))
     if own_schema:
-        assert read(body, schemas(ids={guid: "Spectrum/1.0"}), header) == spectrum
+        assert read(body, schemas(ids={guid: NEWEST}), header) == spectrum
     reason, said = refused(body, schemas(), header)
     assert reason is DeadLetterReason.UNKNOWN_SCHEMA and guid in said
 
@@ -227,11 +244,11 @@ def test_no_more_schemas_are_kept_than_so_many(registry: StandIn, monkeypatch: p
 
 
 def test_a_number_of_ours_that_is_another_schema_in_the_registry_is_not_guessed_at(registry: StandIn) -> None:
-    registry.add(SURVEY, 10100)
+    registry.add(SURVEY, OURS.id)
     body = codec.encode(numbered(1))
     reason, said = refused(body, schemas(registry))
     assert reason is DeadLetterReason.UNKNOWN_SCHEMA and "kafka.schema_ids" in said
-    assert read(body, schemas(registry, {10100: "Spectrum/1.0"})) == numbered(1)
+    assert read(body, schemas(registry, {OURS.id: NEWEST})) == numbered(1)
     assert read(body, schemas(registry), *codec.headers(numbered(1))) == numbered(1)
 
 
