@@ -41,6 +41,8 @@ ANSWERING = """
 import json, sys
 import numpy as np
 import spectraq.models.anomaly.in_group  # what a stream makes of an answer
+import spectraq.models.anomaly.without_shared  # and what spectra share
+import spectraq.models.anomaly.shared_fault
 from spectraq.models.answer import Extra
 from spectraq.models.observation import Observation
 from spectraq.models.pipeline import Pipeline

@@ -230,10 +230,12 @@ def _calibrate_stellar_parameters(plan: Plan, data: Path | None, report: Any) ->
 def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:
     """Learn what is normal from the real spectra that the new networks answer right."""
     import numpy as np
+    import torch
 
     from spectraq.models.training.measure import normal_spectra
     from spectraq.models.training.measure.known_faults import FAULTS
 
+    torch.set_num_threads(1)  # its tensors are small: more threads take twice the time of the cores
     trusted = [spectrum for spectrum in real if spectrum.trusted and spectrum.name not in FAULTS]
     report(f"learning what normal spectra look like from {len(trusted)}")
     normal_spectra.make(

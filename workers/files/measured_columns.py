@@ -16,18 +16,23 @@ OF_LINES = (
     ("sigma", "km/s", "standard deviation, the instrument's taken out"),
 )
 """Field of a line, unit and description."""
-UNITS = {"log10(erg/s)": "dex(erg/s)", "log10(solMass)": "dex(solMass)", "log10(cm/s2)": "dex(cm/s2)"}
+UNITS = {
+    "log10(erg/s)": "dex(erg/s)",
+    "log10(solMass)": "dex(solMass)",
+    "log10(cm/s2)": "dex(cm/s2)",
+    "log10(cm-2)": "dex(cm-2)",
+}
 """How astropy writes what a table can't have as its unit."""
 
 
 def measured_columns() -> Iterator[Column]:
     """Yield the columns of all lines and quantities, whatever the class."""
     yield Column("bpt", str, _bpt, "most probable class of a galaxy by its line ratios")
-    for quantities in QUANTITIES.values():
-        for name, (unit, meaning) in quantities.items():
-            written = UNITS.get(unit, unit) or None
-            yield Column(name, float, _quantity(name, "value"), meaning, written)
-            yield Column(f"{name}_error", float, _quantity(name, "error"), "its standard deviation", written)
+    of_any_class = {name: said for quantities in QUANTITIES.values() for name, said in quantities.items()}
+    for name, (unit, meaning) in of_any_class.items():
+        written = UNITS.get(unit, unit) or None
+        yield Column(name, float, _quantity(name, "value"), meaning, written)
+        yield Column(f"{name}_error", float, _quantity(name, "error"), "its standard deviation", written)
     narrow = sorted({*narrow_lines("GALAXY")[0], *narrow_lines("GALAXY")[1], *SUMS})
     broad = [name for names in BROAD_LINES.values() for name in names]
     for component, names in ((NARROW, narrow), (BROAD, broad)):

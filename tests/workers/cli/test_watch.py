@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spectraq.schemas import codec
+from spectraq.schemas.registry import newest
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.cli.watch import decode
 from spectraq.workers.contract.writer_schemas import WriterSchemas
@@ -24,8 +25,9 @@ def test_a_spectrum_is_watched_in_every_way_that_a_worker_reads() -> None:
 
 
 def test_a_spectrum_with_a_registrys_number_is_watched_or_the_reason_is_said() -> None:
-    body = codec.encode(numbered(7), 57)
-    known = WriterSchemas(KafkaSettings(schema_ids={57: "Spectrum/1.0"}))
+    body, ours = codec.encode(numbered(7), 57), newest("Spectrum")
+    assert ours is not None
+    known = WriterSchemas(KafkaSettings(schema_ids={57: f"Spectrum/{ours.version}"}))
     assert decode(record(body), ("spectra",), known) == numbered(7)
     away = WriterSchemas(KafkaSettings(schema_registry={"url": "http://127.0.0.1:1"}))
     assert "does not answer" in str(decode(record(body), ("spectra",), away))
