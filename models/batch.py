@@ -273,9 +273,9 @@ class BatchAnalyst:
         for part, _ in in_blocks(quasars, self.block):
             smooth = model[part].view(len(part), -1, REBIN).mean(2)
             mask = absorbed(prepared.coarse_flux[part], prepared.coarse_ivar[part], smooth, lag[part])
-            rows = part[mask.sum(1) >= LEAST_PIXELS]
-            mask = mask[mask.sum(1) >= LEAST_PIXELS]
-            for i, row in enumerate(rows):
+            wide = mask.sum(1) >= LEAST_PIXELS
+            mask = mask[wide]
+            for i, row in enumerate(part[wide]):
                 one = slice(int(row), int(row) + 1)
                 coarse = prepared.coarse_flux[one], prepared.coarse_ivar[one]
                 spectrum = (prepared.flux[one], prepared.ivar[one], coarse, lag[one], mask[i : i + 1])

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import subprocess
-import uuid
 from pathlib import Path
 
-from spectraq.workers.errors import StackError
 from spectraq.workers.local.child import Child
 from spectraq.workers.local.jars import Distribution
-from spectraq.workers.local.kafka import START_TIMEOUT_S, Kafka
+from spectraq.workers.local.kafka import START_TIMEOUT_S, Kafka, new_cluster_id
 from spectraq.workers.local.ports import free_port, require_free, wait_for
 
 BROKERS = 3
@@ -77,11 +73,7 @@ class Member(Kafka):
         wait_for(self.child, self.port, START_TIMEOUT_S)
 
     def _format(self, properties: Path, logs: Path) -> None:
-        arguments = ("format", f"--cluster-id={self.cluster}", "-c", str(properties))
-        command = self.distribution.java_command("kafka.tools.StorageTool", *arguments)
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise StackError(f"Kafka's storage can't be formatted:\n{done.stdout}{done.stderr}".rstrip())
+        self._format_anew(properties, self.cluster)
 
 
 class Cluster:
@@ -127,12 +119,6 @@ class Cluster:
         for child in running:
             child.stop()
 
-    def kill(self) -> None:
-        """End them with SIGKILL."""
-        for broker in self.brokers:
-            if broker.running:
-                broker.kill()
-
     def require_running(self) -> None:
         """Raise `StackError` when no majority of them runs; one may be killed, that is what they are for."""
         ended = [broker for broker in self.brokers if not broker.running]
@@ -145,5 +131,5 @@ def _cluster_of(folder: Path) -> str:
     path = folder / "cluster.id"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        path.write_text(new_cluster_id())
     return path.read_text()

@@ -49,6 +49,11 @@ group.min.session.timeout.ms=1000
 """
 
 
+def new_cluster_id() -> str:
+    """Return an id as Kafka's own tools make it up."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 class Kafka:
     """A broker with its data in a folder.
 
@@ -108,18 +113,19 @@ class Kafka:
         # A formatted, empty folder is the same for every broker: making one takes a Java run, copying none.
         template = self.distribution.folder / "formatted"
         if not template.exists():
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            command = self.distribution.java_command(
-                "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)
-            )
-            done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise StackError(f"Kafka's storage can't be formatted:\n{done.stdout}{done.stderr}".rstrip())
+            self._format_anew(properties, new_cluster_id())
             shutil.copytree(logs, part := self.folder / "formatted")
             if not template.exists():
                 part.rename(template)
             return
         shutil.copytree(template, logs)
+
+    def _format_anew(self, properties: Path, cluster_id: str) -> None:
+        arguments = ("format", f"--cluster-id={cluster_id}", "-c", str(properties))
+        command = self.distribution.java_command("kafka.tools.StorageTool", *arguments)
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StackError(f"Kafka's storage can't be formatted:\n{done.stdout}{done.stderr}".rstrip())
 
     def require_running(self) -> None:
         """Raise `StackError` when it has ended."""
