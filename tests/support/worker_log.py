@@ -12,9 +12,9 @@ from typing import Any
 
 
 def events(log: Path) -> list[dict[str, Any]]:
-    """What a worker has logged."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [json.loads(line) for line in lines if line.startswith("{")]
+    """What a worker has logged, up to its last whole line: what is being written can be read in part."""
+    lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
 
 def wait_for(what: str, happened: Callable[[], bool], seconds: float = 120.0) -> None:
