@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,8 @@ from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError, SpectraqError
 from spectraq.workers.files import analyze_files
 from spectraq.workers.files.analyze_files import Answered, Unanswered
-from spectraq.workers.inference import SafeInference, load_networks
+from spectraq.workers.files.kept_spectra import KeptSpectra
+from spectraq.workers.inference import SafeInference, load_networks, load_normal
 from spectraq.workers.settings import WorkerSettings
 from spectraq.workers.web.sources.best_fits import Modelling
 
@@ -47,24 +49,34 @@ class Ensemble:
     def __repr__(self) -> str:
         return f"<spectraq.Ensemble {self._networks.version}: {', '.join(self._networks.members)}>"
 
-    def analyze(self, spectra: Any, **reading: Any) -> Iterator[AnalyzedSpectrum | Unanswered]:
+    def analyze(
+        self, spectra: Any, *, adapt: bool = True, **reading: Any
+    ) -> Iterator[AnalyzedSpectrum | Unanswered]:
         """Return an iterator over results, as `spectraq.analyze` does."""
-        waiting: deque[Spectrum | None] = deque()
+        with closing(KeptSpectra()) as kept:
+            are_spectra: deque[bool] = deque()
 
-        def noted() -> Iterator[Spectrum | ReadError]:
-            for item in read(spectra, **reading):
-                waiting.append(item if isinstance(item, Spectrum) else None)
-                yield item
+            def noted() -> Iterator[Spectrum | ReadError]:
+                for item in read(spectra, **reading):
+                    are_spectra.append(isinstance(item, Spectrum))
+                    if isinstance(item, Spectrum):
+                        kept.keep(item)
+                    yield item
 
-        analysis = SafeInference(self._networks, self._settings.batch_spectra)
-        for result in analyze_files.analyze(
-            noted(), analysis, self._settings.batch_spectra, self._settings.max_pixels
-        ):
-            spectrum = waiting.popleft()
-            if isinstance(result, Answered) and spectrum is not None:
-                yield AnalyzedSpectrum(spectrum, result, self)
-            elif isinstance(result, Unanswered):
-                yield result
+            for result in self._answers(noted(), adapt):
+                spectrum = kept.next() if are_spectra.popleft() else None
+                if isinstance(result, Answered) and spectrum is not None:
+                    yield AnalyzedSpectrum(spectrum, result, self)
+                elif isinstance(result, Unanswered):
+                    yield result
+
+    def _answers(self, items: Iterator[Spectrum | ReadError], adapt: bool) -> Iterator[Answered | Unanswered]:
+        settings = self._settings
+        analysis = SafeInference(self._networks, settings.batch_spectra)
+        limits = (settings.batch_spectra, settings.max_pixels)
+        if not adapt:
+            return analyze_files.analyze(items, analysis, *limits)
+        return analyze_files.analyze_in_groups(items, analysis, *limits, load_normal(settings))
 
     def fit(self, spectrum: Any, **reading: Any) -> ModelSpectrum:
         """Return the best fit of one spectrum, as `spectraq.fit` does."""
@@ -112,7 +124,7 @@ def load(
 
 
 def analyze(
-    spectra: Any, *, ensemble: Ensemble | None = None, **reading: Any
+    spectra: Any, *, ensemble: Ensemble | None = None, adapt: bool = True, **reading: Any
 ) -> Iterator[AnalyzedSpectrum | Unanswered]:
     """Return an iterator over results, one for each spectrum, in their order.
 
@@ -122,6 +134,10 @@ def analyze(
         As of `spectraq.read`: paths, arrays, tables, specutils' spectra, or any iterable of these.
     ensemble
         As `load` makes it; the shipped networks otherwise.
+    adapt
+        Whether anomalies are judged by what 20 or more spectra of a survey have in common, and without
+        what those of a plate share, as `spectraq analyze` judges a folder. The first result then comes when
+        the last spectrum is analysed. False judges each alone, as it comes: for spectra without an end.
     **reading
         `medium`, `wavelength_unit` and `format`, as of `spectraq.read`.
 
@@ -136,7 +152,7 @@ def analyze(
     >>> for result in spectraq.analyze("night/*.fits"):  # doctest: +SKIP
     ...     print(result.redshift.z, result.redshift.zerr, result.anomaly.flagged)
     """
-    return (ensemble or _shipped()).analyze(spectra, **reading)
+    return (ensemble or _shipped()).analyze(spectra, adapt=adapt, **reading)
 
 
 def fit(spectrum: Any, *, ensemble: Ensemble | None = None, **reading: Any) -> ModelSpectrum:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -54,6 +55,22 @@ def test_files_have_the_answers_of_the_command_line(spectra: list[Any], tmp_path
     with pytest.warns(Assumption, match="unit"):
         (result,) = spectraq.analyze(path)
     assert json.loads(json.dumps(result.as_json())) == printed
+
+
+def test_many_of_a_survey_judge_each_other_and_keep_their_order_and_pixels() -> None:
+    several = [s.model_copy(update={"survey": "sdss"}) for s in spectraq.simulate(24, seed=5)]
+    together = list(spectraq.analyze(several))
+    judgements = {result.anomaly.judgement for result in together}
+    assert "adapted" in judgements and "alone" not in judgements
+    assert [result.spectrum.digest for result in together] == [spectrum.digest for spectrum in several]
+
+
+def test_spectra_without_an_end_are_judged_alone_where_that_is_asked_for(spectra: list[Any]) -> None:
+    results = spectraq.analyze(itertools.cycle(spectra), adapt=False)
+    first = list(itertools.islice(results, 70))
+    judgements = {result.anomaly.judgement for result in first}
+    assert "alone" in judgements and "adapted" not in judgements
+    assert [result.spectrum_id for result in first[:4]] == [spectrum.spectrum_id for spectrum in spectra]
 
 
 def of_specutils(spectrum: Any) -> Any:
