@@ -59,8 +59,8 @@ docs: $(VENV)/.installed ## the documentation site in build/site; a broken link 
 	@$(BIN)/python docs/site/pages.py
 	@$(BIN)/zensical build --strict --clean
 
-bench: $(VENV)/.installed ## the benchmarks, as ratios within one run
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.installed ## what everything costs, as ratios within one run beside those of the last release
+	@$(BIN)/python benchmarks/ratios.py $(ARGS)
 
 lock: $(VENV)/.installed ## hashes of all that the image installs, made again after a change of constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lock]'
