@@ -26,6 +26,7 @@ class Block:
     """L lines over n samples and one that stands for what falls off, with m orthonormal shapes under them."""
 
     window: Window
+    value: Floats  # (P, W) the window's profile times the root of ivar
     lines: Floats  # (L, n + 1) times the root of ivar
     cross: Floats  # (L, m) products with the shapes
     data: Floats  # (L,) products with the data
@@ -75,7 +76,7 @@ class Blocks:
         line = part = 0
         for (key, group, _, _), size in zip(some, sizes, strict=True):
             own, rows = slice(part, part + size), slice(line, line + len(group.lines))
-            self._known[key] = Block(window.some(own), lines[rows], cross[rows], data[rows])
+            self._known[key] = Block(window.some(own), value[own], lines[rows], cross[rows], data[rows])
             part, line = own.stop, rows.stop
 
     def _together(self, groups: Sequence[Group]) -> Parts:

@@ -103,11 +103,12 @@ def slopes(blocks: Blocks, point: Point) -> Slopes:
     free = np.flatnonzero(point.kinematics.free)
     moves = np.zeros((2 * len(free), point.near.root.size))
     for k, g in enumerate(free):
-        window = point.blocks[g].window
+        block = point.blocks[g]
+        window = block.window
         flux = point.flux[point.own(int(g))][blocks.parts(point.groups[g]).line]
-        scaled = window.profile * (flux[:, None] * point.near.root[window.pixel])
-        by_shift = scaled * window.off / window.square
-        by_square = (by_shift * window.off - scaled) / (2 * window.square)
+        scaled, pull = block.value * flux[:, None], window.off / window.square
+        by_shift = scaled * pull
+        by_square = 0.5 * (by_shift * pull - scaled / window.square)
         where = window.pixel.ravel()
         for row, slope in ((2 * k, by_square), (2 * k + 1, by_shift)):
             moves[row] = np.bincount(where, slope.ravel(), moves.shape[1])
