@@ -22,7 +22,7 @@ from spectraq.workers.contract.convert import Subject
 
 DIGEST_BYTES = 16
 MAX_ENTRY_BYTES = 1 << 20
-"""As JSON: forty times the largest answer seen; more is not ours."""
+"""As JSON: fifty times the largest answer seen; more is not ours."""
 QUICKEST = 1
 """Of zlib's levels: the others take four times as long for a tenth less."""
 
