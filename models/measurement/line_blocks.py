@@ -15,7 +15,6 @@ from spectraq.models.measurement.line_groups import BROAD, NARROW, Group
 from spectraq.models.measurement.line_profiles import Parts, Window
 from spectraq.models.measurement.target import Floats
 
-
 Moved = tuple[Group, float, float]
 """A group at a variance and an offset."""
 Key = tuple[str, float, float, int]
