@@ -102,7 +102,7 @@ class Pipeline:
             "cpu", "cuda" or "cuda:N".
         threads
             How many cores to use; 0 for all there are. Each but the first has a process of its own once
-            `SPECTRA_ALONE` spectra have come, where a batch is shared and nothing extra is wanted.
+            `SPECTRA_ALONE` spectra have come, where a batch is shared.
         members
             Names of the networks to ask, to see what each is worth; None for the whole ensemble.
 
@@ -159,7 +159,7 @@ class Pipeline:
         most = BLOCKS_A_RUN[self._analyst.device.type]
         parts = _shares(observations, self._threads, self._analyst.block, most)
         self._shared += len(observations) if len(parts) > 1 else 0
-        work = partial(self._analyze, extra=extra) if extra else self._analyze_anywhere
+        work = partial(self._analyze_anywhere, extra=extra)
         return [answer for part in self._workers.map(work, parts) for answer in part]
 
     def start_partners(self, timeout_s: float = 60.0) -> int:
@@ -181,10 +181,10 @@ class Pipeline:
         with torch.inference_mode():
             return self._analyst.analyze(gridded, everything)
 
-    def _analyze_anywhere(self, observations: Sequence[Observation]) -> list[Answer]:
+    def _analyze_anywhere(self, observations: Sequence[Observation], extra: Extra) -> list[Answer]:
         """Analyse here, or in another process where one is free."""
-        answered = self._partners.answers(observations) if self._shared > SPECTRA_ALONE else None
-        return answered or self._analyze(observations, NOTHING_EXTRA)
+        answered = self._partners.answers(observations, extra) if self._shared > SPECTRA_ALONE else None
+        return answered or self._analyze(observations, extra)
 
     def _analyze(self, observations: Sequence[Observation], extra: Extra) -> list[Answer]:
         gridded = grid_batch(observations, self._analyst.device)

@@ -20,9 +20,10 @@ def serve(order: dict[str, Any]) -> None:
     with Connection(order["descriptor"]) as connection, suppress(*GONE):
         connection.send_bytes(pipeline.digest.encode())
         while True:
-            observations = wire.unpacked(connection.recv_bytes(), connection.recv_bytes())
+            asked = wire.unpacked(connection.recv_bytes(), connection.recv_bytes())
             try:
-                body = wire.written(pipeline.analyze(observations))
+                parts = wire.written(pipeline.analyze(*asked))
             except Exception:
-                body = b""  # the owner meets the same error, and knows what to do with it
-            connection.send_bytes(body)
+                parts = b"", b""  # the owner meets the same error, and knows what to do with it
+            for part in parts:
+                connection.send_bytes(part)

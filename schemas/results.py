@@ -245,6 +245,11 @@ class Measurement(Result):
     quantities: tuple[Quantity, ...] = ()
     bpt: str | None = None
 
+    @property
+    def seen(self) -> tuple[MeasuredLine, ...]:
+        """The lines that have a flux and no mere upper limit."""
+        return tuple(line for line in self.lines if line.flux is not None and line.upper_limit is None)
+
     def quantity(self, name: str) -> Quantity | None:
         """Return the quantity of a name."""
         return next((quantity for quantity in self.quantities if quantity.name == name), None)

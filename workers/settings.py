@@ -58,7 +58,7 @@ class Topics(Section):
     anomalies: str = Field("spectraq.anomalies", description="one Anomaly a spectrum, flagged or not")
     models: str = Field("spectraq.models", description="one ModelSpectrum a spectrum, when asked for")
     measurements: str = Field(
-        "spectraq.measurements", description="one Measurement a spectrum, when asked for"
+        "spectraq.measurements", description="one Measurement a spectrum, unless turned off"
     )
     dead_letters: str = Field("spectraq.dead-letters", description="what could not be analysed, and why")
     verdicts: str = Field("spectraq.verdicts", description="what people say of results, on the page")
@@ -211,7 +211,8 @@ class WorkerSettings(Section):
     )
     publish_models: bool = Field(False, description="publish ModelSpectrum too")
     publish_measurements: bool = Field(
-        False, description="publish Measurement too; takes a core some 10 ms a spectrum"
+        True,
+        description="publish Measurement too; false saves a core some 10 ms a spectrum",
     )
     max_tries: int = Field(
         3,

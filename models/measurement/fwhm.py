@@ -37,8 +37,9 @@ def _of_sums(fluxes: Floats, sigma: Floats, shifts: Floats) -> Floats:
     """Return the same in grid pixels, of positive squares: between the crossings nearest to the peak."""
     reach = REACH * sigma.max(1)
     x = np.linspace(shifts.min(1) - reach, shifts.max(1) + reach, PLACES, axis=1)
-    pull = (x[:, None] - shifts[:, :, None]) / sigma[:, :, None]
-    y = np.einsum("dn,dnx->dx", fluxes / sigma, np.exp(-0.5 * pull**2))
+    # Single precision is ten times as quick, and a width is good to a part in a thousand at best.
+    pull = ((x[:, None] - shifts[:, :, None]) / sigma[:, :, None]).astype(np.float32)
+    y = ((fluxes / sigma)[:, None] @ np.exp(-0.5 * pull**2))[:, 0]
     row, place = np.arange(len(y)), np.arange(PLACES)
     top = y.argmax(1)
     half = y[row, top] / 2

@@ -26,16 +26,17 @@ BALMER = ("Halpha", "Hbeta", "Hgamma", "Hdelta")
 """Lines that may be broad in a galaxy."""
 NEAR, LEAST_NEAR = 4, 6
 """A line is sought where so many pixels within as many of its centre are used."""
+AROUND = np.arange(-NEAR, NEAR + 1)
 SECOND_GAIN = 40.0
 """Chi2 that a broad line in a galaxy must gain."""
 
 
 def covered(target: Target, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return which lines have enough used pixels at their centres."""
-    centre = np.rint(_places(names) + target.lag).astype(int)
-    known = np.append(0, np.cumsum(target.used))
-    first, end = (side.clip(0, N_PIXELS) for side in (centre - NEAR, centre + NEAR + 1))
-    within = (centre >= NEAR) & (centre < N_PIXELS - NEAR) & (known[end] - known[first] >= LEAST_NEAR)
+    centre = np.rint(_places(names) + target.lag).astype(np.int64)
+    near = (centre[:, None] + AROUND).clip(0, N_PIXELS - 1)
+    enough = np.count_nonzero(target.ivar[near], axis=1) >= LEAST_NEAR
+    within = (centre >= NEAR) & (centre < N_PIXELS - NEAR) & enough
     return tuple(name for name, seen in zip(names, within.tolist(), strict=True) if seen)
 
 

@@ -82,9 +82,8 @@ class Ground:
         self.target, self.base, self._lines = target, base, lines
         root = samples.root
         design = np.zeros((len(base.shapes) + 1, root.size))
-        design[:-1, :-1] = base.shapes[:, samples.nearest]
-        design[-1, :-1] = samples.flux - base.level[samples.nearest]
-        design *= root
+        np.multiply(base.shapes[:, samples.nearest], root[:-1], out=design[:-1, :-1])
+        np.multiply(samples.flux - base.level[samples.nearest], root[:-1], out=design[-1, :-1])
         self.whole = Near(samples.places, root, design)
         gram = design @ design.T
         self.whiten = whitening(gram[:-1, :-1] + np.diag(base.precision))
@@ -120,7 +119,9 @@ class Ground:
         weight = np.maximum(whole.root, 1e-150)
         total = np.sqrt(_summed(weight**2, n)[~single])
         pixel = _summed(weight**2 * whole.places.pixel, n)[~single] / total**2
-        design = _summed(whole.design * weight, n)[:, ~single] / total
+        blocks = whole.design[:, : n * AVERAGED].reshape(-1, n, AVERAGED)
+        by_pixel = weight[: n * AVERAGED].reshape(n, AVERAGED)
+        design = np.einsum("mnk,nk->mn", blocks, by_pixel)[:, ~single] / total
         kept, middle = np.flatnonzero(singles), (np.flatnonzero(~single) + 0.5) * AVERAGED
         order = np.argsort(np.concatenate([kept, middle]), kind="stable")
         nearest = np.concatenate([kept, middle.astype(np.int64)])[order]

@@ -74,10 +74,9 @@ def point(blocks: Blocks, groups: Sequence[Group], kinematics: Kinematics, near:
     if near is None:
         reach = math.inf if ground.anywhere else max(blocks.parts(g).reach(*where) for g, *where in moved)
         near = ground.near(reach)
-    own = [blocks.block(group, square, shift, near) for group, square, shift in moved]
-    lines = np.concatenate([block.lines for block in own])
-    cross = np.concatenate([block.cross for block in own])
-    vector = np.concatenate([block.data for block in own]) - cross @ ground.vector
+    own = blocks.blocks(moved, near)
+    lines, cross, data = _stacked(own)
+    vector = data - cross @ ground.vector
     matrix = lines @ lines.T
     ridge = RIDGE * max(float(matrix.diagonal().max()), 1e-30)
     matrix -= cross @ cross.T
@@ -90,16 +89,26 @@ def point(blocks: Blocks, groups: Sequence[Group], kinematics: Kinematics, near:
     return Point(tuple(groups), kinematics, near, own, lines, cross, inverse, flux, amplitude, chi2)
 
 
+def _stacked(own: Sequence[Block]) -> tuple[Floats, Floats, Floats]:
+    """Return lines of some blocks, and their products with the shapes and with the data."""
+    if len(own) == 1:
+        return own[0].lines, own[0].cross, own[0].data
+    parts = ([block.lines for block in own], [block.cross for block in own], [block.data for block in own])
+    lines, cross, data = map(np.concatenate, parts)
+    return lines, cross, data
+
+
 def slopes(blocks: Blocks, point: Point) -> Slopes:
     """Return how chi2 changes with the free widths and offsets (Kaufman's approximation)."""
     free = np.flatnonzero(point.kinematics.free)
     moves = np.zeros((2 * len(free), point.near.root.size))
     for k, g in enumerate(free):
-        window = point.blocks[g].window
+        block = point.blocks[g]
+        window = block.window
         flux = point.flux[point.own(int(g))][blocks.parts(point.groups[g]).line]
-        scaled = window.profile * (flux[:, None] * point.near.root[window.pixel])
-        by_shift = scaled * window.off / window.square
-        by_square = (by_shift * window.off - scaled) / (2 * window.square)
+        scaled, pull = block.value * flux[:, None], window.off / window.square
+        by_shift = scaled * pull
+        by_square = 0.5 * (by_shift * pull - scaled / window.square)
         where = window.pixel.ravel()
         for row, slope in ((2 * k, by_square), (2 * k + 1, by_shift)):
             moves[row] = np.bincount(where, slope.ravel(), moves.shape[1])
@@ -122,11 +131,10 @@ def gains(blocks: Blocks, without: Point, group: Group, squares: Sequence[float]
     size, near = len(group.lines), blocks.ground.near(math.inf)
     if without.near is not near:
         without = point(blocks, without.groups, without.kinematics, near)
-    own = [blocks.block(group, square, shift, near) for square in squares]
-    cross = np.concatenate([block.cross for block in own])
-    rows = np.concatenate([block.lines for block in own])
+    own = blocks.blocks([(group, square, shift) for square in squares], near)
+    rows, cross, data = _stacked(own)
     taken = rows @ without.lines.T - cross @ without.cross.T
-    pull = np.concatenate([block.data for block in own]) - cross @ blocks.ground.vector
+    pull = data - cross @ blocks.ground.vector
     pull -= taken @ without.flux
     gained = np.zeros(len(squares))
     for k, block in enumerate(own):

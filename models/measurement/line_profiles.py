@@ -34,6 +34,10 @@ class Window:
     off: Floats  # from the centre, in pixels
     square: Floats  # variance
 
+    def some(self, parts: slice) -> Window:
+        """Return the profiles of some Gaussians."""
+        return Window(self.pixel[parts], self.profile[parts], self.off[parts], self.square[parts])
+
     def by_square(self) -> Floats:
         """Return the profiles' derivatives by variance, (P, W)."""
         return self.profile * (self.off**2 / self.square - 1) / (2 * self.square)
@@ -45,20 +49,20 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The Gaussians of one group, each line's followers after all lines' own.
+    """The Gaussians of one group, each line's followers after all lines' own; or of several groups.
 
     Attributes
     ----------
     line
         Which line of the problem each belongs to, (P,).
-    leaders
-        How many are the lines' own: of these, and of the rest, no two belong to one line.
+    leading
+        Which are the lines' own, (P,): of these, and of the rest, no two belong to one line.
     place, spread, ratio
         Grid pixel at the redshift, the instrument's variance in pixels and flux over the line's, (P,).
     """
 
     line: NDArray[np.int64]
-    leaders: int
+    leading: NDArray[np.bool_]
     place: Floats
     spread: Floats
     ratio: Floats
@@ -73,14 +77,21 @@ class Parts:
         line, rest, ratio = map(np.array, zip(*listed, strict=True))
         place = pixel_of(rest) + target.lag
         spread = spread_at(target.survey, rest * (1 + target.z)) ** 2
-        return cls(line, len(lines), place, spread, ratio)
+        return cls(line, np.arange(line.size) < len(lines), place, spread, ratio)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Parts], first_lines: NDArray[np.int64]) -> Parts:
+        """Return those of several groups, each numbered from zero, from these lines on."""
+        line = [own.line + first for own, first in zip(parts, first_lines, strict=True)]
+        rest = zip(*((own.leading, own.place, own.spread, own.ratio) for own in parts), strict=True)
+        return cls(np.concatenate(line), *map(np.concatenate, rest))
 
     def reach(self, square: float, shift: float) -> float:
         """Return how far the profiles reach from their lines' places, in pixels."""
         return REACH * math.sqrt(max(float(self.spread.max()) + square, 0.0)) + abs(shift)
 
-    def window(self, square: float, shift: float, places: Places = GRID) -> Window:
-        """Return the profiles at a variance beyond the instrument's and an offset, in pixels."""
+    def window(self, square: float | Floats, shift: float | Floats, places: Places = GRID) -> Window:
+        """Return the profiles at a variance beyond the instrument's and an offset, in pixels; or at (P,)."""
         centre, square_of_each = self.place + shift, self.spread + square
         reach = REACH * np.sqrt(square_of_each)
         inside = places.pixel[:-1]
@@ -90,7 +101,9 @@ class Parts:
         off = places.pixel[pixel] - centre[:, None]
         variance = square_of_each[:, None] + places.spread[pixel]
         size = self.ratio[:, None] / np.sqrt(2 * np.pi * variance)
-        profile = np.exp(-0.5 * off**2 / variance) * size * places.per_angstrom[pixel]
+        # In single precision, ten times as quick, a profile is right to a part in ten million.
+        height = np.exp((-0.5 * off**2 / variance).astype(np.float32))
+        profile = height * size * places.per_angstrom[pixel]
         return Window(pixel, profile, off, variance)
 
 

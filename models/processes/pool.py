@@ -24,7 +24,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from spectraq.models.answer import Answer
+from spectraq.models.answer import Answer, Extra
 from spectraq.models.observation import Observation
 from spectraq.models.processes import wire
 
@@ -89,14 +89,14 @@ class Partner:
             self._ready = True
         return self._ready
 
-    def analyze(self, observations: Sequence[Observation]) -> list[Answer] | None:
+    def analyze(self, observations: Sequence[Observation], extra: Extra) -> list[Answer] | None:
         """Answer as `Pipeline.analyze`, None where that raised; raises OSError or EOFError where it ended."""
-        for part in wire.packed(observations):
+        for part in wire.packed(observations, extra):
             self._connection.send_bytes(part)
         if not self._connection.poll(ANSWER_S):
             raise TimeoutError(f"no answer within {ANSWER_S:.0f} s")
-        body = self._connection.recv_bytes()
-        return wire.read(body) if body else None
+        description, arrays = self._connection.recv_bytes(), self._connection.recv_bytes()
+        return wire.read(description, arrays) if description else None
 
 
 def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
@@ -123,12 +123,12 @@ class Place:
             self._lose(error)
             return False
 
-    def answers(self, observations: Sequence[Observation]) -> list[Answer] | None:
+    def answers(self, observations: Sequence[Observation], extra: Extra) -> list[Answer] | None:
         """Answer with the partner; None where that can't be done now."""
         if not self.ready() or self._partner is None:
             return None
         try:
-            return self._partner.analyze(observations)
+            return self._partner.analyze(observations, extra)
         except GONE as error:
             self._lose(error)
             return None
@@ -162,14 +162,14 @@ class Partners:
         for place in self._places:
             self._free.put(place)
 
-    def answers(self, observations: Sequence[Observation]) -> list[Answer] | None:
+    def answers(self, observations: Sequence[Observation], extra: Extra) -> list[Answer] | None:
         """Answer with a partner that is free; None where there is none now."""
         try:
             place = self._free.get_nowait()
         except Empty:
             return None
         try:
-            return place.answers(observations)
+            return place.answers(observations, extra)
         finally:
             self._free.put(place)
 

@@ -9,13 +9,16 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectraq.models.answer import (
     Answer,
     Candidate,
     Evidence,
+    Extra,
     MeasuredLine,
     Measurement,
+    ModelSpectrum,
     Quantity,
     Reason,
     SharedFault,
@@ -25,49 +28,87 @@ from spectraq.models.observation import Observation
 ARRAYS = ("wavelength", "flux", "ivar")
 FIELDS: dict[type, tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind))
-    for kind in (Answer, Candidate, Evidence, MeasuredLine, Measurement, Quantity, Reason, SharedFault)
-}
+    for kind in (
+        Answer, Candidate, Evidence, MeasuredLine, Measurement, ModelSpectrum, Quantity, Reason, SharedFault
+    )
+}  # fmt: skip
 
 
-def packed(observations: Sequence[Observation]) -> tuple[bytes, bytes]:
-    """Lay observations out as a description and their arrays."""
-    described, arrays = [], []
-    for observation in observations:
-        description: dict[str, Any] = {"survey": observation.survey}
-        for name in ARRAYS:
-            array = getattr(observation, name)
-            if array is not None:
-                description[name] = (array.dtype.str, array.shape)
-                arrays.append(array.tobytes())
-        described.append(description)
-    return json.dumps(described).encode(), b"".join(arrays)
+class Arrays:
+    """Arrays that are laid out one after the other, each once however often it is named."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        # The arrays themselves are held: an address is a name only as long as its array lives.
+        self._known: dict[int, tuple[NDArray[Any], dict[str, Any]]] = {}
+
+    def described(self, array: NDArray[Any]) -> dict[str, Any]:
+        """Return where an array stands among the bytes, and what it is."""
+        if id(array) not in self._known:
+            described = {"dtype": array.dtype.str, "shape": array.shape, "start": self._size}
+            self._known[id(array)] = array, described
+            self._parts.append(array.tobytes())
+            self._size += array.nbytes
+        return self._known[id(array)][1]
+
+    def bytes(self) -> bytes:
+        """Return all of them."""
+        return b"".join(self._parts)
 
 
-def unpacked(description: bytes, arrays: bytes) -> list[Observation]:
+def array_of(described: dict[str, Any], arrays: bytes) -> NDArray[Any]:
+    """Return an array that `Arrays` laid out, as a view that can't be written to."""
+    shape = tuple(described["shape"])
+    flat = np.frombuffer(arrays, np.dtype(described["dtype"]), prod(shape), described["start"])
+    return flat.reshape(shape)
+
+
+def packed(observations: Sequence[Observation], extra: Extra) -> tuple[bytes, bytes]:
+    """Lay out what is asked, as a description and the arrays of the observations."""
+    arrays = Arrays()
+    described = [
+        {"survey": observation.survey, "flux_cgs": observation.flux_cgs}
+        | {
+            name: arrays.described(array)
+            for name in ARRAYS
+            if (array := getattr(observation, name)) is not None
+        }
+        for observation in observations
+    ]
+    return json.dumps({"extra": extra.value, "observations": described}).encode(), arrays.bytes()
+
+
+def unpacked(description: bytes, arrays: bytes) -> tuple[list[Observation], Extra]:
     """Read what `packed` laid out; arrays are views and can't be written to."""
-    observations, start = [], 0
-    for described in json.loads(description):
-        parts: dict[str, Any] = {"survey": described["survey"]}
-        for name in ARRAYS:
-            if name in described:
-                kind, shape = described[name]
-                array = np.frombuffer(arrays, np.dtype(kind), prod(shape), start).reshape(shape)
-                parts[name], start = array, start + array.nbytes
-        observations.append(Observation(**parts))
-    return observations
+    asked = json.loads(description)
+    observations = [
+        Observation(**{
+            name: array_of(part, arrays) if name in ARRAYS else part for name, part in described.items()
+        })
+        for described in asked["observations"]
+    ]  # fmt: skip
+    return observations, Extra(asked["extra"])
 
 
-def written(answers: Sequence[Answer]) -> bytes:
-    """Write answers without models; a float is read again as the same float."""
-    return json.dumps(answers, default=_as_dict).encode()
+def written(answers: Sequence[Answer]) -> tuple[bytes, bytes]:
+    """Write answers as a description and the arrays of their models; each float is read again as the same."""
+    arrays = Arrays()
+
+    def plain(part: object) -> dict[str, Any]:
+        if isinstance(part, np.ndarray):
+            return arrays.described(part)
+        return {name: getattr(part, name) for name in FIELDS[type(part)]}
+
+    return json.dumps(answers, default=plain).encode(), arrays.bytes()
 
 
-def read(body: bytes) -> list[Answer]:
+def read(description: bytes, arrays: bytes) -> list[Answer]:
     """Read what `written` wrote."""
-    return [_answer(record) for record in json.loads(body)]
+    return [_answer(record, arrays) for record in json.loads(description)]
 
 
-def _answer(record: dict[str, Any]) -> Answer:
+def _answer(record: dict[str, Any], arrays: bytes) -> Answer:
     record["candidates"] = tuple(Candidate(**candidate) for candidate in record["candidates"])
     record["anomaly_reasons"] = _reasons(record["anomaly_reasons"])
     record["anomaly_shared"] = tuple(record["anomaly_shared"])
@@ -79,12 +120,19 @@ def _answer(record: dict[str, Any]) -> Answer:
         lines = tuple(MeasuredLine(**line) for line in measurement["lines"])
         quantities = {name: Quantity(**values) for name, values in measurement["quantities"].items()}
         record["measurement"] = Measurement(**{**measurement, "lines": lines, "quantities": quantities})
+    if model := record["model"]:
+        record["model"] = ModelSpectrum(**{name: _part(part, arrays) for name, part in model.items()})
     return Answer(**{**record, "warnings": tuple(record["warnings"]), "coeff": tuple(record["coeff"])})
+
+
+def _part(part: Any, arrays: bytes) -> Any:
+    """Return a part of a model: a number, an array of one's own, or arrays by name."""
+    if not isinstance(part, dict):
+        return part
+    if "dtype" in part:
+        return array_of(part, arrays).copy()
+    return {name: _part(inner, arrays) for name, inner in part.items()}
 
 
 def _reasons(records: list[dict[str, Any]]) -> tuple[Reason, ...]:
     return tuple(Reason(**record) for record in records)
-
-
-def _as_dict(record: object) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in FIELDS[type(record)]}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.feed import Feed
-from tests.support.foreign import KINDS, Message
+from tests.support.foreign import Message
 
 MODES = pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
 LONG = pytest.mark.parametrize(
@@ -49,7 +49,7 @@ class Accounts:
 def draw_up(feed: Feed, spectra: int) -> Accounts:
     """Read the topics and account for spectra 0 to n - 1."""
     wanted = {f"spectrum-{i}" for i in range(spectra)}
-    read = [feed.read(kind) for kind in KINDS]
+    read = [feed.read(kind) for kind in feed.kinds]
     counts = [Counter(m.fields["spectrum_id"] for m in messages) for messages in read]
     letters = feed.read("dead_letters")
     dead = Counter((m.key or b"").decode() for m in letters)
@@ -73,7 +73,7 @@ def account(feed: Any, spectra: int, delivery: str) -> int:
     """Check that every spectrum has its results, none twice where that is promised; gives the duplicates."""
     wanted = {f"spectrum-{i}" for i in range(spectra)}
     duplicates = 0
-    for kind in KINDS:
+    for kind in feed.kinds:
         messages = feed.read(kind)
         found = Counter(m.fields["spectrum_id"] for m in messages)
         assert set(found) == wanted, f"{kind}: lost {sorted(wanted - set(found))[:5]}"

@@ -21,7 +21,7 @@ from spectraq.workers.service.ledger import Balance
 from spectraq.workers.service.loop import run
 from spectraq.workers.settings import Settings, Topics, load_settings
 from spectraq.workers.transport.topics import ensure_topics
-from tests.support.foreign import Message, read_all
+from tests.support.foreign import KINDS, Message, read_all
 from tests.support.plumbing import Plumbing, spectrum_flux
 
 WAVELENGTH = np.linspace(4000.0, 9000.0, 200)
@@ -40,6 +40,7 @@ class Feed:
         self.bootstrap_servers = bootstrap_servers
         self.redis_url = redis_url
         self.name = uuid.uuid4().hex[:8]
+        self.measured = False  # most streams are about messages, not about what is measured
         self.topics: dict[str, Any] = {"replication": replication}
         self.kafka_options: dict[str, Any] = {}
         self.redis_options: dict[str, Any] = {}
@@ -58,8 +59,17 @@ class Feed:
             | self.kafka_options,
             "redis": {"url": self.redis_url} | self.redis_options,
             "topics": {name: f"{self.name}.{name}" for name in Topics.kinds()} | self.topics,
-            "worker": {"slot": f"{self.name}-0", **worker},
+            "worker": {
+                "slot": f"{self.name}-0",
+                "publish_measurements": self.measured,
+                **worker,
+            },
         }
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The topics that have one result of each spectrum."""
+        return (*KINDS, "measurements") if self.measured else KINDS
 
     def settings(self, **worker: Any) -> Settings:
         """The settings of this test."""

@@ -48,8 +48,14 @@ class Cache:
         self._key = key.get_secret_value().encode() if key else b""
         self._uncounted = {"spectra": 0, "found": 0}
 
-    def get_many(self, subjects: Sequence[Subject]) -> list[Cached]:
-        """Look all of them up in one round trip; what is not found is an empty `Cached`."""
+    def get_many(self, subjects: Sequence[Subject], measured: bool = False) -> list[Cached]:
+        """Look all of them up in one round trip; what is not found is an empty `Cached`.
+
+        Parameters
+        ----------
+        measured
+            Whether an answer without its measurement, as a worker gave it that makes none, is none.
+        """
         if not subjects:
             return []
         keys = [answer_key(self._ensemble, s.digest, s.survey) for s in subjects]
@@ -59,6 +65,8 @@ class Cache:
             return [Cached() for _ in subjects]
         answers, latest = entries[: len(subjects)], entries[len(subjects) :]
         cached = [self._cached(*row) for row in zip(subjects, answers, latest, strict=True)]
+        if measured:
+            cached = [e if e.answer is not None and e.answer.measurement else Cached() for e in cached]
         self._uncounted["spectra"] += len(cached)
         self._uncounted["found"] += sum(entry.answer is not None for entry in cached)
         return cached

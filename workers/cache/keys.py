@@ -5,7 +5,7 @@ All expire after `redis.ttl_s`; losing any of them costs time, or what was learn
 
 from __future__ import annotations
 
-ENTRY_VERSION = 2
+ENTRY_VERSION = 3
 """Moves when the form of an entry changes: older entries are then never found."""
 
 _ANSWER = "spectraq:{version}:answer:{ensemble}:{spectrum}:{survey}"

@@ -15,6 +15,8 @@ from spectraq.workers.cli.terminal import print_json, print_table
 
 REPEATS = 5
 SIZES = (1, 16, 64, 256)
+MEASURED = 64
+"""Spectra that are measured, too: a batch of a worker's."""
 
 
 def bench(
@@ -26,6 +28,7 @@ def bench(
 
     Example: `spectraq bench --threads 1`
     """
+    from spectraq.models.answer import Extra
     from spectraq.schemas import codec
     from spectraq.schemas.spectrum import Spectrum
     from spectraq.workers.demonstration import simulated
@@ -39,6 +42,8 @@ def bench(
     ms = {}
     for size in SIZES:
         ms[size] = 1e3 * _median(partial(pipeline.analyze, observations[:size])) / size
+    some = observations[:MEASURED]
+    measured_ms = 1e3 * _median(partial(pipeline.analyze, some, Extra.MEASUREMENT)) / MEASURED
     spectrum = pairs[0][0]
     body = codec.encode(spectrum)
     microseconds = {
@@ -46,13 +51,21 @@ def bench(
         "decode": 1e6 * _median(lambda: codec.decode(body, expect=Spectrum)),
     }
     if as_json:
-        print_json({"analyse_ms": ms, "codec_us": microseconds, "pixels": spectrum.n_pixels})
+        print_json(
+            {
+                "analyse_ms": ms,
+                "measured_ms": measured_ms,
+                "codec_us": microseconds,
+                "pixels": spectrum.n_pixels,
+            }
+        )
         return
     single = ms[SIZES[0]]
     rows = [(size, f"{value:.2f}", f"{single / value:.1f}") for size, value in ms.items()]
     print_table(("batch#", "ms a spectrum#", "times faster than alone#"), rows)
+    typer.echo(f"\nwith measurements, {MEASURED} at once: {measured_ms:.2f} ms a spectrum")
     typer.echo(
-        f"\none spectrum of {spectrum.n_pixels} pixels: encode {microseconds['encode']:.0f} us,"
+        f"one spectrum of {spectrum.n_pixels} pixels: encode {microseconds['encode']:.0f} us,"
         f" decode {microseconds['decode']:.0f} us"
     )
 

@@ -62,7 +62,7 @@ def demo(
         truth: dict[str, Simulated] = {}
         messages = _from_files(files) if files else _simulated(n if once else None, seed, truth)
         feed = Feed(settings, messages, rate)
-        tally = Tally(truth)
+        tally = Tally(truth, settings.worker.publish_measurements)
         _run(stack, settings, feed, tally, once or bool(files))
         read = _read(settings)
         view.summary(stdout, tally, read)
@@ -160,7 +160,8 @@ def _follow(
     from spectraq.workers.transport.follower import Follower
 
     names = settings.topics
-    topics = (names.classifications, names.redshifts, names.anomalies, names.dead_letters)
+    topics = [names.classifications, names.redshifts, names.anomalies, names.dead_letters]
+    topics += [names.measurements] if tally.measured else []
     last_news = time.monotonic()
     with Follower(settings, topics, from_beginning=True) as follower, View(stdout, tally) as view:
 

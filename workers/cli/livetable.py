@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from spectraq.schemas.results import Anomaly, Classification
+from spectraq.schemas.results import Anomaly, Classification, Measurement
 from spectraq.schemas.text import escaped
 from spectraq.workers.class_colours import CLASS_COLOURS
 from spectraq.workers.cli.oddity import oddity
@@ -49,6 +49,7 @@ class Row:
             Text("" if probability is None else f"{probability:.2f}"),
             Text(f"{redshift.z:.5f}" if redshift else ""),
             Text(f"{redshift.zerr:.5f}" if redshift else ""),
+            Text(str(len(self.results.measurement.seen)) if self.results.measurement else ""),
             self._remark(),
         )
 
@@ -79,7 +80,7 @@ class LiveTable:
 
     def take(self, record: Record, message: Message | str) -> None:
         """Put a message into its row."""
-        if not isinstance(message, RESULT_KINDS):
+        if not isinstance(message, (*RESULT_KINDS, Measurement)):
             self._unreadable += 1
             return
         if isinstance(message, Classification):
@@ -114,7 +115,7 @@ class LiveTable:
         table.add_column("spectrum", no_wrap=True, min_width=16)
         table.add_column("class", no_wrap=True, min_width=6)
         table.add_column("subclass", no_wrap=True)
-        for name in ("p", "z", "± zerr"):
+        for name in ("p", "z", "± zerr", "lines"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("warnings, anomalies", no_wrap=True, overflow="ellipsis", ratio=1)
         fits = max(1, console.height - AROUND_ROWS)

@@ -12,6 +12,7 @@ from spectraq.workers.cli.oddity import oddity, rarity
 from spectraq.workers.cli.terminal import print_json, print_line, print_lines, print_table, stdout
 
 if TYPE_CHECKING:
+    from spectraq.schemas.results import Measurement
     from spectraq.workers.contract.convert import Results, Subject
     from spectraq.workers.settings import Settings
 
@@ -56,6 +57,7 @@ def show(
                 "redshift": results.redshift.to_json_dict(),
                 "anomaly": results.anomaly.to_json_dict(),
             }
+            | ({"measurement": results.measurement.to_json_dict()} if results.measurement else {})
         )
         return
     _print(results)
@@ -128,3 +130,26 @@ def _print(results: Results) -> None:
         say(f"{verdict}, {oddity(anomaly)}: {rarity(anomaly.false_positive_rate)}", highlight=False)
     for reason in anomaly.reasons:
         print_line(f"  {reason.message}")
+    if results.measurement is not None:
+        _print_measured(results.measurement)
+
+
+def _print_measured(measurement: Measurement) -> None:
+    """Print the lines that are seen, and the quantities that have a value."""
+    if measurement.seen:
+        stdout.print()
+        unit = f"{measurement.flux_unit} Å".strip()
+        print_table(
+            ("line", "component", "flux#", "±#", "unit"),
+            [
+                (line.name, line.component, f"{line.flux:.4g}", f"{line.flux_error:.2g}", unit)
+                for line in measurement.seen
+            ],
+        )
+    known = [quantity for quantity in measurement.quantities if quantity.value is not None]
+    if known:
+        stdout.print()
+        print_table(
+            ("quantity", "value#", "±#", "unit"),
+            [(q.name, f"{q.value:.5g}", "" if q.error is None else f"{q.error:.2g}", q.unit) for q in known],
+        )

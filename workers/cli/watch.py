@@ -42,12 +42,13 @@ class Kind(StrEnum):
         return name
 
 
-RESULTS = (Kind.CLASSIFICATIONS, Kind.REDSHIFTS, Kind.ANOMALIES)
+RESULTS = (Kind.CLASSIFICATIONS, Kind.REDSHIFTS, Kind.ANOMALIES, Kind.MEASUREMENTS)
 
 
 def watch(
     kinds: Annotated[
-        list[Kind] | None, typer.Argument(help="Which topics; the three results when left out.")
+        list[Kind] | None,
+        typer.Argument(help="Which topics; all results but models when left out."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a message.")] = False,
     from_beginning: Annotated[
@@ -81,8 +82,9 @@ def watch(
 
     settings = load_settings(config)
     log.configure(settings.log)
-    topics = [kind.topic(settings) for kind in kinds or RESULTS]
-    live = stdout.is_terminal and not (as_json or as_lines) and set(kinds or RESULTS) <= set(RESULTS)
+    usual = RESULTS if settings.worker.publish_measurements else RESULTS[:-1]
+    topics = [kind.topic(settings) for kind in kinds or usual]
+    live = stdout.is_terminal and not (as_json or as_lines) and set(kinds or usual) <= set(RESULTS)
     with Follower(settings, topics, from_beginning) as follower, _shown(live, as_json, flagged) as show:
         schemas = WriterSchemas(settings.kafka)
         spectra = settings.topics.of_spectra
@@ -189,8 +191,7 @@ def line(message: Message | str) -> str:
         case ModelSpectrum():
             return f"model    {message.spectrum_id:28s} {message.flux.size} pixels at z {message.z:.5f}"
         case Measurement():
-            seen = sum(line.flux is not None and line.upper_limit is None for line in message.lines)
-            return f"measured {message.spectrum_id:28s} {seen} lines at z {message.z:.5f}"
+            return f"measured {message.spectrum_id:28s} {len(message.seen)} lines at z {message.z:.5f}"
         case Verdict():
             words = f"  {message.comment!r}" if message.comment else ""
             of_flag = f" flag {message.anomaly}" if message.anomaly else ""

@@ -1,13 +1,13 @@
-"""The three results of one spectrum as they come: on three topics, in any order."""
+"""The results of one spectrum as they come: on a topic each, in any order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectraq.schemas.results import Anomaly, Classification, Redshift, Result
+from spectraq.schemas.results import Anomaly, Classification, Measurement, Redshift, Result
 
 RESULT_KINDS: tuple[type[Result], ...] = (Classification, Redshift, Anomaly)
-"""One of each is published for every spectrum; a model spectrum only when asked for."""
+"""One of each is published for every spectrum; a measurement unless it is turned off, a model on request."""
 
 
 @dataclass
@@ -17,6 +17,7 @@ class GatheredResults:
     classification: Classification | None = None
     redshift: Redshift | None = None
     anomaly: Anomaly | None = None
+    measurement: Measurement | None = None
 
     def take(self, result: Result) -> None:
         """Keep a result in the place of an earlier one of its kind."""
@@ -27,8 +28,10 @@ class GatheredResults:
                 self.redshift = result
             case Anomaly():
                 self.anomaly = result
+            case Measurement():
+                self.measurement = result
 
     @property
     def complete(self) -> bool:
-        """Whether all three have come."""
+        """Whether the three that every spectrum has have come."""
         return None not in (self.classification, self.redshift, self.anomaly)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spectraq.schemas import codec
 from spectraq.schemas.deadletter import DeadLetter
-from spectraq.schemas.results import Anomaly, Result
+from spectraq.schemas.results import Anomaly, Measurement, Result
 from spectraq.workers.contract.gathered_results import RESULT_KINDS, GatheredResults
 from spectraq.workers.demonstration import simulated
 from spectraq.workers.transport.messages import Record
@@ -30,9 +30,12 @@ class Tally:
     ----------
     truth
         What simulated spectra really are, by id; empty for real ones.
+    measured
+        Whether the worker publishes measurements, too.
     """
 
     truth: Mapping[str, Simulated] = field(default_factory=dict)
+    measured: bool = False
     results: Counter[str] = field(default_factory=Counter)  # by kind, each result_id once
     duplicates: int = 0
     answered: int = 0
@@ -70,7 +73,7 @@ class Tally:
         self.results[message.kind] += 1
         results = self._open.setdefault(message.spectrum_id, GatheredResults())
         results.take(message)
-        if results.complete:
+        if results.complete and (results.measurement is not None or not self.measured):
             self._settle(self._open.pop(message.spectrum_id))
         return message if isinstance(message, Anomaly) and message.flagged else None
 
@@ -106,5 +109,6 @@ class Tally:
 
     def balanced(self, read: int) -> bool:
         """Return whether each of `read` messages has one result of each kind, or is a dead letter."""
-        complete = all(self.results[kind.kind] == self.answered for kind in RESULT_KINDS)
+        kinds = (*RESULT_KINDS, Measurement) if self.measured else RESULT_KINDS
+        complete = all(self.results[kind.kind] == self.answered for kind in kinds)
         return complete and read == self.answered + self.letters.total()

@@ -87,7 +87,7 @@ def latest(tally: Tally) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("spectrum", "class", "subclass"):
         table.add_column(name, no_wrap=True, min_width=8)
-    for name in ("p", "z", "±", "S/N"):
+    for name in ("p", "z", "±", "S/N", *(["lines"] if tally.measured else [])):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("warnings", no_wrap=True)
     for results in reversed(tally.latest):
@@ -106,6 +106,7 @@ def _row(results: GatheredResults) -> tuple[str | Text, ...]:
         f"{redshift.z:.5f}",
         f"{redshift.zerr:.5f}",
         f"{redshift.snr:.1f}",
+        *([str(len(results.measurement.seen))] if results.measurement else []),
         " ".join(redshift.zwarn_names),
     )
 

@@ -76,7 +76,7 @@ class FileGroups:
                 record: list[object] = [one]
             else:
                 answer = replace(one.answer, model=None)
-                record = [one.file, one.row, asdict(one.subject), wire.written([answer]).decode()]
+                record = [one.file, one.row, asdict(one.subject), wire.written([answer])[0].decode()]
                 if one.answer.anomaly_evidence is not None:
                     strange[_key(one.file, one.subject)].append(one.answer.anomaly_evidence.strangeness)
             self._kept.write(json.dumps(record).encode() + b"\n")
@@ -152,4 +152,4 @@ def _read(line: bytes) -> Given | str:
     if len(record) == 1:
         return str(record[0])
     file, row, subject, answer = record
-    return Given(file, row, Subject(**subject), wire.read(answer.encode())[0])
+    return Given(file, row, Subject(**subject), wire.read(answer.encode(), b"")[0])

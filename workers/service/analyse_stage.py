@@ -52,7 +52,7 @@ class Analyst:
     2. Look all spectra up in the cache, in one round trip.
     3. Ask the networks for the others; a spectrum that breaks them becomes a dead letter.
     4. Judge anomalies by what the stream has shown to be normal, and add to that what was answered now.
-    5. Write the three results of each spectrum, and the dead letters, as messages.
+    5. Write the results of each spectrum, and the dead letters, as messages.
 
     Parameters
     ----------
@@ -110,9 +110,11 @@ class Analyst:
         self._hand_on(analysed)
 
     def _look_up(self, readable: list[Readable]) -> list[Cached]:
-        if _extra(self._settings.worker):
-            return [Cached() for _ in readable]  # entries hold neither model spectrum nor measurement
-        return self._cache.get_many([Subject.of(item.spectrum) for item in readable])
+        extra = _extra(self._settings.worker)
+        if Extra.MODEL in extra:
+            return [Cached() for _ in readable]  # entries hold no model spectrum
+        subjects = [Subject.of(item.spectrum) for item in readable]
+        return self._cache.get_many(subjects, measured=Extra.MEASUREMENT in extra)
 
     def _answers(self, readable: list[Readable], cached: list[Cached]) -> list[Answer | Failure]:
         unknown = [item.observation for item, entry in zip(readable, cached, strict=True) if not entry.answer]
@@ -164,7 +166,7 @@ class Analyst:
         return Analysed(batch, tuple(outgoing), tuple(answered), from_cache, duplicates, dict(reasons))
 
     def _wanted(self, results: Results) -> Results:
-        """Leave out what is not to be published: one fit makes both."""
+        """Leave out what is not to be published: the cache may know more."""
         worker = self._settings.worker
         return replace(
             results,

@@ -12,10 +12,12 @@ import psutil
 import pytest
 
 from spectraq.models import pipeline as shared
+from spectraq.models.answer import NOTHING_EXTRA, Extra
 from spectraq.models.observation import Observation, UnusableSpectrum
 from spectraq.models.pipeline import Pipeline
 from spectraq.models.processes.pool import Networks, Place
 from spectraq.models.simulate import simulate
+from tests.support.same_answers import assert_same_answers
 
 START_S = 60
 OTHERS: set[int] = set()
@@ -78,7 +80,7 @@ def place(alone: Pipeline, spectra: list[Observation]) -> Iterator[Place]:
 
 
 def test_a_partner_gives_the_same_answers(place: Place, alone: Pipeline, spectra: list[Observation]) -> None:
-    assert place.answers(spectra) == alone.analyze(spectra)
+    assert place.answers(spectra, NOTHING_EXTRA) == alone.analyze(spectra)
 
 
 def test_a_batch_is_shared_and_its_answers_keep_their_order(
@@ -96,6 +98,18 @@ def test_a_batch_is_shared_and_its_answers_keep_their_order(
     assert not partners()
 
 
+def test_models_and_measurements_are_shared_and_are_those_of_one_process_to_the_bit(
+    two: Pipeline, alone: Pipeline, spectra: list[Observation]
+) -> None:
+    extra = Extra.MODEL | Extra.MEASUREMENT
+    assert two.start_partners() == 1
+    before = partners()[0].cpu_times().user
+    found = two.analyze(spectra, extra)
+    assert partners()[0].cpu_times().user > before
+    assert all(answer.model is not None and answer.measurement is not None for answer in found)
+    assert_same_answers(found, alone.analyze(spectra, extra))
+
+
 def test_no_process_is_started_for_few_spectra(spectra: list[Observation]) -> None:
     few = Pipeline.load(threads=2)
     few.analyze(spectra)
@@ -107,8 +121,8 @@ def test_a_spectrum_that_cannot_be_analysed_is_refused_as_ever_and_the_partner_g
     place: Place, two: Pipeline, spectra: list[Observation]
 ) -> None:
     infrared = Observation(spectra[0].wavelength + 20000, spectra[0].flux, spectra[0].ivar)
-    assert place.answers([infrared]) is None
-    assert place.answers(spectra[:1]) is not None
+    assert place.answers([infrared], NOTHING_EXTRA) is None
+    assert place.answers(spectra[:1], NOTHING_EXTRA) is not None
     assert two.start_partners() == 1
     with pytest.raises(UnusableSpectrum, match="usable pixels"):
         two.analyze([*spectra[:20], infrared, *spectra[20:]])
@@ -135,9 +149,9 @@ def test_a_partner_that_is_lost_costs_no_answer(
 
 def test_a_partner_with_other_networks_is_not_asked(alone: Pipeline, spectra: list[Observation]) -> None:
     other = Place(Networks(None, alone.members[:1], alone.digest))
-    other.answers(spectra)
+    other.answers(spectra, NOTHING_EXTRA)
     assert partners()
-    until(lambda: other.answers(spectra) is None and not partners())
+    until(lambda: other.answers(spectra, NOTHING_EXTRA) is None and not partners())
 
 
 SCRIPT = """

@@ -7,14 +7,15 @@ import random
 import struct
 import threading
 import time
+import zlib
 
 import pytest
 import redis
 
-from spectraq.models.answer import Answer, Candidate, Reason
-from spectraq.workers.cache.answers import Cache, Subject, latest_answer, looked_up
+from spectraq.models.answer import Answer, Candidate, MeasuredLine, Measurement, Quantity, Reason
+from spectraq.workers.cache.answers import Cache, Cached, Subject, latest_answer, looked_up
 from spectraq.workers.cache.breaker import LONGEST_REST_S, Breaker
-from spectraq.workers.cache.entry_format import pack_answer, unpack_answer
+from spectraq.workers.cache.entry_format import _digest, _opened, pack_answer, unpack_answer
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.keys import answer_key, latest_key, lookups_key
 from spectraq.workers.cache.stream_reference import StreamReference
@@ -95,6 +96,39 @@ def test_an_answer_comes_back_equal_to_the_last_bit_of_every_number() -> None:
         assert unpack_answer(pack_answer(answer, "place", b""), "place", b"") == answer
 
 
+def measured_answer(seed: int) -> Answer:
+    """An answer with as many lines and quantities as the largest has, and numbers of any size."""
+    generator = random.Random(seed)
+
+    def number() -> float | None:
+        return any_float(generator) if generator.random() < 0.8 else None
+
+    lines = tuple(
+        MeasuredLine(f"line-{i}", "narrow", any_float(generator), *(number() for _ in range(9)), "not seen")
+        for i in range(60)
+    )
+    quantities = {f"quantity-{i}": Quantity(number(), number(), "km/s", None) for i in range(25)}
+    measurement = Measurement("GALAXY", any_float(generator), lines, quantities, "liner")
+    return dataclasses.replace(any_answer(seed), measurement=measurement)
+
+
+def test_a_measurement_comes_back_equal_to_the_last_bit_and_takes_little_room() -> None:
+    for seed in range(20):
+        answer = measured_answer(seed)
+        entry = pack_answer(answer, "place", b"key")
+        assert unpack_answer(entry, "place", b"key") == answer
+        assert len(entry) < 12_000  # of digits that are chance, as no real measurement's are
+
+
+def test_an_answer_without_its_measurement_is_none_where_one_is_wanted(cache: Cache) -> None:
+    cache.put_many([(SUBJECT, any_answer(1))])
+    assert cache.get_many([SUBJECT], measured=True) == [Cached()]
+    assert cache.get_many([SUBJECT])[0].duplicate
+    cache.put_many([(SUBJECT, measured_answer(1))])
+    for measured in (True, False):
+        assert cache.get_many([SUBJECT], measured=measured) == [Cached(measured_answer(1), duplicate=True)]
+
+
 def test_an_answer_is_found_by_its_pixels_and_only_by_the_same_ensemble_and_survey(
     cache: Cache, guarded: GuardedRedis
 ) -> None:
@@ -142,6 +176,28 @@ def test_entries_expire(cache: Cache, settings: RedisSettings, client) -> None:
     cache.put_many([(SUBJECT, any_answer(1))])
     for key in (answer_key(cache._ensemble, SUBJECT.digest, SUBJECT.survey), latest_key(SUBJECT.spectrum_id)):
         assert 0 < client.ttl(key) <= settings.ttl_s
+
+
+PLACE = "spectraq:poisoned"
+
+
+def sealed(body: bytes) -> bytes:
+    """An entry with the right digest and any body."""
+    return _digest(body, PLACE, b"") + body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        zlib.compress(b"0" * (64 << 20)),
+        zlib.compress(b"{}"),
+        zlib.compress(_opened(pack_answer(any_answer(1), PLACE, b""), PLACE, b"") or b"")[:-4],
+        b"{}",
+    ],
+    ids=["inflates to 64 MiB", "no answer", "cut off", "not deflated, as entries once were"],
+)
+def test_what_its_digest_vouches_for_is_still_no_entry_unless_it_is_one(body: bytes) -> None:
+    assert unpack_answer(sealed(body), PLACE, b"") is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -36,10 +37,10 @@ def test_what_is_published_is_answered_watched_shown_and_counted(
     ledger = online.json("worker", "--until-drained")
     assert (ledger["read"], ledger["published"], ledger["balanced"]) == (3, 3, True)
 
-    messages = online.json("watch", "--from-beginning", "--max", "9", "--timeout", "20")
-    assert len(messages) == 9
+    messages = online.json("watch", "--from-beginning", "--max", "12", "--timeout", "20")
+    assert len(messages) == 12
     result_ids = {message["value"]["result_id"] for message in messages}
-    assert len(result_ids) == 9
+    assert len(result_ids) == 12
     by_id = {message["value"]["spectrum_id"] for message in messages}
     assert len(by_id) == 3
 
@@ -50,13 +51,17 @@ def test_what_is_published_is_answered_watched_shown_and_counted(
         m["value"]["z"] for m in messages if m["value"]["spectrum_id"] == name and "zerr" in m["value"]
     ]
     assert [shown["redshift"]["z"]] == published_z
-    assert "probability" in online("show", name).stdout
+    measured = [m["value"] for m in messages if m["topic"].endswith("measurements")]
+    assert len(measured) == 3
+    assert shown["measurement"] in measured
+    printed = online("show", name).stdout
+    assert "probability" in printed and "noise_rchi2" in printed
     drawn = online("show", name, "--plot").stdout
     assert "best fit, z = " in drawn and "wavelength (Å, vacuum)" in drawn
 
     status = online.json("status")
     assert status["lag"] == 0
-    assert sum(topic["end"] for topic in status["topics"].values()) == 12
+    assert sum(topic["end"] for topic in status["topics"].values()) == 15
     assert "lag 0" in online("status").stdout
 
 
@@ -75,10 +80,12 @@ def test_a_second_publication_is_answered_from_the_cache_with_the_same_results(
     for cached in (0, 2):
         online("publish", path)
         assert online.json("worker", "--until-drained")["cached"] == cached
-    messages = online.json("watch", "redshifts", "--from-beginning", "--max", "4", "--timeout", "20")
-    values = [message["value"] for message in messages]
-    assert len({value["result_id"] for value in values}) == 2
-    assert len({(value["result_id"], value["z"]) for value in values}) == 2
+    for kind in ("redshifts", "measurements"):
+        messages = online.json("watch", kind, "--from-beginning", "--max", "4", "--timeout", "20")
+        values = [message["value"] for message in messages]
+        assert len(values) == 4
+        assert len({value["result_id"] for value in values}) == 2
+        assert len({json.dumps(value, sort_keys=True) for value in values}) == 2
 
 
 def test_dead_letters_are_listed_shown_and_replayed(online: CommandLine, tmp_path: Path) -> None:

@@ -8,11 +8,15 @@ import itertools
 import numpy as np
 import pytest
 
-from spectraq.schemas.results import Result
+from spectraq.models.answer import Extra
+from spectraq.schemas import codec
+from spectraq.schemas.results import Measurement, Result
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import messages, observation
 from spectraq.workers.contract.gathered_results import RESULT_KINDS, GatheredResults
+from spectraq.workers.demonstration.tally import Tally
 from spectraq.workers.files.overview import averaged
+from spectraq.workers.transport.messages import Record
 from spectraq.workers.web.night.spectrum_json import pixels_json
 from tests.support.feed import numbered
 from tests.support.plumbing import Plumbing
@@ -28,6 +32,14 @@ def results_of(spectrum: Spectrum) -> dict[str, Result]:
     return {result.kind: result for result in (made.classification, made.redshift, made.anomaly)}
 
 
+def measurement_of(spectrum: Spectrum) -> Measurement:
+    networks = Plumbing()
+    (answer,) = networks.analyze([observation(spectrum, N)], Extra.MEASUREMENT)
+    made = messages(spectrum, answer, networks).measurement
+    assert made is not None
+    return made
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(kind.kind for kind in RESULT_KINDS)))
 def test_three_results_in_any_order_make_a_spectrum_complete(order: tuple[str, ...]) -> None:
     results = results_of(numbered(1))
@@ -38,6 +50,23 @@ def test_three_results_in_any_order_make_a_spectrum_complete(order: tuple[str, .
         gathered.take(results[kind])
     assert gathered.complete
     assert {kind: getattr(gathered, kind) for kind in order} == results
+    assert gathered.measurement is None  # it may be turned off
+    gathered.take(measurement_of(numbered(1)))
+    assert gathered.measurement == measurement_of(numbered(1))
+
+
+def test_a_demonstration_waits_for_the_measurement_where_one_is_published() -> None:
+    results = [*results_of(numbered(1)).values(), measurement_of(numbered(1))]
+    of_three, of_four = Tally(), Tally(measured=True)
+    for n, result in enumerate(results, 1):
+        record = Record("t", 0, 0, b"key", codec.encode(result), (), 0)
+        of_three.add(record)
+        of_four.add(record)
+        of_four.add(record)
+        assert (of_three.answered, of_four.answered) == (int(n >= 3), int(n == 4))
+        assert of_four.balanced(1) == (n == 4)
+    assert of_four.duplicates == 4
+    assert of_four.latest[0].measurement == results[-1]
 
 
 @pytest.mark.parametrize("with_ivar", [True, False])

@@ -12,10 +12,12 @@ from spectraq.models.simulate import simulate
 from spectraq.schemas import codec
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import messages, observation
+from spectraq.workers.settings import WorkerSettings
 from tests.support.feed import Feed
 from tests.support.foreign import KINDS
 
 SPECTRA = 12
+MEASURED = {"publish_measurements": True}
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +56,35 @@ def plain(message: object) -> object:
 def test_the_stream_and_then_the_cache_give_what_the_networks_answer_to_the_last_bit(
     feed: Feed, pipeline: Pipeline, spectra: list[Spectrum]
 ) -> None:
-    answers = pipeline.analyze([observation(spectrum, 10**6) for spectrum in spectra])
+    answers = pipeline.analyze([observation(spectrum, 10**6) for spectrum in spectra], Extra.MEASUREMENT)
     wanted = [messages(spectrum, answer, pipeline) for spectrum, answer in zip(spectra, answers, strict=True)]
     feed.publish(spectra)
-    first = feed.work(pipeline, batch_spectra=5)
+    first = feed.work(pipeline, batch_spectra=5, **MEASURED)
     feed.publish(spectra)
-    second = feed.work(pipeline)
+    second = feed.work(pipeline, **MEASURED)
     assert (first.published, second.published, second.cached) == (SPECTRA, SPECTRA, SPECTRA)
-    for kind, field in zip(KINDS, ("classification", "redshift", "anomaly"), strict=True):
+    fields = ("classification", "redshift", "anomaly", "measurement")
+    for kind, field in zip((*KINDS, "measurements"), fields, strict=True):
         right = {result.redshift.spectrum_id: plain(getattr(result, field)) for result in wanted}
         found = feed.read(kind)
         assert len(found) == 2 * SPECTRA
         assert all(message.fields == right[message.fields["spectrum_id"]] for message in found)
+
+
+def test_a_worker_measures_unless_told_otherwise_and_an_answer_without_is_none_to_it(
+    feed: Feed, pipeline: Pipeline, spectra: list[Spectrum]
+) -> None:
+    assert WorkerSettings().publish_measurements
+    brighter = [s.model_copy(update={"flux": 2 * s.flux, "ivar": s.ivar / 4}) for s in spectra[:4]]
+    cached = []
+    for measured in (False, True, True, False):
+        feed.publish(brighter)
+        cached.append(feed.work(pipeline, publish_measurements=measured).cached)
+    assert cached == [0, 0, 4, 4]
+    found = feed.read("measurements")
+    assert len(found) == 8
+    assert len({(m.fields["result_id"], m.value) for m in found}) == 4
+    assert feed.count("redshifts") == 16
 
 
 def test_models_and_measurements_are_published_when_asked_for_also_where_the_answer_is_cached(
