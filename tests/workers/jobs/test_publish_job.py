@@ -15,6 +15,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from spectraq.workers.jobs.journal import Journal
 from tests.support.commandline import SPECTRAQ
 from tests.support.feed import WAVELENGTH, Feed
 from tests.support.plumbing import spectrum_flux
@@ -49,7 +50,7 @@ def publish(feed: Feed, tmp_path: Path) -> Publish:
 
 
 @pytest.fixture
-def worker(feed: Feed, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def a_worker(feed: Feed, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     running = feed.worker(log=tmp_path / "worker.log", delivery="exactly_once")
     yield running
     running.terminate()
@@ -72,7 +73,7 @@ def ledger(process: subprocess.Popen[str], code: int = 0) -> dict[str, Any]:
 
 
 def test_a_job_that_is_killed_again_and_again_sends_all_and_nothing_twice(
-    feed: Feed, publish: Publish, worker: subprocess.Popen[str], tmp_path: Path
+    feed: Feed, publish: Publish, a_worker: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     first = table(tmp_path / "a.parquet", range(N // 2), bad=(7,))
     second = table(tmp_path / "b.parquet", range(N // 2, N), group=10_000)
@@ -87,3 +88,54 @@ def test_a_job_that_is_killed_again_and_again_sends_all_and_nothing_twice(
     assert (done["unreadable"], done["doubled"], done["balanced"]) == (1, 0, True)
     assert len({m.key for m in feed.read("spectra")}) == feed.count("spectra") == N - 1
     assert feed.count("redshifts") == N - 1
+
+
+def test_a_job_rests_while_more_may_not_wait_and_goes_on_with_a_worker(
+    feed: Feed, publish: Publish, tmp_path: Path
+) -> None:
+    words = (str(table(tmp_path / "a.parquet", range(N))), "--max-lag", "50", "--rate", "40")
+    running = publish(*words)
+    until(lambda: feed.count("spectra") >= 50, running)
+    time.sleep(4.0)
+    sent = feed.count("spectra")
+    assert sent <= 50 + 3 * 40  # what two seconds send, and what they grow to on a busy machine
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=30)[1]
+    assert running.returncode == 130
+    assert "no worker reads" in said and "the same command goes on" in said
+
+
+def test_dead_letters_of_a_job_are_counted_by_their_reason(
+    feed: Feed, publish: Publish, a_worker: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    flux = [list(spectrum_flux(row)) for row in range(4)]
+    columns = {"flux": flux, "ivar": [[1.0] * 200, [0.0] * 200, [1.0] * 200, [0.0] * 200]}
+    parquet.write_table(pyarrow.table(columns | {"wavelength": [WAVELENGTH] * 4}), tmp_path / "a.parquet")
+    done = ledger(publish(str(tmp_path / "a.parquet")))
+    assert (done["sent"], done["answered"], done["dead_lettered"], done["unanswered"]) == (4, 2, 2, 0)
+    assert done["reasons"] == {"no_good_pixels": 2}
+
+
+def test_a_journal_that_does_not_fit_is_refused_in_one_line(
+    feed: Feed, publish: Publish, tmp_path: Path
+) -> None:
+    path = table(tmp_path / "a.parquet", range(3))
+    done = ledger(publish(str(path), "--no-wait"))
+    assert (done["sent"], done["unanswered"]) == (3, 3)
+    assert ledger(publish(str(path), "--no-wait"))["sent"] == feed.count("spectra") == 3
+    feed.topics["redshifts"] = feed.settings().topics.classifications
+    assert "this job's results is" in publish_says(publish(str(path)))
+    del feed.topics["redshifts"]
+    table(tmp_path / "a.parquet", range(5))
+    assert "a.parquet has changed" in publish_says(publish(str(path)))
+    with Journal(tmp_path / "job"):
+        assert "another process" in publish_says(publish(str(path)))
+    (tmp_path / "job").write_bytes(b"no database" * 100)
+    assert "is no journal" in publish_says(publish(str(path)))
+
+
+def publish_says(process: subprocess.Popen[str]) -> str:
+    """The one line with which it ends."""
+    complaints = process.communicate(timeout=60)[1]
+    assert process.returncode == 1 and "Traceback" not in complaints
+    return complaints
