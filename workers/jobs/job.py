@@ -124,8 +124,9 @@ class Job:
                 self._turn()
                 if self._plan.wait:
                     self._wait()
-            finally:
-                self._journal.commit()
+            except BaseException:
+                self._journal.forget()  # counts and positions go together; what was sent is found again
+                raise
         return self._journal.counts()
 
     def _bind(self) -> None:

@@ -7,6 +7,7 @@ answered; and of each topic up to which offset it was read for that.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import uuid
 from collections import Counter
@@ -27,7 +28,7 @@ CACHE_KIB = 64 << 10
 TABLES = """
 CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE files (
-    number INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL,
+    number INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL,
     bytes INTEGER NOT NULL, changed_ns INTEGER NOT NULL,
     rows INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, whole INTEGER NOT NULL DEFAULT 0
 );
@@ -96,7 +97,7 @@ class Journal:
     Parameters
     ----------
     path
-        Made where it is not.
+        Made where it is not. What is written is kept by `commit`, and where the block ends well.
 
     Raises
     ------
@@ -128,8 +129,9 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Keep what was written, whatever ended the block."""
-        self.commit()
+        """Keep what was written, unless the block failed."""
+        if kind is None:
+            self.commit()
         self._database.close()
 
     def commit(self) -> None:
@@ -138,6 +140,12 @@ class Journal:
             if self._database.in_transaction:
                 self._database.execute("COMMIT")
             self._database.execute("BEGIN IMMEDIATE")
+
+    def forget(self) -> None:
+        """Take back what was written since the last commit, which is whole."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        self._database.execute("BEGIN IMMEDIATE")
 
     def bind(self, where: Mapping[str, str], positions: Mapping[TopicPartition, int]) -> bool:
         """Tie a new journal to its cluster and topics, or check that an old one is of these.
@@ -191,11 +199,12 @@ class Journal:
         status = Path(path).stat()
         now = (status.st_size, status.st_mtime_ns)
         query = "SELECT bytes, changed_ns, number, rows, done, whole FROM files WHERE path = ?"
-        row = self._database.execute(query, (path,)).fetchone()
+        name = os.fsencode(path)
+        row = self._database.execute(query, (name,)).fetchone()
         if row is None:
-            insert = "INSERT INTO files (path, bytes, changed_ns) VALUES (?, ?, ?)"
-            number = self._database.execute(insert, (path, *now)).lastrowid
-            assert number is not None
+            number = short_name(name)  # the same, should this be lost
+            insert = "INSERT INTO files (number, path, bytes, changed_ns) VALUES (?, ?, ?, ?)"
+            self._database.execute(insert, (number, name, *now))
             return File(number, 0, 0, False)
         self._database.execute("DELETE FROM unreadable WHERE file = ? AND row = -1", (row[2],))
         if tuple(row[:2]) != now and not row[4]:
@@ -209,7 +218,9 @@ class Journal:
 
     def rows_ahead(self) -> set[tuple[int, int]]:
         """Return file and row of spectra that are in Kafka though not all before them are known to be."""
-        query = "SELECT file, row FROM spectra JOIN files ON file = number WHERE row >= done"
+        query = (
+            "SELECT file, row FROM spectra LEFT JOIN files ON file = number WHERE row >= coalesce(done, 0)"
+        )
         return set(self._database.execute(query).fetchall())
 
     def note_rows(self, file: int, rows: int) -> None:
@@ -282,15 +293,17 @@ class Journal:
 
     def unfinished_files(self) -> list[str]:
         """Return the files that were begun and not read to their end."""
-        return [str(path) for (path,) in self._database.execute("SELECT path FROM files WHERE NOT whole")]
+        found = self._database.execute("SELECT path FROM files WHERE NOT whole")
+        return [os.fsdecode(path) for (path,) in found]
 
     def unanswered(self, most: int) -> Iterator[tuple[str, int]]:
         """Yield file and row of spectra that were sent and came to no end, so many at most."""
-        yield from self._database.execute(
+        found = self._database.execute(
             "SELECT path, row FROM spectra JOIN files ON file = number"
             " WHERE answers + letters < sent LIMIT ?",
             (most,),
         )
+        yield from ((os.fsdecode(path), row) for path, row in found)
 
     def _say(self, name: str, value: str) -> None:
         self._database.execute("INSERT INTO job VALUES (?, ?)", (name, value))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import erfa
+from astropy.time import Time
 
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers import keywords
 from spectraq.workers.readers.array_rows import ByRow
 from spectraq.workers.readers.format import unique_ids
 from spectraq.workers.readers.source import Source
-
-MJD_ZERO = 2400000.5
-"""Julian date of Modified Julian Date 0."""
 
 
 class Identity:
@@ -52,10 +49,7 @@ class Identity:
     def _utc(self, row: int) -> float | None:
         """Return the row's time where it is said in TAI."""
         tai = keywords.number(self._value(names.MJD_TAI, row), keywords.DAYS)
-        if tai is None:
-            return None
-        whole, part = erfa.taiutc(MJD_ZERO, tai)
-        return float(whole - MJD_ZERO + part)
+        return None if tai is None else float(Time(tai, format="mjd", scale="tai").utc.mjd)
 
     def _is_by_row(self, name: str) -> bool:
         if name not in self._columns.arrays:
