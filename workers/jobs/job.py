@@ -100,7 +100,6 @@ class Job:
     ) -> None:
         self._settings, self._plan, self._journal = settings, plan, journal
         self._complain, self._show = complain, show
-        self._pace = Pace(settings, plan.most_waiting)
         self._progress = Progress(plan.files)
         self._ends: dict[TopicPartition, int] = {}
         self._read_whole: deque[tuple[int, File, int]] = (
@@ -114,8 +113,9 @@ class Job:
         """Send what was not sent, wait for the answers where that is wanted, and return the ledger."""
         self._bind()
         self._ahead = self._journal.rows_ahead()
-        with Answers(self._settings, self._journal) as answers:
-            self._answers = answers
+        pace = Pace(self._settings, self._plan.most_waiting)
+        with pace, Answers(self._settings, self._journal) as answers:
+            self._pace, self._answers = pace, answers
             self._progress.begin(self._journal.counts())
             try:
                 with Sender(self._settings, self._plan.rate, self._acknowledged) as sender:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 from kafka import TopicPartition
 
@@ -15,6 +17,8 @@ ASK_S = 2.0
 class Pace:
     """Knows how many spectra wait, by asking Kafka now and then and counting what was sent since.
 
+    A thread of its own asks, so that sending does not wait for it.
+
     Parameters
     ----------
     settings
@@ -25,16 +29,39 @@ class Pace:
 
     def __init__(self, settings: Settings, most: int) -> None:
         self._settings, self._most = settings, most
+        self._asker = ThreadPoolExecutor(1, "pace")
         self._asked = 0.0
+        self._asking: tuple[Future[GroupLag], int] | None = None  # and what had been sent then
         self._sent_then = 0
         self.group: GroupLag | None = None
 
+    def __enter__(self) -> Self:
+        """Return it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ask no more."""
+        self._asker.shutdown(wait=False, cancel_futures=True)
+
     def look(self, sent: int) -> None:
-        """Ask Kafka, unless it was asked just now; `sent` is what this run has sent until now."""
-        if time.monotonic() - self._asked < ASK_S:
-            return
-        self.group = group_lag(self._settings)
-        self._asked, self._sent_then = time.monotonic(), sent
+        """Take Kafka's answer, and ask again unless it was asked just now.
+
+        Parameters
+        ----------
+        sent
+            What this run has sent until now.
+
+        Raises
+        ------
+        UnreachableError
+            Where it does not answer.
+        """
+        if self._asking is not None and self._asking[0].done():
+            self.group, self._sent_then = self._asking[0].result(), self._asking[1]
+            self._asking = None
+        if self._asking is None and time.monotonic() - self._asked >= ASK_S:
+            self._asking = self._asker.submit(group_lag, self._settings), sent
+            self._asked = time.monotonic()
 
     def is_ahead(self, sent: int) -> bool:
         """Return whether as many wait as may."""
