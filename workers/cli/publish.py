@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spectraq.workers.cli.common_options import Config
-from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, complain, spectra
+from spectraq.workers.cli.reading_options import (
+    Air,
+    Files,
+    Format,
+    WavelengthUnit,
+    complain,
+    reader,
+    spectra,
+)
 from spectraq.workers.cli.terminal import print_json, progress, stderr
 
 if TYPE_CHECKING:
@@ -27,12 +36,26 @@ def publish(
     priority: Annotated[
         bool, typer.Option("--priority", help="To the topic of urgent spectra (topics.priority).")
     ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="File by which the job goes on where it ended; waits for the answers, and counts them."
+        ),
+    ] = None,
+    max_lag: Annotated[
+        int, typer.Option(help="With --journal: rest while so many spectra wait in Kafka.", min=1)
+    ] = 20_000,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="With --journal: wait for the answers.")
+    ] = True,
     config: Config = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the count as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Send spectra to the topic that workers read; what can't be read is said and left out.
 
     Example: `spectraq publish night-2026-11-23/ --rate 50`
+
+    Example: `spectraq publish survey/*.parquet --journal survey.job`
     """
     from spectraq.workers.operations import log
     from spectraq.workers.settings import load_settings
@@ -43,6 +66,13 @@ def publish(
     log.configure(settings.log)
     require_topics(settings)
     topic = _urgent(settings) if priority else settings.topics.spectra
+    if journal is not None:
+        from spectraq.workers.cli.publish_job import Way, publish_job
+
+        read = reader(format, air, wavelength_unit)
+        way = Way(read, rate, max_lag, wait)
+        publish_job(settings, journal, files, topic, way, as_json)
+        return
     with Sender(settings, rate) as sender:
         unreadable = _send(sender, spectra(files, format, air, wavelength_unit), topic)
     if as_json:

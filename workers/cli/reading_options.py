@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -40,6 +40,18 @@ def spectra(
     typer.BadParameter
         At once, where there is no such format or unit.
     """
+    read_file = reader(format, air, wavelength_unit)
+    return _spectra(names, read_file)
+
+
+def reader(format: str | None, air: bool, wavelength_unit: str | None) -> Reader:
+    """Return what reads one file after the other, and says on stderr what had to be assumed.
+
+    Raises
+    ------
+    typer.BadParameter
+        Where there is no such format or unit.
+    """
     from spectraq.workers.readers import FORMATS
     from spectraq.workers.readers.units import unit_of
 
@@ -47,7 +59,14 @@ def spectra(
         raise typer.BadParameter(f"{format} is none of {', '.join(FORMATS)}", param_hint="--format")
     if wavelength_unit is not None and unit_of(wavelength_unit) is None:
         raise typer.BadParameter(f"{wavelength_unit} is no unit", param_hint="--wavelength-unit")
-    return _spectra(names, format, air, wavelength_unit)
+    return Reader(format, "air" if air else None, wavelength_unit)
+
+
+def files_of(names: list[str]) -> Iterator[str | ReadError]:
+    """Return the files that are meant, an error in the place of each name that stands for none."""
+    from spectraq.workers.readers import find
+
+    return find(names, lambda folder, sentence: print_note(f"{folder}: {sentence}"))
 
 
 def print_formats(wanted: bool) -> None:
@@ -77,22 +96,52 @@ def complain(error: ReadError) -> None:
     print_error(describe(error))
 
 
-def _spectra(
-    names: list[str], format: str | None, air: bool, wavelength_unit: str | None
-) -> Iterator[Spectrum | ReadError]:
+def _spectra(names: list[str], read_file: Reader) -> Iterator[Spectrum | ReadError]:
     from spectraq.workers.errors import ReadError
-    from spectraq.workers.readers import find, read
 
-    notes = _Notes()
-    for file in find(names, lambda folder, sentence: print_note(f"{folder}: {sentence}")):
+    for file in files_of(names):
         if isinstance(file, ReadError):
             yield file
             continue
-        notes.file = file
-        yield from read(
-            file, format, medium="air" if air else None, wavelength_unit=wavelength_unit, note=notes
+        yield from read_file(file)
+    read_file.sum_up()
+
+
+class Reader:
+    """Reads files in one way.
+
+    Parameters
+    ----------
+    format, medium, wavelength_unit
+        As `readers.read` takes them.
+    """
+
+    def __init__(
+        self, format: str | None, medium: Literal["air"] | None, wavelength_unit: str | None
+    ) -> None:
+        self._format, self._medium, self._wavelength_unit = format, medium, wavelength_unit
+        self._notes = _Notes()
+
+    def __call__(
+        self, file: str, first_row: int = 0, length: Callable[[int], None] = lambda _: None
+    ) -> Generator[Spectrum | ReadError]:
+        """Return the spectra of a file from a row on, and tell `length` how many it has."""
+        from spectraq.workers.readers import read
+
+        self._notes.file = file
+        return read(
+            file,
+            self._format,
+            medium=self._medium,
+            wavelength_unit=self._wavelength_unit,
+            note=self._notes,
+            first_row=first_row,
+            length=length,
         )
-    notes.sum_up()
+
+    def sum_up(self) -> None:
+        """Say of how many files more the same had to be assumed."""
+        self._notes.sum_up()
 
 
 class _Notes:

@@ -34,6 +34,7 @@ class SpectralAxis:
         self._unit = self._unit_of(assumed, note)
         self.medium = chosen_medium(self._columns.medium(), assumed, note)
         self._shared: tuple[NDArray[np.float64], Grid] | None = None
+        self._last: tuple[NDArray[np.float64], Grid] | None = None
 
     def of(self, row: int, n: int) -> tuple[NDArray[np.float64], Grid]:
         """Return the wavelengths of a spectrum of n pixels, in angstrom, and the ascending grid they make.
@@ -45,7 +46,9 @@ class SpectralAxis:
         """
         if self._shared is None:
             wavelength = self._angstrom(row, n)
-            placed = wavelength, self._grid(wavelength)
+            if self._last is not None and np.array_equal(self._last[0], wavelength):
+                return self._last  # written out in each row, and the same
+            placed = self._last = wavelength, self._grid(wavelength)
             if self._name is not None and not self._arrays.is_shared(self._name):
                 return placed
             self._shared = placed

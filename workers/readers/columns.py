@@ -88,9 +88,14 @@ IDENTITY = (
     "name",
     "sdss_id",
     "catalogid",
+    "diaobjectid",
+    "objectid",
 )
+TARGET = ("targetid", "target_id", "sdss_id", "diaobjectid", "objectid")
 RA = ("ra", "target_ra", "plug_ra", "raj2000", "ra_deg")
 DEC = ("dec", "target_dec", "plug_dec", "dej2000", "dec_deg", "decl")
+MJD_TAI = ("midpointmjdtai",)
+"""International Atomic Time, as LSST's alerts have it; all others are UTC."""
 MJD = ("mjd", "mean_mjd", "mjd_obs", "mjd-obs")
 SURVEY = ("survey",)
 

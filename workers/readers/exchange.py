@@ -7,8 +7,6 @@ import re
 import warnings
 from typing import Any
 
-import numpy as np
-
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import limits
 from spectraq.workers.readers.columns import Columns
@@ -68,31 +66,30 @@ def read_parquet(source: Source) -> Columns:
     ReadError
         Where it is damaged, or grows beyond what packing does.
     """
-    import pyarrow
     from pyarrow import parquet
 
-    try:
-        file = parquet.ParquetFile(source.plain)
+    from spectraq.workers.readers.parquet_columns import columns_of_file, damage_said
+
+    with damage_said():
+        # not read before it is wanted: a row group may be larger than the memory
+        file = parquet.ParquetFile(source.plain, memory_map=True, pre_buffer=False)
         written = file.metadata
         numbers = written.num_rows * max(1, written.num_columns) * NUMBER_BYTES
         groups = sum(written.row_group(number).total_byte_size for number in range(written.num_row_groups))
         limits.check_growth(source.plain.stat().st_size, max(numbers, groups))
-        table = file.read()
-    except (pyarrow.ArrowException, OSError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise ReadError(f"the Parquet file can't be read: {why}") from error
+        schema = file.schema_arrow
     meta = {
         key.decode("utf-8", "replace").lower(): value.decode("utf-8", "replace")
-        for key, value in (table.schema.metadata or {}).items()
+        for key, value in (schema.metadata or {}).items()
     }
-    arrays: dict[str, Any] = {}
+    names: dict[str, tuple[int, bool]] = {}
     units, more = _of_astropy(meta.pop("table_meta_yaml", ""))
-    for field, column in zip(table.schema, table.itercolumns(), strict=True):
+    for number, field in enumerate(schema):
         name, unit = title(field.name)
         metadata = field.metadata or {}
-        arrays.setdefault(name, _array(column, is_name=name in NAMES))
+        names.setdefault(name, (number, name in NAMES))
         units.setdefault(name, unit or metadata.get(b"unit", b"").decode("utf-8", "replace") or None)
-    return Columns(arrays, units, meta | more)
+    return Columns(columns_of_file(file, names), units, meta | more)
 
 
 def _of_astropy(header: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -109,27 +106,3 @@ def _of_astropy(header: str) -> tuple[dict[str, Any], dict[str, Any]]:
         return units, {str(key).lower(): value for key, value in dict(said.get("meta") or {}).items()}
     except Exception:  # whatever its parser stumbles over
         return {}, {}
-
-
-def _array(column: Any, is_name: bool) -> Any:
-    """A column as an array; of lists, which are spectra, one array a row.
-
-    What is null is not a number, or an empty name: floats round 64-bit ids.
-    """
-    import pyarrow
-
-    kind = column.type
-    if (
-        pyarrow.types.is_list(kind)
-        or pyarrow.types.is_large_list(kind)
-        or pyarrow.types.is_fixed_size_list(kind)
-    ):
-        rows = np.empty(len(column), dtype=object)
-        rows[:] = [np.array(row if row is not None else [], dtype=np.float64) for row in column.to_pylist()]
-        return rows
-    if pyarrow.types.is_integer(kind) and not column.null_count:
-        return column.to_numpy()
-    is_number = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
-    if is_number and not (is_name and pyarrow.types.is_integer(kind)):
-        return column.cast(pyarrow.float64()).fill_null(float("nan")).to_numpy()
-    return np.array([str(value) if value is not None else "" for value in column.to_pylist()])

@@ -10,7 +10,7 @@ from pathlib import Path
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.source import FITS_SUFFIXES, PACKED_SUFFIXES
 
-PLAIN_SUFFIXES = (*FITS_SUFFIXES, ".ecsv", ".csv", ".npz")
+PLAIN_SUFFIXES = (*FITS_SUFFIXES, ".ecsv", ".csv", ".npz", ".parquet")
 SUFFIXES = (
     *PLAIN_SUFFIXES,
     *(f"{suffix}{packed}" for suffix in PLAIN_SUFFIXES for packed in PACKED_SUFFIXES),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import structlog
@@ -55,7 +55,9 @@ def read(
     wavelength_unit: str | None = None,
     note: Note | None = None,
     known_only: bool = False,
-) -> Iterator[Item]:
+    first_row: int = 0,
+    length: Callable[[int], None] = lambda _: None,
+) -> Generator[Item]:
     """Read a file's spectra, in order, each when it is asked for.
 
     Parameters
@@ -70,6 +72,10 @@ def read(
         Takes a sentence on each thing that had to be assumed of a spectrum; by default it is logged.
     known_only
         Do not try other people's loaders on a file that no format here looks like.
+    first_row
+        Rows before this one are left out.
+    length
+        Takes the number of spectra in the file, once it is open.
 
     Yields
     ------
@@ -89,7 +95,10 @@ def read(
             for sentence in unknown:
                 said(sentence)
             held = Held(said)
-            for read_item in _items(source, format, assumed, held, known_only):
+            rows = _rows(source, format, assumed, held, known_only)
+            length(len(rows))
+            for row in range(first_row, len(rows)):
+                read_item = item(rows, source, row)
                 if isinstance(read_item, Spectrum):
                     held.release()
                 yield read_item
@@ -99,24 +108,20 @@ def read(
         yield ReadError(_unforeseen(error), file=file)
 
 
-def _items(
-    source: Source, format: str | None, assumed: Assumed, note: Note, known_only: bool
-) -> Iterator[Item]:
+def _rows(source: Source, format: str | None, assumed: Assumed, note: Note, known_only: bool) -> Rows:
     try:
         with quiet():
             if source.hdus and not format:
                 mistaken.check_purpose(source.hdus[0].header)
             wanted = FORMATS[format] if format else recognised(source, known_only)
             rows = wanted.rows(source, assumed, note)
-            length = len(rows)
-            if not length:
+            if not len(rows):
                 raise ReadError("the file holds no spectrum: there are columns for one, and no rows")
     except ReadError:
         raise
     except Exception as error:
         raise ReadError(_unforeseen(error, source)) from error
-    for row in range(length):
-        yield item(rows, source, row)
+    return rows
 
 
 def recognised(source: Source, known_only: bool = False) -> Format:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from astropy.time import Time
+
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers import keywords
 from spectraq.workers.readers.array_rows import ByRow
@@ -34,15 +36,20 @@ class Identity:
 
     def fields(self, row: int) -> dict[str, Any]:
         """Return identity and position of one row as fields of a Spectrum."""
-        target = self._value(("targetid", "target_id", "sdss_id"), row)
+        target = self._value(names.TARGET, row)
         return {
             "spectrum_id": self._ids[row],
             "target_id": keywords.text(target),
             "ra": keywords.number(self._value(names.RA, row), keywords.RIGHT_ASCENSION),
             "dec": keywords.number(self._value(names.DEC, row), keywords.DECLINATION),
-            "mjd": keywords.number(self._value(names.MJD, row), keywords.DAYS),
+            "mjd": keywords.number(self._value(names.MJD, row), keywords.DAYS) or self._utc(row),
             "survey": (keywords.text(self._value(names.SURVEY, row)) or "").lower() or None,
         }
+
+    def _utc(self, row: int) -> float | None:
+        """Return the row's time where it is said in TAI."""
+        tai = keywords.number(self._value(names.MJD_TAI, row), keywords.DAYS)
+        return None if tai is None else float(Time(tai, format="mjd", scale="tai").utc.mjd)
 
     def _is_by_row(self, name: str) -> bool:
         if name not in self._columns.arrays:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,6 +29,16 @@ class Sender:
 
     Use it as a context manager; the end of the block waits for what is on its way.
 
+    Parameters
+    ----------
+    settings
+        In force.
+    rate
+        Messages a second.
+    acknowledged
+        Takes what `send` was given as `mark`, in the order of sending, with the partition and the offset that
+        Kafka gave the message.
+
     Raises
     ------
     UnreachableError
@@ -37,11 +47,17 @@ class Sender:
         Where a message was not acknowledged; those before it were.
     """
 
-    def __init__(self, settings: Settings, rate: float | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        rate: float | None = None,
+        acknowledged: Callable[[Any, int, int], None] = lambda mark, partition, offset: None,
+    ) -> None:
         self._settings = settings
+        self._acknowledged = acknowledged
         self._step_s = 1 / rate if rate else 0.0
         self._next = time.monotonic()
-        self._waiting: deque[tuple[str, Any]] = deque()
+        self._waiting: deque[tuple[str, Any, Any]] = deque()
         self.sent = 0
         with reaching(settings.kafka):
             self._client = KafkaProducer(
@@ -68,15 +84,27 @@ class Sender:
         finally:
             close_producer(self._client, CLOSING_S)
 
-    def publish(self, message: Message, key: str, topic: str) -> None:
+    def publish(
+        self,
+        message: Message,
+        key: str,
+        topic: str,
+        headers: Sequence[tuple[str, bytes]] = (),
+        mark: Any = None,
+    ) -> None:
         """Send a message of ours; one for the topic of urgent spectra is marked as such."""
-        headers = codec.headers(message)
+        headers = [*codec.headers(message), *headers]
         if topic == self._settings.topics.priority:
             headers = [*headers, PRIORITY_HEADER]
-        self.send(topic, key.encode(), codec.encode(message), headers)
+        self.send(topic, key.encode(), codec.encode(message), headers, mark)
 
     def send(
-        self, topic: str, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]] = ()
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: Sequence[tuple[str, bytes]] = (),
+        mark: Any = None,
     ) -> None:
         """Send bytes as they are."""
         wait = self._next - time.monotonic()
@@ -87,9 +115,20 @@ class Sender:
             future = self._client.send(topic, key=key, value=value, headers=list(headers))
         except KafkaError as error:
             raise self._failed(topic, error) from error
-        self._waiting.append((topic, future))
-        while len(self._waiting) > MAX_IN_FLIGHT or (self._waiting and self._waiting[0][1].is_done):
+        self._waiting.append((topic, future, mark))
+        while len(self._waiting) > MAX_IN_FLIGHT:
             self._settle()
+        self.settle()
+
+    def settle(self) -> None:
+        """Look at what is acknowledged by now, in the order of sending, without waiting."""
+        while self._waiting and self._waiting[0][1].is_done:
+            self._settle()
+
+    @property
+    def taken(self) -> int:
+        """Messages that were given to `send`, acknowledged or not yet."""
+        return self.sent + len(self._waiting)
 
     def flush(self) -> None:
         """Wait until every message sent is acknowledged."""
@@ -97,16 +136,17 @@ class Sender:
             self._settle()
 
     def _settle(self) -> None:
-        topic, future = self._waiting.popleft()
+        topic, future, mark = self._waiting.popleft()
         try:
-            future.get(timeout=self._settings.kafka.call_timeout_s)
+            kept = future.get(timeout=self._settings.kafka.call_timeout_s)
         except KafkaError as error:
             raise self._failed(topic, error) from error
         self.sent += 1
+        self._acknowledged(mark, kept.partition, kept.offset)
 
     def _failed(self, topic: str, error: KafkaError) -> DeliveryError:
         """Return an error that says what arrived all the same, and how to go on."""
-        arrived = self.sent + sum(future.succeeded() for _, future in self._waiting)
+        arrived = self.sent + sum(future.succeeded() for _, future, _ in self._waiting)
         return DeliveryError(
             f"{topic}: Kafka did not take a message ({error}); {arrived} arrived, the first {self.sent} among"
             " them. When Kafka is well again, send the same again: what comes twice is answered with the same"

@@ -50,3 +50,14 @@ def test_ids_of_a_row_a_spectrum_stay_exact_beside_missing_ones(tmp_path: Path) 
     )
     parquet.write_table(table, tmp_path / "t.parquet")
     assert [s.target_id for s in made.spectra(tmp_path / "t.parquet")] == [str(IDS[0]), str(IDS[1]), None]
+
+
+def test_names_of_alerts_are_read_as_target_and_time(tmp_path: Path) -> None:
+    flux = [made.pixels(seed, N)[0].tolist() for seed in range(2)]
+    wavelength = [(4000.0 + 2 * np.arange(N)).tolist()] * 2
+    table = {"diaObjectId": IDS, "midpointMjdTai": [61000.25, 55000.25], "flux": flux}
+    parquet.write_table(pyarrow.table(table | {"wavelength": wavelength}), tmp_path / "t.parquet")
+    found = made.spectra(tmp_path / "t.parquet")
+    assert [s.target_id for s in found] == [s.spectrum_id for s in found] == [str(name) for name in IDS]
+    seconds = [(tai - s.mjd) * 86400 for tai, s in zip(table["midpointMjdTai"], found, strict=True) if s.mjd]
+    assert seconds == pytest.approx([37.0, 34.0], abs=1e-3)  # leap seconds of 2025 and 2009
