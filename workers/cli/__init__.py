@@ -37,8 +37,8 @@ from spectraq.workers.errors import SpectraqError
 from spectraq.workers.operations.disk import explained
 
 NEW_OBJECTS = 10_000
-"""Objects between two searches for garbage, instead of 700: what is imported stays, and a twentieth of the time
-to import it went into looking for garbage among it."""
+"""Objects between two searches for garbage, in place of 700: what is imported stays, and a twentieth of the
+time that it takes went into such searches."""
 
 app = typer.Typer(
     name="spectraq",
