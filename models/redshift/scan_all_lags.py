@@ -92,7 +92,8 @@ class Scan:
             Of ivar with products of templates, then of each template with the other data;
             shape (K(K+1)/2 + K (D - 1), B, S).
         """
-        spectra = torch.fft.rfft(data, self.n_fft).conj().transpose(0, 1)  # (D, B, f)
+        # Products take the order in memory of what they are made of.
+        spectra = torch.fft.rfft(data, self.n_fft).conj().transpose(0, 1).contiguous()  # (D, B, f)
         squares = self._products[:, None] * spectra[0]
         crosses = (self._templates[:, None, None] * spectra[1:]).flatten(0, 1)
         n, lags = len(squares), len(self.lags)
