@@ -32,20 +32,22 @@ def in_tiles(product: Callable[..., Tensor], *rows: Tensor, tile: int = TILE, di
     rows
         Shape (B, ...) each.
     """
-    n = len(rows[0])
     if rows[0].device.type != "cpu":  # a GPU is filled by many rows alone
         return product(*rows)
-    rows = tuple(on_lines(values) for values in rows)
-    done = [product(*(_tile(values, start, tile) for values in rows)) for start in range(0, n, tile)]
+    n = rows[0].shape[0]
+    tiles = zip(*(_tiles(on_lines(values), tile) for values in rows), strict=True)
+    done = [product(*parts) for parts in tiles]
     together = done[0] if len(done) == 1 else torch.cat(done, dim)
     return together.narrow(dim, 0, n)
 
 
-def _tile(values: Tensor, start: int, tile: int) -> Tensor:
-    """Return the rows from `start` on, the last one repeated where there are fewer than a tile's."""
-    part = values[start : start + tile]
-    missing = tile - len(part)
-    return on_lines(torch.cat([part, part[-1:].expand(missing, *part.shape[1:])])) if missing else part
+def _tiles(values: Tensor, tile: int) -> list[Tensor]:
+    """Return the rows in tiles, the last row repeated where the last tile has too few."""
+    tiles = list(values.split(tile))
+    last = tiles[-1]
+    if missing := tile - last.shape[0]:
+        tiles[-1] = on_lines(torch.cat([last, last[-1:].expand(missing, *last.shape[1:])]))
+    return tiles
 
 
 def sums(left: Tensor, right: Tensor) -> Tensor:

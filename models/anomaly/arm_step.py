@@ -43,7 +43,7 @@ def sharpest(left: Leftover) -> Jump:
     fitted = (first.amplitudes[:, :, None] * first.weighted).sum(1)
     signal = _redward(left.level * (left.ivar * left.flux - fitted))
     whole = _redward(left.level.square() * left.ivar)
-    followed = _redward(left.level[:, None] * first.weighted).square().sum(1)
+    followed = _cumulated(left.level[:, None] * first.weighted).square_().sum(1).flip(-1)
     freedom = whole - followed
     told = freedom > LEAST_FREEDOM * whole[:, :1]
     inverse = torch.where(told, 1 / freedom.clamp_min(1e-9), 0.0)
@@ -68,4 +68,9 @@ def _far_from(sigma: torch.Tensor, column: torch.Tensor, used: torch.Tensor) -> 
 
 def _redward(values: torch.Tensor) -> torch.Tensor:
     """Sum from each pixel on, along the last axis."""
-    return values.double().flip(-1).cumsum(-1).flip(-1)
+    return _cumulated(values).flip(-1)
+
+
+def _cumulated(values: torch.Tensor) -> torch.Tensor:
+    """Sum the same, the last pixel first."""
+    return values.flip(-1).cumsum(-1, dtype=torch.float64)

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from spectraq.models.anomaly.residual import Residual, intervals
 from spectraq.models.classes import CLASSES
 from spectraq.models.decision.decide import QSO, STAR
-from spectraq.models.grid.axis import N_COARSE, REBIN, pixel_of
+from spectraq.models.grid.axis import N_COARSE, REBIN, pixel_of, rebinned
 from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import BANDS, LINES, Line
 from spectraq.models.tiles import on_lines, sums
@@ -128,7 +128,7 @@ class Search:
     emitted: torch.Tensor  # (B, widths, N_PIXELS) the filters, zero where the object or the sky emits
     free: torch.Tensor  # (B, widths, N_PIXELS) the same without all known lines
     counted: torch.Tensor  # (B, N_PIXELS) one where `free` is
-    scatter: torch.Tensor  # (B, widths, N_PIXELS) of `free` far and wide
+    scatter: torch.Tensor  # (B, widths, N_COARSE) of `free` far and wide
     damping: torch.Tensor  # (N_PIXELS,) how much less a line on airglow counts
 
     @classmethod
@@ -170,7 +170,7 @@ class Search:
 
 def sought(search: Search) -> tuple[Lines, Lines]:
     """Find the strongest unexplained emission and absorption line."""
-    unit = search.scatter * search.damping
+    unit = _damped(search.scatter, search.damping)
     return _strongest(search.emitted / unit), _strongest(-search.free / unit)
 
 
@@ -189,7 +189,7 @@ def confirmed(residual: Residual, ratio: torch.Tensor, search: Search) -> Lines:
         As of `Search.beside`.
     """
     near = _scatter(search.free, search.counted, NEAR_PIXELS, NEAR_CLIP)
-    unit = torch.maximum(search.scatter, near) * search.damping
+    unit = _damped(torch.maximum(search.scatter, near), search.damping)
     relative = (search.emitted / unit * (~_ends(residual))[:, None]).max(1)
     strength, pixel = _candidates(relative.values)
     column = relative.indices.gather(1, pixel)
@@ -274,13 +274,17 @@ def _above_parabola(
 
 
 def _scatter(free: torch.Tensor, counted: torch.Tensor, half: int, clip: float) -> torch.Tensor:
-    """Local root mean square of every filter, at least one: (B, widths, N_PIXELS), in steps of REBIN."""
-    coarse = (*free.shape[:2], N_COARSE, REBIN)
-    power = free.clamp(-clip, clip).square().view(coarse).sum(3)
-    count = counted.view(-1, 1, N_COARSE, REBIN).sum(3)
+    """Return the local root mean square of every filter, at least one: (B, widths, N_COARSE)."""
+    power = rebinned(free.clamp(-clip, clip).square_())
+    count = rebinned(counted)[:, None]
     sums = box_mean(torch.cat([power, count], 1), half // REBIN)
     share = sums[:, -1:].clamp_min(0.05 * REBIN)
-    return (sums[:, :-1] / share).sqrt().clamp_min(1.0).repeat_interleave(REBIN, 2)
+    return (sums[:, :-1] / share).sqrt_().clamp_min_(1.0)
+
+
+def _damped(scatter: torch.Tensor, damping: torch.Tensor) -> torch.Tensor:
+    """Return a scatter (B, widths, N_COARSE) where it is damped, shape (B, widths, N_PIXELS)."""
+    return (scatter[..., None] * damping.view(N_COARSE, REBIN)).flatten(2)
 
 
 def _kernels(device: torch.device) -> torch.Tensor:

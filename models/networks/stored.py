@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from spectraq.models.networks import weightfile
 
@@ -56,8 +57,9 @@ class StoredNetwork(nn.Module):
             When the file is of another layout.
         """
         shape = weightfile.shape_of(path, cls.LAYOUT)
-        network = cls(**{name: read(shape[name]) for name, read in cls.SHAPE.items()})
-        network.load_state_dict(weightfile.tensors_of(path))
+        with _WithoutWeights():
+            network = cls(**{name: read(shape[name]) for name, read in cls.SHAPE.items()})
+        network.load_state_dict(weightfile.tensors_of(path), assign=True)
         return network
 
     @classmethod
@@ -70,3 +72,16 @@ class StoredNetwork(nn.Module):
             When the file is of another layout.
         """
         return cls.read(path).fold().to(device)
+
+
+class _WithoutWeights(TorchFunctionMode):
+    """Layers that are made within draw no random weights: those of a file take their place."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            undrawn: Tensor = given["tensor"] if "tensor" in given else args[0]
+            return undrawn
+        return func(*args, **given)

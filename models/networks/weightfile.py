@@ -87,9 +87,13 @@ def in_rows(x: Tensor) -> Tensor:
 
 def fold(module: nn.Module, convolution: str, norm: str = "") -> None:
     """Make a module's convolution quick for inference, the batch norm after it merged in; both by name."""
-    folded = getattr(module, convolution).eval()
+    folded = getattr(module, convolution)
     if norm:
-        folded = nn.utils.fusion.fuse_conv_bn_eval(folded, getattr(module, norm).eval())
+        by = getattr(module, norm)
+        means, spread = by.running_mean, by.running_var
+        folded.weight, folded.bias = nn.utils.fusion.fuse_conv_bn_weights(
+            folded.weight, folded.bias, means, spread, by.eps, by.weight, by.bias
+        )
         setattr(module, norm, nn.Identity())
     setattr(module, convolution, RowConvolution(folded))
 

@@ -45,18 +45,18 @@ def eliminate(
     matrix, vector
         A (by `pairs`) and b (by eigenspectrum) as lists of arrays.
     """
-    k, terms = overlap.shape[:2]
+    terms = [of_template.unbind() for of_template in overlap.unbind()]
     matrix = []
-    for index, (i, j) in enumerate(pairs(k)):
-        element = products[index] * (1 + RIDGE) if i == j else products[index].clone()
-        for p in range(terms):
-            element.addcmul_(overlap[i, p], overlap[j, p], value=-1)
+    for product, (i, j) in zip(products.unbind(), pairs(len(terms)), strict=True):
+        element = product * (1 + RIDGE) if i == j else product.clone()
+        for one, other in zip(terms[i], terms[j], strict=True):
+            element.addcmul_(one, other, value=-1)
         matrix.append(element)
     vector = []
-    for i in range(k):
-        element = projection[i].clone()
-        for p in range(terms):
-            element.addcmul_(overlap[i, p], continuum[p].expand_as(element), value=-1)
+    for projected, of_template in zip(projection.unbind(), terms, strict=True):
+        element = projected.clone()
+        for term, amplitude in zip(of_template, continuum.unbind(), strict=True):
+            element.addcmul_(term, amplitude.expand_as(element), value=-1)
         vector.append(element)
     return matrix, vector
 

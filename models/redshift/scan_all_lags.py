@@ -92,8 +92,12 @@ class Scan:
             Of ivar with products of templates, then of each template with the other data;
             shape (K(K+1)/2 + K (D - 1), B, S).
         """
-        spectra = torch.fft.rfft(data, self.n_fft).conj().transpose(0, 1)  # (D, B, f)
+        # Products take the order in memory of what they are made of.
+        spectra = torch.fft.rfft(data, self.n_fft).conj().transpose(0, 1).contiguous()  # (D, B, f)
         squares = self._products[:, None] * spectra[0]
         crosses = (self._templates[:, None, None] * spectra[1:]).flatten(0, 1)
-        lags = [torch.fft.irfft(part, self.n_fft)[..., : len(self.lags)] for part in (squares, crosses)]
-        return torch.cat(lags)
+        n, lags = len(squares), len(self.lags)
+        sums = data.new_empty(n + len(crosses), len(data), lags)
+        sums[:n] = torch.fft.irfft(squares, self.n_fft)[..., :lags]
+        sums[n:] = torch.fft.irfft(crosses, self.n_fft)[..., :lags]
+        return sums

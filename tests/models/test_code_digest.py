@@ -1,8 +1,10 @@
 """What an answer is named by covers the code that makes it: all of that, nothing else, and no words."""
 
+import io
 import json
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,47 @@ def package(tmp_path: Path) -> Path:
 
 def test_words_are_left_out_and_code_is_not():
     assert without_words(CODE) == BARE
+
+
+def tokenized(source: str) -> str:
+    """`without_words` by Python's own tokenizer, which is right and slow."""
+    layout = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
+    lines, before = [*source.splitlines(), ""], tokenize.NEWLINE
+    tokens, spans = list(tokenize.generate_tokens(io.StringIO(source).readline)), []
+    for i, token in enumerate(tokens):
+        after = next((t.type for t in tokens[i + 1 :] if t.type not in layout), None)
+        first = before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+        last = after in (tokenize.NEWLINE, tokenize.ENDMARKER)
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and first and last):
+            spans.append((token.start, token.end))
+        if token.type not in layout:
+            before = token.type
+    for (row, begin), (until, end) in reversed(spans):
+        lines[row - 1 : until] = [lines[row - 1][:begin] + lines[until - 1][end:]]
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+ODD = """\
+r'''A prefix''' # and a comment
+x = [
+    "no statement",
+    "nor this" # but this
+]
+x = \\
+    "nor this"
+"one" "two"
+"half"; x = 1
+'escaped \\' # no comment'
+if x: "beside"
+def f():
+    'short'
+"""
+
+
+@pytest.mark.parametrize("path", [None, *modules()], ids=lambda path: path.stem if path else "odd")
+def test_words_are_what_pythons_tokenizer_says(path: Path | None) -> None:
+    source = path.read_text() if path else ODD
+    assert without_words(source) == tokenized(source)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Modules here import what is heavy (torch, kafka, astropy) inside their functions
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -34,6 +35,10 @@ from spectraq.workers.cli import (
 from spectraq.workers.cli.terminal import print_error
 from spectraq.workers.errors import SpectraqError
 from spectraq.workers.operations.disk import explained
+
+NEW_OBJECTS = 10_000
+"""Objects between two searches for garbage, in place of 700: what is imported stays, and a twentieth of the
+time that it takes went into such searches."""
 
 app = typer.Typer(
     name="spectraq",
@@ -86,6 +91,7 @@ def main() -> None:
     # A spectrum's matrices are small: more threads than one take a third more of the cores, and sum in
     # another order on each machine. Cores are shared spectrum by spectrum. It is read when numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(NEW_OBJECTS)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries, for those who write code; PYTHONWARNINGS shows them
     try:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import fitstable, limits
@@ -47,6 +46,8 @@ def columns_of(source: Source, note: Callable[[str], None] = _unsaid) -> Columns
         return Columns(_Npz(source), units, meta)
     if source.kind == "ecsv":
         check_units_end(source.plain.read_bytes())
+        from astropy.table import Table
+
         return columns_of_table(Table.read(source.plain, format="ascii.ecsv"))
     if source.kind == "parquet":
         return read_parquet(source)
