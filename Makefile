@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  { echo "spectraq needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV): PyTorch is about 2.5 GB to fetch, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,web,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,web,archive,dev,docs]'
 	@touch $@
 
 setup: $(VENV)/.installed ## make the virtual environment
