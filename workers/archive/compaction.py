@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
@@ -17,8 +17,12 @@ LEAVING_S = 5.0
 log = structlog.get_logger(__name__)
 
 
-def compact(tables: Sequence[str], url: str, settings: ArchiveSettings, storage: Mapping[str, str]) -> None:
-    """Compact tables, one after the other; where another sink does the same, one of the two leaves it.
+def compact(
+    tables: Sequence[str], url: str, settings: ArchiveSettings, storage: Mapping[str, str]
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Compact tables, one after the other, and yield what was done to each.
+
+    Where another sink does the same, one of the two leaves it.
 
     Raises
     ------
@@ -33,6 +37,7 @@ def compact(tables: Sequence[str], url: str, settings: ArchiveSettings, storage:
             log.info("compaction_refused", table=name, error=str(error))
             continue
         log.info("compacted", table=name, seconds=round(time.monotonic() - begun, 3), **done)
+        yield name, done
 
 
 class Compaction:
@@ -68,6 +73,7 @@ class Compaction:
 
     def _compact(self) -> None:
         try:
-            compact(*self._arguments)
+            for _ in compact(*self._arguments):
+                pass
         except SpectraqError as error:
             log.warning("compaction_failed", error=str(error))

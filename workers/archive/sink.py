@@ -127,6 +127,7 @@ class Sink:
         self._mine = -1  # the epoch whose messages are in hand
         self._ids: dict[str, str] = {}
         self._next: dict[TopicPartition, int] = {}  # behind what is written or in hand
+        self._strange_next = dict(self._next)  # the same of what is no result, which is written before
         self._remembered: dict[TopicPartition, Remembered] = {}
         self._ends: dict[TopicPartition, int] | None = None
         self._rest_s, self._resting_until = FIRST_REST_S, 0.0
@@ -179,11 +180,13 @@ class Sink:
         partitions = self._reader.assignment
         try:
             self._ids = topic_ids(self._settings, list(self._tables))
-            if strange := {p.topic for p in partitions} - set(self._ids):
-                raise UnreachableError(f"Kafka does not know topic {strange.pop()}, which it gave us to read")
+            if unknown := {p.topic for p in partitions} - set(self._ids):
+                raise UnreachableError(f"Kafka does not know topic {unknown.pop()}, which it gave us to read")
             for pending in self._pending.values():
                 pending.table.refresh()
             begins = {p: self._table(p.topic).next_offset(self._source(p)) for p in partitions}
+            strange = self._pending[UNREADABLE].table
+            self._strange_next = {p: strange.next_offset(self._source(p)) or 0 for p in partitions}
             self._remember(begins)
         except (DeliveryError, UnreachableError) as error:
             self._fail("the archive" if isinstance(error, DeliveryError) else "Kafka", error)
@@ -238,6 +241,8 @@ class Sink:
             rows.append(row_of(record, message))
         except DecodeError as error:
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            if record.offset < self._strange_next[partition]:
+                return
             log.warning("no_result", **place, reason=str(error.reason), message=str(error))
             strange.append(row_of_unreadable(record, str(error.reason), str(error)))
             self.written.unreadable += 1

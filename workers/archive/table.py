@@ -2,7 +2,7 @@
 
 Delta Lake keeps a number beside the rows of a commit for whoever names itself (`txn` actions): here the next
 offset, by partition. A commit is refused where another one has moved the number of one of its partitions
-since this table was looked at. So whoever else believes to own a partition, no message of it is written twice.
+since this table was looked at. So whoever else believes to own a partition, no message of it is there twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -182,7 +182,7 @@ class ArchiveTable:
             for batch in scanned.to_batches():
                 yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
-    def compact(self, file_bytes: int) -> dict[str, Any]:
+    def compact(self, file_bytes: int) -> dict[str, int]:
         """Make small files of a folder one, delete what nobody has needed for a week, and say what was done.
 
         Readers go on: what they read stays for that week.
