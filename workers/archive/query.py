@@ -53,8 +53,15 @@ class Archive:
         self._duckdb.execute("SET enable_external_access = false")
         self._duckdb.execute("SET lock_configuration = true")
 
-    def ask(self, sql: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Return the columns of the answer, and its rows as they come.
+    def ask(self, sql: str, most: int | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Return the columns of the answer, and its rows as they come; all are to be taken.
+
+        Parameters
+        ----------
+        sql
+            One SELECT.
+        most
+            Rows that are wanted at most; None: all.
 
         Raises
         ------
@@ -67,7 +74,9 @@ class Archive:
             statements = self._duckdb.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise QueryError("query: only one SELECT is answered; an archive is not written to by SQL")
-            rows: pa.RecordBatchReader = self._duckdb.sql(sql).to_arrow_reader(ROWS_AT_ONCE)
+            answer = self._duckdb.sql(sql)
+            answer = answer if most is None else answer.limit(most)
+            rows: pa.RecordBatchReader = answer.to_arrow_reader(ROWS_AT_ONCE)
         return rows.schema, _each(rows, with_errors)
 
     def columns(self, name: str) -> list[str]:

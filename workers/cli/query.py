@@ -6,7 +6,6 @@ import csv
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -70,7 +69,8 @@ def query(
     if not sql.strip():
         print_table(("table", "columns"), [(name, ", ".join(opened.columns(name))) for name in opened.names])
         return
-    schema, batches = opened.ask(sql)
+    shown = wanted is Format.TABLE and out is None
+    schema, batches = opened.ask(sql, ROWS_SHOWN + 1 if shown else None)
     _write(wanted, out, schema, batches)
 
 
@@ -117,11 +117,11 @@ def _write_text(wanted: Format, stream: TextIO, schema: Any, batches: Iterator[A
 
 
 def _show(schema: Any, batches: Iterator[Any]) -> None:
-    rows = _rows(batches)
+    rows = list(_rows(batches))
     numbers = ("int", "float", "double", "decimal", "uint")
     names = [f"{field.name}#" if str(field.type).startswith(numbers) else field.name for field in schema]
-    print_table(names, [[_cell(value) for value in row] for row in islice(rows, ROWS_SHOWN)])
-    if next(rows, None) is not None:
+    print_table(names, [[_cell(value) for value in row] for row in rows[:ROWS_SHOWN]])
+    if len(rows) > ROWS_SHOWN:
         print_note(f"the first {ROWS_SHOWN} rows; --format csv, jsonl or parquet writes all")
 
 
