@@ -64,7 +64,7 @@ bench: $(VENV)/.installed ## the benchmarks, as ratios within one run
 
 lock: $(VENV)/.installed ## hashes of all that the image installs, made again after a change of constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lock]'
-	@$(LOCK) --output-file deploy/locks/image.txt --extra web pyproject.toml
+	@$(LOCK) --output-file deploy/locks/image.txt --extra web --extra archive pyproject.toml
 	@printf '%s\n' hatchling | $(LOCK) --output-file deploy/locks/build.txt -
 
 train: $(VENV)/.installed ## mocks, eigenspectra, networks, calibration: DATA=folder OUT=folder

@@ -120,10 +120,11 @@ def fill(
     step = batches["redshifts"].num_rows
     for number, first in enumerate(range(0, spectra, step)):
         for name, batch in batches.items():
+            source = ("topic", 0)
+            if (tables[name].next_offset(source) or 0) > first:
+                continue  # another run wrote it
             rows = night_of(batch, first, number * nights * step // spectra, rng)
             begun = time.monotonic()
-            source = ("topic", 0)
-            tables[name].next_offset(source)
             tables[name].append([rows], {source: first + step})
             yield rows.num_rows, time.monotonic() - begun
 
@@ -167,14 +168,15 @@ def main() -> None:
     parser.add_argument("--spectra", type=int, default=20_000)
     parser.add_argument("--nights", type=int, default=4)
     parser.add_argument("--made", type=int, default=5_000, help="spectra of a commit")
-    parser.add_argument("--folder", type=Path, help="where it is left; else it is removed")
+    parser.add_argument("--folder", type=Path, help="where it is left, and continued; else it is removed")
     options = parser.parse_args()
     folder: Any = options.folder or Path(tempfile.mkdtemp(prefix="spectraq-archive-"))
     batches, rate = made(options.made)
     print(f"from bytes to columns: {rate:.0f} messages a second of one core")
     written = list(fill(folder, batches, options.spectra, options.nights))
-    rows, seconds = map(sum, zip(*written, strict=True))
-    print(f"written: {rows} rows in {len(written)} commits, {rows / seconds:.0f} rows a second")
+    if written:
+        rows, seconds = map(sum, zip(*written, strict=True))
+        print(f"written: {rows} rows in {len(written)} commits, {rows / seconds:.0f} rows a second")
     for name, (n, size, files) in sizes(folder).items():
         print(f"  {name:16s} {n:9d} rows {size / n:7.1f} bytes a row {files:6d} files")
     questions(folder, "as written")
