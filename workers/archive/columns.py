@@ -94,6 +94,15 @@ def schema_of(table: str) -> pa.Schema:
     return pa.schema(fields + [_field(*column) for column in added])
 
 
+@cache
+def plain_schema_of(table: str) -> pa.Schema:
+    """Return the columns of a table without what is said of them.
+
+    Rows are written so: words of another version would keep their columns from being merged.
+    """
+    return pa.schema([field.remove_metadata() for field in schema_of(table)])
+
+
 def _field(name: str, kind: pa.DataType, doc: str) -> pa.Field:
     unit = _UNIT.search(doc)
     said = {"comment": _UNIT.sub("", doc)}
@@ -157,7 +166,7 @@ def _origin(record: Record) -> dict[str, Any]:
 
 def batch_of(table: str, rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
     """Return rows as columns of a table, in the order of `schema_of`."""
-    schema = schema_of(table)
+    schema = plain_schema_of(table)
     columns = {name: [row.get(name) for row in rows] for name in schema.names}
     if "healpix_29" in columns:
         columns["healpix_29"] = healpix_indices(columns["ra"], columns["dec"])

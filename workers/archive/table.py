@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from spectraq.workers.archive.columns import schema_of
+from spectraq.workers.archive.columns import plain_schema_of, schema_of
 from spectraq.workers.errors import DeliveryError, SettingsError
 
 STATISTICS = (
@@ -146,7 +146,7 @@ class ArchiveTable:
         with self._explained("rows could not be written"):
             write_deltalake(
                 self._table,
-                pa.Table.from_batches(batches, self.schema),
+                pa.Table.from_batches(batches, plain_schema_of(self.name)),
                 mode="append",
                 schema_mode="merge",
                 commit_properties=CommitProperties(app_transactions=moved),

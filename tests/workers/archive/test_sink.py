@@ -16,6 +16,7 @@ import pytest
 from deltalake import DeltaTable
 
 from spectraq.schemas.results import Redshift
+from spectraq.workers.archive import sink as sink_module
 from spectraq.workers.archive.pending import Pending
 from spectraq.workers.archive.sink import Written, run
 from spectraq.workers.archive.table import ArchiveTable
@@ -82,6 +83,7 @@ def test_a_sink_that_is_killed_twenty_times_writes_each_message_once(
 def _kill_again_and_again(
     feed: Feed, folder: Path, publish: Publish, sink: Start, kills: int, spectra: int, seed: int
 ) -> None:
+    feed.kafka_options = {"session_timeout_s": 2}  # a sink that is killed is in its group for so long
     chance = random.Random(seed)
     step = spectra // kills
     wanted: Counter[str] = Counter()
@@ -186,15 +188,19 @@ def test_a_table_of_an_older_minor_version_gains_columns(
     from spectraq.schemas import registry
     from spectraq.workers.archive import columns
 
+    def forget() -> None:
+        columns.schema_of.cache_clear()
+        columns.plain_schema_of.cache_clear()
+
     oldest = registry.schemas()[registry.schema_id("Anomaly", 1, 0)]
     with monkeypatch.context() as patch:
         patch.setattr(
             columns, "newest", lambda record: oldest if record == "Anomaly" else registry.newest(record)
         )
-        columns.schema_of.cache_clear()
+        forget()
         publish(range(10))
         drain(feed, folder)
-    columns.schema_of.cache_clear()
+    forget()
     assert "judgement" not in DeltaTable(str(folder / "anomalies")).to_pyarrow_dataset().schema.names
     publish(range(10, 20))
     drain(feed, folder)
@@ -218,6 +224,7 @@ def test_a_commit_that_fails_is_tried_again_and_nothing_is_written_twice(
             raise DeliveryError("no answer, after all was written")
 
     monkeypatch.setattr(ArchiveTable, "append", failing)
+    monkeypatch.setattr(sink_module, "LONGEST_REST_S", 0.1)
     drain(feed, folder)
     for table, many in counts.items():
         assert len(ids(folder, table, "kafka_time")) <= sum(ids(folder, table, "kafka_time").values()) == many
