@@ -125,6 +125,42 @@ def test_a_worker_is_what_compose_runs(values: str) -> None:
     assert "SPECTRAQ_REDIS__URL" in " ".join(variables(pod))
 
 
+@pytest.mark.parametrize(("values", "url"), [("survey", "s3://survey/archive"), ("one-node", "/archive")])
+def test_a_sink_is_told_of_the_archive_and_of_secrets_by_reference(
+    values: str, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from spectraq.workers.settings import load_settings
+
+    documents = rendered(values)
+    pod = pod_of(of_kind(documents, "Deployment", "-sink"))
+    secret = tmp_path / "secret"
+    secret.write_text("redis://cache:6379/0")
+    for name, value in variables(pod).items():
+        is_secret = name.endswith("_FILE") and "ARCHIVE" not in name
+        monkeypatch.setenv(name, str(secret) if is_secret else value)
+    archive = load_settings().archive
+    assert archive.url == url
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    if archive.storage_file is None:
+        assert mounts[url] == "archive"
+    else:
+        assert mounts[str(archive.storage_file.parent)] == "storage"
+        assert any(
+            volume.get("secret", {}).get("secretName") == "survey-archive" for volume in pod["volumes"]
+        )
+        ports = [
+            port["port"]
+            for rule in of_kind(documents, "NetworkPolicy")["spec"]["egress"]
+            for port in rule["ports"]
+        ]
+        assert 443 in ports
+
+
+def test_the_chart_asks_where_the_archive_is() -> None:
+    done = helm("template", "night", str(CHART), f"--values={CHART}/ci/gpu.yaml", "--set=sink.enabled=true")
+    assert done.returncode != 0 and "sink.url" in done.stderr
+
+
 @pytest.mark.parametrize("values", VALUES)
 def test_every_container_has_limits_and_no_rights(values: str) -> None:
     pods = [pod_of(d) for d in rendered(values) if d["kind"] in {"StatefulSet", "Deployment", "Job"}]

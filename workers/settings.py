@@ -30,6 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from spectraq.workers.archive_settings import ArchiveSettings
 from spectraq.workers.errors import SettingsError
 from spectraq.workers.feed_settings import SchemaIds, SchemaRegistrySettings
 from spectraq.workers.secret_files import SecretFiles, variables
@@ -277,6 +278,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     log: LogSettings = LogSettings()
     web: WebSettings = WebSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -22,8 +22,10 @@ from spectraq.workers.cli import (
     demo,
     dlq,
     publish,
+    query,
     show,
     simulate,
+    sink,
     status,
     topics,
     train,
@@ -59,6 +61,8 @@ app.command(rich_help_panel=STREAM)(watch.watch)
 app.command(rich_help_panel=STREAM)(show.show)
 app.command(rich_help_panel=STREAM)(status.status)
 app.command(rich_help_panel=STREAM)(web.web)
+app.command(rich_help_panel=STREAM)(sink.sink)
+app.command(rich_help_panel=STREAM)(query.query)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=STREAM)
 app.add_typer(topics.app, name="topics", rich_help_panel=STREAM)
 app.command(rich_help_panel=STACK)(demo.demo)

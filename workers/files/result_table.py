@@ -135,7 +135,7 @@ def write(path: Path, rows: list[Row], columns: Sequence[Column] = COLUMNS) -> N
         elif kind == ".ecsv":
             table_of(rows, columns).write(part, format="ascii.ecsv", overwrite=True)
         else:
-            harmless = [tuple(map(_no_formula, row)) for row in _with_names(rows, columns)]
+            harmless = [tuple(map(no_formula, row)) for row in _with_names(rows, columns)]
             table_of(harmless, columns).write(part, format="ascii.csv", overwrite=True)
 
 
@@ -157,7 +157,8 @@ def _is_beyond_floats(value: Value) -> bool:
     return isinstance(value, str) and value.lstrip("-").isdecimal() and abs(int(value)) > 2**53
 
 
-def _no_formula(value: Value) -> Value:
+def no_formula(value: Value) -> Value:
+    """Return a cell of CSV that no program for tables takes for a formula."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 

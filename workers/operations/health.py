@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -13,7 +13,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from spectraq.schemas.text import escaped
 from spectraq.workers.errors import SettingsError
 from spectraq.workers.operations.masking import masked
-from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.settings import WorkerSettings
 
 ALIVE_S = 30.0
@@ -25,10 +24,28 @@ SILENT_S = 10.0
 log = structlog.get_logger(__name__)
 
 
+class Gauge(Protocol):
+    """A number that is shown."""
+
+    def set(self, value: float) -> None:
+        """Show another one."""
+
+
+class Shown(Protocol):
+    """Metrics of a process, of which it says itself whether it is ready."""
+
+    @property
+    def ready(self) -> Gauge:
+        """1 while it is."""
+
+    def text(self) -> bytes:
+        """All of them in Prometheus's text format."""
+
+
 class Health:
     """What the worker says of itself; the loop writes, the server reads."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Shown) -> None:
         self.metrics = metrics
         self._lock = threading.Lock()
         self._turned = time.monotonic()

@@ -96,11 +96,20 @@ def _web(settings: Settings) -> list[Right]:
     ]
 
 
+def _sink(settings: Settings) -> list[Right]:
+    group = settings.archive.group_id
+    return [
+        *(_topic(READ, name, "write them to the archive") for name in written_topics(settings)),
+        Right(READ, ResourceType.GROUP, group, LITERAL, "share the partitions"),
+    ]
+
+
 ROLES: dict[str, Callable[[Settings], list[Right]]] = {
     "worker": _worker,
     "publisher": _publisher,
     "viewer": _viewer,
     "web": _web,
+    "sink": _sink,
 }
 
 
