@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka.admin import AdminClient, NewTopic
+
 from spectraq.workers.local.stack import LocalStack
 from tests.support.feed import Feed, numbered
 
@@ -34,11 +36,19 @@ def relay_of(feed: Feed, folder: Path, processes: list[subprocess.Popen[str]]) -
     def start(form: str, python: str = sys.executable, prefix: str = "") -> str:
         name = f"{feed.name}.{form}"
         words = [str(ROOT / "schemas" / "avro"), "kafka.json", feed.settings().topics.redshifts, form]
+        make_topic(feed, f"{prefix}{name}")
         command = [python, "relay_results.py", *words, f"{prefix}{name}"]
         processes.append(subprocess.Popen(command, cwd=folder, text=True))
         return name
 
     return start
+
+
+def make_topic(feed: Feed, topic: str) -> None:
+    """Make a topic of one partition."""
+    client = AdminClient({"bootstrap.servers": feed.bootstrap_servers})
+    for future in client.create_topics([NewTopic(topic, 1, 1)]).values():
+        future.result()
 
 
 def answered(feed: Feed) -> dict[str, float]:
