@@ -13,6 +13,7 @@ from torch import Tensor
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES, STAR_TYPES
 from spectraq.models.final_fit import broad_lines, narrow_lines, smooth
+from spectraq.models.final_fit.absorption import Gas
 from spectraq.models.final_fit.design import Design
 from spectraq.models.final_fit.details import Details, details_of
 from spectraq.models.final_fit.pixels import BIN, Floats, Leftover, Pixels
@@ -67,14 +68,43 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
         table = None if own is None else smooth.table_of(own)
         # A fit of extreme numbers may overflow: what is published is checked where it is made.
         with np.errstate(all="ignore"):
-            design = design_of(CLASSES[spectype], Leftover.of(flux[i], ivar[i], best[i]), lag, table)
-            posterior = most_probable(*design.normal_equations(), design.part)
-            _put(done, i, design, posterior, error[i])
+            leftover = Leftover.of(flux[i], ivar[i], best[i])
+            if CLASSES[spectype] == "QSO":
+                variance, parameters = _fit_quasar(done, i, leftover, flux[i], lag, error[i])
+            else:
+                design = design_of(CLASSES[spectype], leftover, lag, table)
+                variance, parameters = _fit(done, i, design, error[i])
+            np.sqrt(variance, out=done.sigma[i].numpy())
             used = ivar[i] > 0
             left = np.where(used, flux[i] - done.model[i].numpy(), 0.0)
-            done.parameters[i] = parameters = spent[i] + posterior.parameters()
+            done.parameters[i] = parameters = spent[i] + parameters
             done.noise_rchi2[i] = _rchi2(left, ivar[i], int(used.sum()) - parameters)
     return done
+
+
+def _fit(done: FinalFit, i: int, design: Design, error: Floats) -> tuple[Floats, float]:
+    """Fit spectrum i with shapes; return the variance of its model and how many parameters they are."""
+    posterior = most_probable(*design.normal_equations(), design.part)
+    _put(done, i, design, posterior)
+    variance = np.square(error)
+    if len(posterior.kept):
+        variance += design.variance(posterior.kept, posterior.scaled_covariance())
+    return variance, posterior.parameters()
+
+
+def _fit_quasar(
+    done: FinalFit, i: int, leftover: Leftover, flux: Floats, lag: float, error: Floats
+) -> tuple[Floats, float]:
+    """Fit spectrum i, a quasar, and the gas before it; once more where there are troughs that hid from it."""
+    gas = Gas.of(lag, leftover.ivar)
+    model = done.model[i].numpy()
+    for _ in range(2):
+        weighed = leftover.weighed(gas.weight(leftover.best), flux)
+        variance, parameters = _fit(done, i, design_of("QSO", weighed, lag, None), error)
+        if gas.hidden.any() or not gas.find_troughs(flux, model):
+            break
+    plane = done.parts[i, Part.ABSORPTION].numpy()
+    return variance, parameters + gas.absorb(flux, model, variance, plane)
 
 
 def design_of(spectype: str, leftover: Leftover, lag: float, table: smooth.DetailTable | None) -> Design:
@@ -99,11 +129,12 @@ def _may_pay(shapes: Shapes, pixels: Pixels) -> bool:
     return may_pay(product(shapes.binned, pixels.score), product(shapes.binned**2, pixels.weight))
 
 
-def _put(done: FinalFit, i: int, design: Design, posterior: Posterior, error: Floats) -> None:
-    """Write model, sigma, parts and response of spectrum i."""
+def _put(done: FinalFit, i: int, design: Design, posterior: Posterior) -> None:
+    """Write model, parts and response of spectrum i."""
     best = design.pixels.leftover.best
     model, response = done.model[i].numpy(), done.response[i].numpy()
-    model[:] = best
+    model[:], response[:] = best, 1.0
+    done.parts[i] = 0.0
     amplitude = posterior.amplitudes(len(design.part))
     for shapes, own in design.rows():
         if amplitude[own].any():
@@ -113,10 +144,6 @@ def _put(done: FinalFit, i: int, design: Design, posterior: Posterior, error: Fl
                 response += plane
                 plane *= best
             model += plane
-    variance = np.square(error)
-    if len(posterior.kept):
-        variance += design.variance(posterior.kept, posterior.scaled_covariance())
-    np.sqrt(variance, out=done.sigma[i].numpy())
 
 
 def _rchi2(left: Floats, ivar: Floats, freedom: float) -> float:
