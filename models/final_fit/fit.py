@@ -24,6 +24,8 @@ from spectraq.models.grid.axis import N_PIXELS
 
 MIN_FREEDOM = 10
 """Degrees of freedom that chi2 is divided by at least."""
+ROUNDS = 3
+"""Of a quasar: shapes that were bent by a trough show more of it once they no longer see all of it."""
 LARGEST_RCHI2 = 1e30
 """What is published where noise and misfit of a spectrum are so far apart that their ratio is no number."""
 
@@ -96,12 +98,12 @@ def _fit_quasar(
     done: FinalFit, i: int, leftover: Leftover, flux: Floats, lag: float, error: Floats
 ) -> tuple[Floats, float]:
     """Fit spectrum i, a quasar, and the gas before it; once more where there are troughs that hid from it."""
-    gas = Gas.of(lag, leftover.ivar)
+    gas = Gas.of(lag, leftover, flux)
     model = done.model[i].numpy()
-    for _ in range(2):
+    for _ in range(ROUNDS):
         weighed = leftover.weighed(gas.weight(leftover.best), flux)
         variance, parameters = _fit(done, i, design_of("QSO", weighed, lag, None), error)
-        if gas.hidden.any() or not gas.find_troughs(flux, model):
+        if not gas.find_troughs(flux, model):
             break
     plane = done.parts[i, Part.ABSORPTION].numpy()
     return variance, parameters + gas.absorb(flux, model, variance, plane)

@@ -22,21 +22,29 @@ FELT_LENGTHS = 4
 Doubles = NDArray[np.float64]
 
 
+HURDLE_NATS = 6.0
+"""What a process must gain: of a quasar some sixty blocks are tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The process of a stretch of n pixels, as the data say it with a prior of given strength."""
+    """The process of a stretch of n pixels, as the data say it; zero where it gains nothing."""
 
-    strength: float
     mean: Floats  # (n,)
     variance: Floats  # (n,)
     parameters: float  # effective number
-    evidence: float  # logarithm, less that without the process
+    evidence: float  # logarithm, less that without the process; zero where there is none
 
 
 def most_probable(
-    left: Floats, ivar: Floats, deviation: Floats, length: float, strengths: Sequence[float]
+    left: Floats,
+    ivar: Floats,
+    deviation: Floats,
+    length: float,
+    strengths: Sequence[float],
+    together: bool = True,
 ) -> Process:
-    """Return the process with the strength that makes the data most probable.
+    """Return the process with the strengths that make the data most probable.
 
     Parameters
     ----------
@@ -48,6 +56,8 @@ def most_probable(
         Pixels in which the correlation falls to 1/e.
     strengths
         Those that are tried.
+    together
+        Whether all blocks share one strength; else each has its own, or none.
     """
     n, felt = len(left), round(FELT_LENGTHS * length)
     blocks = -(-n // BLOCK)
@@ -59,13 +69,16 @@ def most_probable(
     known, score = prior**2 * weight, prior * weight * off
     precision, mean, pivots = _passed(known, score, length)
     inner = slice(felt, felt + BLOCK)
-    gained = (score * mean)[inner].sum((0, 2)) - np.log(pivots[inner]).sum((0, 2))
-    best = int(gained.argmax())
-    own = prior[inner, best]
-    planes = (own * mean[inner, best], own**2 / precision[inner, best])
-    flat = [np.asarray(plane.T.ravel()[:n], np.float32) for plane in planes]
-    parameters = float((known[inner, best] / precision[inner, best]).sum())
-    return Process(strengths[best], flat[0], flat[1], parameters, float(gained[best]) / 2)
+    gained = ((score * mean)[inner] - np.log(pivots[inner])).sum(0) / 2
+    if together:
+        gained = np.repeat(gained.sum(1, keepdims=True) / blocks, blocks, 1)
+    best, place = gained.argmax(0), np.arange(blocks)
+    gain = gained[best, place]
+    kept = (gain.sum() if together else gain) > HURDLE_NATS
+    chosen = [plane[inner, best, place] * kept for plane in (prior, prior * mean, known / precision)]
+    variance = chosen[0] ** 2 / precision[inner, best, place]
+    flat = [np.asarray(plane.T.ravel()[:n], np.float32) for plane in (chosen[1], variance)]
+    return Process(flat[0], flat[1], float(chosen[2].sum()), float((gain * kept).sum()))
 
 
 def _passed(known: Doubles, score: Doubles, length: float) -> tuple[Doubles, Doubles, Doubles]:
