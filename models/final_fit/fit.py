@@ -17,7 +17,7 @@ from spectraq.models.final_fit.absorption import Gas
 from spectraq.models.final_fit.design import Design
 from spectraq.models.final_fit.details import Details, details_of
 from spectraq.models.final_fit.pixels import BIN, Floats, Leftover, Pixels
-from spectraq.models.final_fit.prior_strengths import Posterior, may_pay, most_probable
+from spectraq.models.final_fit.prior_strengths import START, Posterior, may_pay, most_probable
 from spectraq.models.final_fit.products import product
 from spectraq.models.final_fit.shapes import Part, Shapes
 from spectraq.models.grid.axis import N_PIXELS
@@ -75,7 +75,8 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
                 variance, parameters = _fit_quasar(done, i, leftover, flux[i], lag, error[i])
             else:
                 design = design_of(CLASSES[spectype], leftover, lag, table)
-                variance, parameters = _fit(done, i, design, error[i])
+                posterior = _fit(done, i, design, START)
+                variance, parameters = _variance(design, posterior, error[i]), posterior.parameters()
             np.sqrt(variance, out=done.sigma[i].numpy())
             used = ivar[i] > 0
             left = np.where(used, flux[i] - done.model[i].numpy(), 0.0)
@@ -84,29 +85,37 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
     return done
 
 
-def _fit(done: FinalFit, i: int, design: Design, error: Floats) -> tuple[Floats, float]:
-    """Fit spectrum i with shapes; return the variance of its model and how many parameters they are."""
-    posterior = most_probable(*design.normal_equations(), design.part)
+def _fit(done: FinalFit, i: int, design: Design, start: Mapping[Part, float]) -> Posterior:
+    """Fit spectrum i with shapes, their strengths sought from a start on."""
+    posterior = most_probable(*design.normal_equations(), design.part, start)
     _put(done, i, design, posterior)
+    return posterior
+
+
+def _variance(design: Design, posterior: Posterior, error: Floats) -> Floats:
+    """Return the variance of a fit, (N_PIXELS,), with that of the best fit."""
     variance = np.square(error)
     if len(posterior.kept):
         variance += design.variance(posterior.kept, posterior.scaled_covariance())
-    return variance, posterior.parameters()
+    return variance
 
 
 def _fit_quasar(
     done: FinalFit, i: int, leftover: Leftover, flux: Floats, lag: float, error: Floats
 ) -> tuple[Floats, float]:
     """Fit spectrum i, a quasar, and the gas before it; once more where there are troughs that hid from it."""
-    gas = Gas.of(lag, leftover, flux)
+    gas, start = Gas.of(lag, leftover, flux), START
     model = done.model[i].numpy()
     for _ in range(ROUNDS):
-        weighed = leftover.weighed(gas.weight(leftover.best), flux)
-        variance, parameters = _fit(done, i, design_of("QSO", weighed, lag, None), error)
+        design = design_of("QSO", leftover.weighed(gas.weight(leftover.best), flux), lag, None)
+        posterior = _fit(done, i, design, start)
         if not gas.find_troughs(flux, model):
             break
-    plane = done.parts[i, Part.ABSORPTION].numpy()
-    return variance, parameters + gas.absorb(flux, model, variance, plane)
+        start = START | {
+            design.part[k]: float(s) for k, s in zip(posterior.kept, posterior.strength, strict=True)
+        }
+    variance, plane = _variance(design, posterior, error), done.parts[i, Part.ABSORPTION].numpy()
+    return variance, posterior.parameters() + gas.absorb(flux, model, variance, plane)
 
 
 def design_of(spectype: str, leftover: Leftover, lag: float, table: smooth.DetailTable | None) -> Design:
