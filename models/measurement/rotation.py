@@ -28,8 +28,10 @@ FILE = "rotation.safetensors"
 TYPES = ("A", "F", "G", "K")
 OVERSAMPLED = 4
 """Elements of the model spectra in a grid pixel: a star's velocity is met to an eighth of a pixel."""
-VELOCITIES = np.array([0, 50, 75, 100, 125, 150, 175, 200, 230, 260, 300, 350, 400, 450], np.float64)
+VELOCITIES = np.array([0, 60, 90, 120, 150, 180, 220, 260, 310, 370, 450], np.float64)
 """v sin i that are tried, km/s."""
+COARSE, NEAREST = slice(None, None, 3), 6
+"""Velocities at which all models are compared, and how many are at every one."""
 LIMB_DARKENING = 0.6
 HALF_MEAN = 60
 """Pixels on either side of the running mean, 8000 km/s in all."""
@@ -45,7 +47,7 @@ MOST_OFF, MOST_RCHI2 = 0.3, 1.4
 SPREAD_ERROR = 0.07
 """Relative error of what is known of an instrument's line spread."""
 MODEL_FACTOR, MODEL_ERROR = 1.5, 0.1
-"""Times the error by the noise, and relative of the square: what follows from twelve models for every star,
+"""Times the error by the noise, and relative of the square: what follows from so few models for every star,
 by stars of other models."""
 TRUSTED = 3.0
 """Errors that the square of v sin i must be above zero."""
@@ -166,11 +168,18 @@ def _compared(target: Target, subtype: str, pixels: NDArray[np.int64]) -> tuple[
     compared[pixels - own.start] = 1.0
     ivar = (compared * target.ivar[own] * level**2).astype(np.float32)
     off = np.where(ivar > 0, target.flux[own] / np.where(ivar > 0, level, 1.0) - 1, 0.0).astype(np.float32)
+    nearest = np.sort(_chi2(lines[COARSE], off, ivar)[0].min(0).argsort()[:NEAREST])
+    chi2, depth = _chi2(lines[:, nearest], off, ivar)
+    return chi2.min(1), float(depth.flat[chi2.argmin()])
+
+
+def _chi2(lines: Array, off: Array, ivar: Array) -> tuple[Floats, Array]:
+    """Return chi2 of lines, (..., n), at the depth that suits each best, and those depths, (...)."""
     square, product = np.square(lines) @ ivar, lines @ (off * ivar)
     prior = 1 / DEPTH_SIGMA**2
     depth = (product + prior) / (square + prior)
-    chi2 = float(off @ (off * ivar)) - 2 * depth * product + depth**2 * square + prior * (depth - 1) ** 2
-    return np.asarray(chi2.min(1), np.float64), float(depth.flat[chi2.argmin()])
+    fitted = depth**2 * square - 2 * depth * product + prior * (depth - 1) ** 2
+    return float(off @ (off * ivar)) + fitted.astype(np.float64), depth
 
 
 def running_mean(values: NDArray[np.floating], half: int) -> Floats:

@@ -18,7 +18,7 @@ from spectraq.models.grid.axis import pixel_of, wavelength_of
 from spectraq.models.measurement.rotation import FILE, OVERSAMPLED, TYPES, running_mean
 
 ANGSTROM = (3850.0, 6700.0)
-MODELS = 12
+MODELS = 24
 """Of each type."""
 COARSE, HALF_MEAN = 16, 30
 """Elements from one to the next, and on either side of the mean, by which models are told apart."""
