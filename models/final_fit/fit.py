@@ -13,16 +13,19 @@ from torch import Tensor
 from spectraq.models.batch import BatchAnalysis
 from spectraq.models.classes import CLASSES, STAR_TYPES
 from spectraq.models.final_fit import broad_lines, narrow_lines, smooth
+from spectraq.models.final_fit.absorption import Gas
 from spectraq.models.final_fit.design import Design
 from spectraq.models.final_fit.details import Details, details_of
 from spectraq.models.final_fit.pixels import BIN, Floats, Leftover, Pixels
-from spectraq.models.final_fit.prior_strengths import Posterior, may_pay, most_probable
+from spectraq.models.final_fit.prior_strengths import START, Posterior, may_pay, most_probable
 from spectraq.models.final_fit.products import product
 from spectraq.models.final_fit.shapes import Part, Shapes
 from spectraq.models.grid.axis import N_PIXELS
 
 MIN_FREEDOM = 10
 """Degrees of freedom that chi2 is divided by at least."""
+ROUNDS = 3
+"""Of a quasar: shapes that were bent by a trough show more of it once they no longer see all of it."""
 LARGEST_RCHI2 = 1e30
 """What is published where noise and misfit of a spectrum are so far apart that their ratio is no number."""
 
@@ -67,14 +70,52 @@ def final_fit(analysis: BatchAnalysis, details: Mapping[str, Details]) -> FinalF
         table = None if own is None else smooth.table_of(own)
         # A fit of extreme numbers may overflow: what is published is checked where it is made.
         with np.errstate(all="ignore"):
-            design = design_of(CLASSES[spectype], Leftover.of(flux[i], ivar[i], best[i]), lag, table)
-            posterior = most_probable(*design.normal_equations(), design.part)
-            _put(done, i, design, posterior, error[i])
+            leftover = Leftover.of(flux[i], ivar[i], best[i])
+            if CLASSES[spectype] == "QSO":
+                variance, parameters = _fit_quasar(done, i, leftover, flux[i], lag, error[i])
+            else:
+                design = design_of(CLASSES[spectype], leftover, lag, table)
+                posterior = _fit(done, i, design, START)
+                variance, parameters = _variance(design, posterior, error[i]), posterior.parameters()
+            np.sqrt(variance, out=done.sigma[i].numpy())
             used = ivar[i] > 0
             left = np.where(used, flux[i] - done.model[i].numpy(), 0.0)
-            done.parameters[i] = parameters = spent[i] + posterior.parameters()
+            done.parameters[i] = parameters = spent[i] + parameters
             done.noise_rchi2[i] = _rchi2(left, ivar[i], int(used.sum()) - parameters)
     return done
+
+
+def _fit(done: FinalFit, i: int, design: Design, start: Mapping[Part, float]) -> Posterior:
+    """Fit spectrum i with shapes, their strengths sought from a start on."""
+    posterior = most_probable(*design.normal_equations(), design.part, start)
+    _put(done, i, design, posterior)
+    return posterior
+
+
+def _variance(design: Design, posterior: Posterior, error: Floats) -> Floats:
+    """Return the variance of a fit, (N_PIXELS,), with that of the best fit."""
+    variance = np.square(error)
+    if len(posterior.kept):
+        variance += design.variance(posterior.kept, posterior.scaled_covariance())
+    return variance
+
+
+def _fit_quasar(
+    done: FinalFit, i: int, leftover: Leftover, flux: Floats, lag: float, error: Floats
+) -> tuple[Floats, float]:
+    """Fit spectrum i, a quasar, and the gas before it; once more where there are troughs that hid from it."""
+    gas, start = Gas.of(lag, leftover, flux), START
+    model = done.model[i].numpy()
+    for _ in range(ROUNDS):
+        design = design_of("QSO", leftover.weighed(gas.weight(leftover.best), flux), lag, None)
+        posterior = _fit(done, i, design, start)
+        if not gas.find_troughs(flux, model):
+            break
+        start = START | {
+            design.part[k]: float(s) for k, s in zip(posterior.kept, posterior.strength, strict=True)
+        }
+    variance, plane = _variance(design, posterior, error), done.parts[i, Part.ABSORPTION].numpy()
+    return variance, posterior.parameters() + gas.absorb(flux, model, variance, plane)
 
 
 def design_of(spectype: str, leftover: Leftover, lag: float, table: smooth.DetailTable | None) -> Design:
@@ -99,11 +140,12 @@ def _may_pay(shapes: Shapes, pixels: Pixels) -> bool:
     return may_pay(product(shapes.binned, pixels.score), product(shapes.binned**2, pixels.weight))
 
 
-def _put(done: FinalFit, i: int, design: Design, posterior: Posterior, error: Floats) -> None:
-    """Write model, sigma, parts and response of spectrum i."""
+def _put(done: FinalFit, i: int, design: Design, posterior: Posterior) -> None:
+    """Write model, parts and response of spectrum i."""
     best = design.pixels.leftover.best
     model, response = done.model[i].numpy(), done.response[i].numpy()
-    model[:] = best
+    model[:], response[:] = best, 1.0
+    done.parts[i] = 0.0
     amplitude = posterior.amplitudes(len(design.part))
     for shapes, own in design.rows():
         if amplitude[own].any():
@@ -113,10 +155,6 @@ def _put(done: FinalFit, i: int, design: Design, posterior: Posterior, error: Fl
                 response += plane
                 plane *= best
             model += plane
-    variance = np.square(error)
-    if len(posterior.kept):
-        variance += design.variance(posterior.kept, posterior.scaled_covariance())
-    np.sqrt(variance, out=done.sigma[i].numpy())
 
 
 def _rchi2(left: Floats, ivar: Floats, freedom: float) -> float:

@@ -37,6 +37,12 @@ LEAST_SINGULAR = 0.1
 TINY = np.float32(1e-30)
 """Weight of a line that no pixel shows."""
 AROUND = np.arange(-HALF_WINDOW, HALF_WINDOW)
+MOVED = {"GALAXY": slice(1, 3), "QSO": slice(0, 0)}
+"""Which widths have their derivative, too: with it a line that is not at the redshift is where it is."""
+UNIT_SLOPE = np.float32(np.exp(0.5))
+"""Makes the largest value of a derivative one."""
+LEAST_SIZE = 0.5
+"""Times S/N a pixel: sums of a line's shapes that are less are not told apart."""
 WIDTHS = {"GALAXY": GALAXY_WIDTHS, "QSO": QSO_WIDTHS}
 
 
@@ -75,14 +81,15 @@ def windows(spectype: str, leftover: Leftover, lag: float) -> list[Window]:
 
 
 def _lines(spectype: str, leftover: Leftover, lag: float) -> list[Window]:
-    positions, sigma = _of_class(spectype)
-    centre = positions + lag
+    centre = _of_class(spectype)[0] + lag
     centre = centre[(centre > HALF_WINDOW) & (centre < N_PIXELS - HALF_WINDOW)]
     pixel = np.floor(centre).astype(int)[:, None] + AROUND
     distance = (pixel - centre[:, None]).astype(np.float32)
-    shapes = np.exp(-0.5 * (distance[:, None] / sigma[:, None]) ** 2)  # (lines, widths, pixels)
+    shapes = _shapes(spectype, distance)
     score = (shapes @ leftover.score[pixel][:, :, None])[:, :, 0]
     weight = (shapes**2 @ leftover.ivar[pixel][:, :, None])[:, :, 0]
+    sums, size = _sums_told_apart(spectype)
+    shapes = sums[: max(int((size * leftover.snr > LEAST_SIZE).sum()), 1)] @ shapes
     return [Window(*line) for line in zip(pixel[:, 0].tolist(), shapes, score, weight, strict=True)]
 
 
@@ -107,6 +114,22 @@ def _of_class(spectype: str) -> tuple[NDArray[np.float64], Floats]:
     """Return where lines are at redshift zero, and their standard deviations, in grid pixels."""
     positions = np.array([float(pixel_of(wavelength(name))) for name in NARROW])
     return positions, np.array([instrumental(width) for width in WIDTHS[spectype]], np.float32)
+
+
+@lru_cache(maxsize=len(WIDTHS))
+def _sums_told_apart(spectype: str) -> tuple[Floats, Floats]:
+    """Return sums of a line's shapes, orthonormal combinations (k, k), and their sizes, the largest first."""
+    shapes = _shapes(spectype, AROUND[None].astype(np.float32))[0].astype(np.float64)
+    left, size, _ = np.linalg.svd(shapes, full_matrices=False)
+    return np.ascontiguousarray(left.T, np.float32), size.astype(np.float32)
+
+
+def _shapes(spectype: str, distance: Floats) -> Floats:
+    """Return a class's shapes of lines, (lines, k, pixels), at distances from their centres in pixels."""
+    units = distance[:, None] / _of_class(spectype)[1][:, None]
+    shapes: Floats = np.exp(-0.5 * units**2)
+    moved = MOVED[spectype]
+    return np.concatenate([shapes, UNIT_SLOPE * units[:, moved] * shapes[:, moved]], 1)
 
 
 @lru_cache(maxsize=1)

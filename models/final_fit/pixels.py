@@ -45,6 +45,10 @@ class Leftover:
         used = ivar[ivar > 0]
         return cls(best, ivar, ivar * left, math.sqrt(float(used.mean())) if used.size else 0.0)
 
+    def weighed(self, ivar: Floats, flux: Floats) -> Leftover:
+        """Return the same with other weights, (N_PIXELS,)."""
+        return Leftover(self.best, ivar, ivar * (flux - self.best), self.snr)
+
 
 def _spikes(size: Floats) -> NDArray[np.bool_]:
     """Mark pixels that stand alone, (N_PIXELS,), by sizes of residuals in units of their noise."""

@@ -14,7 +14,7 @@ the ratio of prior and posterior density at amplitudes zero (Dickey 1971, Ann. M
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -111,7 +111,9 @@ class Posterior:
         return float(np.square(solved).sum() / 2 + np.log(lower.numpy().diagonal()).sum())
 
 
-def most_probable(normal: Doubles, vector: Doubles, part: Sequence[Part]) -> Posterior:
+def most_probable(
+    normal: Doubles, vector: Doubles, part: Sequence[Part], start: Mapping[Part, float] = START
+) -> Posterior:
     """Return the amplitudes with the strengths that make the data most probable.
 
     Parameters
@@ -120,6 +122,8 @@ def most_probable(normal: Doubles, vector: Doubles, part: Sequence[Part]) -> Pos
         Weighted sums of products of shapes (n, n), and of shapes and flux less the best fit (n,).
     part
         Of each shape; those of one part stand together.
+    start
+        Strength of each part at which the search begins.
 
     Returns
     -------
@@ -131,16 +135,18 @@ def most_probable(normal: Doubles, vector: Doubles, part: Sequence[Part]) -> Pos
     if not (part and np.isfinite(normal).all() and np.isfinite(vector).all()):
         return none
     try:
-        return _let_in(normal, vector, part) or none
+        return _let_in(normal, vector, part, start) or none
     except RuntimeError:  # the library knows no factors of such sums
         return none
 
 
-def _let_in(normal: Doubles, vector: Doubles, part: Sequence[Part]) -> Posterior | None:
+def _let_in(
+    normal: Doubles, vector: Doubles, part: Sequence[Part], start: Mapping[Part, float]
+) -> Posterior | None:
     """Return the amplitudes of the parts that pay, None where none does."""
     count = np.array([len(list(own)) for _, own in groupby(part)])
     kept = np.arange(len(part))
-    strength = np.array([START[kind] for kind in part])
+    strength = np.array([start[kind] for kind in part])
     steps = STEPS
     while len(count):
         posterior = Posterior.of(normal, vector, kept, strength)

@@ -69,6 +69,7 @@ class Part(IntEnum):
     NARROW = 3
     BROAD = 4
     IRON = 5
+    ABSORPTION = 6
 
 
 @dataclass(frozen=True, slots=True)

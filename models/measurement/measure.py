@@ -17,11 +17,11 @@ from spectraq.models.measurement.line_records import MeasuredLines
 from spectraq.models.measurement.populations import Populations
 from spectraq.models.measurement.quantities import NOISE_RCHI2, QUANTITIES, goodness
 from spectraq.models.measurement.quasars import Quasar
+from spectraq.models.measurement.rotation import v_sin_i
 from spectraq.models.measurement.solutions import galaxy_solution, quasar_solution
 from spectraq.models.measurement.stellar_parameters import stellar_parameters
 from spectraq.models.measurement.target import Target
 
-NOT_RESOLVED = "not resolved"
 NO_FIT = "the star's best fit was not given"
 UNSOLVED = "the fit gives no finite number"
 TOO_SHORT = "too few pixels where the continuum's templates reach"
@@ -93,7 +93,7 @@ def _star(
         **_of_best_fit(target),
         "radial_velocity": Quantity(LIGHT_KM_S * target.z, LIGHT_KM_S * zerr, "km/s"),
         **stellar_parameters(target, subtype, functions),
-        "v_sin_i": Quantity(None, None, QUANTITIES["STAR"]["v_sin_i"][0], NOT_RESOLVED),
+        **v_sin_i(target, subtype),
     }
     return Measurement("STAR", target.z, (), quantities)
 

@@ -47,7 +47,7 @@ QUANTITIES: dict[str, dict[str, tuple[str, str]]] = {
         "teff": ("K", "effective temperature"),
         "log_g": ("log10(cm/s2)", "surface gravity"),
         "fe_h": ("dex", "metallicity"),
-        "v_sin_i": ("km/s", "rotation"),
+        "v_sin_i": ("km/s", "rotation at the equator along the line of sight, v sin i"),
     },
 }
 """By class and name: unit and meaning."""

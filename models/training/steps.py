@@ -206,6 +206,14 @@ def make_stellar_parameters(plan: Plan, data: Path, library: Path, report: Repor
     report(f"stellar parameters: {figures}")
 
 
+def make_sharp_stars(plan: Plan, data: Path, report: Report) -> None:
+    """Pick model spectra of stars that rotation is measured with, and write them with their card."""
+    from spectraq.models.training import rotation
+
+    report("picking sharp model spectra of stars")
+    rotation.make(data, plan.out)
+
+
 def make_mocks(plan: Plan, report: Report) -> None:
     """Draw the chunks that are not there yet."""
     missing = [chunk for chunk in plan.chunks + plan.exposure_chunks if not chunk[2].exists()]

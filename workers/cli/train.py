@@ -27,6 +27,7 @@ Step = Literal[
     "populations",
     "supernovae",
     "stellar-parameters",
+    "rotation",
     "mocks",
     "members",
     "calibrate",
@@ -152,6 +153,8 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
         _learn_supernovae(plan, data, report)
     if only == "stellar-parameters" or (only == "all" and plan.library):
         _calibrate_stellar_parameters(plan, data, report)
+    if only in {"all", "rotation"}:
+        steps.make_sharp_stars(plan, _required(data), report)
     if only in {"all", "mocks"}:
         steps.make_mocks(plan, report)
     if only in {"all", "members"} and not steps.make_members(plan, report):

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from spectraq.models.constants import LIGHT_KM_S
+from spectraq.models.final_fit.absorption import mean_forest_depth
 from spectraq.models.grid.axis import pixel_of
 from spectraq.models.lines import LYMAN_LIMIT, wavelength
 from spectraq.models.training.material import Family
@@ -81,11 +82,6 @@ def broad_absorption(loglam: Floats, rng: np.random.Generator) -> Floats:
         width *= rng.uniform(0.3, 1)
         depth *= rng.uniform(0.3, 1)
     return 1 - np.clip(absorbed, 0, 0.98)
-
-
-def mean_forest_depth(z: Floats) -> Floats:
-    """Return the Lyman alpha forest's effective optical depth at a redshift (Becker et al. 2013, eq. 5)."""
-    return 0.751 * ((1 + z) / 4.5) ** 2.90 - 0.132
 
 
 def add_forest(

@@ -232,10 +232,24 @@ def test_a_line_shape_has_the_width_that_it_says_the_instrument_included():
     tried = windows("GALAXY", leftover, lag)
     assert len(tried) == 1
     place = np.arange(tried[0].start, tried[0].stop) - pixel_of(wavelength("Hbeta")) - lag
-    narrowest = tried[0].shapes[0]
-    sigma = np.sqrt((narrowest * place**2).sum() / narrowest.sum())
-    assert sigma == pytest.approx(np.hypot(30.0 / KM_S_PER_PIXEL, INSTRUMENT_PIXELS), rel=0.01)
+    narrowest = np.exp(-0.5 * (place / np.hypot(30.0 / KM_S_PER_PIXEL, INSTRUMENT_PIXELS)) ** 2)
+    too_narrow = np.exp(-0.5 * (place / (0.7 * INSTRUMENT_PIXELS)) ** 2)
+    left = [np.linalg.lstsq(tried[0].shapes.T, line)[1][0] for line in (narrowest, too_narrow)]
+    assert left[0] < 1e-6
+    assert left[1] > 1e-3
     assert not windows("STAR", leftover, lag)
+
+
+@pytest.mark.parametrize("off", [-0.6, -0.3, 0.3, 0.6])
+def test_a_galaxys_line_beside_the_redshift_is_drawn_where_it_is(off):
+    lag, best = 2000.0, np.ones(N_PIXELS, np.float32)
+    line = np.exp(-0.5 * ((PIXEL.numpy() - pixel_of(wavelength("Hbeta")) - lag - off) / 1.4) ** 2)
+    leftover = Leftover.of((best + line).astype(np.float32), 400 * best, best)
+    design = design_of("GALAXY", leftover, lag, None)
+    posterior = most_probable(*design.normal_equations(), design.part)
+    amplitude = posterior.amplitudes(len(design.part))
+    drawn = sum(shapes.sum(amplitude[own]) for shapes, own in design.rows())
+    assert np.square(drawn - line).sum() < 0.003 * np.square(line).sum()
 
 
 def test_details_move_with_the_redshift_and_end_with_the_grid(fine):
