@@ -101,9 +101,7 @@ class Parts:
         off = places.pixel[pixel] - centre[:, None]
         variance = square_of_each[:, None] + places.spread[pixel]
         size = self.ratio[:, None] / np.sqrt(2 * np.pi * variance)
-        # In single precision, ten times as quick, a profile is right to a part in ten million.
-        height = np.exp((-0.5 * off**2 / variance).astype(np.float32))
-        profile = height * size * places.per_angstrom[pixel]
+        profile = np.exp(-0.5 * off**2 / variance) * size * places.per_angstrom[pixel]
         return Window(pixel, profile, off, variance)
 
 

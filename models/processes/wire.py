@@ -82,12 +82,12 @@ def packed(observations: Sequence[Observation], extra: Extra) -> tuple[bytes, by
 def unpacked(description: bytes, arrays: bytes) -> tuple[list[Observation], Extra]:
     """Read what `packed` laid out; arrays are views and can't be written to."""
     asked = json.loads(description)
-    observations = [
-        Observation(**{
+    observations = []
+    for described in asked["observations"]:
+        parts: dict[str, Any] = {
             name: array_of(part, arrays) if name in ARRAYS else part for name, part in described.items()
-        })
-        for described in asked["observations"]
-    ]  # fmt: skip
+        }
+        observations.append(Observation(**parts))
     return observations, Extra(asked["extra"])
 
 

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from spectraq.schemas.results import Anomaly, Classification, Measurement
+from spectraq.schemas.results import Anomaly, Classification, Measurement, Result
 from spectraq.schemas.text import escaped
 from spectraq.workers.class_colours import CLASS_COLOURS
 from spectraq.workers.cli.oddity import oddity
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spectraq.schemas.message import Message
     from spectraq.workers.transport.messages import Record
 
+SHOWN: tuple[type[Result], ...] = (*RESULT_KINDS, Measurement)
 ROWS_KEPT = 200
 """More than any terminal is high."""
 AROUND_ROWS = 4
@@ -80,7 +81,7 @@ class LiveTable:
 
     def take(self, record: Record, message: Message | str) -> None:
         """Put a message into its row."""
-        if not isinstance(message, (*RESULT_KINDS, Measurement)):
+        if not isinstance(message, SHOWN):
             self._unreadable += 1
             return
         if isinstance(message, Classification):

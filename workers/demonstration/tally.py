@@ -109,6 +109,6 @@ class Tally:
 
     def balanced(self, read: int) -> bool:
         """Return whether each of `read` messages has one result of each kind, or is a dead letter."""
-        kinds = (*RESULT_KINDS, Measurement) if self.measured else RESULT_KINDS
-        complete = all(self.results[kind.kind] == self.answered for kind in kinds)
+        measured: tuple[type[Result], ...] = (Measurement,) if self.measured else ()
+        complete = all(self.results[kind.kind] == self.answered for kind in (*RESULT_KINDS, *measured))
         return complete and read == self.answered + self.letters.total()
