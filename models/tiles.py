@@ -43,7 +43,7 @@ def in_tiles(product: Callable[..., Tensor], *rows: Tensor, tile: int = TILE, di
 
 def _tiles(values: Tensor, tile: int) -> list[Tensor]:
     """Return the rows in tiles, the last row repeated where the last tile has too few."""
-    tiles = list(values.split(tile))
+    tiles = list(torch.split(values, tile))
     last = tiles[-1]
     if missing := tile - last.shape[0]:
         tiles[-1] = on_lines(torch.cat([last, last[-1:].expand(missing, *last.shape[1:])]))
