@@ -97,7 +97,10 @@ class Comparison:
         IncomparableError
             As of `measured`.
         """
-        evidence = self.measured(earlier, newer)
+        return self.judged(self.measured(earlier, newer), earlier, newer)
+
+    def judged(self, evidence: PairEvidence, earlier: Epoch, newer: Epoch) -> Change:
+        """Return what changed of what was measured of a pair."""
         strengths = evidence.strengths()
         rates = self.null.rates(evidence.spectype, strengths)
         reasons = [

@@ -19,9 +19,9 @@ from spectraq.models.change.response import Calibration
 from spectraq.models.change.velocity import Shift, shift
 
 TESTS = ("narrow_line", "broad_line", "velocity", "supernova", "continuum", "absorption", "likeness")
-VELOCITY_FLOOR_KM_S = {"STAR": 3.0, "GALAXY": 5.0, "QSO": 8.0}
+VELOCITY_FLOOR_KM_S = {"STAR": 5.5, "GALAXY": 5.5, "QSO": 10.0}
 """What wavelength calibrations of one object differ by, and of quasars their lines' profiles."""
-LIGHT_FLOOR = 0.03
+LIGHT_FLOOR = 0.05
 """Of the flux: what templates of added light are not told from responses by."""
 SEPARATE_KM_S = 500.0
 """Beyond, a shift is a matter of redshifts and identities."""
@@ -89,9 +89,11 @@ def measured(
     IncomparableError
         Where they share too few wavelengths.
     """
-    pair = paired(earlier, newer, calibration)
     object_ = newer if newer.snr >= earlier.snr else earlier
-    moved = shift(earlier, newer, pair, calibration)
+    # A quasar's continuum varies beside lines that do not: without it they would all seem to change.
+    free = light.power_law() if object_.spectype == "QSO" else None
+    pair = paired(earlier, newer, calibration, free)
+    moved = shift(earlier, newer, pair, calibration, free)
     # A moved object's lines would all seem to come and go.
     settled = moved.pair
     spectype, z = object_.spectype, object_.z

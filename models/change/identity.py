@@ -29,7 +29,7 @@ class Likeness:
 def likeness(pair: Pair) -> Likeness:
     """Return how alike two spectra are."""
     a = _detail(pair.response * pair.earlier.flux, pair)
-    b = _detail(pair.newer.flux, pair)
+    b = _detail(pair.newer.flux, pair)  # light that was added is smooth: it is no detail
     weight = pair.weight
     noise_a = np.where(pair.used, pair.response**2 / np.where(pair.used, pair.earlier.ivar, 1.0), 0.0)
     noise_b = np.where(pair.used, 1 / np.where(pair.used, pair.newer.ivar, 1.0), 0.0)
@@ -50,12 +50,11 @@ def preferred(pair: Pair) -> float:
     its own spectrum alone, and worse.
     """
     response = pair.response
-    of_earlier = _chi2(pair.newer, response * pair.earlier.model, pair) + _chi2(
-        pair.earlier, pair.earlier.model, pair
-    )
-    of_newer = _chi2(pair.earlier, pair.newer.model / response, pair) + _chi2(
-        pair.newer, pair.newer.model, pair
-    )
+    more = pair.added
+    of_earlier = _chi2(pair.newer, response * pair.earlier.model + more, pair)
+    of_earlier += _chi2(pair.earlier, pair.earlier.model, pair)
+    of_newer = _chi2(pair.earlier, (pair.newer.model - more) / response, pair)
+    of_newer += _chi2(pair.newer, pair.newer.model, pair)
     return of_earlier - of_newer
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from spectraq.models.anomaly.supernovae import Supernovae
 from spectraq.models.change.epoch import Floats
 from spectraq.models.change.pair import Pair
+from spectraq.models.change.response import TERMS
 from spectraq.models.grid.axis import N_COARSE, REBIN, WAVELENGTH, lag_of
 
 TEMPERATURES = (12_000.0, 20_000.0, 35_000.0)
@@ -84,9 +85,18 @@ def blue_light(pair: Pair, z: float) -> AddedLight:
     return _best(pair, np.array(rows), [(f"{t:.0f} K", None) for t in TEMPERATURES])
 
 
+@lru_cache(maxsize=1)
+def power_law() -> Floats:
+    """Return a quasar's continuum that comes or goes, (N_PIXELS,)."""
+    return np.asarray((WAVELENGTH / 5000) ** SLOPE)
+
+
 def continuum(pair: Pair) -> AddedLight:
-    """Return how much of a quasar's blue continuum came or went."""
-    light = (WAVELENGTH / 5000) ** SLOPE
+    """Return how much of a blue continuum came or went: of quasars, what the pair has free already."""
+    if len(pair.prior) > TERMS:
+        error = float(np.sqrt(pair.inverse[-1, -1]))
+        return AddedLight(pair.light / error, BLUE, None, pair.light)
+    light = power_law()
     return _best(pair, (light / np.median(light[pair.used]))[None], [(BLUE, None)])
 
 

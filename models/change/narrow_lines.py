@@ -23,16 +23,20 @@ LOCAL_PIXELS = 200
 LOCAL_CLIP = 4.0
 END_PIXELS = 40
 SKY_PIXELS = 3
-VARIES = 0.1
+EMISSION_VARIES, ABSORPTION_VARIES = 0.1, 0.03
 """Part of the object's own narrow features by which two spectra may differ and be the same."""
 CANDIDATES = 8
 APART_PIXELS = 15
 NEAR_PIXELS = 20
-ABOVE = 1.2
+ABOVE = 1.3
 """How much weaker than itself a line may be with a parabola beneath."""
-STEEPEST, LARGEST_JUMP = 0.9, 0.7
-"""Of a line's height, what lies between two neighbours at most: STEEPEST over its width in pixels."""
-JUMP_SIGMA = 1.5
+BOX_PIXELS, GAUSSIAN_PIXELS = (1, 2, 3, 4, 5, 6, 7, 8), (0.8, 1.0, 1.3, 1.8, 2.5, 3.5, 5.0, 7.0)
+BOX_GAIN = 8.0
+"""Of chi2, by which a box is better than a line where it is a cosmic ray: no spectrograph lets its edges
+through."""
+STEEPEST, LARGEST_JUMP, JUMP_SIGMA = 0.9, 0.7, 3.0
+"""Of a line's height, what lies between two neighbours at most, beyond so many sigma of noise: STEEPEST over
+its width in pixels."""
 SEVERAL = 1.5
 """How much weaker than itself a line may be without its best pixel: a cosmic ray has no other."""
 
@@ -59,9 +63,9 @@ def narrow_change(pair: Pair) -> NarrowChange:
     for row, pixel in _candidates(size):
         if float(size[row, pixel]) <= abs(best.strength):
             break
-        beneath, sharp = _looked_at_again(pair, pixel, WIDTHS[row])
+        beneath, box = _looked_at_again(pair, pixel, WIDTHS[row])
         strength = min(float(size[row, pixel]), ABOVE * beneath * float(1 / unit[row, pixel]))
-        if not sharp and strength > abs(best.strength):
+        if not box and strength > abs(best.strength):
             sign = 1.0 if ratio[row, pixel] > 0 else -1.0
             best = NarrowChange(sign * strength, pixel, WIDTHS[row])
     return best
@@ -79,10 +83,9 @@ def _candidates(size: Floats) -> list[tuple[int, int]]:
 
 
 def _looked_at_again(pair: Pair, pixel: int, width: float) -> tuple[float, bool]:
-    """Return a line's S/N above a parabola, and whether its edges are sharper than the instrument's.
+    """Return a line's S/N above a parabola, and whether it is none that an instrument shows.
 
-    A cosmic ray covers a few pixels with steep sides: between neighbours it jumps by more than any line does
-    that has gone through the spectrograph.
+    A cosmic ray covers a few pixels with steep sides, and what is taken out badly leaves a flat stretch.
     """
     near = slice(max(pixel - NEAR_PIXELS, 0), pixel + NEAR_PIXELS + 1)
     place = np.arange(N_PIXELS)[near] - pixel
@@ -93,13 +96,37 @@ def _looked_at_again(pair: Pair, pixel: int, width: float) -> tuple[float, bool]
     normal = (design * weight) @ design.T + 1e-9 * np.eye(4)
     covariance = np.linalg.inv(normal)
     amplitude = covariance @ ((design * weight) @ pair.left[near])
+    left = pair.left[near] - amplitude[1:] @ design[1:]
+    height = abs(float(amplitude[0])) / float(np.sqrt(covariance[0, 0]))
+    boxes, gaussians = _profiles_around()
+    whole = (place >= -NEAR_PIXELS) & (place <= NEAR_PIXELS)
+    if not whole.all() or place.size != 2 * NEAR_PIXELS + 1:
+        return height, False
+    better = _explained(boxes, left, weight) - _explained(gaussians, left, weight)
     inner = np.abs(place) <= np.ceil(2 * width) + 1
-    above = (pair.left[near] - amplitude[1:] @ design[1:])[inner]
     noise = 1 / np.sqrt(weight[inner].clip(1e-12))
-    peak = float(np.abs(above).max())
-    jump = np.abs(np.diff(above)) - JUMP_SIGMA * np.hypot(noise[1:], noise[:-1])
-    steepest = min(STEEPEST / width, LARGEST_JUMP) * peak
-    return abs(float(amplitude[0])) / np.sqrt(covariance[0, 0]), bool(jump.max() > steepest)
+    jump = np.abs(np.diff(left[inner])) - JUMP_SIGMA * np.hypot(noise[1:], noise[:-1])
+    steep = jump.max() > min(STEEPEST / width, LARGEST_JUMP) * float(np.abs(left[inner]).max())
+    return height, bool(steep or better > BOX_GAIN)
+
+
+def _explained(profiles: Floats, left: Floats, weight: Floats) -> float:
+    """Return the most that one of these profiles takes from chi2."""
+    square = (profiles**2 @ weight).clip(1e-12)
+    return float(((profiles @ (left * weight)) ** 2 / square).max())
+
+
+@lru_cache(maxsize=1)
+def _profiles_around() -> tuple[Floats, Floats]:
+    """Return boxes and Gaussians of several widths and places near a pixel, (n, 2 NEAR_PIXELS + 1) each."""
+    place = np.arange(-NEAR_PIXELS, NEAR_PIXELS + 1)
+    boxes = [(place >= first) & (place < first + n) for n in BOX_PIXELS for first in range(-n, 2)]
+    gaussians = [
+        np.exp(-0.5 * ((place - centre) / width) ** 2)
+        for width in GAUSSIAN_PIXELS
+        for centre in np.arange(-3, 3.1, 0.5)
+    ]
+    return np.array(boxes, np.float64), np.array(gaussians)
 
 
 def filtered(pair: Pair) -> tuple[Floats, Floats]:
@@ -120,9 +147,10 @@ def filtered(pair: Pair) -> tuple[Floats, Floats]:
         signal = np.convolve(score, profile, "same")
         square = np.convolve(weight, profile**2, "same").clip(1e-9)
         # Fibres and line spreads differ: a part of what the object's own features are there is no change.
-        feature = np.abs(np.convolve(own, profile, "same")) / np.sqrt(square)
+        feature = np.convolve(own, profile, "same") / np.sqrt(square)
+        feature = np.where(feature > 0, EMISSION_VARIES, ABSORPTION_VARIES) * np.abs(feature)
         feature = np.max([np.roll(feature, s) for s in (-2, 0, 2)], axis=0)
-        unit = np.sqrt(square * (1 + (VARIES * feature) ** 2))
+        unit = np.sqrt(square * (1 + feature**2))
         ratio = signal / unit
         # What a line is without the pixel that gives most of it, in the direction of the line.
         sign = np.sign(ratio)
@@ -153,7 +181,7 @@ def _box(values: Floats, half: int) -> Floats:
 def _scatter(ratio: Floats, used: NDArray[np.bool_]) -> Floats:
     clipped = np.where(used, ratio.clip(-LOCAL_CLIP, LOCAL_CLIP) ** 2, 0.0)
     count = _box(used.astype(np.float64), LOCAL_PIXELS).clip(1)
-    return np.sqrt((_box(clipped, LOCAL_PIXELS) / count).clip(1.0))
+    return np.asarray(np.sqrt((_box(clipped, LOCAL_PIXELS) / count).clip(1.0)))
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,8 @@ LEAST_BLUR = 0.25
 """Pixels of standard deviation below which two line spreads are the same."""
 SAME_OFFSET = 0.02
 """Pixels."""
+LIGHT_SPREAD = 1.0
+"""Standard deviation of the light that may be added, of the median flux: as much as there is."""
 ROUNDS = 4
 LARGEST_STEP = 0.7
 """Of the response's coefficients in one round: it is the logarithm that is linear."""
@@ -55,7 +57,7 @@ class Pair:
     weight
         Inverse variance of `left`, zero where either has no pixel, or a spike.
     shapes
-        The response's shapes (K, N_PIXELS): polynomials times the reference.
+        The free shapes (K, N_PIXELS): polynomials times the reference, and the added light where one is free.
     coefficients
         Most probable, shape (K,).
     """
@@ -69,6 +71,7 @@ class Pair:
     shapes: Floats
     coefficients: Floats
     prior: Floats  # (K,) inverse variances
+    light: float = 0.0  # the added light of `paired`, in its units, where one is free
 
     @cached_property
     def inverse(self) -> Floats:
@@ -80,6 +83,11 @@ class Pair:
     def score(self) -> Floats:
         """What is left over its variance, (N_PIXELS,)."""
         return self.left * self.weight
+
+    @property
+    def added(self) -> Floats:
+        """The light that is added to the newer, (N_PIXELS,)."""
+        return np.asarray(self.light * self.shapes[-1] if self.light else np.zeros(N_PIXELS))
 
     @property
     def used(self) -> NDArray[np.bool_]:
@@ -108,8 +116,16 @@ class Pair:
         return np.where(seen, (rows @ self.score) / safe, 0.0), np.where(seen, 1 / np.sqrt(safe), np.inf)
 
 
-def paired(earlier: Epoch, newer: Epoch, calibration: Calibration) -> Pair:
+def paired(earlier: Epoch, newer: Epoch, calibration: Calibration, light: Floats | None = None) -> Pair:
     """Return what two spectra leave.
+
+    Parameters
+    ----------
+    calibration
+        How much their flux calibrations may differ.
+    light
+        A shape that may be added to the newer spectrum, (N_PIXELS,): a continuum that varies, beside which
+        lines are compared.
 
     Raises
     ------
@@ -125,7 +141,7 @@ def paired(earlier: Epoch, newer: Epoch, calibration: Calibration) -> Pair:
         )
     first, second = _at_one_resolution(first, second)
     a, b = _side(first, used), _side(second, used)
-    return _with_response(a, b, used, calibration)
+    return _with_response(a, b, used, calibration, light)
 
 
 def _side(epoch: Epoch, used: NDArray[np.bool_]) -> Side:
@@ -188,27 +204,46 @@ def _blurred(epoch: Epoch, square: Floats) -> Epoch:
     return replace(epoch, flux=flux, model=np.where(epoch.model != 0, model, 0.0))
 
 
-def _with_response(a: Side, b: Side, used: NDArray[np.bool_], calibration: Calibration) -> Pair:
-    polynomials = calibration.polynomials(used)
-    prior = calibration.inverse_variances
+def _with_response(
+    a: Side, b: Side, used: NDArray[np.bool_], calibration: Calibration, light: Floats | None
+) -> Pair:
+    polynomials, prior = calibration.polynomials(used), calibration.inverse_variances
+    added = np.zeros((0, N_PIXELS))
+    if light is not None:
+        added = (light / np.median(np.abs(light[used])))[None]
+        prior = np.append(prior, 1 / LIGHT_SPREAD**2)
+    terms = len(polynomials)
     coefficients, mask = np.zeros(len(prior)), used
     trust_a, trust_b = (float(np.median(side.ivar[used])) for side in (a, b))
     for _ in range(ROUNDS):
-        response = np.exp(coefficients @ polynomials)
-        reference = (trust_a * a.model + trust_b * b.model / response) / (trust_a + trust_b)
-        level = np.abs(reference * response).clip(LEAST_LEVEL)
+        response = np.exp(coefficients[:terms] @ polynomials)
+        more = coefficients[terms:] @ added
+        reference = (trust_a * a.model + trust_b * (b.model - more) / response) / (trust_a + trust_b)
+        level = np.abs(reference * response + more).clip(LEAST_LEVEL)
         noise = 1 / np.where(mask, b.ivar, 1.0) + response**2 / np.where(mask, a.ivar, 1.0)
         weight = np.where(mask, 1 / (noise + (MODEL_ERROR * level) ** 2), 0.0)
-        left = np.where(mask, b.flux - response * a.flux, 0.0)
+        left = np.where(mask, b.flux - response * a.flux - more, 0.0)
         mask = mask & ~_spikes(left * np.sqrt(weight))
         weight = np.where(mask, weight, 0.0)
-        shapes = polynomials * (reference * response)
+        shapes = np.concatenate([polynomials * (reference * response), added])
         normal = (shapes * weight) @ shapes.T + np.diag(prior)
         step = np.linalg.solve(normal, (shapes * weight) @ left - prior * coefficients)
         coefficients = coefficients + step * min(1.0, LARGEST_STEP / max(float(np.abs(step).max()), 1e-9))
-    response = np.exp(coefficients @ polynomials)
-    left = np.where(mask, b.flux - response * a.flux, 0.0)
-    return Pair(a, b, response, reference, left, weight, shapes, coefficients, prior)
+    response = np.exp(coefficients[:terms] @ polynomials)
+    more = coefficients[terms:] @ added
+    left = np.where(mask, b.flux - response * a.flux - more, 0.0)
+    return Pair(
+        a,
+        b,
+        response,
+        reference,
+        left,
+        weight,
+        shapes,
+        coefficients,
+        prior,
+        float(coefficients[terms:].sum()),
+    )
 
 
 def _spikes(ratio: Floats) -> NDArray[np.bool_]:

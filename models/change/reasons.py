@@ -99,7 +99,7 @@ def _of_the_earth(speed: float, error: float, a: Epoch, b: Epoch) -> str:
     known = corrected(a.survey) and corrected(b.survey)
     if earth is None:
         return "" if known else "; whether the Earth's motion is taken out is not known"
-    if abs(earth) > EARTH_SIGMA * error and abs(abs(speed) - abs(earth)) < EARTH_SIGMA * error:
+    if abs(earth) > EARTH_SIGMA * error and abs(speed - earth) < EARTH_SIGMA * error:
         return f"; the Earth's own motion is {earth:+.0f} km/s: one may not be corrected for it"
     if known:
         return "; both surveys take the Earth's motion out"

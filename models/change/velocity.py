@@ -29,12 +29,14 @@ class Shift:
     pair: Pair  # laid over at the nearest whole pixel
 
 
-def shift(earlier: Epoch, newer: Epoch, pair: Pair, calibration: Calibration) -> Shift:
+def shift(
+    earlier: Epoch, newer: Epoch, pair: Pair, calibration: Calibration, light: Floats | None = None
+) -> Shift:
     """Return how far the newer spectrum lies to the red of the earlier one."""
     lag = _whole_lag(pair)
     if lag:
         rolled = _rolled(earlier, lag)
-        moved = paired(rolled, newer, calibration)
+        moved = paired(rolled, newer, calibration, light)
         gain = float((pair.left**2 * pair.weight).sum() - (moved.left**2 * moved.weight).sum())
         if gain < LEAST_GAIN:
             lag, moved = 0, pair

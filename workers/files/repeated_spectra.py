@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 from spectraq.models.answer import Extra
 from spectraq.models.change.epoch import Epoch
 from spectraq.models.grid.survey_noise import SurveyNoise
+from spectraq.models.training.measure.changes import Repeat
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import observation
 from spectraq.workers.errors import ReadError
+from spectraq.workers.files.labelled_spectra import MAX_PIXELS, LabelledSpectrum
 from spectraq.workers.readers import read
 
 if TYPE_CHECKING:
     from spectraq.models.pipeline import Pipeline
 
 PAIRS = "PAIRS.csv"
-MAX_PIXELS = 100_000
+ORDINARY_GALAXIES = "sdss-blackholes"
+"""Source of galaxies that are observed again as mocks: no galaxy of the data was observed twice."""
 
 
 @dataclass(frozen=True)
@@ -61,26 +64,52 @@ def repeated(data: Path) -> list[RepeatedSpectrum]:
     return [RepeatedSpectrum(first, second, name[first]) for first, second in pairs]
 
 
-def spectra(data: Path, files: Sequence[str]) -> Iterator[Spectrum]:
-    """Yield the first spectrum of each file.
+def repeats(data: Path, pipeline: Pipeline, weights: Path) -> list[Repeat]:
+    """Return the pairs that a folder of data lists, analysed.
+
+    Parameters
+    ----------
+    weights
+        Folder with what the surveys' noise leaves out.
 
     Raises
     ------
     ReadError
-        For the first that can't be read.
+        For the first spectrum that can't be read.
     """
-    for file in files:
-        item = next(iter(read(data / file)))
-        if isinstance(item, ReadError):
-            raise item
-        yield item
+    listed = repeated(data)
+    files = list(dict.fromkeys(file for pair in listed for file in (pair.earlier, pair.newer)))
+    given = [_first(data / file) for file in files]
+    known = dict(zip(files, epochs(pipeline, weights, given), strict=True))
+    return [Repeat(known[pair.earlier], known[pair.newer], pair.object) for pair in listed]
 
 
-def epochs(pipeline: Pipeline, noise: SurveyNoise, given: Sequence[Spectrum]) -> list[Epoch]:
+def galaxies(labelled: Sequence[LabelledSpectrum], pipeline: Pipeline, weights: Path) -> list[Epoch]:
+    """Return ordinary galaxies with a noise of their own, analysed."""
+    chosen = [
+        one.observation
+        for one in labelled
+        if one.trusted and one.spectype == "GALAXY" and one.source == ORDINARY_GALAXIES
+    ]
+    noise = SurveyNoise.load(weights)
+    answers = pipeline.analyze(chosen, Extra.MODEL)
+    made = [Epoch.of(one, answer, noise) for one, answer in zip(chosen, answers, strict=True)]
+    return [epoch for epoch in made if epoch.spectype == "GALAXY"]
+
+
+def epochs(pipeline: Pipeline, weights: Path, given: Sequence[Spectrum]) -> list[Epoch]:
     """Return spectra with their answers, ready to be compared."""
+    noise = SurveyNoise.load(weights)
     observed = [observation(spectrum, MAX_PIXELS) for spectrum in given]
     answers = pipeline.analyze(observed, Extra.MODEL)
     return [
         Epoch.of(one, answer, noise, spectrum.mjd, spectrum.ra, spectrum.dec)
         for one, answer, spectrum in zip(observed, answers, given, strict=True)
     ]
+
+
+def _first(file: Path) -> Spectrum:
+    item = next(iter(read(file)))
+    if isinstance(item, ReadError):
+        raise item
+    return item

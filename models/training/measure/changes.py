@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spectraq.models.anomaly.supernovae import Supernovae
 from spectraq.models.change.compare import FILE, FLAG_RATE, Comparison
 from spectraq.models.change.epoch import Epoch, Floats
-from spectraq.models.change.evidence import measured
+from spectraq.models.change.evidence import PairEvidence, measured
 from spectraq.models.change.light import KnownSupernova
 from spectraq.models.change.null import Null
 from spectraq.models.change.pair import paired
@@ -53,7 +53,9 @@ class Repeat:
         return instruments(self.earlier.survey, self.newer.survey)
 
 
-def make(folder: Path, name: str, repeats: Sequence[Repeat], galaxies: Sequence[Epoch], files: Sequence[Path]) -> dict[str, Any]:
+def make(
+    folder: Path, name: str, repeats: Sequence[Repeat], galaxies: Sequence[Epoch], files: Sequence[Path]
+) -> dict[str, Any]:
     """Learn the card from unchanged pairs, write it into a folder and return it.
 
     Parameters
@@ -70,36 +72,42 @@ def make(folder: Path, name: str, repeats: Sequence[Repeat], galaxies: Sequence[
         Spectra of supernovae, as of `supernovae.files`.
     """
     shapes = Supernovae.load(folder)
-    known = known_supernovae(files, shapes)
     spreads = response_spreads(repeats)
     pairs = [*repeats, *observed_again(galaxies, repeats, spreads)]
-    flagged = left_out_in_turn(pairs, shapes, known)
-    card = learn(name, pairs, shapes, known)
-    real = np.array([pair.real for pair in pairs])
-    card |= {
-        "pairs": {"real": int(real.sum()), "mock": int((~real).sum())},
-        "nominal_rate": FLAG_RATE,
-        "flagged_of_left_out": {"real": round(float(flagged[real].mean()), 4), "mock": round(float(flagged[~real].mean()), 4)},
-    }
+    card = learn(name, pairs, spreads, shapes, known_supernovae(files, shapes))
     (folder / FILE).write_text(json.dumps(card, indent=1) + "\n")
     return card
 
 
-def learn(name: str, pairs: Sequence[Repeat], shapes: Supernovae, known: Sequence[KnownSupernova]) -> dict[str, Any]:
-    """Return the card that unchanged pairs teach."""
-    spreads = response_spreads([pair for pair in pairs if pair.real])
+def learn(
+    name: str,
+    pairs: Sequence[Repeat],
+    spreads: dict[str, Floats],
+    shapes: Supernovae,
+    known: Sequence[KnownSupernova],
+) -> dict[str, Any]:
+    """Return the card that unchanged pairs teach.
+
+    Parameters
+    ----------
+    spreads
+        As of `response_spreads`.
+    """
     allowed = calibrations(spreads)
     found = [measured(pair.earlier, pair.newer, allowed[pair.instruments], shapes, known) for pair in pairs]
-    null = Null.learn([one.spectype for one in found], [one.strengths() for one in found])
+    null = null_of(found)
+    real = np.array([pair.real for pair in pairs])
     apart = sum(pair.earlier.spectype != pair.newer.spectype for pair in pairs if pair.real)
-    return {
+    card = {
         "what": "How much two spectra of an unchanged object differ: standard deviations of the logarithm of "
-        "the response's polynomials by instrument; median, 85 % and the tail's scale of each test's statistic by class; "
-        "and observed supernovae as sums of the eigenspectra.",
+        "the response's polynomials by instrument; median, 85 % and the tail's scale of each test's "
+        "statistic by class; and observed supernovae as sums of the eigenspectra.",
         "name": name,
         "again": "spectraq train --data DATA --out OUT --only changes",
+        "pairs": {"real": int(real.sum()), "mock": int((~real).sum())},
+        "nominal_rate": FLAG_RATE,
         "response": {key: [round(float(one), 4) for one in spread] for key, spread in spreads.items()},
-        "answer_rate": round((apart + 1) / (sum(pair.real for pair in pairs) + 1), 5),
+        "answer_rate": round((apart + 1) / (int(real.sum()) + 1), 5),
         "tails": {
             spectype: {
                 test: [round(tail.median, 3), round(tail.bulk, 3), round(tail.scale, 3)]
@@ -108,28 +116,32 @@ def learn(name: str, pairs: Sequence[Repeat], shapes: Supernovae, known: Sequenc
             for spectype, tails in null.tails.items()
         },
         "supernovae": [
-            {
-                "name": one.name,
-                "type": one.type,
-                "phase": one.phase,
-                "coefficients": [round(float(c), 4) for c in one.coefficients],
-            }
-            for one in known
+            asdict(one) | {"coefficients": [round(c, 4) for c in one.coefficients]} for one in known
         ],
+    }
+    flagged = left_out_in_turn(Comparison.of(card, shapes), pairs, found)
+    rate = {"real": flagged[real], "mock": flagged[~real]}
+    return card | {
+        "flagged_of_left_out": {which: round(float(f.mean()), 4) for which, f in rate.items() if f.size}
     }
 
 
+def null_of(found: Sequence[PairEvidence]) -> Null:
+    """Return how the statistics of unchanged pairs are distributed."""
+    return Null.learn([one.spectype for one in found], [one.strengths() for one in found])
+
+
 def left_out_in_turn(
-    pairs: Sequence[Repeat], shapes: Supernovae, known: Sequence[KnownSupernova]
+    comparison: Comparison, pairs: Sequence[Repeat], found: Sequence[PairEvidence]
 ) -> NDArray[np.bool_]:
-    """Return which pairs are flagged by what all pairs of other objects teach, a fifth left out in turn."""
+    """Return which pairs are flagged by what other objects teach, a fifth left out in turn; (n,)."""
     fold = folds(pairs)
     flagged = np.zeros(len(pairs), bool)
     for number in range(FOLDS):
-        card = learn("", [pair for pair, f in zip(pairs, fold, strict=True) if f != number], shapes, known)
-        comparison = Comparison.of(card, shapes)
+        others = null_of([one for one, f in zip(found, fold, strict=True) if f != number])
+        apart = replace(comparison, null=others)
         for i in np.flatnonzero(fold == number).tolist():
-            flagged[i] = comparison.compare(pairs[i].earlier, pairs[i].newer).changed
+            flagged[i] = apart.judged(found[i], pairs[i].earlier, pairs[i].newer).changed
     return flagged
 
 
@@ -140,7 +152,7 @@ def folds(pairs: Sequence[Repeat]) -> NDArray[np.int64]:
 
 
 def response_spreads(repeats: Sequence[Repeat]) -> dict[str, Floats]:
-    """Return the typical size of the response's coefficients by instrument, and the largest for unknown ones."""
+    """Return how large the response's coefficients are by instrument, of unknown ones the largest."""
     found: dict[str, list[Floats]] = {}
     for pair in repeats:
         if min(pair.earlier.snr, pair.newer.snr) > LEAST_SNR:
@@ -155,7 +167,7 @@ def response_spreads(repeats: Sequence[Repeat]) -> dict[str, Floats]:
 def observed_again(
     galaxies: Sequence[Epoch], repeats: Sequence[Repeat], spreads: dict[str, Floats]
 ) -> list[Repeat]:
-    """Return galaxies with a second spectrum: their model, a response of real pairs, and noise of their own."""
+    """Return galaxies with a second spectrum: their model, a response of real pairs, new noise."""
     rng = np.random.default_rng(MOCK_SEED)
     allowed = calibrations(spreads)
     seen = [
