@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from spectraq.models import shipped
+from spectraq.models.change import broad_lines
 from spectraq.models.change.compare import Comparison
 from spectraq.models.change.epoch import Epoch, Floats
 from spectraq.models.change.evidence import PairEvidence, measured
@@ -72,7 +73,7 @@ def supernova(pair: Repeat, found: PairEvidence, rng: np.random.Generator) -> Re
 
 
 def broad_line(pair: Repeat, found: PairEvidence, rng: np.random.Generator) -> Repeat | None:
-    """A broad H beta of 60 angstrom that comes or goes."""
+    """A broad H beta that goes from a quasar, or of 60 angstrom that comes or goes in a galaxy."""
     centre = float(pixel_of(wavelength("Hbeta")) + lag_of(found.z))
     used = (pair.newer.ivar > 0) & (pair.earlier.ivar > 0)
     sigma = BROAD_KM_S / KM_S_PER_PIXEL
@@ -81,6 +82,8 @@ def broad_line(pair: Repeat, found: PairEvidence, rng: np.random.Generator) -> R
     near = np.abs(np.arange(N_PIXELS) - centre) < 3 * sigma
     if used[near].mean() < 0.9:
         return None
+    if found.spectype == "QSO":
+        return _without_broad_line(pair, found, centre)
     angstrom = np.gradient(WAVELENGTH)[round(centre)] / (1 + found.z)
     profile = np.exp(-0.5 * ((np.arange(N_PIXELS) - centre) / sigma) ** 2)
     height = BROAD_EW / (np.sqrt(2 * np.pi) * sigma * angstrom)
@@ -88,6 +91,21 @@ def broad_line(pair: Repeat, found: PairEvidence, rng: np.random.Generator) -> R
     epoch: Epoch = getattr(pair, which)
     around = float(np.median(np.abs(epoch.model[near & used])))
     return replace(pair, **{which: added(epoch, height * around * profile)})
+
+
+def _without_broad_line(pair: Repeat, found: PairEvidence, centre: float) -> Repeat | None:
+    """Take the Gaussian that fits best from the newer spectrum's H beta, where both have one of S/N 10."""
+    best = (0.0, 0.0, np.zeros(N_PIXELS))
+    for speed in (1000.0, 1800.0, 3000.0):
+        sigma = speed / KM_S_PER_PIXEL
+        profile = broad_lines.profile(centre, sigma)
+        (a, error_a), (b, error_b) = broad_lines.heights_in(found.pair, profile, centre, sigma)
+        if b / error_b > best[0] and a / error_a > 10:
+            best = (b / error_b, b, profile)
+    if best[0] < 10:
+        return None
+    unit = found.pair.newer.scale / pair.newer.unit
+    return replace(pair, newer=added(pair.newer, -best[1] * unit * best[2]))
 
 
 def line(pair: Repeat, found: PairEvidence, rng: np.random.Generator) -> Repeat | None:

@@ -24,6 +24,9 @@ MARGIN_SIGMA = 1.5
 """Standard deviations of a line that must lie within the overlap on either side."""
 NARROW_PIXELS = 4.0
 """Standard deviation of the narrow line that may stand on a broad one."""
+LEVEL_PIXELS = 60
+CONTINUUM_PART = 0.08
+"""Of the flux beneath, what continua of iron and stars are taken for a weak broad line."""
 VARIES = 0.15
 """Part of a line's flux by which it may differ and be the same: of quasars this much is usual."""
 
@@ -62,15 +65,16 @@ def broad_change(pair: Pair, spectype: str, z: float) -> BroadChange:
     for i, (name, width) in enumerate(places):
         if not np.isfinite(error[i]):
             continue
-        seen = _heights(pair, rows[i], _centre(name, z), width / KM_S_PER_PIXEL)
-        found = _weaker(float(size[i]), float(error[i]), seen, name, width)
+        seen = heights_in(pair, rows[i], _centre(name, z), width / KM_S_PER_PIXEL)
+        floor = CONTINUUM_PART * _level(pair, _centre(name, z))
+        found = _weaker(float(size[i]), float(error[i]), floor, seen, name, width)
         if abs(found.strength) > abs(best.strength):
             best = found
     return best
 
 
 def _weaker(
-    size: float, error: float, seen: tuple[tuple[float, float], ...], name: str, width: float
+    size: float, error: float, floor: float, seen: tuple[tuple[float, float], ...], name: str, width: float
 ) -> BroadChange:
     """Return a line's change as the weaker of two views: with a response free, and above its own continuum.
 
@@ -78,12 +82,20 @@ def _weaker(
     """
     (a, error_a), (b, error_b) = seen
     largest = max(abs(a), abs(b))
+    usual = float(np.hypot(VARIES * largest, floor))
     a, b = max(a, 0.0), max(b, 0.0)  # what is below the continuum is no line
-    local = (b - a) / float(np.hypot(np.hypot(error_a, error_b), VARIES * largest))
-    whole = size / float(np.hypot(error, VARIES * largest))
+    local = (b - a) / float(np.hypot(np.hypot(error_a, error_b), usual))
+    whole = size / float(np.hypot(error, usual))
     strength = 0.0 if local * whole < 0 else float(np.sign(local)) * min(abs(local), abs(whole))
     fraction = (b - a) / largest if largest else 0.0
     return BroadChange(strength, name, width, a / error_a, b / error_b, fraction)
+
+
+def _level(pair: Pair, centre: float) -> float:
+    """Return the flux around a line, in units of the newer's median."""
+    pixel = round(min(max(centre, 0), N_PIXELS - 1))
+    near = slice(max(pixel - LEVEL_PIXELS, 0), pixel + LEVEL_PIXELS)
+    return float(np.median(np.abs(pair.reference * pair.response)[near]))
 
 
 def profile(centre: float, sigma: float) -> Floats:
@@ -108,7 +120,7 @@ def _seen(pair: Pair, name: str, width: float, z: float) -> bool:
     return bool(pair.used[first:last].mean() > 0.7)
 
 
-def _heights(pair: Pair, row: Floats, centre: float, sigma: float) -> tuple[tuple[float, float], ...]:
+def heights_in(pair: Pair, row: Floats, centre: float, sigma: float) -> tuple[tuple[float, float], ...]:
     """Return the line's height in both above a straight continuum around it, each with its error.
 
     Heights are in units of the newer's median flux.

@@ -27,6 +27,8 @@ from spectraq.models.change.response import Calibration, calibrations, instrumen
 FILE = "changes.json"
 FLAG_RATE = 0.01
 """A pair is flagged when fewer unchanged ones than this look as changed."""
+SURE_RATE = 1e-4
+"""Of light that came or went, below which changed lines and continuum are its doing."""
 MIN_SNR = 0.5
 """Median S/N a pixel, below which nothing could be seen to change."""
 MAX_SEPARATION_ARCSEC = 3.0
@@ -156,13 +158,16 @@ def _level(earlier: Epoch, newer: Epoch, evidence: PairEvidence) -> float | None
 
 
 def _without_consequences(reasons: list[ChangeReason]) -> list[ChangeReason]:
-    """Return what is told: of two objects nothing else has changed."""
-    if not any(reason.kind == "different_object" for reason in reasons):
-        return reasons
-    kept = ("different_object", "class_changed", "redshift_changed")
-    return sorted(
-        (reason for reason in reasons if reason.kind in kept), key=lambda reason: kept.index(reason.kind)
-    )
+    """Return what is told: of two objects nothing else has changed, and light that came dilutes lines."""
+    answers = ("class_changed", "redshift_changed")
+    if any(reason.kind == "different_object" for reason in reasons):
+        kept = ("different_object", *answers)
+        told_of = [reason for reason in reasons if reason.kind in kept]
+        return sorted(told_of, key=lambda reason: kept.index(reason.kind))
+    if any(reason.kind == "transient" and reason.false_positive_rate < SURE_RATE for reason in reasons):
+        kept = ("transient", "line_appeared", "line_faded", *answers)
+        return [reason for reason in reasons if reason.kind in kept]
+    return reasons
 
 
 def _message(reasons: Sequence[ChangeReason], days: float | None, overall: float) -> str:

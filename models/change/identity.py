@@ -13,7 +13,7 @@ SMOOTH_PIXELS = 60
 """Half width of the running mean that details stand above."""
 LEAST_DETAIL = 400.0
 """Summed squares of S/N of what details both must show before their likeness is a question."""
-LEAST_ERROR = 0.05
+LEAST_ERROR = 0.1
 """Of the likeness of two spectra of one object."""
 
 

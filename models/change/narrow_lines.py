@@ -37,7 +37,7 @@ through."""
 STEEPEST, LARGEST_JUMP, JUMP_SIGMA = 0.9, 0.7, 3.0
 """Of a line's height, what lies between two neighbours at most, beyond so many sigma of noise: STEEPEST over
 its width in pixels."""
-SEVERAL = 1.5
+SEVERAL = 1.7
 """How much weaker than itself a line may be without its best pixel: a cosmic ray has no other."""
 
 
@@ -138,9 +138,9 @@ def filtered(pair: Pair) -> tuple[Floats, Floats]:
         Shape (len(WIDTHS), N_PIXELS); `weak` is not negative.
     """
     weight = pair.weight
-    score = (pair.left - _running_mean(pair.left, weight)) * weight
+    score = (pair.left - running_mean(pair.left, weight)) * weight
     model = pair.reference * pair.response
-    own = (model - _running_mean(model, weight)) * weight
+    own = (model - running_mean(model, weight)) * weight
     ratios, weaks = [], []
     for width in WIDTHS:
         profile = _profile(width)
@@ -168,7 +168,8 @@ def _profile(width: float) -> Floats:
     return np.asarray(np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / width) ** 2))
 
 
-def _running_mean(values: Floats, weight: Floats) -> Floats:
+def running_mean(values: Floats, weight: Floats) -> Floats:
+    """Return the weighted mean within SMOOTH_PIXELS, zero where there is no weight, (N_PIXELS,)."""
     total, count = _box(values * weight, SMOOTH_PIXELS), _box(weight, SMOOTH_PIXELS)
     return np.where(count > 0, total / np.where(count > 0, count, 1.0), 0.0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from spectraq.models.change.earth_motion import corrected, difference_km_s
 from spectraq.models.change.epoch import Epoch
 from spectraq.models.change.evidence import PairEvidence
@@ -189,8 +191,6 @@ def _named(line: NarrowChange, e: PairEvidence) -> str:
 
 def _seen_in(pair: Pair, line: NarrowChange) -> tuple[float, float]:
     """Return the S/N of a narrow line in the earlier and the newer spectrum, above a parabola."""
-    import numpy as np
-
     near = slice(max(line.pixel - 20, 0), line.pixel + 21)
     place = np.arange(N_PIXELS)[near] - line.pixel
     design = np.stack(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spectraq.models.change.epoch import Epoch, Floats
-from spectraq.models.change.narrow_lines import _running_mean
+from spectraq.models.change.narrow_lines import running_mean
 from spectraq.models.change.pair import Pair, paired
 from spectraq.models.change.response import Calibration
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
@@ -72,7 +72,7 @@ def _whole_lag(pair: Pair) -> int:
 
 
 def _detail(model: Floats, pair: Pair) -> Floats:
-    return np.where(pair.used, model - _running_mean(model, pair.used.astype(np.float64)), 0.0)
+    return np.where(pair.used, model - running_mean(model, pair.used.astype(np.float64)), 0.0)
 
 
 def _rolled(epoch: Epoch, lag: int) -> Epoch:

@@ -89,7 +89,7 @@ def _print(earlier: Spectrum, newer: Spectrum, change: Change) -> None:
         )
     snr = " and ".join(f"{one:.1f}" for one in change.snr)
     level = (
-        "" if change.level is None else f"; level {change.level:.2f} times the earlier's, which tells nothing"
+        "" if change.level is None else f"; level {change.level:.2f} times the earlier's (fibres lose light)"
     )
     print_line(
         f"{earlier.spectrum_id} and {newer.spectrum_id}: {change.spectype} at z = {change.z:.4f}, S/N {snr}, "

@@ -79,7 +79,7 @@ def repeats(data: Path, pipeline: Pipeline, weights: Path) -> list[Repeat]:
     """
     listed = repeated(data)
     files = list(dict.fromkeys(file for pair in listed for file in (pair.earlier, pair.newer)))
-    given = [_first(data / file) for file in files]
+    given = [first_of(data / file) for file in files]
     known = dict(zip(files, epochs(pipeline, weights, given), strict=True))
     return [Repeat(known[pair.earlier], known[pair.newer], pair.object) for pair in listed]
 
@@ -108,7 +108,14 @@ def epochs(pipeline: Pipeline, weights: Path, given: Sequence[Spectrum]) -> list
     ]
 
 
-def _first(file: Path) -> Spectrum:
+def first_of(file: Path) -> Spectrum:
+    """Return the first spectrum of a file.
+
+    Raises
+    ------
+    ReadError
+        Where it can't be read.
+    """
     item = next(iter(read(file)))
     if isinstance(item, ReadError):
         raise item
