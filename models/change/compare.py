@@ -165,8 +165,8 @@ def _without_consequences(reasons: list[ChangeReason]) -> list[ChangeReason]:
         told_of = [reason for reason in reasons if reason.kind in kept]
         return sorted(told_of, key=lambda reason: kept.index(reason.kind))
     if any(reason.kind == "transient" and reason.false_positive_rate < SURE_RATE for reason in reasons):
-        kept = ("transient", "line_appeared", "line_faded", *answers)
-        return [reason for reason in reasons if reason.kind in kept]
+        beside = ("transient", "line_appeared", "line_faded", *answers)
+        return [reason for reason in reasons if reason.kind in beside]
     return reasons
 
 

@@ -58,6 +58,6 @@ def instruments(first: str | None, second: str | None) -> str:
     return "sdss"
 
 
-def calibrations(table: Mapping[str, Sequence[float]]) -> dict[str, Calibration]:
+def calibrations(table: Mapping[str, Sequence[float] | Floats]) -> dict[str, Calibration]:
     """Return calibrations by instrument, of standard deviations by instrument."""
     return {name: Calibration(np.array(spread, np.float64)) for name, spread in table.items()}
