@@ -27,6 +27,7 @@ def written(folder: Path, name: str, spectrum: spectraq.Spectrum) -> str:
         ivar=spectrum.ivar,
         medium="vacuum",
         wavelength_unit="Angstrom",
+        flux_unit="1e-17 erg / (s cm2 Angstrom)",
     )
     return str(path)
 
