@@ -62,6 +62,7 @@ class Simulated:
     z: float
     snr: float  # median S/N a pixel that was asked for
     fault: str | None  # one of FAULTS, or nothing wrong
+    noiseless: Floats  # the observation's flux without its noise
 
 
 @lru_cache(maxsize=1)
@@ -121,7 +122,7 @@ def _one(rng: np.random.Generator) -> Simulated:
     ivar = 1 / (unit * sigma) ** 2
     ivar[rng.random(wavelength.size) < 0.003] = 0.0  # cosmic rays, bad columns
     observation = Observation(wavelength, observed.astype(np.float32), ivar.astype(np.float32), survey_name)
-    return Simulated(observation, spectype, subtype, z, snr, fault)
+    return Simulated(observation, spectype, subtype, z, snr, fault, unit * flux)
 
 
 def _drawn(rng: np.random.Generator, shares: dict[str, float]) -> str:

@@ -4,9 +4,9 @@
     for result in spectraq.analyze("night/*.fits"):
         print(result.redshift.z, result.redshift.zerr, result.anomaly.flagged)
 
-`analyze`, `fit` and `read` take paths, arrays, astropy tables and specutils' spectra; `load` chooses networks
-and device; `table` makes an astropy table of results; `simulate` makes spectra of known truth. What these
-give is what may be relied on. Nothing heavy is imported before it is needed.
+`analyze`, `compare`, `fit` and `read` take paths, arrays, astropy tables and specutils' spectra; `load`
+chooses networks and device; `table` makes an astropy table of results; `simulate` makes spectra of known
+truth. What these give is what may be relied on. Nothing heavy is imported before it is needed.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spectraq._ensemble import Ensemble, analyze, fit, load
+    from spectraq._ensemble import Ensemble, analyze, compare, fit, load
     from spectraq._input import read
     from spectraq._result import AnalyzedSpectrum, table
     from spectraq._simulate import simulate
+    from spectraq.models.change.record import Change
     from spectraq.schemas.spectrum import Spectrum
     from spectraq.workers.errors import SpectraqError
     from spectraq.workers.files.analyze_files import Unanswered
 
 __all__ = [
     "AnalyzedSpectrum",
+    "Change",
     "Ensemble",
     "SpectraqError",
     "Spectrum",
     "Unanswered",
     "__version__",
     "analyze",
+    "compare",
     "fit",
     "load",
     "read",
@@ -40,11 +43,13 @@ __all__ = [
 
 _HOME = {
     "AnalyzedSpectrum": "spectraq._result",
+    "Change": "spectraq.models.change.record",
     "Ensemble": "spectraq._ensemble",
     "Spectrum": "spectraq.schemas.spectrum",
     "SpectraqError": "spectraq.workers.errors",
     "Unanswered": "spectraq.workers.files.analyze_files",
     "analyze": "spectraq._ensemble",
+    "compare": "spectraq._ensemble",
     "fit": "spectraq._ensemble",
     "load": "spectraq._ensemble",
     "read": "spectraq._input",

@@ -22,8 +22,10 @@ from spectraq.workers.settings import WorkerSettings
 from spectraq.workers.web.sources.best_fits import Modelling
 
 if TYPE_CHECKING:
+    from spectraq.models.change.record import Change
     from spectraq.schemas.results import ModelSpectrum
     from spectraq.workers.contract.convert import Results
+    from spectraq.workers.files.compare_spectra import Comparing
 
 
 class Ensemble:
@@ -44,6 +46,7 @@ class Ensemble:
         self._settings = settings
         self._networks = load_networks(settings)
         self._fits = Modelling(settings, self._networks)
+        self._comparing: Comparing | None = None
         self.digest = self._networks.digest
 
     def __repr__(self) -> str:
@@ -84,14 +87,17 @@ class Ensemble:
         assert model is not None
         return model
 
+    def compare(self, earlier: Any, newer: Any, **reading: Any) -> Change:
+        """Return what changed between two spectra of one object, as `spectraq.compare` does."""
+        from spectraq.workers.files.compare_spectra import Comparing
+
+        if self._comparing is None:
+            self._comparing = Comparing(self._networks, self._settings)
+        return self._comparing.change(*(_single(given, "compare", **reading) for given in (earlier, newer)))
+
     def results(self, spectrum: Any, extra: Extra, **reading: Any) -> Results:
         """Return the results of one spectrum, with what is asked for beside the usual."""
-        items = list(read(spectrum, **reading))
-        if len(items) != 1:
-            raise SpectraqError(f"fit takes one spectrum, and these are {len(items)}; fit them one by one")
-        if isinstance(items[0], ReadError):
-            raise items[0]
-        return self._fits.results(items[0], extra)
+        return self._fits.results(_single(spectrum, "fit", **reading), extra)
 
 
 def load(
@@ -173,6 +179,44 @@ def fit(spectrum: Any, *, ensemble: Ensemble | None = None, **reading: Any) -> M
         Where it can't be read or analysed, or is more than one.
     """
     return (ensemble or _shipped()).fit(spectrum, **reading)
+
+
+def compare(earlier: Any, newer: Any, *, ensemble: Ensemble | None = None, **reading: Any) -> Change:
+    """Return what changed between two spectra of one object, how much, and how sure that is.
+
+    A smooth response and a scale between the two are no change. `docs/comparison.md` says what is tested for.
+
+    Parameters
+    ----------
+    earlier, newer
+        One spectrum each, in any form that `spectraq.read` takes.
+    ensemble
+        As of `analyze`.
+    **reading
+        As of `analyze`.
+
+    Returns
+    -------
+    Change
+        `changed` is true or false; each of `reasons` has kind, strength, rate, size and one sentence. Its
+        fields may change until it is a message of the wire.
+
+    Raises
+    ------
+    SpectraqError
+        Where one can't be read or analysed or is more than one spectrum, and where the two can't be compared:
+        other positions on the sky, too few common wavelengths, or nothing but noise.
+    """
+    return (ensemble or _shipped()).compare(earlier, newer, **reading)
+
+
+def _single(given: Any, what: str, **reading: Any) -> Spectrum:
+    items = list(read(given, **reading))
+    if len(items) != 1:
+        raise SpectraqError(f"{what} takes one spectrum, and these are {len(items)}; {what} them one by one")
+    if isinstance(items[0], ReadError):
+        raise items[0]
+    return items[0]
 
 
 @lru_cache(maxsize=1)

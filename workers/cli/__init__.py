@@ -18,6 +18,7 @@ from spectraq.workers.cli import (
     analyze,
     bench,
     check,
+    compare,
     config,
     demo,
     dlq,
@@ -54,6 +55,7 @@ app = typer.Typer(
 FILES, STREAM, STACK = "Files", "Stream", "Set-up"
 
 app.command(rich_help_panel=FILES)(analyze.analyze)
+app.command(rich_help_panel=FILES)(compare.compare)
 app.command(rich_help_panel=FILES)(simulate.simulate)
 app.command(rich_help_panel=STREAM)(publish.publish)
 app.command(rich_help_panel=STREAM)(worker.worker)

@@ -27,6 +27,10 @@ def simulate(
     publish: Annotated[bool, typer.Option("--publish", help="Send them to the topic of spectra.")] = False,
     rate: Annotated[float | None, typer.Option(help="Spectra a second at most.", min=0.001)] = None,
     truth: Annotated[Path | None, typer.Option(help="Write what they really are to a .csv file.")] = None,
+    repeats: Annotated[
+        bool,
+        typer.Option("--repeats", help="Two spectra of each object, with known changes in half of them."),
+    ] = False,
     overwrite: Overwrite = False,
     config: Config = None,
 ) -> None:
@@ -41,19 +45,26 @@ def simulate(
     if output is not None and output.suffix not in (".fits", ".npz"):
         raise typer.BadParameter(f"{output} ends in neither .fits nor .npz", param_hint="--output")
     _check_new(output, truth, overwrite)
-    truths: list[tuple[str, Simulated]] = []
+    truths: list[tuple[str, Simulated, str | None]] = []
+    total = 2 * n if repeats else n
+
+    def made() -> Iterator[tuple[Spectrum, Simulated, str | None]]:
+        if repeats:
+            yield from simulated.repeats(n, seed)
+        else:
+            yield from ((spectrum, one, None) for spectrum, one in simulated.spectra(n, seed))
 
     def noted() -> Iterator[Spectrum]:
         with progress() as bar:
-            task = bar.add_task("simulating", total=n)
-            for spectrum, made in simulated.spectra(n, seed):
-                truths.append((spectrum.spectrum_id, made))
+            task = bar.add_task("simulating", total=total)
+            for spectrum, one, change in made():
+                truths.append((spectrum.spectrum_id, one, change))
                 bar.advance(task)
                 yield spectrum
 
     if output is not None:
         _write(output, list(noted()))
-        stderr.print(f"wrote {n} spectra to {output}", markup=False, highlight=False)
+        stderr.print(f"wrote {total} spectra to {output}", markup=False, highlight=False)
     else:
         _publish(noted(), rate, config)
     if truth is not None:
@@ -119,14 +130,14 @@ def _write(path: Path, spectra: list[Spectrum]) -> None:
         table.write(part, format="fits", overwrite=True)
 
 
-def _write_truth(path: Path, truths: list[tuple[str, Simulated]]) -> None:
+def _write_truth(path: Path, truths: list[tuple[str, Simulated, str | None]]) -> None:
     from spectraq.workers.demonstration.simulated import TRUTH
     from spectraq.workers.operations.disk import whole
 
+    changes = any(change is not None for _, _, change in truths)
     with whole(path) as part, part.open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(TRUTH)
-        for name, made in truths:
-            writer.writerow(
-                (name, made.spectype, made.subtype, f"{made.z:.8f}", f"{made.snr:.2f}", made.fault or "")
-            )
+        writer.writerow((*TRUTH, "change") if changes else TRUTH)
+        for name, made, change in truths:
+            row = (name, made.spectype, made.subtype, f"{made.z:.8f}", f"{made.snr:.2f}", made.fault or "")
+            writer.writerow((*row, change) if changes else row)

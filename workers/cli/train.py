@@ -35,11 +35,14 @@ Step = Literal[
     "detector",
     "survey-noise",
     "normal",
+    "changes",
 ]
 NORMAL_SAMPLE = "normal-2"
 """Name of the spectra that anomalies are judged against: it comes with every result."""
+CHANGES_SAMPLE = "repeats-1"
+"""Name of the pairs of spectra that changes are judged against."""
 TOPIC = "topic"
-WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "errors", "survey-noise", "normal")
+WITH_REAL_SPECTRA = ("all", "pack", "calibrate", "errors", "survey-noise", "normal", "changes")
 
 
 def train(
@@ -172,6 +175,8 @@ def _run(plan: Plan, data: Path | None, only: Step, report: Any) -> dict[str, An
         _learn_survey_noise(plan, [*real, *_further_normal(data)], report)
     if only in {"all", "normal"}:
         _learn_normal(plan, [*real, *_further_normal(data)], report)
+    if only in {"all", "changes"}:
+        _learn_changes(plan, data, [*real, *_further_normal(data)], report)
     return card
 
 
@@ -251,6 +256,27 @@ def _learn_normal(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None
             [spectrum.source for spectrum in trusted], [spectrum.survey for spectrum in trusted]
         ),
     )
+
+
+def _learn_changes(plan: Plan, data: Path | None, real: list[LabelledSpectrum], report: Any) -> None:
+    """Learn how much two spectra of an unchanged object differ."""
+    import torch
+
+    from spectraq.models.pipeline import Pipeline
+    from spectraq.models.training import supernovae
+    from spectraq.models.training.measure import changes
+    from spectraq.workers.files import repeated_spectra
+
+    torch.set_num_threads(1)
+    folder = _required(data)
+    pipeline = Pipeline.load(plan.out, threads=1)
+    repeats = repeated_spectra.repeats(folder, pipeline, plan.out)
+    galaxies = repeated_spectra.galaxies(real, pipeline, plan.out)
+    report(
+        f"learning what repeats of unchanged objects look like from {len(repeats)} and {len(galaxies)} mocks"
+    )
+    card = changes.make(plan.out, CHANGES_SAMPLE, repeats, galaxies, supernovae.files(folder))
+    report(f"changes: flagged of pairs left out {card['flagged_of_left_out']}")
 
 
 def _learn_survey_noise(plan: Plan, real: list[LabelledSpectrum], report: Any) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 TRUTH = ("spectrum_id", "spectype", "subtype", "z", "snr", "fault")
 """What is known of a simulated spectrum, as a table names it."""
+FIRST_MJD = 57000.0
 PIECE = 200
 """Chunk size, so that the first spectrum is sent at once."""
 
@@ -35,6 +36,30 @@ def spectra(n: int, seed: int = 0) -> Iterator[tuple[Spectrum, Simulated]]:
                 ),
                 simulated,
             )
+            made += 1
+
+
+def repeats(n: int, seed: int = 0) -> Iterator[tuple[Spectrum, Simulated, str]]:
+    """Yield the earlier and the newer spectrum of n objects in turn, each with its truth and what changed."""
+    from spectraq.models.change.simulated_repeats import simulate_repeats
+
+    made = 0
+    for piece in range(math.ceil(n / PIECE)):
+        for pair in simulate_repeats(min(PIECE, n - made), seed * 100_003 + piece):
+            name = f"simulated-{seed}-{made:06d}"
+            dates = ((pair.earlier, "a", FIRST_MJD), (pair.newer, "b", FIRST_MJD + pair.days))
+            for simulated, letter, mjd in dates:
+                observation = simulated.observation
+                spectrum = Spectrum(
+                    spectrum_id=f"{name}-{letter}",
+                    wavelength=observation.wavelength,
+                    flux=observation.flux,
+                    ivar=observation.ivar,
+                    survey=observation.survey,
+                    target_id=name,
+                    mjd=mjd,
+                )
+                yield spectrum, simulated, pair.change
             made += 1
 
 
