@@ -65,6 +65,8 @@ class Kind:
         of the sky lines alone, which knows normal spectra, finds what is too much.
     planted
         Share of the mocks that the detector learns from with this put in.
+    told_as
+        Kind that reasons name, where it is not the score's own: several scores may find one fault.
     of_chi2
         It says nothing where the noise was estimated from the scatter: chi2 is then what it is by
         construction.
@@ -80,6 +82,7 @@ class Kind:
     asked: bool = False
     planted: float = 0.0
     of_chi2: bool = False
+    told_as: str = ""
 
 
 TABLE = (
@@ -199,6 +202,74 @@ TABLE = (
         0.001,
         "The encoder has seen none like it: {size:.1f} standard deviations from the middle of normal spectra "
         "of this class.",
+    ),
+    Kind(
+        "cosmic_ray",
+        INSTRUMENT,
+        0.01,
+        "One or two pixels at {middle:.0f} Å stand {amount:.0f} times their error above their neighbours, "
+        "narrower than light is spread by a spectrograph: a cosmic ray.",
+    ),
+    Kind(
+        "dead_column",
+        INSTRUMENT,
+        0.01,
+        "From {begin:.0f} to {end:.0f} Å {amount:.0%} of the light is missing, with edges sharper than light "
+        "is spread by a spectrograph: a dead column.",
+    ),
+    Kind(
+        "constant_run",
+        INSTRUMENT,
+        0.005,
+        "From {begin:.0f} to {end:.0f} Å {amount:.0f} pixels have the very same flux, with errors as if it "
+        "had been measured.",
+        told_as="dead_column",
+    ),
+    Kind(
+        "fringing",
+        INSTRUMENT,
+        0.01,
+        "Redward of {begin:.0f} Å the flux goes up and down by {amount:.0%} in waves of one period, as "
+        "fringes of a thin detector do.",
+    ),
+    Kind(
+        "flux_calibration",
+        INSTRUMENT,
+        0.01,
+        "From {begin:.0f} to {end:.0f} Å the flux is up to {amount:.0%} too {sign}, in a smooth curve as a "
+        "wrong flux calibration makes it.",
+        signs=("high", "low"),
+    ),
+    Kind(
+        "scattered_light",
+        INSTRUMENT,
+        0.01,
+        "From {begin:.0f} to {end:.0f} Å the flux is up to {amount:.0%} too {sign}, more and more towards an "
+        "end, as scattered light or a sky that was subtracted wrongly makes it.",
+        signs=("high", "low"),
+    ),
+    Kind(
+        "negative_flux",
+        INSTRUMENT,
+        0.005,
+        "From {begin:.0f} to {end:.0f} Å the mean flux is negative: {amount:.2f} times the spectrum's median "
+        "below zero.",
+        told_as="bad_reduction",
+    ),
+    Kind(
+        "repeated_values",
+        INSTRUMENT,
+        0.005,
+        "Of the pixels {amount:.0%} have the very flux of the one before: values were repeated or rounded.",
+        told_as="bad_reduction",
+    ),
+    Kind(
+        "wrong_noise",
+        INSTRUMENT,
+        0.005,
+        "Neighbouring pixels differ by {amount:.1f} times what their errors allow: the noise is understated.",
+        told_as="bad_reduction",
+        of_chi2=True,
     ),
 )
 KINDS = tuple(kind.name for kind in TABLE)
