@@ -70,7 +70,7 @@ def instrument_scores(
     down = narrowest(residual, torch.where(search.counted > 0, unit, torch.inf), -1)
     near = line.pixel[:, None] + torch.tensor(NEAR_LINE, device=line.pixel.device)
     at_line = narrowest_at(residual, unit, near, 1)
-    ray = Score(at_line.evidence, at_line.sigma, at_line.pixel - MARGIN_PIXELS, at_line.last + MARGIN_PIXELS)
+    ray = Score(at_line.evidence, line.strength, at_line.pixel - MARGIN_PIXELS, at_line.last + MARGIN_PIXELS)
     wave, errors = waves(residual), smooth(left)
     numbers = reduced(residual)
     red = torch.full_like(line.pixel, round(float(pixel_of(BEGIN))))

@@ -24,7 +24,7 @@ from spectraq.models.anomaly.joint_fit import FirstObject, Leftover
 from spectraq.models.anomaly.kinds import COUNTED, DETECTOR, KINDS, SEEN
 from spectraq.models.anomaly.line_errors import NO_ERRORS, LineErrors
 from spectraq.models.anomaly.reasons import reason
-from spectraq.models.anomaly.reference import Reference
+from spectraq.models.anomaly.reference import NEVER_STRANGE, Reference
 from spectraq.models.anomaly.residual import Measured, Residual
 from spectraq.models.anomaly.scores import Scores, beside_own_nulls, score, with_instrument
 from spectraq.models.anomaly.second_object import CompanionSearch
@@ -41,6 +41,9 @@ from spectraq.models.tiles import NETWORK_ROWS, in_tiles
 
 FLAG_RATE = 0.01
 """A spectrum is flagged when fewer normal ones than this are as strange."""
+LEAST_SAMPLING = 0.8
+"""Grid pixels a pixel of a spectrum: in finer ones, brought to the grid, a line may fill one alone."""
+TOO_NARROW = ("cosmic_ray", "dead_column")
 TOLD_RATE = 0.1
 """Causes are kept below this already: a group may change which of them is the most unlikely."""
 
@@ -135,6 +138,7 @@ class Judge:
         """
         scores = self._normal.measured(self._scorer.score(analysis, block))
         strangeness = self._normal.strangeness(scores)
+        scores, strangeness = _resolved(scores, strangeness, samplings)
         rates = self._normal.rates_alone(strangeness)
         table = zip(
             strangeness.tolist(),
@@ -186,6 +190,21 @@ class Judge:
         flagged = overall < FLAG_RATE
         told = told_of(evidence, alone) if flagged else ()
         return Verdict(-math.log10(overall), overall, flagged, told, ALONE, evidence)
+
+
+def _resolved(
+    scores: Scores, strangeness: torch.Tensor, samplings: Sequence[float]
+) -> tuple[Scores, torch.Tensor]:
+    """Return scores and strangeness in which nothing is too narrow for a line where pixels are finer.
+
+    On the grid lines of a spectrum with finer pixels than the grid's may be as narrow as a cosmic ray.
+    """
+    fine = (torch.tensor(samplings, device=strangeness.device) < LEAST_SAMPLING)[:, None]
+    narrow = torch.tensor([kind in TOO_NARROW for kind in KINDS], device=strangeness.device)
+    own = torch.arange(len(KINDS), device=narrow.device)
+    told_as = torch.where(fine & narrow[scores.told_as], own, scores.told_as)
+    strangeness = torch.where(fine & narrow, NEVER_STRANGE, strangeness)
+    return dataclasses.replace(scores, told_as=told_as), strangeness
 
 
 def told_of(evidence: Evidence, rates: Sequence[float], without: Collection[str] = ()) -> tuple[Reason, ...]:

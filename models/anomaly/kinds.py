@@ -207,8 +207,8 @@ TABLE = (
         "cosmic_ray",
         INSTRUMENT,
         0.01,
-        "One or two pixels at {middle:.0f} Å stand {amount:.0f} times their error above their neighbours, "
-        "narrower than light is spread by a spectrograph: a cosmic ray.",
+        "At {middle:.0f} Å one to three pixels stand {amount:.0f} times the local scatter above their "
+        "neighbours, narrower than light is spread by a spectrograph: a cosmic ray.",
     ),
     Kind(
         "dead_column",

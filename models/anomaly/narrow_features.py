@@ -2,8 +2,8 @@
 
 Light that came through a slit or a fibre is spread by the instrument, a cosmic ray and a dead column are not.
 At each candidate two families of shapes are compared on the same residual: lines no narrower than two pixels
-(full width at half maximum), wherever they lie within a pixel, and one to three pixels of any height, or short
-runs that lost the same part of the flux. What the second gains in chi2 over the first is the evidence.
+(full width at half maximum), wherever they lie within a pixel; and one to three pixels of any height, or
+short runs that lost the same part of the flux. What the second gains in chi2 over the first is the evidence.
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ FAULTS = {
     "normal/lamost-ccf/spec-55859-F5907_sp12-016.fits.gz": _PIXEL.format(6422),
     "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp10-163.fits.gz": _PIXEL.format(4783),
     "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp16-158.fits.gz": _PIXEL.format(3794),
-    "normal/lamost-ccf/spec-55859-F5907_sp10-096.fits.gz": "two pixels near 7542 Å lack up to 40 % of the flux",
+    "normal/lamost-ccf/spec-55859-F5907_sp10-096.fits.gz": (
+        "two pixels near 7542 Å lack up to 40 % of the flux"
+    ),
     "spectra/sdss-gasnet3/spectra.fits row 12": "flux below zero blueward of 4200 Å",
     "normal/lamost-mulyss/spec-57169-HD145035N124702V01_sp04-081.fits.gz": (
         "a bump of 60 % of the flux at 5689 Å, where the two arms meet"
