@@ -28,6 +28,8 @@ USUAL_SHARE = 0.1
 few digits have some."""
 CREDIBLE_RUN = 8
 """Pixels of one value that no noise gives: a line on them is theirs."""
+USUAL_SIGMA = 1.0
+"""As far below zero the mean of some stretch is by chance."""
 MARGIN_PIXELS = 2
 """A narrow feature is shown this far on either side."""
 COSMIC_RAY_EVIDENCE = 3.0
@@ -108,7 +110,7 @@ def _of_numbers(numbers: Reduced) -> dict[str, Score]:
         "constant_run": Score(
             run.clamp_min(USUAL_RUN).log(), run, numbers.run_last - numbers.run + 1, numbers.run_last
         ),
-        "negative_flux": Score(numbers.negative, numbers.negative_flux, begin, end),
+        "negative_flux": Score(numbers.negative.clamp_min(USUAL_SIGMA), numbers.negative_flux, begin, end),
         "repeated_values": Score(numbers.same_share.clamp_min(USUAL_SHARE).log(), numbers.same_share),
         "wrong_noise": Score(numbers.scatter.clamp_min(0.05).log(), numbers.scatter),
     }
