@@ -15,7 +15,7 @@ from spectraq.models.anomaly.fringes import BEGIN, waves
 from spectraq.models.anomaly.joint_fit import Leftover
 from spectraq.models.anomaly.narrow_features import narrowest, narrowest_at
 from spectraq.models.anomaly.reduction import BLOCK_PIXELS, Reduced, reduced
-from spectraq.models.anomaly.residual import Residual
+from spectraq.models.anomaly.residual import HIGH_PASS_PIXELS, Residual
 from spectraq.models.anomaly.score_table import Score
 from spectraq.models.anomaly.second_object import Companions
 from spectraq.models.anomaly.smooth_shapes import Smooth, smooth
@@ -27,7 +27,7 @@ USUAL_SHARE = 0.1
 """Runs of one value, and shares of pixels with their neighbour's, up to these say nothing: text files with
 few digits have some."""
 CREDIBLE_RUN = 8
-"""Pixels of one value that no noise gives: a line on them is theirs."""
+"""Pixels of one value that no noise gives: a line that is measured beside them is theirs."""
 USUAL_SIGMA = 1.0
 """As far below zero the mean of some stretch is by chance."""
 MARGIN_PIXELS = 2
@@ -83,7 +83,8 @@ def instrument_scores(
         **_of_smooth(errors),
         **_of_numbers(numbers),
     }
-    in_run = (near[:, 1] >= numbers.run_last - numbers.run) & (near[:, 1] <= numbers.run_last + 1)
+    first, last = numbers.run_last - numbers.run, numbers.run_last
+    in_run = (line.pixel > first - HIGH_PASS_PIXELS) & (line.pixel < last + HIGH_PASS_PIXELS)
     instead = [
         ("unmodelled_emission", "cosmic_ray", at_line.evidence > COSMIC_RAY_EVIDENCE, ray),
         (
