@@ -12,7 +12,7 @@ the file when what makes the scores has changed.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -153,7 +153,8 @@ def blend(hosts: Hosts, i: int, rng: np.random.Generator) -> Floats | None:
     return hosts.flux[i] + HALF * level * np.where(both, hosts.model[j], 0)
 
 
-CHANGES: tuple[Change, ...] = (unchanged, line, step, sky, supernova, blend)
+CHANGES: dict[Change, int] = dict.fromkeys((unchanged, line, step, sky, supernova, blend), 1)
+"""What is put in, into one host of so many."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,12 @@ class Measured:
     scores: dict[str, Scores]
 
     @classmethod
-    def of(cls, hosts: Hosts) -> Measured:
-        """Score every change."""
+    def of(cls, hosts: Hosts, changes: Mapping[Change, int] = CHANGES) -> Measured:
+        """Score every change, in one host of so many."""
         rows, scores = {}, {}
-        for change in CHANGES:
+        for k, (change, every) in enumerate(changes.items()):
             rng = np.random.default_rng(1)
-            changed = [(i, change(hosts, i, rng)) for i in range(len(hosts.z))]
+            changed = [(i, change(hosts, i, rng)) for i in range(k % every, len(hosts.z), every)]
             made = [(i, flux) for i, flux in changed if flux is not None]
             rows[change.__name__] = np.array([i for i, _ in made])
             scores[change.__name__] = hosts.scores(
@@ -181,11 +182,11 @@ class Measured:
         return cls(hosts.name, hosts.source, hosts.snr, rows, scores)
 
     @classmethod
-    def kept(cls, path: Path | None) -> Measured:
+    def kept(cls, path: Path | None, changes: Mapping[Change, int] = CHANGES) -> Measured:
         """Read what a run before this one has kept at a path, or measure and keep it there."""
         if path is not None and path.exists():
             return cls(**torch.load(path, weights_only=False))
-        measured = cls.of(Hosts())
+        measured = cls.of(Hosts(), changes)
         if path is not None:
             torch.save(vars(measured), path)
         return measured

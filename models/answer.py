@@ -69,6 +69,12 @@ class Evidence:
     detected: str  # the kind that the detector sees most of
     causes: tuple[Reason, ...]  # every one that any group could be told, at the strength it has alone
     stretches: str = ""  # what the fit leaves along the observed frame, as of `anomaly.coarse_residual`
+    scores: tuple[str, ...] = ()  # of each cause the kind of its score, () where all are told as their own
+
+    def by_score(self) -> dict[str, Reason]:
+        """Return the causes by the kinds of their scores: what a fault explains is told as the fault."""
+        kinds = self.scores or tuple(cause.kind for cause in self.causes)
+        return dict(zip(kinds, self.causes, strict=True))
 
 
 def _nothing() -> NDArray[np.float32]:

@@ -70,7 +70,7 @@ def judged_in_groups(
             anomaly_score=-math.log10(rate),
             anomaly_false_positive_rate=rate,
             anomaly_flagged=flagged,
-            anomaly_reasons=told_of(one.causes, of_kind) if flagged else (),
+            anomaly_reasons=told_of(one, of_kind) if flagged else (),
             anomaly_reference=f"{answers[i].anomaly_reference}, adapted to {group.n} of {group.name}",
             anomaly_judgement=ADAPTED,
         )

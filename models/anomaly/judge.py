@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from statistics import NormalDist
 
@@ -19,13 +19,14 @@ from spectraq.models.anomaly.coarse_residual import written_stretches
 from spectraq.models.anomaly.detector import Detector
 from spectraq.models.anomaly.detector_input import evidence, picture
 from spectraq.models.anomaly.false_positive_shares import shares, together
+from spectraq.models.anomaly.instrument_scores import instrument_scores
 from spectraq.models.anomaly.joint_fit import FirstObject, Leftover
 from spectraq.models.anomaly.kinds import COUNTED, DETECTOR, KINDS, SEEN
 from spectraq.models.anomaly.line_errors import NO_ERRORS, LineErrors
 from spectraq.models.anomaly.reasons import reason
-from spectraq.models.anomaly.reference import Reference
+from spectraq.models.anomaly.reference import NEVER_STRANGE, Reference
 from spectraq.models.anomaly.residual import Measured, Residual
-from spectraq.models.anomaly.scores import Scores, beside_own_nulls, score
+from spectraq.models.anomaly.scores import Scores, beside_own_nulls, score, with_instrument
 from spectraq.models.anomaly.second_object import CompanionSearch
 from spectraq.models.anomaly.unexplained_lines import Search, confirmed, filtered
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
@@ -40,6 +41,9 @@ from spectraq.models.tiles import NETWORK_ROWS, in_tiles
 
 FLAG_RATE = 0.01
 """A spectrum is flagged when fewer normal ones than this are as strange."""
+LEAST_SAMPLING = 0.8
+"""Grid pixels a pixel of a spectrum: in finer ones, brought to the grid, a line may fill one alone."""
+TOO_NARROW = ("cosmic_ray", "dead_column")
 TOLD_RATE = 0.1
 """Causes are kept below this already: a group may change which of them is the most unlikely."""
 
@@ -104,6 +108,8 @@ class Scorer:
             left_in_lines = self._line_errors.variance(residual.spectype, residual.lag)
             line = confirmed(residual, ratio, search.beside(weight, level, left_in_lines))
             scores = beside_own_nulls(scores, line, companions, jump)
+            faults = instrument_scores(residual, left, search, line, companions)
+            scores = with_instrument(scores, faults)
             counted = slice(len(part))
             yield rows_of(scores, counted), planes[counted], numbers[counted]
 
@@ -132,6 +138,7 @@ class Judge:
         """
         scores = self._normal.measured(self._scorer.score(analysis, block))
         strangeness = self._normal.strangeness(scores)
+        scores, strangeness = _resolved(scores, strangeness, samplings)
         rates = self._normal.rates_alone(strangeness)
         table = zip(
             strangeness.tolist(),
@@ -142,6 +149,7 @@ class Judge:
             scores.size.tolist(),
             scores.low.tolist(),
             scores.high.tolist(),
+            scores.told_as.tolist(),
             scores.spectype.tolist(),
             z_of(analysis.lag).tolist(),
             (analysis.gridded.ivar > 0).sum(1).tolist(),
@@ -161,6 +169,7 @@ class Judge:
         size: list[float],
         low: list[int],
         high: list[int],
+        told_as: list[int],
         spectype: int,
         z: float,
         seen: int,
@@ -172,30 +181,56 @@ class Judge:
             return Verdict(0.0, 1.0, False, (outside,), OUTSIDE)
         # No group makes a spectrum stranger than `least`.
         causes = {
-            KINDS[k]: reason(KINDS[k], size[k], sigma_of(alone[k]), low[k], high[k], z)
+            KINDS[k]: reason(KINDS[told_as[k]], size[k], sigma_of(alone[k]), low[k], high[k], z)
             for k, rate in enumerate(least)
             if rate < TOLD_RATE
         }
         rounded = tuple(round(one, 3) for one in strangeness)
-        evidence = Evidence(rounded, KINDS[named], tuple(causes.values()), stretches)
+        evidence = Evidence(rounded, KINDS[named], tuple(causes.values()), stretches, tuple(causes))
         flagged = overall < FLAG_RATE
-        told = told_of(evidence.causes, alone) if flagged else ()
+        told = told_of(evidence, alone) if flagged else ()
         return Verdict(-math.log10(overall), overall, flagged, told, ALONE, evidence)
 
 
-def told_of(causes: Sequence[Reason], rates: Sequence[float]) -> tuple[Reason, ...]:
+def _resolved(
+    scores: Scores, strangeness: torch.Tensor, samplings: Sequence[float]
+) -> tuple[Scores, torch.Tensor]:
+    """Return scores and strangeness in which nothing is too narrow for a line where pixels are finer.
+
+    On the grid lines of a spectrum with finer pixels than the grid's may be as narrow as a cosmic ray.
+    """
+    fine = (torch.tensor(samplings, device=strangeness.device) < LEAST_SAMPLING)[:, None]
+    narrow = torch.tensor([kind in TOO_NARROW for kind in KINDS], device=strangeness.device)
+    own = torch.arange(len(KINDS), device=narrow.device)
+    told_as = torch.where(fine & narrow[scores.told_as], own, scores.told_as)
+    strangeness = torch.where(fine & narrow, NEVER_STRANGE, strangeness)
+    return dataclasses.replace(scores, told_as=told_as), strangeness
+
+
+def told_of(evidence: Evidence, rates: Sequence[float], without: Collection[str] = ()) -> tuple[Reason, ...]:
     """Return what would have flagged a spectrum alone, the most unlikely first, each with its strength.
+
+    What several scores tell as the same fault is told once.
 
     Parameters
     ----------
-    causes
-        What may be told.
+    evidence
+        With what may be told.
     rates
         Of every kind over its share, as of `attributed`.
+    without
+        Kinds of scores that are not told.
     """
-    ordered = sorted((rates[KINDS.index(cause.kind)], i) for i, cause in enumerate(causes))
+    causes = evidence.by_score()
+    ordered = sorted((rates[KINDS.index(kind)], i) for i, kind in enumerate(causes) if kind not in without)
     told = [(rate, i) for rate, i in ordered if rate < FLAG_RATE] or ordered[:1]
-    return tuple(dataclasses.replace(causes[i], strength=sigma_of(rate)) for rate, i in told)
+    listed = list(causes.values())
+    by_fault: dict[tuple[str, float, float], Reason] = {}
+    for rate, i in told:
+        cause = listed[i]
+        fault = (cause.kind, cause.wavelength_min, cause.wavelength_max)
+        by_fault.setdefault(fault, dataclasses.replace(cause, strength=sigma_of(rate)))
+    return tuple(by_fault.values())
 
 
 def attributed(rates: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:

@@ -65,6 +65,8 @@ class Kind:
         of the sky lines alone, which knows normal spectra, finds what is too much.
     planted
         Share of the mocks that the detector learns from with this put in.
+    told_as
+        Kind that reasons name, where it is not the score's own: several scores may find one fault.
     of_chi2
         It says nothing where the noise was estimated from the scatter: chi2 is then what it is by
         construction.
@@ -80,6 +82,7 @@ class Kind:
     asked: bool = False
     planted: float = 0.0
     of_chi2: bool = False
+    told_as: str = ""
 
 
 TABLE = (
@@ -94,7 +97,7 @@ TABLE = (
     Kind(
         "unmodelled_emission",
         SKY,
-        0.33,
+        0.308,
         "An emission line at {middle:.0f} Å, {size:.1f} times the local scatter, is none that an object at "
         "z = {z:.4f} should have.",
         shown_as=from_sigma,
@@ -124,7 +127,7 @@ TABLE = (
     Kind(
         "arm_step",
         INSTRUMENT,
-        0.14,
+        0.131,
         "The flux jumps {sign} by {amount:.0%} at {middle:.0f} Å, as where two arms of a spectrograph were "
         "joined badly.",
         signs=("up", "down"),
@@ -136,7 +139,7 @@ TABLE = (
     Kind(
         "sky_residual",
         INSTRUMENT,
-        0.05,
+        0.047,
         "The night sky's lines were subtracted too {sign}: they stand out by {amount:.1f} times their error.",
         signs=("little", "much"),
         shown_as=from_sigma,
@@ -146,7 +149,7 @@ TABLE = (
     Kind(
         "second_star",
         SKY,
-        0.045,
+        0.042,
         "A star in the same spectrum would explain {amount:.0%} of its light.",
         shown_as=from_sigma,
         detected=True,
@@ -156,7 +159,7 @@ TABLE = (
     Kind(
         "second_galaxy",
         SKY,
-        0.11,
+        0.103,
         "A second galaxy, at z = {size:.4f}, would explain what the fit leaves.",
         shown_as=from_sigma,
         detected=True,
@@ -166,7 +169,7 @@ TABLE = (
     Kind(
         "second_quasar",
         SKY,
-        0.03,
+        0.028,
         "A quasar in the same spectrum, at z = {size:.4f}, would explain what the fit leaves.",
         shown_as=from_sigma,
         detected=True,
@@ -176,7 +179,7 @@ TABLE = (
     Kind(
         "supernova",
         SKY,
-        0.11,
+        0.103,
         "A supernova at the galaxy's redshift of {z:.4f} would explain {amount:.0%} of its light.",
         shown_as=from_sigma,
         detected=True,
@@ -191,7 +194,7 @@ TABLE = (
         shown_as=from_wide_logarithm,
     ),
     # The odds that the detector gives follow from the other scores and the residual.
-    Kind("detector", SKY, 0.18),
+    Kind("detector", SKY, 0.168),
     # Measured by the reference, which knows what is near.
     Kind(
         "latent_distance",
@@ -199,6 +202,74 @@ TABLE = (
         0.001,
         "The encoder has seen none like it: {size:.1f} standard deviations from the middle of normal spectra "
         "of this class.",
+    ),
+    Kind(
+        "cosmic_ray",
+        INSTRUMENT,
+        0.0094,
+        "At {middle:.0f} Å one to three pixels stand {amount:.0f} times the local scatter above their "
+        "neighbours, narrower than light is spread by a spectrograph: a cosmic ray.",
+    ),
+    Kind(
+        "dead_column",
+        INSTRUMENT,
+        0.0093,
+        "From {begin:.0f} to {end:.0f} Å {amount:.0%} of the light is missing, with edges sharper than light "
+        "is spread by a spectrograph: a dead column.",
+    ),
+    Kind(
+        "constant_run",
+        INSTRUMENT,
+        0.0046,
+        "From {begin:.0f} to {end:.0f} Å {amount:.0f} pixels have the very same flux, with errors as if it "
+        "had been measured.",
+        told_as="dead_column",
+    ),
+    Kind(
+        "fringing",
+        INSTRUMENT,
+        0.0093,
+        "Redward of {begin:.0f} Å the flux goes up and down by {amount:.0%} in waves of one period, as "
+        "fringes of a thin detector do.",
+    ),
+    Kind(
+        "flux_calibration",
+        INSTRUMENT,
+        0.0093,
+        "From {begin:.0f} to {end:.0f} Å the flux is up to {amount:.0%} too {sign}, in a smooth curve as a "
+        "wrong flux calibration makes it.",
+        signs=("high", "low"),
+    ),
+    Kind(
+        "scattered_light",
+        INSTRUMENT,
+        0.0093,
+        "From {begin:.0f} to {end:.0f} Å the flux is up to {amount:.0%} too {sign}, more and more towards an "
+        "end, as scattered light or a sky that was subtracted wrongly makes it.",
+        signs=("high", "low"),
+    ),
+    Kind(
+        "negative_flux",
+        INSTRUMENT,
+        0.0046,
+        "From {begin:.0f} to {end:.0f} Å the mean flux is negative: {amount:.2f} times the spectrum's median "
+        "below zero.",
+        told_as="bad_reduction",
+    ),
+    Kind(
+        "repeated_values",
+        INSTRUMENT,
+        0.0046,
+        "Of the pixels {amount:.0%} have the very flux of the one before: values were repeated or rounded.",
+        told_as="bad_reduction",
+    ),
+    Kind(
+        "wrong_noise",
+        INSTRUMENT,
+        0.0046,
+        "Neighbouring pixels differ by {amount:.1f} times what their errors allow: the noise is understated.",
+        told_as="bad_reduction",
+        of_chi2=True,
     ),
 )
 KINDS = tuple(kind.name for kind in TABLE)

@@ -39,7 +39,7 @@ def reason(kind: str, size: float, sigma: float, low: int, high: int, z: float) 
         z=z,
     )
     return Reason(
-        kind=kind,
+        kind=about.told_as or kind,
         origin=about.origin,
         strength=sigma,
         wavelength_min=begin,

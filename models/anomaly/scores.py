@@ -9,8 +9,10 @@ import torch
 from spectraq.models.anomaly.airglow import sky_residual
 from spectraq.models.anomaly.arm_step import Jump
 from spectraq.models.anomaly.broad_misfit import BLOCK_PIXELS, broad, misfit
+from spectraq.models.anomaly.instrument_scores import Instrument
 from spectraq.models.anomaly.kinds import KINDS, SEEN
 from spectraq.models.anomaly.residual import Residual
+from spectraq.models.anomaly.score_table import Score
 from spectraq.models.anomaly.second_object import Companions
 from spectraq.models.anomaly.unexplained_lines import Lines, Search, sought
 from spectraq.models.anomaly.unfamiliar import Unfamiliar
@@ -35,21 +37,12 @@ class Scores:
     size: torch.Tensor  # (B, kinds) for a reader: chi2 a pixel, sigma, a fraction of the flux, or a redshift
     low: torch.Tensor  # (B, kinds) first pixel concerned
     high: torch.Tensor  # (B, kinds) last pixel concerned
+    told_as: torch.Tensor  # (B, kinds) int64, column of the kind that it is told as: its own, or a fault's
     spectype: torch.Tensor  # (B,)
     latent: torch.Tensor  # (B, n) where the encoder puts it, zeros where there is none
     log_snr: torch.Tensor  # (B,)
     noise_estimated: torch.Tensor  # (B,)
     seen: torch.Tensor  # (B, len(SEEN)) the detector's log probabilities
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One kind's score of B spectra; the pixels concerned where it is not the whole spectrum."""
-
-    value: torch.Tensor  # (B,)
-    size: torch.Tensor  # (B,)
-    low: torch.Tensor | None = None  # (B,)
-    high: torch.Tensor | None = None  # (B,)
 
 
 def score(
@@ -60,7 +53,7 @@ def score(
     unfamiliar: Unfamiliar,
     airglow: torch.Tensor,
 ) -> Scores:
-    """Score a batch by all but the detector."""
+    """Score a batch by all but the detector and what instruments do."""
     used = (residual.ivar > 0).int()
     first = used.argmax(1)
     last = used.shape[1] - 1 - used.flip(1).argmax(1)
@@ -85,12 +78,35 @@ def score(
         size=torch.stack([kind.size for kind in table], 1),
         low=torch.stack([first if kind.low is None else kind.low for kind in table], 1),
         high=torch.stack([last if kind.high is None else kind.high for kind in table], 1),
+        told_as=torch.arange(len(KINDS), device=chi2.device).repeat(len(chi2), 1),
         spectype=residual.spectype,
         latent=unfamiliar.latent,
         log_snr=residual.snr.clamp_min(0.1).log10(),
         noise_estimated=residual.noise_estimated,
         seen=nothing[:, None].repeat(1, len(SEEN)),
     )
+
+
+def with_instrument(scores: Scores, instrument: Instrument) -> Scores:
+    """Return scores with those of the instrument's faults, and told as them what they explain."""
+    tables = {name: getattr(scores, name).clone() for name in ("value", "size", "low", "high", "told_as")}
+    for kind, of_kind in instrument.scores.items():
+        column = KINDS.index(kind)
+        tables["value"][:, column] = of_kind.value
+        _tell(tables, column, of_kind, torch.ones_like(scores.noise_estimated))
+    for kind, told, rows, of_fault in instrument.instead:
+        column = KINDS.index(kind)
+        _tell(tables, column, of_fault, rows)
+        told_as = tables["told_as"][:, column]
+        tables["told_as"][:, column] = torch.where(rows, KINDS.index(told), told_as)
+    return replace(scores, **tables)
+
+
+def _tell(tables: dict[str, torch.Tensor], column: int, told: Score, rows: torch.Tensor) -> None:
+    """Write where and how much is told of some rows, in place."""
+    for name in ("size", "low", "high"):
+        if (of_kind := getattr(told, name)) is not None:
+            tables[name][:, column] = torch.where(rows, of_kind, tables[name][:, column])
 
 
 def beside_own_nulls(scores: Scores, line: Lines, companions: Companions, jump: Jump) -> Scores:

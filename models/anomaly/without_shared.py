@@ -90,13 +90,12 @@ def _without(
     named = torch.tensor([KINDS.index(evidence.detected)], device=rates.device)
     rate, told = float(together(rates)[0]), attributed_to(rates, named)[0].tolist()
     flagged = rate < FLAG_RATE
-    causes = [cause for cause in evidence.causes if cause.kind not in kinds]
     return dataclasses.replace(
         answer,
         anomaly_score=-math.log10(rate),
         anomaly_false_positive_rate=rate,
         anomaly_flagged=flagged,
-        anomaly_reasons=told_of(causes, told) if flagged else (),
+        anomaly_reasons=told_of(evidence, told, kinds) if flagged else (),
     )
 
 
@@ -112,7 +111,7 @@ def explained(evidence: Evidence, left: Stretches, pattern: Pattern) -> set[str]
     left
         What the fit leaves of it, of one row.
     """
-    causes = {cause.kind: cause for cause in evidence.causes}
+    causes = evidence.by_score()
     mostly = _is_most(in_sigma(left.levels)[0], float(left.scatter[0]), pattern)
     named = {*causes, evidence.detected}
     return {kind for kind in named if _explains(pattern, kind, causes.get(kind), mostly)}

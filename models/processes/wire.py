@@ -114,7 +114,8 @@ def _answer(record: dict[str, Any], arrays: bytes) -> Answer:
     record["anomaly_shared"] = tuple(record["anomaly_shared"])
     record["anomaly_reported"] = tuple(SharedFault(**fault) for fault in record["anomaly_reported"])
     if evidence := record["anomaly_evidence"]:
-        parts = {"strangeness": tuple(evidence["strangeness"]), "causes": _reasons(evidence["causes"])}
+        parts = {name: tuple(evidence[name]) for name in ("strangeness", "scores")}
+        parts["causes"] = _reasons(evidence["causes"])
         record["anomaly_evidence"] = Evidence(**{**evidence, **parts})
     if measurement := record["measurement"]:
         lines = tuple(MeasuredLine(**line) for line in measurement["lines"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _STEP = "the flux jumps where the two arms meet, near 5720 Å"
 _COSMIC_RAY = "a cosmic ray that looks like an emission line, near {} Å"
+_PIXEL = "a cosmic ray, one or two pixels, near {} Å"
 _TWO_REDSHIFTS = "SDSS J092712.65+294344.0: strong narrow lines at z = 0.713 beside all lines at z = 0.698"
 _RED_END = "the last 50 Å of the red end rise to several times the star's flux"
 FAULTS = {
@@ -26,6 +27,14 @@ FAULTS = {
     "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp14-064.fits.gz": _COSMIC_RAY.format(7278),
     "normal/lamost-ccf/spec-57330-EG220307N031056M01_sp07-153.fits.gz": _COSMIC_RAY.format(5087),
     "normal/lamost-ccf/spec-55915-F5591503_sp06-106.fits.gz": _COSMIC_RAY.format(3870),
+    "normal/lamost-ccf/spec-55859-F5902_sp08-171.fits.gz": _PIXEL.format(6642),
+    "normal/lamost-ccf/spec-55859-F5907_sp12-016.fits.gz": _PIXEL.format(6422),
+    "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp10-163.fits.gz": _PIXEL.format(4783),
+    "normal/lamost-ccf/spec-57289-EG030712S014809B01_sp16-158.fits.gz": _PIXEL.format(3794),
+    "normal/lamost-ccf/spec-55859-F5907_sp10-096.fits.gz": (
+        "two pixels near 7542 Å lack up to 40 % of the flux"
+    ),
+    "spectra/sdss-gasnet3/spectra.fits row 12": "flux below zero blueward of 4200 Å",
     "normal/lamost-mulyss/spec-57169-HD145035N124702V01_sp04-081.fits.gz": (
         "a bump of 60 % of the flux at 5689 Å, where the two arms meet"
     ),

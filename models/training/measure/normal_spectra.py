@@ -44,6 +44,8 @@ LEAST_WIDTH = 0.05
 CENSORED = 3
 """Largest values of a score whose size is not believed: one truly strange spectrum among a hundred would make
 the tail twice as long, and all others look normal. One to two in a hundred of samples of good labels are."""
+UNSEEN_TAIL = 1.0
+"""Of a score that next to no normal spectrum has: by its own 85 %, it falls as fast as it begins."""
 DIFFER_BY_FAULTS = ("arm_step", "detector")
 """Kinds in which a whole source lies higher as most of its spectra have the fault, looked at by eye: that
 is no example of what a spectrum alone is like without one. Left in, one arm step in ten is flagged alone,
@@ -309,7 +311,9 @@ def _shape(strangeness: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor
 
 def _tail(over: torch.Tensor) -> torch.Tensor:
     """Most likely e-folding length of an exponential, the largest values known only to be the largest."""
-    counted = max(len(over) - CENSORED, 2)
+    if len(over) <= CENSORED + 1:
+        return torch.tensor(UNSEEN_TAIL)
+    counted = len(over) - CENSORED
     ordered = over.sort().values
     reached = ordered[counted - 1]
     total = ordered[:counted].sum() + (len(over) - counted) * reached

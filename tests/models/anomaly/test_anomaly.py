@@ -24,6 +24,21 @@ from spectraq.models.pipeline import Pipeline
 from spectraq.models.simulate import Simulated, simulate
 from spectraq.models.training.measure import normal_spectra
 
+PLACED = {
+    "unmodelled_emission",
+    "unmodelled_absorption",
+    "broad_misfit",
+    "arm_step",
+    "cosmic_ray",
+    "dead_column",
+    "constant_run",
+    "fringing",
+    "flux_calibration",
+    "scattered_light",
+    "negative_flux",
+}
+"""Kinds whose sentence says where."""
+
 
 @pytest.fixture(scope="module")
 def hosts() -> list[Simulated]:
@@ -107,9 +122,7 @@ def test_a_sentence_names_its_quantity_and_writes_wavelengths_in_angstrom() -> N
         told = reason(kind, 29.2, 4.2, 100, 130, 0.1).message
         assert "sigma" not in told  # what is meant: the noise's, the scatter's, or a Gaussian's, differ
         assert "4.2" not in told  # the rarity, of which the score is the number
-        assert (" Å" in told) == (
-            kind in {"unmodelled_emission", "unmodelled_absorption", "broad_misfit", "arm_step"}
-        )
+        assert (" Å" in told) == (kind in PLACED)
 
 
 def drawn(n: int, seed: int) -> Scores:
@@ -123,7 +136,7 @@ def drawn(n: int, seed: int) -> Scores:
     latent = torch.randn(n, 16, generator=rng) + spectype[:, None]
     seen = torch.zeros(n, len(SEEN))
     estimated = torch.zeros(n, dtype=torch.bool)
-    return Scores(value, value, place, place, spectype, latent, log_snr, estimated, seen)
+    return Scores(value, value, place, place, place, spectype, latent, log_snr, estimated, seen)
 
 
 def learned(n: int, seed: int) -> Reference:

@@ -25,7 +25,16 @@ def scores_of(value: torch.Tensor, spectype: torch.Tensor, log_snr: torch.Tensor
     place = torch.zeros(n, len(KINDS), dtype=torch.int64)
     none = torch.zeros(n, dtype=torch.bool)
     return Scores(
-        value, value, place, place, spectype, torch.zeros(n, 16), log_snr, none, torch.zeros(n, len(SEEN))
+        value,
+        value,
+        place,
+        place,
+        place,
+        spectype,
+        torch.zeros(n, 16),
+        log_snr,
+        none,
+        torch.zeros(n, len(SEEN)),
     )
 
 
