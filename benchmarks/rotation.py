@@ -71,10 +71,10 @@ def mocks(data: Path, n: int) -> tuple[Table, float]:
                 sharp = spectra[rng.integers(len(spectra))]
                 target = mock(sharp / sharp.mean(), speed, snr, rng)
                 start = time.thread_time()
-                found = v_sin_i(target, subtype)["v_sin_i"]
+                answer = v_sin_i(target, subtype)["v_sin_i"]
                 spent.append(1e3 * (time.thread_time() - start))
                 span = next(span for span in SNR if span[0] <= snr < span[1])
-                rows[span, speeds].append((found.value, found.error, speed))
+                rows[span, speeds].append((answer.value, answer.error, speed))
     table = Table("S/N", "v sin i", "stars", "given", "bias", "scatter", "over its error", title="mocks")
     for (span, speeds), found in sorted(rows.items()):
         known = np.array([row for row in found if row[0] is not None])
@@ -105,7 +105,9 @@ def real(data: Path) -> Table:
             rows[star.survey, answer.subtype].append(answer.measurement.quantities["v_sin_i"])
     table = Table("survey", "type", "stars", "compared", "v sin i", title="real stars")
     for key, found in sorted(rows.items()):
-        compared = [one for one in found if one.value is not None or one.reason.startswith("not resolved")]
+        compared = [
+            one for one in found if one.value is not None or (one.reason or "").startswith("not resolved")
+        ]
         values = [f"{one.value:.0f} +- {one.error:.0f}" for one in found if one.value is not None]
         if compared:
             table.add_row(*key, str(len(found)), str(len(compared)), ", ".join(values))
