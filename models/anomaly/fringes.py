@@ -62,8 +62,8 @@ def waves(residual: Residual) -> Waves:
 
 def _power(signal: torch.Tensor) -> torch.Tensor:
     """Return the power of rows (B, 2, pixels) at the periods of the band, (B, 2, n)."""
-    at = torch.fft.rfft(signal, FREQUENCIES)
-    power = at.real.square() + at.imag.square()
+    at: torch.Tensor = torch.fft.rfft(signal, FREQUENCIES)
+    power: torch.Tensor = at.real.square() + at.imag.square()
     pixel = LN_PER_PIXEL * AT  # angstrom
     shortest, longest = (FREQUENCIES * pixel / period for period in PERIODS)
     return power[..., round(longest) : round(shortest)]

@@ -50,7 +50,7 @@ ROW_BY_ROW = names(
     one_hot ones_like pad permute pow reciprocal relu remainder repeat repeat_interleave resolve_conj
     resolve_neg round rsqrt rsub scatter scatter_add scatter_add_ scatter_reduce_ select slice softmax
     special_log_ndtr sqrt square stack std sub sum tanh to topk transpose unbind unflatten unfold
-    unsqueeze view where zeros zeros_like
+    unsqueeze view view_as_real where zeros zeros_like acos cos erf imag linspace real sign
     """
 )
 """Element by element, along a row, or nothing but moved."""
