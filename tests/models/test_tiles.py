@@ -42,16 +42,16 @@ ONE_BY_ONE = names("linalg_cholesky linalg_inv linalg_solve_triangular")
 ROW_BY_ROW = names(
     """
     __and__ __ior__ __or__ _conj _local_scalar_dense _to_copy abs add add_ addcmul_ alias all amax amin
-    any arange argmax argmin argsort as_strided asinh batch_norm bitwise_not cat clamp clamp_max
-    clamp_min clamp_min_ clone constant_pad_nd contiguous copy_ copysign cummax cumsum detach detach_
-    diagonal div div_ dropout empty eq exp expand expand_as expm1 eye fill_ flatten flip floor
-    floor_divide full full_like gather ge gt index index_add_ index_put_ isfinite item le lift_fresh log
-    log10 log1p log_softmax logsumexp lt max max_pool1d maximum mean median min minimum mul mul_
-    nan_to_num narrow ne neg new_empty new_zeros nonzero numpy_T one_hot ones_like pad permute pow
-    reciprocal relu remainder repeat repeat_interleave resolve_conj resolve_neg round rsqrt rsub scatter
-    scatter_add scatter_add_ scatter_reduce_ select slice softmax special_log_ndtr split sqrt sqrt_
-    square square_ stack std sub sum tanh to topk transpose unbind unflatten unfold unsqueeze view where
-    zeros zeros_like
+    acos any arange argmax argmin argsort as_strided asinh batch_norm bitwise_not cat clamp clamp_max
+    clamp_min clamp_min_ clone constant_pad_nd contiguous copy_ copysign cos cummax cumsum detach detach_
+    diagonal div div_ dropout empty eq erf exp expand expand_as expm1 eye fill_ flatten flip floor
+    floor_divide full full_like gather ge gt imag index index_add_ index_put_ isfinite item le lift_fresh
+    linspace log log10 log1p log_softmax logsumexp lt max max_pool1d maximum mean median min minimum mul
+    mul_ nan_to_num narrow ne neg new_empty new_zeros nonzero numpy_T one_hot ones_like pad permute pow
+    real reciprocal relu remainder repeat repeat_interleave resolve_conj resolve_neg round rsqrt rsub
+    scatter scatter_add scatter_add_ scatter_reduce_ select sign slice softmax special_log_ndtr split
+    sqrt sqrt_ square square_ stack std sub sum tanh to topk transpose unbind unflatten unfold unsqueeze
+    view view_as_real where zeros zeros_like
     """
 )
 """Element by element, along a row, or nothing but moved."""
