@@ -7,6 +7,7 @@ since this table was looked at. So whoever else believes to own a partition, no 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ STATISTICS = (
 
 COMPRESSION: Final = "ZSTD"
 BY_CELL = "healpix_cell"
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 Source = tuple[str, int]
 """Identity of a topic, which no other one will ever have, and number of a partition."""
@@ -223,5 +226,5 @@ def _name(source: Source) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Return what an error says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return what an error says, in one line and without the library's colours."""
+    return " ".join(_COLOUR.sub("", str(error)).split()) or type(error).__name__

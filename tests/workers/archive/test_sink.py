@@ -234,7 +234,9 @@ def test_a_commit_that_fails_is_tried_again_and_nothing_is_written_twice(
 def test_on_a_disk_that_is_full_the_sink_waits_and_says_so_and_goes_on_when_there_is_room(
     feed: Feed, folder: Path, publish: Publish, sink: Start, tmp_path: Path
 ) -> None:
-    publish(range(300))
+    publish(range(10))
+    drain(feed, folder)
+    publish(range(10, 300))
     process = sink(folder, "--until-drained", largest_file=8192, commit_s=0.1)
     deadline = time.monotonic() + 60
     while "sink_waits" not in (said := _log(tmp_path)) and time.monotonic() < deadline:
