@@ -19,7 +19,7 @@ from spectraq.models.anomaly.residual import HIGH_PASS_PIXELS, Residual
 from spectraq.models.anomaly.score_table import Score
 from spectraq.models.anomaly.second_object import Companions
 from spectraq.models.anomaly.smooth_shapes import Smooth, smooth
-from spectraq.models.anomaly.unexplained_lines import Lines, Search
+from spectraq.models.anomaly.unexplained_lines import Lines, Search, damped
 from spectraq.models.grid.axis import pixel_of
 
 USUAL_RUN = 4
@@ -67,7 +67,7 @@ def instrument_scores(
     line
         As of `unexplained_lines.confirmed`.
     """
-    unit = search.scatter[:, 0] * search.damping
+    unit = damped(search.scatter[:, :1], search.damping)[:, 0]
     up = narrowest(residual, torch.where(search.emitted[:, 0] != 0, unit, torch.inf), 1)
     down = narrowest(residual, torch.where(search.counted > 0, unit, torch.inf), -1)
     near = line.pixel[:, None] + torch.tensor(NEAR_LINE, device=line.pixel.device)

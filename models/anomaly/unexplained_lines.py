@@ -170,7 +170,7 @@ class Search:
 
 def sought(search: Search) -> tuple[Lines, Lines]:
     """Find the strongest unexplained emission and absorption line."""
-    unit = _damped(search.scatter, search.damping)
+    unit = damped(search.scatter, search.damping)
     return _strongest(search.emitted / unit), _strongest(-search.free / unit)
 
 
@@ -189,7 +189,7 @@ def confirmed(residual: Residual, ratio: torch.Tensor, search: Search) -> Lines:
         As of `Search.beside`.
     """
     near = _scatter(search.free, search.counted, NEAR_PIXELS, NEAR_CLIP)
-    unit = _damped(torch.maximum(search.scatter, near), search.damping)
+    unit = damped(torch.maximum(search.scatter, near), search.damping)
     relative = (search.emitted / unit * (~_ends(residual))[:, None]).max(1)
     strength, pixel = _candidates(relative.values)
     column = relative.indices.gather(1, pixel)
@@ -282,7 +282,7 @@ def _scatter(free: torch.Tensor, counted: torch.Tensor, half: int, clip: float) 
     return (sums[:, :-1] / share).sqrt_().clamp_min_(1.0)
 
 
-def _damped(scatter: torch.Tensor, damping: torch.Tensor) -> torch.Tensor:
+def damped(scatter: torch.Tensor, damping: torch.Tensor) -> torch.Tensor:
     """Return a scatter (B, widths, N_COARSE) where it is damped, shape (B, widths, N_PIXELS)."""
     return (scatter[..., None] * damping.view(N_COARSE, REBIN)).flatten(2)
 
