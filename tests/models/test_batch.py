@@ -26,9 +26,9 @@ def test_what_was_decided_and_scanned_is_not_written_into(
 
     kept("_decided", "spectype", "subclass_probability")
     kept("_search", "curve", "chi2")
-    pipeline.analyze(
-        [spectrum.observation for spectrum in simulate(12, seed=3)], Extra.MODEL | Extra.MEASUREMENT
-    )
+    observations = [spectrum.observation for spectrum in simulate(12, seed=3)]
+    with torch.inference_mode():  # and here, where steps are remembered, not in another process
+        pipeline._analyze(observations, Extra.MODEL | Extra.MEASUREMENT)
     assert len(made) >= 2 + 2 * 6
     for tensor, before in made:
         assert torch.equal(tensor.nan_to_num(), before.nan_to_num())

@@ -28,5 +28,6 @@ def test_only_the_detector_has_no_sentence_and_every_sign_is_used() -> None:
 def test_no_other_module_of_the_models_lists_the_kinds() -> None:
     paths = [path for path in shipped.FOLDER.parent.rglob("*.py") if path.name != "kinds.py"]
     named = {path.name: sum(f'"{kind}"' in path.read_text() for kind in KINDS) for path in paths}
-    listing = {name for name, kinds in named.items() if kinds > len(KINDS) / 2}
-    assert listing == {"scores.py", "planted_anomalies.py"}  # how each is measured, and put into mocks
+    listing = {name for name, kinds in named.items() if kinds > len(KINDS) / 4}
+    # how each is measured, and put into mocks
+    assert listing == {"scores.py", "instrument_scores.py", "planted_anomalies.py"}
