@@ -45,7 +45,7 @@ def registry() -> Iterator[StandIn]:
 def working(feed: Feed, health: Health, ledger: list[Balance]) -> Iterator[None]:
     """A worker beside the test, which ends with it."""
     stop = threading.Event()
-    settings = feed.settings(delivery="exactly_once", stall_s=0.5, max_wait_s=0.01)
+    settings = feed.settings(delivery="exactly_once", stall_s=1.5, max_wait_s=0.01)
 
     def work() -> None:
         ledger.append(run(settings, Plumbing(), stop, metrics=health.metrics, health=health))
@@ -85,7 +85,7 @@ def test_while_the_registry_is_away_the_worker_waits_and_says_so_and_then_answer
             for i in range(SPECTRA)
         )
         wait_for("word of it", lambda: "answers 503" in health.readiness()[1])
-        time.sleep(2.0)  # several times as long as a stall is let be
+        time.sleep(4.0)  # longer than two stalls are let be
         assert not health.readiness()[0] and feed.count("dead_letters") == 0 and not ledger
         registry.answer = 0
         wait_for("the rest", lambda: len(every(feed, "redshifts")) == SPECTRA - 1)
