@@ -37,7 +37,7 @@ Threads = Annotated[int | None, typer.Option(help="CPU cores to use; 0: all ther
 Measurements = Annotated[
     bool,
     typer.Option(
-        "--measurements", help="Measure lines, indices and masses too: takes some twenty times as long."
+        "--measurements", help="Measure lines, indices and masses too: takes 2 to 3 times as long."
     ),
 ]
 Members = Annotated[

@@ -82,7 +82,7 @@ def analyze(
     batch_spectra, max_pixels
         As of `settings.WorkerSettings`.
     measurements
-        Whether lines and what follows from them are measured, too: it takes some twenty times as long.
+        Whether lines and what follows from them are measured, too: it takes 2 to 3 times as long.
     """
     for batch in _batches(items, batch_spectra, max_pixels):
         for outcome in _given(batch, analysis, measurements):
