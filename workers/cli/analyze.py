@@ -36,9 +36,7 @@ Device = Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Whe
 Threads = Annotated[int | None, typer.Option(help="CPU cores to use; 0: all there are.", min=0)]
 Measurements = Annotated[
     bool,
-    typer.Option(
-        "--measurements", help="Measure lines, indices and masses too: takes 2 to 3 times as long."
-    ),
+    typer.Option("--measurements", help="Measure lines, indices and masses too: takes 2 to 3 times as long."),
 ]
 Members = Annotated[
     str | None,
