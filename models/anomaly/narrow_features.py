@@ -14,7 +14,7 @@ from functools import cache
 
 import torch
 
-from spectraq.models.anomaly.residual import Residual
+from spectraq.models.anomaly.residual import Residual, Windows
 from spectraq.models.tiles import on_lines, sums
 
 LEAST_LINE = 0.9
@@ -63,19 +63,11 @@ def narrowest(residual: Residual, unit: torch.Tensor, sign: int) -> Narrow:
 
 def narrowest_at(residual: Residual, unit: torch.Tensor, pixel: torch.Tensor, sign: int) -> Narrow:
     """Return the feature that is least like a line of those at pixels (B, n)."""
-    offset = torch.arange(-REACH, REACH + 1, device=pixel.device)
-    place = pixel[..., None] + offset
-    pixels = residual.flux.shape[1]
-    inside = (place >= 0) & (place < pixels)
-    place = place.clamp(0, pixels - 1)
-
-    def there(values: torch.Tensor) -> torch.Tensor:
-        return values.gather(1, place.flatten(1)).view(place.shape)
-
-    weight = there(residual.ivar) * inside / there(unit).square()
-    left = sign * there(residual.flux)
-    level = there(residual.model.abs()).clamp_min(1e-3)
-    quiet = (offset.abs() > 8) & (left.abs() * weight.sqrt() < 4)
+    window = Windows.around(pixel, REACH)
+    weight = window.of(residual.ivar) * window.inside / window.of(unit).square()
+    left = sign * window.of(residual.flux)
+    level = window.of(residual.model.abs()).clamp_min(1e-3)
+    quiet = (window.offset.abs() > 8) & (left.abs() * weight.sqrt() < 4)
     base = (left * weight * quiet).sum(2) / (weight * quiet).sum(2).clamp_min(1e-9)
     left = left - base[..., None]
     line = _line_gain(left, weight)

@@ -89,3 +89,34 @@ def intervals(centre: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
     edge.scatter_add_(1, low, torch.ones_like(low, dtype=torch.int32))
     edge.scatter_add_(1, high.maximum(low), -torch.ones_like(low, dtype=torch.int32))
     return edge.cumsum(1)[:, :N_PIXELS] > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The pixels around n candidates of each of B spectra, as many on either side.
+
+    Attributes
+    ----------
+    offset
+        Of each pixel of a window from its candidate, shape (window,).
+    place
+        Pixels, those beyond the grid at its nearest end, shape (B, n, window).
+    inside
+        Whether they are on the grid.
+    """
+
+    offset: torch.Tensor
+    place: torch.Tensor
+    inside: torch.Tensor
+
+    @classmethod
+    def around(cls, pixel: torch.Tensor, reach: int) -> Windows:
+        """Return the windows around pixels (B, n)."""
+        offset = torch.arange(-reach, reach + 1, device=pixel.device)
+        place = pixel[..., None] + offset
+        inside = (place >= 0) & (place < N_PIXELS)
+        return cls(offset, place.clamp(0, N_PIXELS - 1), inside)
+
+    def of(self, values: torch.Tensor) -> torch.Tensor:
+        """Return values (B, N_PIXELS) in the windows, shape (B, n, window)."""
+        return values.gather(1, self.place.flatten(1)).view(self.place.shape)

@@ -9,10 +9,10 @@ import torch
 from torch.nn.functional import max_pool1d, pad
 from torch.nn.utils.rnn import pad_sequence
 
-from spectraq.models.anomaly.residual import Residual, intervals
+from spectraq.models.anomaly.residual import Residual, Windows, intervals
 from spectraq.models.classes import CLASSES
 from spectraq.models.decision.decide import QSO, STAR
-from spectraq.models.grid.axis import N_COARSE, REBIN, pixel_of, rebinned
+from spectraq.models.grid.axis import N_COARSE, N_PIXELS, REBIN, pixel_of, rebinned
 from spectraq.models.grid.prepare import box_mean
 from spectraq.models.lines import BANDS, LINES, Line
 from spectraq.models.tiles import on_lines, sums
@@ -231,25 +231,18 @@ def _looked_at_again(
         Of each candidate, the last the filter's it was seen best with, shape (B, CANDIDATES); so is what is
         returned.
     """
-    offset = torch.arange(-LOOKED_AT_PIXELS, LOOKED_AT_PIXELS + 1, device=ratio.device)
-    place = pixel[..., None] + offset
-    pixels = residual.flux.shape[1]
-    inside = (place >= 0) & (place < pixels)
-    place = place.clamp(0, pixels - 1)
-
-    def there(values: torch.Tensor) -> torch.Tensor:
-        return values.gather(1, place.flatten(1)).view(place.shape)
-
-    weight, narrow = there(residual.ivar) * inside, there(residual.narrow)
+    window = Windows.around(pixel, LOOKED_AT_PIXELS)
+    offset = window.offset
+    weight, narrow = window.of(residual.ivar) * window.inside, window.of(residual.narrow)
     width = torch.tensor(WIDTHS, device=ratio.device)[column]
     profile = torch.exp(-0.5 * (offset / width[..., None]).square())
     signal = narrow * profile * weight
     without = torch.zeros_like(weight).scatter(2, signal.argmax(2, keepdim=True), 1.0) == 0
     square = profile.square() * weight
     several = (signal * without).sum(2) / (square * without).sum(2).clamp_min(1e-9).sqrt()
-    plain = ratio.flatten(1).gather(1, column * pixels + pixel)
+    plain = ratio.flatten(1).gather(1, column * N_PIXELS + pixel)
     unit = torch.where(plain.abs() > 1e-6, strength / plain, 0.0)
-    above = _above_parabola(there(residual.flux), profile, weight, offset / LOOKED_AT_PIXELS)
+    above = _above_parabola(window.of(residual.flux), profile, weight, offset / LOOKED_AT_PIXELS)
     views = (strength, SEVERAL_ALLOWED * several * unit, ABOVE_ALLOWED * above * unit)
     return torch.stack(views).amin(0).clamp_min(0)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from spectraq.schemas.text import escaped
-from spectraq.workers.cli.common_options import Config
+from spectraq.workers.cli.common_options import Config, Weights
 from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, print_formats, spectra
 from spectraq.workers.cli.resultlines import heading, line
 from spectraq.workers.cli.strangest import Strangest
@@ -41,9 +41,6 @@ Measurements = Annotated[
 Members = Annotated[
     str | None,
     typer.Option(help="Networks to ask, with commas between: classifier-1,encoder. All otherwise."),
-]
-Weights = Annotated[
-    Path | None, typer.Option(help="Folder of other weights, as `spectraq train` writes them.")
 ]
 Open = Annotated[bool, typer.Option("--open", help="Then show them in the browser, until Ctrl-C.")]
 MostStrange = Annotated[

@@ -9,3 +9,6 @@ import typer
 
 Config: TypeAlias = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Weights: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Folder of other weights, as `spectraq train` writes them.")
+]

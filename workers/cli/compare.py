@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spectraq.workers.cli.common_options import Config
+from spectraq.workers.cli.common_options import Config, Weights
 from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, spectra
 from spectraq.workers.cli.terminal import print_json, print_line, print_note
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from spectraq.schemas.spectrum import Spectrum
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object: the Change.")]
-Weights = Annotated[
-    Path | None, typer.Option(help="Folder of other weights, as `spectraq train` writes them.")
-]
 
 
 def compare(
