@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 
 from spectraq.workers.readers import documented, fitstable
 from spectraq.workers.readers.array_rows import FEWEST_PIXELS
@@ -61,7 +60,7 @@ def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
     primary = fitstable.header(source.hdus[0]) if source.hdus else {}
     tables, numbers = [], []
     for number, hdu in enumerate(source.hdus or ()):
-        if not isinstance(hdu, fits.BinTableHDU) or not value(hdu.header, "NAXIS2"):
+        if not fitstable.is_table(hdu) or not value(hdu.header, "NAXIS2"):
             continue
         names = fitstable.columns(hdu)
         if not set(names) & set(FLUX):

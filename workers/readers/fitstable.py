@@ -6,13 +6,12 @@ import re
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
-from astropy.io.fits.verify import VerifyError
 from numpy.typing import ArrayLike, NDArray
 
 from spectraq.workers.errors import ReadError
-from spectraq.workers.readers.keywords import value
+from spectraq.workers.readers.keywords import is_bad_card, value
 from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.strict_fits import StrictColumns, StrictImage, StrictTable
 
 _OPTIONAL = re.compile(r"T(UNIT|NULL|DISP|DIM|BCOL|CTYP|CUNI|CRPX|CRVL|CDLT|RPOS)\d+")
 _RAGGED = re.compile(r"\d*[PQ]")
@@ -20,7 +19,16 @@ _RAGGED = re.compile(r"\d*[PQ]")
 
 def tables(source: Source) -> list[Any]:
     """Return the binary tables of a file; none where it is no FITS file."""
-    return [hdu for hdu in source.hdus or () if isinstance(hdu, fits.BinTableHDU)]
+    return [hdu for hdu in source.hdus or () if is_table(hdu)]
+
+
+def is_table(hdu: Any) -> bool:
+    """Return whether an HDU is a binary table."""
+    if isinstance(hdu, (StrictImage, StrictTable)):
+        return isinstance(hdu, StrictTable)
+    from astropy.io import fits
+
+    return isinstance(hdu, fits.BinTableHDU)
 
 
 def columns(hdu: Any) -> dict[str, str]:
@@ -38,7 +46,10 @@ def _definitions(hdu: Any) -> Any:
     """What astropy knows of a table's columns; what can't be read beside their formats is left out."""
     try:
         definitions = hdu.columns
-    except VerifyError:
+    except Exception as error:
+        if not is_bad_card(error):
+            raise
+        hdu = hdu.original if isinstance(hdu, StrictTable) else hdu
         for key in [key for key in hdu.header if _OPTIONAL.fullmatch(key) and value(hdu.header, key) is None]:
             del hdu.header[key]
         definitions = hdu.columns
@@ -57,11 +68,17 @@ def shapes(hdu: Any) -> dict[str, tuple[int, ...]]:
     A vector whose length is another in each row has the shape (-1,).
     """
     definitions = _definitions(hdu)
+    if isinstance(definitions, StrictColumns) and not definitions.are_plain:
+        definitions = _definitions(hdu.original)
     dtype = definitions.dtype
-    ragged = {column.name for column in definitions if _RAGGED.match(str(column.format))}
+    ragged = set() if isinstance(definitions, StrictColumns) else _ragged(definitions)
     return {
         name.lower(): (-1,) if name in ragged else dtype[name].shape for name in reversed(definitions.names)
     }
+
+
+def _ragged(definitions: Any) -> set[str]:
+    return {column.name for column in definitions if _RAGGED.match(str(column.format))}
 
 
 def header(hdu: Any) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from spectraq.workers.readers import (
     weave,
 )
 from spectraq.workers.readers.format import Assumed, Format, Held, Item, Medium, Note, Rows
-from spectraq.workers.readers.source import Source, opened, quiet
+from spectraq.workers.readers.quiet import quiet
+from spectraq.workers.readers.source import Source, opened
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from astropy.io.fits.card import Undefined
-from astropy.io.fits.verify import VerifyError
-
 from spectraq.schemas.text import escaped
 from spectraq.workers.errors import ReadError
 
@@ -28,9 +25,24 @@ def value(header: Any, name: str) -> Any:
     """Return what a header says under a keyword; None where it says nothing, or nothing that can be read."""
     try:
         said = header[name]
-    except (KeyError, VerifyError, ValueError):
+    except KeyError:
         return None
+    except Exception as error:
+        if isinstance(error, ValueError) or is_bad_card(error):
+            return None
+        raise
+    if said is None or isinstance(said, (str, int, float)):
+        return said
+    from astropy.io.fits.card import Undefined
+
     return None if isinstance(said, Undefined) else said
+
+
+def is_bad_card(error: Exception) -> bool:
+    """Return whether astropy could not make sense of a card."""
+    from astropy.io.fits.verify import VerifyError
+
+    return isinstance(error, VerifyError)
 
 
 def number(said: Any, limits: tuple[float, float] = (-math.inf, math.inf)) -> float | None:

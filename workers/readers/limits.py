@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import IO, Any
-
-from astropy.io import fits
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.keywords import value
@@ -27,19 +25,19 @@ def room(packed_bytes: int) -> int:
     return max(UNPACKED_BYTES, UNPACKED_TIMES * packed_bytes)
 
 
-def unpack(pieces: Iterable[bytes], out: IO[bytes], packed_bytes: int) -> None:
-    """Write what comes out of a packed file.
+def unpacked(pieces: Iterable[bytes], packed_bytes: int) -> Iterator[bytes]:
+    """Yield what comes out of a packed file.
 
     Raises
     ------
     ReadError
-        Where more comes out than honest packing would put in; what came before is in `out`.
+        Where more comes out than honest packing would put in.
     """
-    unpacked = 0
+    size = 0
     for piece in pieces:
-        unpacked += len(piece)
-        check_growth(packed_bytes, unpacked)
-        out.write(piece)
+        size += len(piece)
+        check_growth(packed_bytes, size)
+        yield piece
 
 
 def check_growth(packed_bytes: int, unpacked_bytes: int) -> None:
@@ -65,6 +63,8 @@ def check_extensions(hdus: Iterable[Any], file_bytes: int) -> None:
     ReadError
         Where there are more, a table has more columns than can be, or images grow too much.
     """
+    from astropy.io import fits
+
     images = 0
     for number, hdu in enumerate(hdus):
         if number > EXTENSIONS:

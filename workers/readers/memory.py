@@ -14,10 +14,12 @@ from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import specutils_files, table
 from spectraq.workers.readers.arrays import columns_of_table
 from spectraq.workers.readers.columns import Columns
+from spectraq.workers.readers.content import Content
 from spectraq.workers.readers.format import Assumed, Item, Note, Rows
 from spectraq.workers.readers.formats import item
+from spectraq.workers.readers.quiet import quiet
 from spectraq.workers.readers.scratch import Scratch
-from spectraq.workers.readers.source import Source, quiet
+from spectraq.workers.readers.source import Source
 
 ARRAYS = ("wavelength", "flux", "ivar")
 
@@ -38,7 +40,8 @@ def read_memory(given: Any, name: str, assumed: Assumed, note: Note) -> Iterator
     note
         Takes a sentence on each thing that had to be assumed.
     """
-    source = Source(name, Path(name), "binary", None, Scratch(ExitStack()))
+    scratch = Scratch(ExitStack())
+    source = Source(name, Content(Path(name), scratch, bytearray()), "binary", None, scratch)
     try:
         with quiet():
             rows = _rows(given, source, assumed, note)

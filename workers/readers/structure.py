@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from astropy.io import fits
-
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.limits import COLUMNS, EXTENSIONS
+from spectraq.workers.readers.strict_fits import StrictImage, StrictTable
 
 BLOCK, CARD = 2880, 80
 _SIZE = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *(-?\d+)(?![\d.])")
@@ -22,7 +21,6 @@ _SUM = re.compile(rb"(?:CHECKSUM|DATASUM )=(?! *')")
 _END = b"END" + b" " * 77
 AXES = 999
 """An array has at most so many, by the standard."""
-KNOWN = (fits.ImageHDU, fits.BinTableHDU, fits.TableHDU, fits.CompImageHDU)
 KINDS = ("IMAGE", "BINTABLE", "TABLE")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _FORM = re.compile(r"\d*[LXBIJKAEDCMPQ].*|[AIFED]\d+(\.\d+)?")
@@ -90,10 +88,16 @@ def _sizes(file: IO[bytes]) -> dict[bytes, int]:
 def unknown_extensions(hdus: Iterable[Any]) -> Iterator[str]:
     """Yield a sentence on each extension of a kind that is none of FITS's, and is not read."""
     for number, hdu in enumerate(hdus):
-        if number > 0 and not isinstance(hdu, KNOWN):
+        if number > 0 and not isinstance(hdu, (StrictImage, StrictTable)) and not _is_known(hdu):
             kind = value(hdu.header, "XTENSION")
             said = "has no XTENSION" if kind is None else f"is {kind!r} (XTENSION)"
             yield f"extension {number} {said}, where one of {', '.join(KINDS)} is expected: not read"
+
+
+def _is_known(hdu: Any) -> bool:
+    from astropy.io import fits
+
+    return isinstance(hdu, (fits.ImageHDU, fits.BinTableHDU, fits.TableHDU, fits.CompImageHDU))
 
 
 def without_sums(path: Path, out: IO[bytes]) -> bool:
@@ -133,6 +137,8 @@ def _bad_sums(file: IO[bytes], path: Path) -> Iterator[int]:
 
 
 def _headers(path: Path) -> Iterator[tuple[int, Any]]:
+    from astropy.io import fits
+
     with path.open("rb") as file:
         for number in range(EXTENSIONS):
             try:

@@ -11,7 +11,7 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
-from spectraq.workers.readers.source import quiet
+from spectraq.workers.readers.quiet import quiet
 
 FLUX_UNIT = "10**-17 Angstrom-1 cm-2 erg s-1"
 """What flux is converted to, as the FITS standard writes it: float32 holds its ivar without overflow."""
