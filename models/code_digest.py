@@ -15,6 +15,7 @@ CHANGES_NO_ANSWER = frozenset(
         "code_digest.py",
         "processes",  # how many share the work, and which of them does it
         "processes_main.py",
+        "quick_torch.py",  # how torch is loaded
         "ranking.py",  # orders answers
         "simulate.py",  # makes spectra, answers none
         "training",  # makes the weights, which count themselves

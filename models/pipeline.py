@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -91,6 +92,7 @@ class Pipeline:
         device: str = "cpu",
         threads: int = 0,
         members: Sequence[str] | None = None,
+        further: str | None = None,
     ) -> Pipeline:
         """Read the weights and make a pipeline ready to analyse.
 
@@ -105,6 +107,9 @@ class Pipeline:
             `SPECTRA_ALONE` spectra have come, where a batch is shared.
         members
             Names of the networks to ask, to see what each is worth; None for the whole ensemble.
+        further
+            What the processes of other cores do beside analysing, as "module:function": a function of their
+            pipeline and of a request, which gives what JSON can write (`further`).
 
         Raises
         ------
@@ -131,7 +136,7 @@ class Pipeline:
         threads = 1 if one_stream else threads or cpus.available()
         judge, errors = Judge.load(folder, bases, place), RedshiftErrors.load(folder)
         digest = shipped.digest(folder, members)
-        networks = Networks(weights, list(members) if members else None, digest)
+        networks = Networks(weights, list(members) if members else None, digest, further)
         fine, stars = details.load(folder), populations.load(folder)
         functions, partners = fitting_functions.load(folder), Partners(networks, threads - 1)
         return cls(analyst, judge, errors, fine, stars, functions, digest, threads, partners)
@@ -161,6 +166,33 @@ class Pipeline:
         self._shared += len(observations) if len(parts) > 1 else 0
         work = partial(self._analyze_anywhere, extra=extra)
         return [answer for part in self._workers.map(work, parts) for answer in part]
+
+    def analyze_here(self, observations: Sequence[Observation], extra: Extra = NOTHING_EXTRA) -> list[Answer]:
+        """Return what `analyze` does, by the calling thread alone: for work that is shared in another way."""
+        for observation in observations:
+            observation.check()
+        torch.set_num_threads(1)
+        size = self._analyst.block * BLOCKS_A_RUN[self._analyst.device.type]
+        parts = (observations[start : start + size] for start in range(0, len(observations), size))
+        return [answer for part in parts for answer in self._analyze(part, extra)]
+
+    def further(self, request: Any, spectra: int) -> Any:
+        """Return what another process makes of a request; None where none is free, or it fails there.
+
+        Parameters
+        ----------
+        request
+            What the function takes that `load` was given; JSON can write it.
+        spectra
+            How many the request is for: few are done sooner here than a process is started.
+        """
+        self._shared += spectra
+        return self._partners.further(request) if self._shared > SPECTRA_ALONE else None
+
+    @property
+    def cores(self) -> int:
+        """How many cores are used."""
+        return self._threads
 
     def start_partners(self, timeout_s: float = 60.0) -> int:
         """Start the processes of other cores now, and return how many are ready; not beside `analyze`."""

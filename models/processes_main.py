@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,26 @@ def serve(order: dict[str, Any]) -> None:
 
     weights = Path(order["weights"]) if order["weights"] else None
     pipeline = Pipeline.load(weights, threads=1, members=order["members"])
+    further = _function(order["further"])
     with Connection(order["descriptor"]) as connection, suppress(*GONE):
         connection.send_bytes(pipeline.digest.encode())
         while True:
-            asked = wire.unpacked(connection.recv_bytes(), connection.recv_bytes())
+            description, arrays = connection.recv_bytes(), connection.recv_bytes()
             try:
-                parts = wire.written(pipeline.analyze(*asked))
+                if request := json.loads(description).get("further"):
+                    parts = json.dumps(further(pipeline, request)).encode(), b""
+                else:
+                    parts = wire.written(pipeline.analyze(*wire.unpacked(description, arrays)))
             except Exception:
                 parts = b"", b""  # the owner meets the same error, and knows what to do with it
             for part in parts:
                 connection.send_bytes(part)
+
+
+def _function(name: str | None) -> Callable[[Any, Any], Any]:
+    """Return the function of a name "module:function"."""
+    if name is None:
+        return lambda pipeline, request: None
+    module, _, function = name.partition(":")
+    found: Callable[[Any, Any], Any] = getattr(import_module(module), function)
+    return found

@@ -137,8 +137,10 @@ class SafeInference:
             ) from again
 
 
-def load_networks(settings: WorkerSettings) -> spectraq.models.pipeline.Pipeline:
+def load_networks(settings: WorkerSettings, further: str | None = None) -> spectraq.models.pipeline.Pipeline:
     """Return the networks that the settings of a worker name, on the device and cores that they name.
+
+    `further` is what the processes of other cores are asked for, as `Pipeline.load` takes it.
 
     Raises
     ------
@@ -153,6 +155,7 @@ def load_networks(settings: WorkerSettings) -> spectraq.models.pipeline.Pipeline
             device=device(settings.device),
             threads=settings.threads,
             members=settings.members or None,
+            further=further,
         )
     except ValueError as error:
         raise SettingsError(f"the networks can't be loaded: {error}") from error

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from spectraq.models.answer import Answer, Extra
 from spectraq.models.observation import Observation
@@ -34,6 +34,8 @@ PROGRAM = """
 import json, sys
 order = json.loads(sys.argv[1])
 sys.path[:] = order["path"]
+from spectraq.models.quick_torch import leave_compiler_out
+leave_compiler_out()
 from spectraq.models.processes_main import serve
 serve(order)
 """
@@ -44,15 +46,20 @@ REST_S = 60.0
 """After one was lost the next is started so much later."""
 POLL_S = 0.05
 GONE = (OSError, EOFError)
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Which networks are shared: `weights` and `members` as `Pipeline.load` takes them, `digest` of both."""
+    """Which networks are shared: `weights` and `members` as `Pipeline.load` takes them, `digest` of both.
+
+    `further` is what a process may be asked for beside answers, as `Pipeline.load` takes it.
+    """
 
     weights: Path | None
     members: Sequence[str] | None
     digest: str
+    further: str | None = None
 
 
 class Partner:
@@ -62,6 +69,7 @@ class Partner:
         here, there = socket.socketpair()
         folder = str(networks.weights) if networks.weights else None
         order: dict[str, Any] = {"path": sys.path, "weights": folder, "members": networks.members}
+        order["further"] = networks.further
         for way in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             here.setsockopt(socket.SOL_SOCKET, way, struct.pack("ll", int(ANSWER_S), 0))
         with there, ExitStack() as undone:
@@ -91,12 +99,21 @@ class Partner:
 
     def analyze(self, observations: Sequence[Observation], extra: Extra) -> list[Answer] | None:
         """Answer as `Pipeline.analyze`, None where that raised; raises OSError or EOFError where it ended."""
-        for part in wire.packed(observations, extra):
+        answered = self._asked(wire.packed(observations, extra))
+        return answered and wire.read(*answered)
+
+    def further(self, request: Any) -> Any:
+        """Return what the process makes of a request, None where that raised; both are JSON's."""
+        answered = self._asked((json.dumps({"further": request}).encode(), b""))
+        return answered and json.loads(answered[0])
+
+    def _asked(self, parts: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
+        for part in parts:
             self._connection.send_bytes(part)
         if not self._connection.poll(ANSWER_S):
             raise TimeoutError(f"no answer within {ANSWER_S:.0f} s")
         description, arrays = self._connection.recv_bytes(), self._connection.recv_bytes()
-        return wire.read(description, arrays) if description else None
+        return (description, arrays) if description else None
 
 
 def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
@@ -123,12 +140,12 @@ class Place:
             self._lose(error)
             return False
 
-    def answers(self, observations: Sequence[Observation], extra: Extra) -> list[Answer] | None:
-        """Answer with the partner; None where that can't be done now."""
+    def done(self, work: Callable[[Partner], Done]) -> Done | None:
+        """Have the partner do it; None where that can't be done now."""
         if not self.ready() or self._partner is None:
             return None
         try:
-            return self._partner.analyze(observations, extra)
+            return work(self._partner)
         except GONE as error:
             self._lose(error)
             return None
@@ -164,12 +181,19 @@ class Partners:
 
     def answers(self, observations: Sequence[Observation], extra: Extra) -> list[Answer] | None:
         """Answer with a partner that is free; None where there is none now."""
+        return self._done(lambda partner: partner.analyze(observations, extra))
+
+    def further(self, request: Any) -> Any:
+        """Return what a partner that is free makes of a request; None where there is none now."""
+        return self._done(lambda partner: partner.further(request))
+
+    def _done(self, work: Callable[[Partner], Done]) -> Done | None:
         try:
             place = self._free.get_nowait()
         except Empty:
             return None
         try:
-            return place.answers(observations, extra)
+            return place.done(work)
         finally:
             self._free.put(place)
 

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from spectraq.models.quick_torch import leave_compiler_out
 from spectraq.workers.cli import (
     analyze,
     bench,
@@ -98,6 +99,8 @@ def main() -> None:
     # another order on each machine. Cores are shared spectrum by spectrum. It is read when numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(NEW_OBJECTS)
+    if sys.argv[1:2] != ["train"]:  # whose optimizers know the compiler
+        leave_compiler_out()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries, for those who write code; PYTHONWARNINGS shows them
     try:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import typer
 
 from spectraq.schemas.text import escaped
 from spectraq.workers.cli.common_options import Config, Weights
-from spectraq.workers.cli.reading_options import Air, Files, Format, WavelengthUnit, print_formats, spectra
+from spectraq.workers.cli.reading_options import (
+    Air,
+    Files,
+    Format,
+    Reader,
+    WavelengthUnit,
+    files_of,
+    print_formats,
+    reader,
+    spectra_of,
+)
 from spectraq.workers.cli.resultlines import heading, line
 from spectraq.workers.cli.strangest import Strangest
 from spectraq.workers.cli.terminal import json_line, print_error, progress, stderr, stdout
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
     from spectraq.schemas.spectrum import Spectrum
     from spectraq.workers.errors import ReadError
     from spectraq.workers.files.analyze_files import Answered, Unanswered
+    from spectraq.workers.files.file_groups import Given
     from spectraq.workers.files.result_table import Row
     from spectraq.workers.settings import Settings
 
@@ -83,7 +94,7 @@ def analyze(
     if output is not None:
         _check_output(output)
         check_new("--output", output, overwrite, files)
-    items = spectra(files, format, air, wavelength_unit)
+    read_file = reader(format, air, wavelength_unit)
     settings = _settings(
         config,
         batch_spectra=batch,
@@ -92,7 +103,7 @@ def analyze(
         members=members.split(",") if members else None,
         weights=weights,
     )
-    _analyze(items, settings, _Wanted(as_json, output, open_page, measurements, strangest))
+    _analyze(files, read_file, settings, _Wanted(as_json, output, open_page, measurements, strangest))
 
 
 @dataclass(frozen=True)
@@ -117,31 +128,23 @@ def _settings(config: Path | None, **options: Any) -> Settings:
     return settings
 
 
-def _analyze(
-    items: Iterator[Spectrum | ReadError],
-    settings: Settings,
-    wanted: _Wanted,
-) -> None:
+def _analyze(names: list[str], read_file: Reader, settings: Settings, wanted: _Wanted) -> None:
     """Analyse spectra and show them; then write the table and open the page, where asked for."""
-    from spectraq.workers.files import analyze_files
-    from spectraq.workers.inference import SafeInference, load_networks, load_normal, load_ranking
+    from spectraq.workers.inference import load_ranking
 
-    worker = settings.worker
-    weights = load_ranking(worker)
+    weights = load_ranking(settings.worker)
     page = _Opened(settings) if wanted.open_page else None
-    if page:
-        items = page.noted(items)
-    networks = SafeInference(load_networks(worker), worker.batch_spectra)
     shown = _Shown(wanted)
-    normal = load_normal(worker) if worker.adapt else None
-
-    def analysed(done: Callable[[int], None]) -> Iterator[Answered | Unanswered]:
-        limits = (worker.batch_spectra, worker.max_pixels)
-        if normal is None:
-            return analyze_files.analyze(items, networks, *limits, wanted.measurements)
-        return analyze_files.analyze_in_groups(items, networks, *limits, normal, done, wanted.measurements)
-
-    _show_all(page.taken if page else iter, analysed, shown)
+    with _Progress(list(files_of(names))) as bar:
+        if page:
+            results = page.taken(
+                _by_spectra(bar, page.noted(spectra_of(bar.files, read_file)), settings, wanted)
+            )
+        else:
+            results = _by_files(bar, read_file, settings, wanted)
+        for result in results:
+            bar.stop()
+            shown.show(result)
     if wanted.output is not None:
         shown.write(wanted.output)
     shown.sum_up()
@@ -152,21 +155,78 @@ def _analyze(
         raise typer.Exit(FAILED)
 
 
-def _show_all(
-    taken: Callable[[Iterable[Answered | Unanswered]], Iterator[Answered | Unanswered]],
-    analysed: Callable[[Callable[[int], None]], Iterator[Answered | Unanswered]],
-    shown: _Shown,
-) -> None:
-    # Where folders judge, lines come when all spectra are analysed: the bar has then gone from the terminal.
-    bar = progress()
-    bar.start()
-    try:
-        task = bar.add_task("analysing", total=None)
-        for result in taken(analysed(lambda spectra: bar.advance(task, spectra))):
-            bar.stop()
-            shown.show(result)
-    finally:
-        bar.stop()
+class _Progress:
+    """How far it is, from the moment when the files are known: on terminals, until the first result is shown.
+
+    Where folders judge, results come when all spectra are analysed.
+    """
+
+    def __init__(self, files: list[str | ReadError]) -> None:
+        self.files = files
+        self._bar = progress()
+        self._task = self._bar.add_task("loading the networks", total=len(files), start=False)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._bar.stop()
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Show what is counted, from now on."""
+        self._bar.update(self._task, description=what, total=total)
+        self._bar.start_task(self._task)
+
+    def advance(self, count: int) -> None:
+        """Show that so many more are done."""
+        self._bar.advance(self._task, count)
+
+    def stop(self) -> None:
+        """Leave the terminal to the results."""
+        self._bar.stop()
+
+
+def _by_files(
+    bar: _Progress, read_file: Reader, settings: Settings, wanted: _Wanted
+) -> Iterator[Answered | Unanswered]:
+    """Read files where they are analysed."""
+    from spectraq.workers.files import analyze_files, share
+    from spectraq.workers.files.analyze_paths import PathAnalysis
+    from spectraq.workers.inference import SafeInference, load_networks, load_normal
+
+    worker = settings.worker
+    pipeline = load_networks(worker, share.PROGRAM)
+    networks = SafeInference(pipeline, worker.batch_spectra)
+    as_given = (read_file.format, read_file.medium, read_file.wavelength_unit)
+    how = share.Wanted(*as_given, worker.batch_spectra, worker.max_pixels, wanted.measurements)
+    paths = PathAnalysis(networks, pipeline, how, read_file.note, bar.advance)
+    bar.begin("files", len(bar.files))
+
+    def outcomes() -> Iterator[list[Given | Unanswered]]:
+        yield from paths.outcomes(bar.files)
+        read_file.sum_up()
+
+    if not worker.adapt:
+        return analyze_files.judged_alone(outcomes(), networks)
+    return analyze_files.judged_in_groups(outcomes(), networks, load_normal(worker))
+
+
+def _by_spectra(
+    bar: _Progress, items: Iterator[Spectrum | ReadError], settings: Settings, wanted: _Wanted
+) -> Iterator[Answered | Unanswered]:
+    """Read files here, as their pixels are needed here, too."""
+    from spectraq.workers.files import analyze_files
+    from spectraq.workers.inference import SafeInference, load_networks, load_normal
+
+    worker = settings.worker
+    networks = SafeInference(load_networks(worker), worker.batch_spectra)
+    limits = (worker.batch_spectra, worker.max_pixels)
+    bar.begin("spectra", None)
+    if not worker.adapt:
+        return analyze_files.analyze(items, networks, *limits, wanted.measurements)
+    normal = load_normal(worker)
+    return analyze_files.analyze_in_groups(items, networks, *limits, normal, bar.advance, wanted.measurements)
 
 
 class _Shown:

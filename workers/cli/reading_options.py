@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -41,7 +41,19 @@ def spectra(
         At once, where there is no such format or unit.
     """
     read_file = reader(format, air, wavelength_unit)
-    return _spectra(names, read_file)
+    return spectra_of(files_of(names), read_file)
+
+
+def spectra_of(files: Iterable[str | ReadError], read_file: Reader) -> Iterator[Spectrum | ReadError]:
+    """Yield the spectra of files, an error in the place of each that can't be read."""
+    from spectraq.workers.errors import ReadError
+
+    for file in files:
+        if isinstance(file, ReadError):
+            yield file
+            continue
+        yield from read_file(file)
+    read_file.sum_up()
 
 
 def reader(format: str | None, air: bool, wavelength_unit: str | None) -> Reader:
@@ -96,30 +108,19 @@ def complain(error: ReadError) -> None:
     print_error(describe(error))
 
 
-def _spectra(names: list[str], read_file: Reader) -> Iterator[Spectrum | ReadError]:
-    from spectraq.workers.errors import ReadError
-
-    for file in files_of(names):
-        if isinstance(file, ReadError):
-            yield file
-            continue
-        yield from read_file(file)
-    read_file.sum_up()
-
-
 class Reader:
     """Reads files in one way.
 
     Parameters
     ----------
     format, medium, wavelength_unit
-        As `readers.read` takes them.
+        As `readers.read` takes them; they are attributes, too.
     """
 
     def __init__(
         self, format: str | None, medium: Literal["air"] | None, wavelength_unit: str | None
     ) -> None:
-        self._format, self._medium, self._wavelength_unit = format, medium, wavelength_unit
+        self.format, self.medium, self.wavelength_unit = format, medium, wavelength_unit
         self._notes = _Notes()
 
     def __call__(
@@ -131,13 +132,18 @@ class Reader:
         self._notes.file = file
         return read(
             file,
-            self._format,
-            medium=self._medium,
-            wavelength_unit=self._wavelength_unit,
+            self.format,
+            medium=self.medium,
+            wavelength_unit=self.wavelength_unit,
             note=self._notes,
             first_row=first_row,
             length=length,
         )
+
+    def note(self, file: str, sentence: str) -> None:
+        """Say what had to be assumed of a file that was read elsewhere."""
+        self._notes.file = file
+        self._notes(sentence)
 
     def sum_up(self) -> None:
         """Say of how many files more the same had to be assumed."""

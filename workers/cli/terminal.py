@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 from rich.text import Text
 
 from spectraq.schemas.text import escaped
 from spectraq.workers.operations.masking import masked
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 PIPE_WIDTH = 240
 """Columns of a table that goes to a file or a program, which have no edge to keep to."""
@@ -62,6 +56,8 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
     """Print a table; columns whose name ends in "#" are numbers, aligned to the right."""
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         numbers = column.endswith("#")
@@ -75,13 +71,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
 
 def progress() -> Progress:
     """Return a progress bar on stderr, shown on terminals only."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=stderr,
-        transient=True,
-        disable=not stderr.is_terminal,
-    )
+    from spectraq.workers.cli.progress_bar import progress_bar
+
+    return progress_bar(stderr)

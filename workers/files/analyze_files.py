@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from spectraq.models.answer import NOTHING_EXTRA, Extra
@@ -71,7 +72,7 @@ def analyze(
     max_pixels: int,
     measurements: bool = False,
 ) -> Iterator[Answered | Unanswered]:
-    """Answer spectra in batches, in their order, as they come, their anomalies judged alone.
+    """Return answers of spectra in batches, in their order, as they come, their anomalies judged alone.
 
     Parameters
     ----------
@@ -84,9 +85,16 @@ def analyze(
     measurements
         Whether lines and what follows from them are measured, too: it takes 2 to 3 times as long.
     """
-    for batch in _batches(items, batch_spectra, max_pixels):
-        for outcome in _given(batch, analysis, measurements):
-            yield outcome if isinstance(outcome, Unanswered) else _answered(outcome, analysis)
+    batches = _batches(items, batch_spectra, max_pixels)
+    return judged_alone((given_of(batch, analysis, measurements) for batch in batches), analysis)
+
+
+def judged_alone(
+    batches: Iterable[Iterable[Given | Unanswered]], analysis: SafeInference
+) -> Iterator[Answered | Unanswered]:
+    """Yield the results of outcomes, each as it comes."""
+    for outcome in chain.from_iterable(batches):
+        yield outcome if isinstance(outcome, Unanswered) else _answered(outcome, analysis)
 
 
 def analyze_in_groups(
@@ -98,7 +106,7 @@ def analyze_in_groups(
     done: Callable[[int], None] = lambda spectra: None,
     measurements: bool = False,
 ) -> Iterator[Answered | Unanswered]:
-    """Answer spectra in their order, their anomalies judged by what their folders show to be normal there.
+    """Return answers in the spectra's order, anomalies judged by what their folders show to be normal there.
 
     Nothing comes before the last spectrum was analysed. Where reading or analysing ends with an error, or by
     Ctrl-C, what was analysed until then is yielded before that error is raised.
@@ -112,12 +120,24 @@ def analyze_in_groups(
     done
         Called with the number of spectra of every batch that was analysed.
     """
+
+    def batches() -> Iterator[Iterable[Given | Unanswered]]:
+        for batch in _batches(items, batch_spectra, max_pixels):
+            yield given_of(batch, analysis, measurements)
+            done(len(batch))
+
+    return judged_in_groups(batches(), analysis, normal)
+
+
+def judged_in_groups(
+    batches: Iterable[Iterable[Given | Unanswered]], analysis: SafeInference, normal: Reference
+) -> Iterator[Answered | Unanswered]:
+    """Yield the results of outcomes when all have come, judged as `analyze_in_groups` says."""
     groups, ended = FileGroups(normal), None
     with closing(groups):
         try:
-            for batch in _batches(items, batch_spectra, max_pixels):
-                groups.keep(_kept(outcome) for outcome in _given(batch, analysis, measurements))
-                done(len(batch))
+            for batch in batches:
+                groups.keep(map(_kept, batch))
         except (Exception, KeyboardInterrupt) as error:
             ended = error
         for outcome in groups.judged():
@@ -139,7 +159,7 @@ def _batches(
 ) -> Iterator[list[tuple[Spectrum, Observation] | Unanswered]]:
     batch: list[tuple[Spectrum, Observation] | Unanswered] = []
     for item in items:
-        batch.append(_prepared(item, max_pixels))
+        batch.append(prepared(item, max_pixels))
         if len(batch) == batch_spectra:
             yield batch
             batch = []
@@ -147,7 +167,8 @@ def _batches(
         yield batch
 
 
-def _prepared(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Observation] | Unanswered:
+def prepared(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Observation] | Unanswered:
+    """Return a spectrum with the networks' view of it, or why there is no answer to it."""
     if isinstance(item, ReadError):
         return Unanswered(item.file, item.row, str(item))
     try:
@@ -156,9 +177,10 @@ def _prepared(item: Spectrum | ReadError, max_pixels: int) -> tuple[Spectrum, Ob
         return Unanswered(item.source_file or "", item.source_row, str(error), item.spectrum_id)
 
 
-def _given(
+def given_of(
     batch: list[tuple[Spectrum, Observation] | Unanswered], analysis: SafeInference, measurements: bool
 ) -> Iterator[Given | Unanswered]:
+    """Yield what comes of each of a batch, as `prepared` made it."""
     observations = [entry[1] for entry in batch if not isinstance(entry, Unanswered)]
     answers = iter(analysis.answers(observations, Extra.MEASUREMENT if measurements else NOTHING_EXTRA))
     for entry in batch:

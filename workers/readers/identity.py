@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from astropy.time import Time
-
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers import keywords
 from spectraq.workers.readers.array_rows import ByRow
@@ -49,7 +47,11 @@ class Identity:
     def _utc(self, row: int) -> float | None:
         """Return the row's time where it is said in TAI."""
         tai = keywords.number(self._value(names.MJD_TAI, row), keywords.DAYS)
-        return None if tai is None else float(Time(tai, format="mjd", scale="tai").utc.mjd)
+        if tai is None:
+            return None
+        from astropy.time import Time
+
+        return float(Time(tai, format="mjd", scale="tai").utc.mjd)
 
     def _is_by_row(self, name: str) -> bool:
         if name not in self._columns.arrays:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.units import UnitConversionError
 
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import specutils_files, table
@@ -20,6 +19,7 @@ from spectraq.workers.readers.formats import item
 from spectraq.workers.readers.quiet import quiet
 from spectraq.workers.readers.scratch import Scratch
 from spectraq.workers.readers.source import Source
+from spectraq.workers.readers.units import u
 
 ARRAYS = ("wavelength", "flux", "ivar")
 
@@ -89,7 +89,7 @@ def _bring_ivar_to_flux(arrays: dict[str, Any], units: dict[str, Any], note: Not
     try:
         arrays["ivar"] = arrays["ivar"] * units["ivar"].to(units["flux"] ** -2)
         units["ivar"] = units["flux"] ** -2
-    except UnitConversionError as error:
+    except u.UnitConversionError as error:
         raise ReadError(
             f"ivar has the unit {units['ivar']}, which does not go with flux in {units['flux']}"
         ) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from astropy.units import UnitConversionError
 from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
@@ -14,7 +13,7 @@ from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.format import Note
 from spectraq.workers.readers.keywords import text
 from spectraq.workers.readers.raw import ivar_of
-from spectraq.workers.readers.units import unit_of
+from spectraq.workers.readers.units import u, unit_of
 
 WORDS = {
     1: ("ivar", "invvar"),
@@ -84,7 +83,7 @@ def scale(name: str, written: Any, power: int, flux_unit: Any, note: Note) -> fl
     wanted = {1: flux**-2, -2: flux, -1: flux**2}[power]
     try:
         return float(unit.to(wanted))
-    except UnitConversionError as error:
+    except u.UnitConversionError as error:
         if power != -2 and unit.is_equivalent(flux):
             other = -2 if power == 1 else 2
             note(f"{name} is given in the unit of flux: taken as of its power {other}")

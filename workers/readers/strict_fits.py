@@ -26,8 +26,10 @@ _COLUMNS = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8
 _WIDTHS = {"A": 1, "L": 1, "C": 8, "M": 16}
 """Bytes of an element of columns whose values are left to astropy."""
 _FORM = re.compile(r"(\d{0,9})([BIJKEDLACM]) *")
-_ODD = ("GROUPS", "ZIMAGE", "THEAP", "BSCALE", "BZERO", "BLANK")
+_ODD = {"GROUPS", "ZIMAGE", "THEAP", "BSCALE", "BZERO", "BLANK"}
 """Keywords of arrays that are not what they seem."""
+_OPTIONAL = ("TUNIT", "TNULL", "TDISP", "TDIM", "TSCAL", "TZERO", "TBCOL", "TC", "TRPOS")
+"""How the keywords of columns begin that astropy must be able to read."""
 _ODD_COLUMN = re.compile(r"T(?:DIM|SCAL|ZERO|NULL)(\d+)")
 """Keywords of columns that are folded, scaled, or know a number for nothing."""
 
@@ -182,9 +184,7 @@ def strict_hdus(content: bytearray, original: Callable[[int], Any]) -> list[Any]
         if size is None or data + size > len(content):
             return None
         number = len(hdus)
-        kind = (
-            StrictTable if header.names[0] == "XTENSION" and header["XTENSION"] == "BINTABLE" else StrictImage
-        )
+        kind = StrictTable if header.plain("XTENSION") == "BINTABLE" else StrictImage
         hdus.append(kind(header, content, data, lambda number=number: original(number)))
         start = data + size
     return hdus
@@ -192,23 +192,24 @@ def strict_hdus(content: bytearray, original: Callable[[int], Any]) -> list[Any]
 
 def _data_bytes(header: StrictHeader, first: bool) -> int | None:
     """Return how many bytes the data take, blocks being full; None where the header is not plain."""
-    axes = header.get("NAXIS")
+    axes = header.plain("NAXIS")
     if type(axes) is not int or not 0 <= axes <= MOST_AXES:
         return None
     wanted = ["SIMPLE" if first else "XTENSION", "BITPIX", "NAXIS"]
     wanted += [f"NAXIS{axis + 1}" for axis in range(axes)] + ([] if first else ["PCOUNT", "GCOUNT"])
-    if header.names[: len(wanted)] != wanted or any(name in header for name in _ODD):
+    if header.names[: len(wanted)] != wanted or not _ODD.isdisjoint(header.names):
         return None
-    said = [header[name] for name in wanted]
-    sizes = said[3 : 3 + axes]
-    if said[1] not in _IMAGES or not all(type(number) is int and number >= 0 for number in sizes):
+    said = [header.plain(name) for name in wanted]
+    bits, sizes = said[1], [size for size in said[3 : 3 + axes] if type(size) is int and size >= 0]
+    if type(bits) is not int or bits not in _IMAGES or len(sizes) < axes:
         return None
-    name = header.get("EXTNAME", "")
-    if not isinstance(name, str) or ("EXTNAME" in header and (first or not name or name == "PRIMARY")):
+    if first and "EXTEND" in header.names and header.plain("EXTEND") is None:
+        return None
+    if "EXTNAME" in header.names and (first or header.plain("EXTNAME") in (None, "", "PRIMARY")):
         return None
     if (said[0] is not True) if first else not _is_plain_extension(header, said):
         return None
-    size = abs(said[1]) // 8 * math.prod(sizes) if axes else 0
+    size = abs(bits) // 8 * math.prod(sizes) if axes else 0
     return -(-size // BLOCK) * BLOCK
 
 
@@ -218,17 +219,19 @@ def _is_plain_extension(header: StrictHeader, said: Sequence[Any]) -> bool:
         return False
     if said[0] == "IMAGE":
         return True
-    fields = header.get("TFIELDS")
+    fields = header.plain("TFIELDS")
     return said[1:3] == [8, 2] and type(fields) is int and 0 < fields <= MOST_COLUMNS
 
 
 def _columns(header: StrictHeader, original: Callable[[], Any]) -> StrictColumns | None:
     """Return the columns by their cards; None where one is not plain, or two are of one name."""
+    if any(name.startswith(_OPTIONAL) and header.plain(name) is None for name in header.names):
+        return None
     odd = {int(match[1]) for match in map(_ODD_COLUMN.fullmatch, header.names) if match}
     names: list[str] = []
     kinds: list[Any] = []
     for number in range(1, header["TFIELDS"] + 1):
-        name, form = header.get(f"TTYPE{number}"), header.get(f"TFORM{number}")
+        name, form = header.plain(f"TTYPE{number}"), header.plain(f"TFORM{number}")
         match = _FORM.fullmatch(form) if isinstance(form, str) else None
         if not isinstance(name, str) or not name or name != name.strip() or match is None:
             return None

@@ -42,7 +42,7 @@ class StrictHeader:
         places = range(0, len(text), CARD)
         self.names = [text[place : place + 8].rstrip() for place in places]
         self._places = dict(zip(reversed(self.names), reversed(places), strict=True))  # the first of several
-        self._usual = _NAMES.fullmatch("".join(self._places)) is not None and "HIERARCH" not in self._places
+        self._hierarchic = "HIERARCH" in self._places
 
     @cached_property
     def whole(self) -> Any:
@@ -50,6 +50,23 @@ class StrictHeader:
         from astropy.io import fits
 
         return fits.Header.fromstring(self._text + "END".ljust(CARD))
+
+    def plain(self, name: str) -> str | int | float | None:
+        """Return the value of a keyword's first card; None where there is none, or none written plainly."""
+        place = self._places.get(name)
+        if place is None or self._text.startswith("CONTINUE", place + CARD):
+            return None
+        match = _VALUE.fullmatch(self._text, place + 8, place + CARD)
+        kind = match and match.lastgroup
+        if not match or not kind:
+            return None
+        said = match[kind]
+        if kind == "text":
+            text = said.rstrip().replace("''", "'")
+            return None if text.endswith("&") or _RECORD.search(text) else text
+        if kind == "logical":
+            return said == "T"
+        return int(said) if kind == "whole" else float(said)
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of a keyword, that of its first card.
@@ -59,26 +76,12 @@ class StrictHeader:
         KeyError
             Where it is not there.
         """
-        if not (self._usual and isinstance(name, str) and _NAME.fullmatch(name)):
+        if not self._is_here(name):
             return self.whole[name]
-        place = self._places.get(name)
-        if place is None:
+        if name not in self._places:
             raise KeyError(f"Keyword {name!r} not found.")
-        if self._text.startswith("CONTINUE", place + CARD):
-            return self.whole[name]
-        match = _VALUE.fullmatch(self._text, place + 8, place + CARD)
-        return self.whole[name] if match is None else self._value(name, match)
-
-    def _value(self, name: str, match: re.Match[str]) -> Any:
-        kind, said = match.lastgroup, match[match.lastgroup or 0]
-        if kind == "text":
-            text = said.rstrip().replace("''", "'")
-            return self.whole[name] if text.endswith("&") or _RECORD.search(text) else text
-        if kind == "logical":
-            return said == "T"
-        if kind == "whole":
-            return int(said)
-        return float(said) if kind == "number" else self.whole[name]
+        said = self.plain(name)
+        return self.whole[name] if said is None else said
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of a keyword, or what stands for it where it is not there."""
@@ -89,9 +92,11 @@ class StrictHeader:
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a card of this keyword."""
-        if self._usual and isinstance(name, str) and _NAME.fullmatch(name):
-            return name in self._places
-        return name in self.whole
+        return name in self._places if self._is_here(name) else name in self.whole
+
+    def _is_here(self, name: object) -> bool:
+        """Whether the first eight characters of the cards say all of a keyword."""
+        return not self._hierarchic and isinstance(name, str) and _NAME.fullmatch(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         """Yield the keywords as astropy does."""
@@ -120,7 +125,8 @@ def read_header(content: bytearray, start: int) -> tuple[StrictHeader, int] | No
         if block[end + 3 :].strip(b" ") or not cards.isascii():
             return None
         text = cards.decode("ascii")
-        return (StrictHeader(text), stop) if text.isprintable() else None
+        header = StrictHeader(text) if text.isprintable() else None
+        return None if header is None or not _NAMES.fullmatch("".join(header.names)) else (header, stop)
     return None
 
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from astropy import units as u
 from numpy.typing import NDArray
 
 from spectraq.workers.errors import ReadError
@@ -16,9 +15,21 @@ from spectraq.workers.readers.quiet import quiet
 FLUX_UNIT = "10**-17 Angstrom-1 cm-2 erg s-1"
 """What flux is converted to, as the FITS standard writes it: float32 holds its ivar without overflow."""
 
-_FLUX = 1e-17 * u.erg / u.s / u.cm**2 / u.AA
-_PER_FREQUENCY = u.erg / u.s / u.cm**2 / u.Hz
-_PHOTONS = u.photon / u.s / u.cm**2 / u.AA
+FLUX_UNIT_CGS = 9.999999999999999e-18
+"""`FLUX_UNIT` in erg/s/cm^2/angstrom, to the digit that astropy makes of it."""
+
+
+class _Units:
+    """astropy.units, which take half a second to load: many files have no unit that must be looked at."""
+
+    def __getattr__(self, name: str) -> Any:
+        from astropy import units
+
+        return getattr(units, name)
+
+
+u: Any = _Units()
+"""Short, as in astropy's own documentation."""
 
 _SPELLINGS = (
     (r"(?i)^\s*flux\s*[\[(](.+)[\])]\s*$", r"\1"),
@@ -153,11 +164,16 @@ def flux_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
 def _linear_factor(unit: Any, wavelength: NDArray[np.float64]) -> tuple[Any, str]:
     if unit is None or unit == u.dimensionless_unscaled:
         return 1.0, ""
-    if unit.is_equivalent(_FLUX):
-        factor = float(unit.to(_FLUX))
+    per_wavelength = 1e-17 * u.erg / u.s / u.cm**2 / u.AA
+    if unit.is_equivalent(per_wavelength):
+        factor = float(unit.to(per_wavelength))
         return (1.0 if abs(factor - 1.0) < 1e-12 else factor), FLUX_UNIT
-    if unit.is_equivalent(_PER_FREQUENCY) or unit.is_equivalent(_PHOTONS):
-        return (1.0 * unit).to_value(_FLUX, equivalencies=u.spectral_density(wavelength * u.AA)), FLUX_UNIT
+    if unit.is_equivalent(u.erg / u.s / u.cm**2 / u.Hz) or unit.is_equivalent(
+        u.photon / u.s / u.cm**2 / u.AA
+    ):
+        return (1.0 * unit).to_value(
+            per_wavelength, equivalencies=u.spectral_density(wavelength * u.AA)
+        ), FLUX_UNIT
     return 1.0, unit.to_string("fits") if _standard(unit) else str(unit)
 
 
@@ -170,10 +186,15 @@ def flux_cgs(flux_unit: str) -> float | None:
     >>> round(flux_cgs("W/m2/nm"))
     100
     """
+    if flux_unit == FLUX_UNIT:
+        return FLUX_UNIT_CGS
     unit = unit_of(flux_unit)
-    if unit is None or _logarithmic(unit) or not unit.is_equivalent(_FLUX):
+    if unit is None or _logarithmic(unit):
         return None
-    factor = float(unit.to(u.erg / u.s / u.cm**2 / u.AA))
+    cgs = u.erg / u.s / u.cm**2 / u.AA
+    if not unit.is_equivalent(cgs):
+        return None
+    factor = float(unit.to(cgs))
     return factor if 0 < factor < np.inf else None
 
 

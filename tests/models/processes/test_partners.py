@@ -80,7 +80,7 @@ def place(alone: Pipeline, spectra: list[Observation]) -> Iterator[Place]:
 
 
 def test_a_partner_gives_the_same_answers(place: Place, alone: Pipeline, spectra: list[Observation]) -> None:
-    assert place.answers(spectra, NOTHING_EXTRA) == alone.analyze(spectra)
+    assert place.done(lambda partner: partner.analyze(spectra, NOTHING_EXTRA)) == alone.analyze(spectra)
 
 
 def test_a_batch_is_shared_and_its_answers_keep_their_order(
@@ -121,8 +121,8 @@ def test_a_spectrum_that_cannot_be_analysed_is_refused_as_ever_and_the_partner_g
     place: Place, two: Pipeline, spectra: list[Observation]
 ) -> None:
     infrared = Observation(spectra[0].wavelength + 20000, spectra[0].flux, spectra[0].ivar)
-    assert place.answers([infrared], NOTHING_EXTRA) is None
-    assert place.answers(spectra[:1], NOTHING_EXTRA) is not None
+    assert place.done(lambda partner: partner.analyze([infrared], NOTHING_EXTRA)) is None
+    assert place.done(lambda partner: partner.analyze(spectra[:1], NOTHING_EXTRA)) is not None
     assert two.start_partners() == 1
     with pytest.raises(UnusableSpectrum, match="usable pixels"):
         two.analyze([*spectra[:20], infrared, *spectra[20:]])
@@ -149,9 +149,11 @@ def test_a_partner_that_is_lost_costs_no_answer(
 
 def test_a_partner_with_other_networks_is_not_asked(alone: Pipeline, spectra: list[Observation]) -> None:
     other = Place(Networks(None, alone.members[:1], alone.digest))
-    other.answers(spectra, NOTHING_EXTRA)
+    other.done(lambda partner: partner.analyze(spectra, NOTHING_EXTRA))
     assert partners()
-    until(lambda: other.answers(spectra, NOTHING_EXTRA) is None and not partners())
+    until(
+        lambda: other.done(lambda partner: partner.analyze(spectra, NOTHING_EXTRA)) is None and not partners()
+    )
 
 
 SCRIPT = """

@@ -34,13 +34,13 @@ def found(path: Path) -> Found:
     return given
 
 
-def check(content: bytes, path: Path) -> None:
+def check(content: bytes, path: Path, what: object = None) -> None:
     """Assert that a file gives the same with astropy alone."""
     path.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "strict_hdus", lambda content, original: None)
         right = found(path)
-    assert found(path) == right
+    assert found(path) == right, what
 
 
 def is_strict(content: bytes) -> bool:
@@ -50,7 +50,7 @@ def is_strict(content: bytes) -> bool:
 @pytest.mark.parametrize("kind", MAKERS)
 def test_a_made_file_is_read_by_its_bytes_and_gives_what_astropy_gives(kind: str, tmp_path: Path) -> None:
     content = MAKERS[kind](tmp_path / "file.fits").read_bytes()
-    assert is_strict(content)
+    assert is_strict(content) == (kind != "desi")  # whose mask is scaled
     check(content, tmp_path / "file.fits")
 
 
@@ -60,7 +60,7 @@ def test_a_changed_card_does_the_same_as_it_does_to_astropy(kind: str, tmp_path:
     draw = random.Random(kind)
     for card in draw.sample(cards(content), 6):
         for value in draw.sample(sorted(VALUES), 3):
-            check(changed(content, card, VALUES[value]), tmp_path / "changed.fits")
+            check(changed(content, card, VALUES[value]), tmp_path / "changed.fits", (card, value))
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -89,7 +89,7 @@ def test_every_changed_card_does_the_same_as_it_does_to_astropy(kind: str, tmp_p
     content = MAKERS[kind](tmp_path / "file.fits").read_bytes()
     for card in cards(content):
         for value in VALUES.values():
-            check(changed(content, card, value), tmp_path / "changed.fits")
+            check(changed(content, card, value), tmp_path / "changed.fits", (card, value))
     for damaged in with_damage(content, random.Random(kind), 500):
         check(damaged, tmp_path / "damaged.fits")
 
