@@ -1,6 +1,6 @@
 """torch without its compiler, for processes of ours alone: a third of what its import takes.
 
-While torch is imported it registers what shapes 1,500 operations give, and loads decompositions of them for it
+While torch is imported it registers what shapes 1,500 operations give, for which it loads decompositions of them
 in Python. Only tracing asks for those (`torch.compile`, `torch.export`, tensors without data).
 """
 

@@ -10,32 +10,13 @@ import gc
 import os
 import sys
 import warnings
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from spectraq.models.quick_torch import leave_compiler_out
-from spectraq.workers.cli import (
-    analyze,
-    bench,
-    check,
-    compare,
-    config,
-    demo,
-    dlq,
-    publish,
-    query,
-    show,
-    simulate,
-    sink,
-    status,
-    topics,
-    train,
-    up,
-    watch,
-    web,
-    worker,
-)
 from spectraq.workers.cli.terminal import print_error
 from spectraq.workers.errors import SpectraqError
 from spectraq.workers.operations.disk import explained
@@ -44,36 +25,81 @@ NEW_OBJECTS = 10_000
 """Objects between two searches for garbage, in place of 700: what is imported stays, and a twentieth of the
 time that it takes went into such searches."""
 
-app = typer.Typer(
-    name="spectraq",
-    help="Classes, redshifts and anomalies of optical spectra as they arrive.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 FILES, STREAM, STACK = "Files", "Stream", "Set-up"
+COMMANDS = {
+    "analyze": FILES,
+    "compare": FILES,
+    "simulate": FILES,
+    "publish": STREAM,
+    "worker": STREAM,
+    "watch": STREAM,
+    "show": STREAM,
+    "status": STREAM,
+    "web": STREAM,
+    "sink": STREAM,
+    "query": STREAM,
+    "dlq": STREAM,
+    "topics": STREAM,
+    "demo": STACK,
+    "up": STACK,
+    "check": STACK,
+    "config": STACK,
+    "bench": STACK,
+    "train": STACK,
+}
+"""Commands in the order of the help, with the part of it that they stand in: a module each."""
+GROUPS = ("dlq", "topics")
+"""Those that have commands of their own."""
 
-app.command(rich_help_panel=FILES)(analyze.analyze)
-app.command(rich_help_panel=FILES)(compare.compare)
-app.command(rich_help_panel=FILES)(simulate.simulate)
-app.command(rich_help_panel=STREAM)(publish.publish)
-app.command(rich_help_panel=STREAM)(worker.worker)
-app.command(rich_help_panel=STREAM)(watch.watch)
-app.command(rich_help_panel=STREAM)(show.show)
-app.command(rich_help_panel=STREAM)(status.status)
-app.command(rich_help_panel=STREAM)(web.web)
-app.command(rich_help_panel=STREAM)(sink.sink)
-app.command(rich_help_panel=STREAM)(query.query)
-app.add_typer(dlq.app, name="dlq", rich_help_panel=STREAM)
-app.add_typer(topics.app, name="topics", rich_help_panel=STREAM)
-app.command(rich_help_panel=STACK)(demo.demo)
-app.command(rich_help_panel=STACK, context_settings={"ignore_unknown_options": True})(up.up)
-app.command(rich_help_panel=STACK)(check.check)
-app.command(rich_help_panel=STACK)(config.config)
-app.command(rich_help_panel=STACK)(bench.bench)
-app.command(rich_help_panel=STACK)(train.train)
+
+def command_line(names: Iterable[str] = COMMANDS, with_options: bool = True) -> typer.Typer:
+    """Return the command line with some of its commands, of which a run needs one.
+
+    Parameters
+    ----------
+    names
+        Of `COMMANDS`.
+    with_options
+        False for commands that can only be listed.
+    """
+    made = typer.Typer(
+        name="spectraq",
+        help="Classes, redshifts and anomalies of optical spectra as they arrive.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(root)
+    for name in names:
+        module, panel = import_module(f"{__name__}.{name}"), COMMANDS[name]
+        if name in GROUPS:
+            made.add_typer(module.app, name=name, rich_help_panel=panel)
+        elif with_options:
+            settings = {"ignore_unknown_options": True} if name == "up" else None
+            made.command(rich_help_panel=panel, context_settings=settings)(getattr(module, name))
+        else:
+            made.command(name, rich_help_panel=panel, help=getattr(module, name).__doc__)(_nothing)
+    return made
+
+
+def _nothing() -> None:
+    """Stand for a command that is listed."""
+
+
+def _wanted() -> typer.Typer:
+    """Return as much of the command line as the words that were given need."""
+    words = sys.argv[1:]
+    if words and words[0] in COMMANDS:
+        return command_line(words[:1])
+    return command_line(with_options=bool(words) and words not in (["--help"], ["-h"]))
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """Return the whole command line as `app`."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return command_line()
 
 
 def _print_version(wanted: bool) -> None:
@@ -84,7 +110,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -105,7 +130,7 @@ def main() -> None:
         warnings.simplefilter("ignore")  # of libraries, for those who write code; PYTHONWARNINGS shows them
     try:
         try:
-            app()
+            _wanted()()
         finally:
             sys.stdout.flush()
     except SpectraqError as error:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -153,7 +153,7 @@ class StrictRows:
 
     def __getitem__(self, key: Any) -> Any:
         """Return a column of numbers, else what astropy makes of it."""
-        kinds = self._rows.dtype.fields or {}
+        kinds: Mapping[Any, Any] = self._rows.dtype.fields or {}
         if isinstance(key, str) and key in kinds and kinds[key][0].base.kind in "iuf":
             return self._rows[key]
         return self._table.original.data[key]
@@ -185,7 +185,7 @@ def strict_hdus(content: bytearray, original: Callable[[int], Any]) -> list[Any]
             return None
         number = len(hdus)
         kind = StrictTable if header.plain("XTENSION") == "BINTABLE" else StrictImage
-        hdus.append(kind(header, content, data, lambda number=number: original(number)))
+        hdus.append(kind(header, content, data, partial(original, number)))
         start = data + size
     return hdus
 

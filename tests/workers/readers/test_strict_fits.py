@@ -84,6 +84,7 @@ def with_damage(content: bytes, draw: random.Random, count: int) -> list[bytes]:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", MAKERS)
 def test_every_changed_card_does_the_same_as_it_does_to_astropy(kind: str, tmp_path: Path) -> None:
     content = MAKERS[kind](tmp_path / "file.fits").read_bytes()
