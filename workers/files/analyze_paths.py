@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHARE_FILES = 64
 """Files that one process reads and analyses at once: four blocks of its networks, of a spectrum each."""
-SHARE_BYTES = 1 << 20
+SHARE_BYTES = 16 << 20
 """A larger file may hold many spectra: its rows are shared, not the file."""
 AHEAD = 1
 """Shares that are done or under way beside one for each core, while the first is waited for."""
@@ -70,9 +70,7 @@ class PathAnalysis:
         waiting: deque[tuple[Sequence[str | ReadError], Future[Share] | None]] = deque()
         try:
             for share in _shares(files, cores):
-                waiting.append(
-                    (share, self._threads.submit(self._share, share) if _is_shared(share) else None)
-                )
+                waiting.append((share, self._submitted(share) if len(files) >= cores else None))
                 while len(waiting) > cores + AHEAD:
                     yield from self._outcomes(*waiting.popleft())
             while waiting:
@@ -80,11 +78,16 @@ class PathAnalysis:
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def _submitted(self, share: Sequence[str | ReadError]) -> Future[Share] | None:
+        """Have a share done ahead of its turn; None where it is read here when its turn comes."""
+        small = [file for file in share if isinstance(file, str) and _is_small(file)]
+        return self._threads.submit(self._share, small) if len(small) == len(share) else None
+
     def _outcomes(
         self, share: Sequence[str | ReadError], future: Future[Share] | None
     ) -> Iterator[list[Outcome]]:
         """Yield what comes of one share, whose large files are read here when their turn comes."""
-        left = share
+        left: Sequence[str | ReadError] = share
         while left:
             done = future.result() if future else None
             if done is not None and len(done.left) < len(left):
@@ -95,7 +98,7 @@ class PathAnalysis:
                 yield from self._rows(left[0])
                 self._done(1)
                 left = left[1:]
-            future = self._threads.submit(self._share, left) if left else None
+            future = self._submitted(left) if left else None
 
     def _rows(self, file: str | ReadError) -> Iterator[list[Outcome]]:
         if isinstance(file, ReadError):
@@ -137,10 +140,6 @@ def _shares(files: Iterable[str | ReadError], cores: int) -> Iterator[list[str |
             share, most = [], next(sizes)
     if share:
         yield share
-
-
-def _is_shared(share: Sequence[str | ReadError]) -> bool:
-    return len(share) > 1 or _is_small(share[0])
 
 
 def _is_small(file: str | ReadError) -> bool:

@@ -26,15 +26,16 @@ from tests.support import made_files as made
 WANTED = Wanted(None, None, None, batch_spectra=8, max_pixels=100_000, measurements=False)
 
 
-@pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+@pytest.fixture(scope="module")
+def two() -> Iterator[Pipeline]:
     """A pipeline of two cores, of which the other is asked from the first file on."""
-    monkeypatch.setattr(shared, "SPECTRA_ALONE", 0)
-    monkeypatch.setattr(analyze_paths, "SHARE_FILES", 4)
-    pipeline = Pipeline.load(threads=2, further=share.PROGRAM)
-    assert pipeline.start_partners() == 1
-    yield pipeline
-    pipeline.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared, "SPECTRA_ALONE", 0)
+        patch.setattr(analyze_paths, "SHARE_FILES", 4)
+        pipeline = Pipeline.load(threads=2, further=share.PROGRAM)
+        assert pipeline.start_partners() == 1
+        yield pipeline
+        pipeline.close()
 
 
 @pytest.fixture
@@ -97,18 +98,9 @@ def test_a_file_of_many_spectra_is_shared_by_its_rows(
 ) -> None:
     right, _ = here(files, two)
     monkeypatch.setattr(share, "MOST_SPECTRA", 2)
-    two.close()  # the limit holds in this process alone
-    outcomes, _, done = by_paths(files, two)
-    assert names(outcomes) == names(right)
-    assert done == len(files)
-
-
-def test_a_process_that_is_killed_costs_no_file(two: Pipeline, files: list[str | ReadError]) -> None:
-    right, _ = here(files, two)
-    (partner,) = [
-        child for child in psutil.Process().children() if "processes_main" in " ".join(child.cmdline())
-    ]
-    threading.Timer(0.1, lambda: os.kill(partner.pid, signal.SIGKILL)).start()
+    monkeypatch.setattr(
+        two, "further", lambda request, spectra: None
+    )  # the limit holds in this process alone
     outcomes, _, done = by_paths(files, two)
     assert names(outcomes) == names(right)
     assert done == len(files)
@@ -127,10 +119,25 @@ def test_what_other_processes_send_is_read_as_it_was(two: Pipeline, files: list[
     assert dataclasses.asdict(first.subject) == dataclasses.asdict(other.subject)
 
 
-def test_shares_keep_the_order_and_are_small_at_first(tmp_path: Path) -> None:
+def test_shares_keep_the_order_and_are_small_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = [str(tmp_path / str(number)) for number in range(300)]
     for file in small:
         Path(file).touch()
+    monkeypatch.setattr(analyze_paths, "SHARE_FILES", 64)
     shares = list(analyze_paths._shares([*small[:200], ReadError("no", file="x"), *small[200:]], 2))
     assert [len(one) for one in shares[:4]] == [16, 16, 64, 64]
+    assert max(map(len, shares)) == 64
     assert [one for several in shares for one in several if isinstance(one, str)] == small
+
+
+def test_a_process_that_is_killed_costs_no_file(two: Pipeline, files: list[str | ReadError]) -> None:
+    right, _ = here(files, two)
+    (partner,) = [
+        child for child in psutil.Process().children() if "processes_main" in " ".join(child.cmdline())
+    ]
+    threading.Timer(0.1, lambda: os.kill(partner.pid, signal.SIGKILL)).start()
+    outcomes, _, done = by_paths(files, two)
+    assert names(outcomes) == names(right)
+    assert done == len(files)
