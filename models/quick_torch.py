@@ -1,7 +1,7 @@
 """torch without its compiler, for processes of ours alone: a third of what its import takes.
 
-While torch is imported it registers what shapes 1,500 operations give, for which it loads decompositions of them
-in Python. Only tracing asks for those (`torch.compile`, `torch.export`, tensors without data).
+While torch is imported it registers what shapes 1,500 operations give, and loads their decompositions in
+Python. Only tracing asks for those (`torch.compile`, `torch.export`, tensors without data).
 """
 
 from __future__ import annotations
