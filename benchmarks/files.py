@@ -73,13 +73,21 @@ def main() -> None:
         }
         for checkout in checkouts:
             analyzed(checkout, folders[1])  # compiled now
-        rounds = [[measured(checkout, folders) for checkout in checkouts] for _ in range(wanted.rounds)]
+        rounds: list[list[list[float]]] = []
+        for _ in range(wanted.rounds):
+            rounds.append([measured(checkout, folders) for checkout in checkouts])
+            report(checkouts, rounds)
+
+
+def report(checkouts: list[Path], rounds: list[list[list[float]]]) -> None:
+    """Print the medians of the rounds so far."""
     print(
         "checkout, ms a file by the clock and of the processor, of which reading; one file, help: s of both"
     )
     for place, checkout in enumerate(checkouts):
         of_checkout = [one[place] for one in rounds]
-        print(checkout.name, ", ".join(f"{median(column):.3g}" for column in zip(*of_checkout, strict=True)))
+        medians = ", ".join(f"{median(column):.3g}" for column in zip(*of_checkout, strict=True))
+        print(checkout.name, medians, flush=True)
 
 
 def copies(folder: Path, count: int, target: Path, packed: bool) -> Path:
