@@ -205,7 +205,9 @@ class WorkerSettings(Section):
     batch_spectra: int = Field(64, ge=1, description="spectra a batch at most")
     batch_pixels: int = Field(2_000_000, ge=1, description="pixels a batch at most")
     batch_bytes: int = Field(64 << 20, ge=1, description="message bytes a batch at most")
-    max_wait_s: float = Field(0.05, ge=0, description="a batch waits this long for more spectra")
+    max_wait_s: float = Field(
+        0.05, ge=0, description="while the networks work, a batch waits this long for more spectra"
+    )
     max_pixels: int = Field(200_000, ge=100, description="a spectrum with more pixels is a dead letter")
     priority_rate: float = Field(
         20.0, ge=0, description="urgent spectra a second at most, so that the others go on; 0: no limit"

@@ -30,7 +30,8 @@ def worker(
         Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")
     ] = None,
     max_wait: Annotated[
-        float | None, typer.Option(help="Seconds that a batch waits for more spectra.", min=0)
+        float | None,
+        typer.Option(help="Seconds that a batch waits for more spectra while the networks work.", min=0),
     ] = None,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON at the end.")] = False,

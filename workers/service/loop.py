@@ -320,7 +320,7 @@ class Worker:
             self._add([suspect.record])
 
     def _hand_over(self, at_once: bool = False) -> None:
-        due_in_s = self._batcher.due_in_s()
+        due_in_s = self._batcher.due_in_s(self._analysing.idle)
         if due_in_s is None or (due_in_s > 0 and not at_once) or not self._analysing.has_room:
             return
         batch = self._batcher.take(self._checkpoint.epoch)
@@ -377,7 +377,7 @@ class Worker:
         """Return how long to wait for records: not beyond the moment when a batch is due."""
         if self._idle():
             return IDLE_POLL_S
-        due_in_s = self._batcher.due_in_s()
+        due_in_s = self._batcher.due_in_s(self._analysing.idle)
         if due_in_s is None or not self._analysing.has_room:
             return BUSY_POLL_S
         return min(BUSY_POLL_S, due_in_s)
