@@ -35,6 +35,7 @@ from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.messages import Record
+from spectraq.workers.transport.stall_watch import StallWatch
 
 POLL_S = 0.2
 FIRST_REST_S, LONGEST_REST_S = 0.5, 30.0
@@ -140,6 +141,7 @@ class Sink:
         closing.callback(self._compaction.stop)
         self._reader = ResultReader(settings, list(self._tables), self._epoch, self._watchdog)
         closing.callback(self._reader.close)
+        self._stalls = StallWatch(self._reader, settings.worker)
 
     def work(self, stop: threading.Event, until_drained: bool) -> None:
         """Turn until told to stop, then write what is in hand."""
@@ -160,13 +162,16 @@ class Sink:
         self._health.turned()
         if self._mine != self._epoch.value:
             self._begin_again()
-        self._reader.hold(self._is_full or self._mine != self._epoch.value)
+        is_waiting = self._is_full or self._mine != self._epoch.value
+        self._reader.fetch_all_but(self._reader.assignment if is_waiting else ())
         records = self._reader.poll(POLL_S)
+        if records:
+            self._stalls.progress()
         if self._mine == self._epoch.value:
             self._take(records)
             if self._is_due:
                 self._write()
-        self._tell_health()
+        self._tell_health(is_waiting)
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -305,23 +310,21 @@ class Sink:
         if self._mine != self._epoch.value or not self._reader.joined or not self._reader.assignment:
             return False
         ends = {p: end for p, end in (self._ends or {}).items() if p in self._reader.assignment}
-        positions = {p: self._reader.position(p) for p in ends}
-        if any((positions[p] or 0) < end for p, end in ends.items()):
+        positions = self._reader.offsets.positions()
+        if any(positions.get(p, 0) < end for p, end in ends.items()):
             return False
         self._write()
         return self._mine == self._epoch.value
 
-    def _tell_health(self) -> None:
-        self._health.trouble(
-            "Kafka", self._reader.trouble or ("" if self._reader.joined else "joining the group")
-        )
+    def _tell_health(self, is_waiting: bool) -> None:
+        self._health.trouble("Kafka", self._stalls.look(in_hand=is_waiting))
         if self._mine == self._epoch.value:
             self._health.trouble("the archive", "")
         unseen = self._reader.unseen
         self._health.notice("topics", f"there is no {', '.join(unseen)}" if unseen else "")
         if time.monotonic() - self._lag_at > LAG_S:
             self._lag_at = time.monotonic()
-            for partition, behind in self._reader.lag().items():
+            for partition, behind in self._reader.offsets.lag().items():
                 self._metrics.lag.labels(partition.topic, partition.partition).set(behind)
 
 

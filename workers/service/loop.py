@@ -34,7 +34,6 @@ from spectraq.workers.service.ownership import Ownership
 from spectraq.workers.service.progress import Progress
 from spectraq.workers.service.publish_stage import Outcome, Publisher
 from spectraq.workers.service.stage_thread import Stage
-from spectraq.workers.service.stall_watch import StallWatch
 from spectraq.workers.service.urgent_allowance import Allowance
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.abandoned_transactions import AbandonedTransactions
@@ -44,6 +43,7 @@ from spectraq.workers.transport.groupwatch import GroupWatch
 from spectraq.workers.transport.messages import Record
 from spectraq.workers.transport.producer import producer
 from spectraq.workers.transport.registry_requests import RegistryAwayError
+from spectraq.workers.transport.stall_watch import StallWatch
 
 IDLE_POLL_S = 0.2
 BUSY_POLL_S = 0.02
@@ -132,7 +132,9 @@ class Worker:
         self._consumer.seals.close()
         self._suspects = Suspects(settings, self._consumer.offsets.mark)
         self._suspect_waits = False  # a batch that is to be unpacked with nothing else in hand
-        self._stalls = StallWatch(self._consumer, settings, metrics)
+        self._stalls = StallWatch(
+            self._consumer, settings.worker, settings.topics.spectra, metrics.resubscriptions.inc
+        )
         watch = GroupWatch(settings)
         closing.callback(watch.stop)
         self._ownership = Ownership(self._consumer, watch, settings, metrics)
