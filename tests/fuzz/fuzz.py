@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import astropy.time
 import atheris
 
 HERE = Path(__file__).parent
@@ -18,6 +19,7 @@ CASES = HERE / "cases"
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
+# What of astropy only FITS files need is instrumented; all of it would take most of a short run.
 with atheris.instrument_imports(include=["spectraq", "fastavro", "astropy.io.fits"]):
     from tests.fuzz import targets
 
