@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from spectraq.models import shipped
-from spectraq.models.anomaly import Judge
+from spectraq.models.anomaly.judge import Judge
 from spectraq.models.anomaly.reach import sampling
 from spectraq.models.answer import NOTHING_EXTRA, Answer, Extra
 from spectraq.models.answers.model_spectra import model_spectra

@@ -28,7 +28,6 @@ from spectraq.schemas.results import (
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.zwarn import ZWarn
 from spectraq.workers.errors import RejectedSpectrum
-from spectraq.workers.readers.units import flux_cgs
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 Source = Answer | FittedModel | Measured
@@ -128,8 +127,14 @@ def _unmasked(spectrum: Spectrum) -> Observation:
             flux = np.where(masked, np.float32(np.nan), flux)  # without ivar only the flux can say so
         else:
             ivar = np.where(masked, np.float32(0), ivar)
-    unit = flux_cgs(spectrum.flux_unit)
+    unit = _flux_cgs(spectrum.flux_unit) if spectrum.flux_unit else None
     return Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey, unit)
+
+
+def _flux_cgs(flux_unit: str) -> float | None:
+    from spectraq.workers.readers.units import flux_cgs  # astropy: not for spectra that name no unit
+
+    return flux_cgs(flux_unit)
 
 
 def _of_zero_noise(spectrum: Spectrum) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,7 +21,7 @@ from spectraq.workers.cache.stream_reference import StreamReference
 from spectraq.workers.contract.framing import result_numbers
 from spectraq.workers.contract.writer_schemas import WriterSchemas
 from spectraq.workers.errors import AnalysisError, SlotTakenError
-from spectraq.workers.inference import Pipeline, SafeInference, load_normal
+from spectraq.workers.inference import Pipeline, SafeInference
 from spectraq.workers.operations.health import Health
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
@@ -45,6 +46,9 @@ from spectraq.workers.transport.producer import producer
 from spectraq.workers.transport.registry_requests import RegistryAwayError
 from spectraq.workers.transport.stall_watch import StallWatch
 
+if TYPE_CHECKING:
+    from spectraq.models.anomaly.reference import Reference
+
 IDLE_POLL_S = 0.2
 BUSY_POLL_S = 0.02
 """With work in hand the loop looks often: there may be offsets to commit or a batch to hand over."""
@@ -63,6 +67,7 @@ def run(
     until_drained: bool = False,
     metrics: Metrics | None = None,
     health: Health | None = None,
+    normal: Reference | None = None,
 ) -> Balance:
     """Work until told to stop, or until all that was there at the start is done, and return the ledger.
 
@@ -78,6 +83,8 @@ def run(
         Also stop once the group has committed all that the topic held when this worker started.
     metrics, health
         To be shown to the outside; made here where nobody looks.
+    normal
+        Spectra that the answers were judged by; None for those that come with the package.
 
     Raises
     ------
@@ -90,7 +97,7 @@ def run(
     """
     metrics = metrics or Metrics()
     with ExitStack() as closing:
-        worker = Worker(settings, pipeline, metrics, health or Health(metrics), closing)
+        worker = Worker(settings, pipeline, metrics, health or Health(metrics), closing, normal)
         worker.work(stop, until_drained)
     return worker.balance()
 
@@ -111,6 +118,7 @@ class Worker:
         metrics: Metrics,
         health: Health,
         closing: ExitStack,
+        normal: Reference | None,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
@@ -144,9 +152,9 @@ class Worker:
             self._consumer, self._producer, self._epoch, self._ledger, self._progress, self._stalls
         )
         self._given_up = threading.Event()  # no more attempts at publishing are worth making
-        self._open_stages(pipeline, closing)
+        self._open_stages(pipeline, closing, normal)
 
-    def _open_stages(self, pipeline: Pipeline, closing: ExitStack) -> None:
+    def _open_stages(self, pipeline: Pipeline, closing: ExitStack, normal: Reference | None) -> None:
         redis = GuardedRedis(self._settings.redis, self._metrics.cache_failures.inc)
         closing.callback(redis.close)
         self._metrics.cache_open.set_function(lambda: redis.open)
@@ -167,9 +175,7 @@ class Worker:
             self._settings,
             SafeInference(pipeline, self._settings.worker.batch_spectra, self._metrics.analysis_failures.inc),
             cache,
-            StreamReference(
-                redis, pipeline.digest, self._settings.worker.adapt, load_normal(self._settings.worker)
-            ),
+            StreamReference(redis, pipeline.digest, self._settings.worker.adapt, normal),
             self._epoch,
             self._watchdog,
             self._metrics,
