@@ -67,7 +67,7 @@ class FiltersSettings(Section):
         0.5, gt=0, description="the same for a result that only some spectra have, once all are read"
     )
     commit_s: float = Field(0.2, gt=0, description="what passed is published this often")
-    held: int = Field(20_000, ge=100, description="results in hand that wait for others, at most")
+    held: int = Field(20_000, ge=1000, description="results in hand that wait for others, at most")
     evaluation_s: float = Field(
         0.1, gt=0, description="an evaluation that takes more of a core's time counts as failed"
     )

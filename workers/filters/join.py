@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from spectraq.workers.filters.result_fields import Work
 from spectraq.workers.transport.messages import Record
 
-OVERFULL = 2
+OVERFULL = 10
 """So many times what may be held, and the first spectrum is let go with what has come of it."""
 
 REMEMBERED = 20_000

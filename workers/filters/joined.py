@@ -19,6 +19,9 @@ from spectraq.workers.settings import Settings
 from spectraq.workers.transport.messages import Record
 from spectraq.workers.transport.offsets import Offsets
 
+LEAST_HELD = 200
+"""Results of one partition number; fewer would be given up at once, as a poll gives more than that."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -119,9 +122,13 @@ class JoinedResults:
             if name != LEAD.kind
         }
         self._joins = {
-            number: Join(LEAD.kind, waits_s, max(self._filters.held // len({p.partition for p in begins}), 1))
+            number: Join(LEAD.kind, waits_s, self._share(begins))
             for number in {partition.partition for partition in begins}
         }
+
+    def _share(self, begins: Offsets) -> int:
+        """Return how many results may be in hand of each partition number."""
+        return max(self._filters.held // max(len({p.partition for p in begins}), 1), LEAST_HELD)
 
     def take(self, records: Sequence[Record]) -> None:
         """Take messages as they came."""
