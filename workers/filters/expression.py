@@ -152,7 +152,7 @@ class Expression:
     def __init__(self, text: str, compiled: Any, used: Mapping[str, frozenset[str] | None]) -> None:
         self.text = text
         self.used = used
-        self._compiled = compiled
+        self._evaluate = compiled.eval
 
     @property
     def digest(self) -> str:
@@ -168,7 +168,7 @@ class Expression:
             Where it can't say for another reason than that a value is missing.
         """
         try:
-            value = self._compiled.eval(activation).value()
+            value = self._evaluate(activation).value()
         except (RuntimeError, ValueError) as error:
             raise EvaluationError(_sentence(str(error))) from None
         if value is True:

@@ -209,6 +209,7 @@ class Stream:
 
     def _publish(self, stop: threading.Event) -> None:
         """Publish what passed, and commit how far that is, in one transaction."""
+        self._passage.tell()
         offsets = self._joined.offsets()
         moved = {p: offset for p, offset in offsets.items() if self._committed.get(p) != offset}
         self._published_at = time.monotonic()
