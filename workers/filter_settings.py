@@ -81,7 +81,7 @@ class FiltersSettings(Section):
     webhook_networks: tuple[Annotated[str, AfterValidator(_is_network)], ...] = Field(
         (), description="inner networks that they may go to, such as 10.1.2.0/24; none: only public addresses"
     )
-    webhook_timeout_s: float = Field(5.0, gt=0, le=60, description="a post may take this long")
+    webhook_timeout_s: float = Field(5.0, gt=0, le=20, description="a post may take this long")
     webhook_tries: int = Field(
         8, ge=1, le=100, description="of a post, ever slower; then it is left out, and counted"
     )

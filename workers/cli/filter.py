@@ -55,6 +55,30 @@ def run(
     typer.echo(str(done))
 
 
+@app.command()
+def send(config: Config = None) -> None:
+    """Post what passes to the webhooks of the filters that have one, signed and tried again.
+
+    Example: `spectraq filter send --config filters.toml`
+    """
+    from spectraq.workers.operations import log
+
+    settings = _settings(config)
+    log.configure(settings.log, slot=settings.worker.slot)
+    from spectraq.workers.filters.metrics import FilterMetrics
+    from spectraq.workers.filters.posting import post_all
+    from spectraq.workers.operations.health import Health, HealthServer
+    from spectraq.workers.service.signals import stopped_by_signals
+
+    metrics = FilterMetrics()
+    health = Health(metrics)
+    server = HealthServer(health, settings.worker).start()
+    try:
+        post_all(settings, stopped_by_signals(), metrics, health)
+    finally:
+        server.stop()
+
+
 @app.command(name="try")
 def try_out(
     expression: Annotated[str, typer.Argument(metavar="EXPR", help="In CEL, or the name of a filter.")],

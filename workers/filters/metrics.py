@@ -29,6 +29,14 @@ class FilterMetrics:
             ["filter"],
             registry=self.registry,
         )
+        self.posted = self._of_filters("spectraq_filter_posted", "Messages that a webhook took")
+        self.post_failures = self._of_filters(
+            "spectraq_filter_post_failures", "Posts that were not taken, each try counted"
+        )
+        self.given_up = self._of_filters(
+            "spectraq_filter_posts_given_up",
+            "Messages that a webhook did not take at any try; they are left out",
+        )
         self.incomplete = self._of_records(
             "spectraq_filter_incomplete", "Results that had not come in time, by record"
         )

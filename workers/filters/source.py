@@ -49,6 +49,8 @@ class ResultsReader:
         Moved whenever the partitions or the membership are others.
     watchdog
         Watches each call.
+    group_id
+        Of the group; None: that of the filters.
 
     Raises
     ------
@@ -61,7 +63,15 @@ class ResultsReader:
         Why the last poll failed; empty where it did not.
     """
 
-    def __init__(self, settings: Settings, topics: list[str], epoch: Epoch, watchdog: Watchdog) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topics: list[str],
+        epoch: Epoch,
+        watchdog: Watchdog,
+        group_id: str | None = None,
+    ) -> None:
+        group_id = group_id or settings.filters.group_id
         self._settings = settings
         self._topics = topics
         self._epoch = epoch
@@ -69,7 +79,7 @@ class ResultsReader:
         self._call_s = settings.kafka.call_timeout_s
         given = options(settings, Assignor()) | {
             "client_id": f"spectraq-filters-{settings.worker.slot}",
-            "group_id": settings.filters.group_id,
+            "group_id": group_id,
             "group_instance_id": None,
             "partition_assignment_strategy": [RangePartitionAssignor],
             "max_poll_records": POLL_RECORDS,
@@ -78,7 +88,7 @@ class ResultsReader:
             self._client = reader(settings.kafka, given)
         self._overtaken = Overtaken(self._client)
         self._offsets = GroupOffsets(self._client, settings, epoch, self._deadline)
-        self._membership = ConsumerGroupMetadata(group_id=settings.filters.group_id)
+        self._membership = ConsumerGroupMetadata(group_id=group_id)
         self._outside_since = time.monotonic()
         self._rejoins = 0
         self.trouble = ""
@@ -163,6 +173,10 @@ class ResultsReader:
     def positions(self) -> Offsets:
         """Return where the next fetch of each of our partitions begins."""
         return self._offsets.positions()
+
+    def commit(self, offsets: Offsets) -> bool:
+        """Commit the next offsets; where that fails the epoch moves."""
+        return self._offsets.commit(offsets)
 
     def lag(self) -> Offsets:
         """Return how many messages wait behind the last fetch of each of our partitions."""

@@ -52,11 +52,15 @@ class Filters:
         self.feed = feed
         self.expressions: dict[str, str] = {}
         self.options: dict[str, Any] = {}
+        self.webhooks: dict[str, dict[str, Any]] = {}
         self.slot = "0"
         self._log = log
 
     def settings(self) -> Settings:
-        named = {name: {"expression": text} for name, text in self.expressions.items()}
+        named = {
+            name: {"expression": text} | self.webhooks.get(name, {})
+            for name, text in self.expressions.items()
+        }
         own = {"topic": f"{self.feed.name}.filtered", "group_id": f"{self.feed.name}-filters"}
         return load_settings(**self.feed.sections(), filters=own | self.options | named)
 
