@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  { echo "spectraq needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV): PyTorch is about 2.5 GB to fetch, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,web,archive,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,web,archive,filters,dev,docs]'
 	@touch $@
 
 setup: $(VENV)/.installed ## make the virtual environment
@@ -64,7 +64,7 @@ bench: $(VENV)/.installed ## what everything costs, as ratios within one run bes
 
 lock: $(VENV)/.installed ## hashes of all that the image installs, made again after a change of constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lock]'
-	@$(LOCK) --output-file deploy/locks/image.txt --extra web --extra archive pyproject.toml
+	@$(LOCK) --output-file deploy/locks/image.txt --extra web --extra archive --extra filters pyproject.toml
 	@printf '%s\n' hatchling | $(LOCK) --output-file deploy/locks/build.txt -
 
 train: $(VENV)/.installed ## mocks, eigenspectra, networks, calibration: DATA=folder OUT=folder

@@ -176,7 +176,7 @@ class Expression:
         if value is False:
             return Verdict.LEFT
         said = str(value)
-        if MISSING in said.lower():
+        if value is None or MISSING in said.lower():
             return Verdict.UNDECIDED
         raise EvaluationError(_sentence(said))
 
