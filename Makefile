@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-EXTRAS := local,web,archive,dev,docs
+EXTRAS := local,web,archive,filters,dev,docs
 
 LOCK   := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
           --no-header --no-annotate --constraint constraints.txt
@@ -66,7 +66,7 @@ bench: $(VENV)/.installed ## what everything costs, as ratios within one run bes
 
 lock: $(VENV)/.installed ## hashes of all that the image installs, made again after a change of constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lock]'
-	@$(LOCK) --output-file deploy/locks/image.txt --extra web --extra archive pyproject.toml
+	@$(LOCK) --output-file deploy/locks/image.txt --extra web --extra archive --extra filters pyproject.toml
 	@printf '%s\n' hatchling | $(LOCK) --output-file deploy/locks/build.txt -
 
 train: $(VENV)/.installed ## mocks, eigenspectra, networks, calibration: DATA=folder OUT=folder

@@ -32,6 +32,7 @@ __all__ = [
     "MAX_PIXELS",
     "DecodeError",
     "decode",
+    "decode_values",
     "encode",
     "explain",
     "headers",
@@ -177,6 +178,22 @@ def decode(
         _check_kind(kind, expect)
         values = _avro(body, written, FRAME.size)
     return message_of(kind, values, max_pixels)
+
+
+def decode_values(
+    body: bytes, headers: Iterable[tuple[str, bytes]], expect: type[Message], *, max_bytes: int = MAX_BYTES
+) -> dict[str, Any]:
+    """Return the fields of a message as Avro gives them, of the types of its schema and checked no further.
+
+    For who reads many messages and few of their fields; parameters and errors are those of `decode`.
+    """
+    if len(body) > max_bytes:
+        raise DecodeError(DeadLetterReason.TOO_LARGE, f"{len(body)} bytes; at most {max_bytes} are taken")
+    if not body:
+        raise DecodeError(DeadLetterReason.EMPTY, "the message has no body")
+    written = _written(body, number_said(tuple(headers)), written_with)
+    _check_kind(MESSAGES[written.schema.record], expect)
+    return _avro(body, written, FRAME.size)
 
 
 def own_frame(body: bytes, headers: Iterable[tuple[str, bytes]]) -> bytes:

@@ -33,6 +33,7 @@ from pydantic_settings import (
 from spectraq.workers.archive_settings import ArchiveSettings
 from spectraq.workers.errors import SettingsError
 from spectraq.workers.feed_settings import SchemaIds, SchemaRegistrySettings
+from spectraq.workers.filter_settings import FilterSettings, FiltersSettings
 from spectraq.workers.secret_files import SecretFiles, variables
 from spectraq.workers.setting_keys import Section, keys_of
 
@@ -281,6 +282,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     web: WebSettings = WebSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    filters: FiltersSettings = FiltersSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -353,7 +355,10 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
 
 def where(settings: Settings) -> dict[str, str]:
     """Return the origin of each value by dotted key: "default", "command line", a file or a variable."""
-    keys = (".".join(key) for key, _ in keys_of(Settings))
+    keys = [".".join(key) for key, _ in keys_of(Settings)]
+    keys += [
+        f"filters.{name}.{key}" for name in settings.filters.named for key in FilterSettings.model_fields
+    ]
     return {key: settings._origins.get(key, "default") for key in keys}
 
 
@@ -363,7 +368,12 @@ def _config_file() -> Path:
 
 def _leaves(tree: dict[str, Any]) -> list[str]:
     """Return the dotted keys of the settings that a tree gives."""
-    return [".".join(key) for key, _ in keys_of(Settings) if _gives(tree, key)]
+    named = tree.get("filters", {})
+    of_filters = named.items() if isinstance(named, dict) else ()
+    return [
+        *(".".join(key) for key, _ in keys_of(Settings) if _gives(tree, key)),
+        *(f"filters.{name}.{key}" for name, given in of_filters if isinstance(given, dict) for key in given),
+    ]
 
 
 def _gives(tree: Any, key: tuple[str, ...]) -> bool:
@@ -379,5 +389,16 @@ def _refuse_unknown_variables() -> None:
     names = {CONFIG_VARIABLE, *variables(Settings, ENV_PREFIX)}
     names |= {f"{ENV_PREFIX}{'__'.join(key)}".upper() for key, _ in keys_of(Settings)}
     for name in os.environ:
+        if _is_of_a_filter(name.upper()):
+            continue
         if name.upper().startswith(ENV_PREFIX) and name.upper() not in names:
             raise SettingsError(f"settings: {name} is not a setting; `spectraq config` lists them all")
+
+
+def _is_of_a_filter(name: str) -> bool:
+    before, _, key = name.rpartition("__")
+    return (
+        before.count("__") == 1
+        and before.startswith(f"{ENV_PREFIX}FILTERS__")
+        and (key.lower() in FilterSettings.model_fields)
+    )

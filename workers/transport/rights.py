@@ -104,12 +104,26 @@ def _sink(settings: Settings) -> list[Right]:
     ]
 
 
+def _filter(settings: Settings) -> list[Right]:
+    filters, topics = settings.filters, settings.topics
+    theirs = settings.kafka.model_copy(update={"group_id": filters.group_id})
+    transactions = transactional_id(settings.model_copy(update={"kafka": theirs}), "")
+    results = [name for name in written_topics(settings) if name not in (topics.models, topics.dead_letters)]
+    return [
+        *(_topic(READ, name, "ask filters of them") for name in results),
+        Right(WRITE, ResourceType.TOPIC, f"{filters.topic}.", PREFIXED, "publish what passes"),
+        Right(READ, ResourceType.GROUP, filters.group_id, LITERAL, "join the group and commit"),
+        Right(WRITE, ResourceType.TRANSACTIONAL_ID, transactions, PREFIXED, "publish exactly once"),
+    ]
+
+
 ROLES: dict[str, Callable[[Settings], list[Right]]] = {
     "worker": _worker,
     "publisher": _publisher,
     "viewer": _viewer,
     "web": _web,
     "sink": _sink,
+    "filter": _filter,
 }
 
 

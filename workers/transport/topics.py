@@ -1,7 +1,8 @@
-"""The seven topics: made where missing, listed as they are."""
+"""The topics: made where missing, listed as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,14 @@ class Topic:
 
 
 def topic_names(settings: Settings) -> tuple[str, ...]:
-    """Return the names of our topics: what comes in, results of every kind, dead letters, verdicts."""
+    """Return the names of our topics: of spectra, results, dead letters, verdicts, and of each filter."""
     topics = settings.topics
-    return (*topics.of_spectra, *written_topics(settings), topics.verdicts)
+    return (*topics.of_spectra, *written_topics(settings), topics.verdicts, *filtered_topics(settings))
+
+
+def filtered_topics(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the topics of the filters in the settings."""
+    return tuple(settings.filters.topic_of(name) for name in settings.filters.named)
 
 
 def written_topics(settings: Settings) -> tuple[str, ...]:
@@ -56,8 +62,15 @@ def list_topics(settings: Settings) -> list[Topic]:
         return [_described(client, name) for name in topic_names(settings)]
 
 
-def ensure_topics(settings: Settings) -> list[Topic]:
+def ensure_topics(settings: Settings, only: Sequence[str] | None = None) -> list[Topic]:
     """Create the topics that are missing, and leave the others as they are.
+
+    Parameters
+    ----------
+    settings
+        The settings in force.
+    only
+        The names of those that are asked for; None: all of ours.
 
     Raises
     ------
@@ -66,10 +79,11 @@ def ensure_topics(settings: Settings) -> list[Topic]:
     """
     with administrator(settings.kafka) as client:
         present = set(client.list_topics())
-        missing = [name for name in topic_names(settings) if name not in present]
+        names = topic_names(settings) if only is None else tuple(only)
+        missing = [name for name in names if name not in present]
         if missing:
             _create(client, settings, missing)
-        return [_described(client, name, created=name in missing) for name in topic_names(settings)]
+        return [_described(client, name, created=name in missing) for name in names]
 
 
 def _create(client: Any, settings: Settings, names: list[str]) -> None:
@@ -113,7 +127,7 @@ def require_topics(settings: Settings) -> None:
     UnreachableError
         Naming the missing topics and the command that makes them.
     """
-    needed = set(topic_names(settings)) - {settings.topics.verdicts}
+    needed = set(topic_names(settings)) - {settings.topics.verdicts, *filtered_topics(settings)}
     if not settings.worker.publish_models:
         needed.discard(settings.topics.models)
     if not settings.worker.publish_measurements:
