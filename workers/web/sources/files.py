@@ -5,20 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import structlog
 
 from spectraq.schemas import codec
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.errors import ReadError, SpectraqError
+from spectraq.workers.files.analyze_files import Answered, Unanswered, analyze
 from spectraq.workers.inference import SafeInference
 from spectraq.workers.settings import WorkerSettings
 from spectraq.workers.web.night.night import Night
 from spectraq.workers.web.sources.best_fits import Modelling
-
-if TYPE_CHECKING:
-    from spectraq.workers.files.analyze_files import Answered, Unanswered
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +51,6 @@ class Reading(threading.Thread):
 
     def run(self) -> None:
         """Read and analyse all of them."""
-        from spectraq.workers.files.analyze_files import (
-            analyze,
-        )  # torch: not for a page that follows a stream
-
         self._night.trouble = "loading the networks"
         try:
             analysis = SafeInference(self._modelling.load(), BATCH)
@@ -87,8 +80,6 @@ def noted(items: Iterable[Spectrum | ReadError], night: Night) -> Iterator[Spect
 
 def take(outcome: Answered | Unanswered, night: Night) -> None:
     """Keep the results of one spectrum, or count that it has none."""
-    from spectraq.workers.files.analyze_files import Unanswered
-
     if isinstance(outcome, Unanswered):
         night.count_letter("unreadable")
         log.warning("unanswered", what=str(outcome))
