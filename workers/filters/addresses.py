@@ -50,9 +50,9 @@ def judged_address(host: str, port: int, networks: Sequence[str]) -> str:
 def is_public(address: Address) -> bool:
     """Return whether an address is of the internet, and hides none that is not."""
     if isinstance(address, ipaddress.IPv6Address):
-        hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in TRANSLATED:
-            hidden.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if any(inner is not None and not is_public(inner) for inner in hidden):
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved

@@ -23,6 +23,7 @@ from spectraq.workers.operations.watchdog import Watchdog, end_process
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.messages import Record
+from spectraq.workers.transport.stall_watch import StallWatch
 
 IDLE_POLL_S, BUSY_POLL_S = 0.2, 0.0
 COMMIT_S = 1.0
@@ -111,6 +112,7 @@ class Posts:
         self._committed_at = 0.0
         group = f"{filters.group_id}-webhook-{name}"
         self._reader = ResultsReader(settings, [filters.topic_of(name)], self._epoch, watchdog, group)
+        self._stalls = StallWatch(self._reader, settings.worker)
 
     def turn(self) -> None:
         """Read, post the next message where it is time, and commit."""
@@ -120,6 +122,9 @@ class Posts:
         self._reader.fetch_all_but(self._reader.assignment if self._waiting or not mine else ())
         is_due = bool(self._waiting) and time.monotonic() >= self._next_try
         records = self._reader.poll(BUSY_POLL_S if is_due else IDLE_POLL_S)
+        if records:
+            self._stalls.progress()
+        self._stalls.look(in_hand=bool(self._waiting))
         if self._mine != self._epoch.value:
             return
         self._waiting.extend(record for record in records if record.damage is None)
@@ -165,7 +170,7 @@ class Posts:
     def _commit(self) -> None:
         self._committed_at = time.monotonic()
         try:
-            if self._reader.commit(self._done):
+            if self._reader.offsets.commit(self._done):
                 self._done.clear()
         except SpectraqError as error:
             log.warning("commit_failed", filter=self.name, error=str(error))

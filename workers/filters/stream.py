@@ -28,6 +28,7 @@ from spectraq.workers.settings import Settings
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.messages import Headers, Outgoing
 from spectraq.workers.transport.producer import ExactlyOnce
+from spectraq.workers.transport.stall_watch import StallWatch
 from spectraq.workers.transport.topics import ensure_topics, filtered_topics
 
 POLL_S = 0.1
@@ -127,6 +128,7 @@ class Stream:
         closing.callback(self._watchdog.stop)
         self._reader = ResultsReader(settings, self._joined.topics, self._epoch, self._watchdog)
         closing.callback(self._reader.close)
+        self._stalls = StallWatch(self._reader, settings.worker)
         self._check_partitions()
         published = filtered_topics(settings)
         ensure_topics(settings, published)
@@ -152,31 +154,32 @@ class Stream:
         self._health.turned()
         if self._mine != self._epoch.value:
             self._begin_again()
-        mine = self._mine == self._epoch.value
-        self._reader.fetch_all_but(
-            self._joined.unwanted(self._reader.assignment) if mine else self._reader.assignment
-        )
+        mine, assignment = self._mine == self._epoch.value, self._reader.assignment
+        held = self._joined.unwanted(assignment) if mine else assignment
+        self._reader.fetch_all_but(held)
         records = self._reader.poll(POLL_S)
+        if records:
+            self._stalls.progress()
         if self._mine == self._epoch.value:
             self._joined.take(records)
             self._look_where_topics_end()
             self._ask()
             if self._is_due:
                 self._publish(stop)
-        self._tell_health()
+        self._tell_health(in_hand=bool(held))
 
     def _begin_again(self) -> None:
         """Drop what is in hand, and go on where the group stands."""
         self._outgoing, self._times_ms = [], []
         epoch = self._epoch.value
-        begins = self._reader.rewind()
+        begins = self._reader.begins()
         if begins is not None and (self._reader.joined or begins):
             self._joined.begin(begins)
             self._committed = begins
             self._mine = epoch
 
     def _look_where_topics_end(self) -> None:
-        self._joined.note_positions(self._reader.positions())
+        self._joined.note_positions(self._reader.offsets.positions())
         asked = self._joined.asks()
         if not asked:
             return
@@ -267,16 +270,15 @@ class Stream:
     def _drained(self) -> bool:
         if self._mine != self._epoch.value or not self._reader.joined or not self._reader.assignment:
             return False
-        positions = self._reader.positions()
+        positions = self._reader.offsets.positions()
         mine = {p: end for p, end in (self._ends or {}).items() if p in self._reader.assignment}
         return all(positions.get(p, 0) >= end for p, end in mine.items()) and self._joined.is_empty
 
-    def _tell_health(self) -> None:
-        joined = "" if self._reader.joined else "joining the group"
-        self._health.trouble("Kafka", self._reader.trouble or joined)
+    def _tell_health(self, in_hand: bool) -> None:
+        self._health.trouble("Kafka", self._stalls.look(in_hand))
         unseen: Sequence[str] = self._reader.unseen
         self._health.notice("topics", f"there is no {', '.join(unseen)}" if unseen else "")
         if time.monotonic() - self._lag_at > LAG_S and self._mine == self._epoch.value:
             self._lag_at = time.monotonic()
-            for partition, behind in self._reader.lag().items():
+            for partition, behind in self._reader.offsets.lag().items():
                 self._metrics.lag.labels(partition.topic, partition.partition).set(behind)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from spectraq.workers.settings import KafkaSettings
 from spectraq.workers.transport.connection import client_options
@@ -80,6 +81,8 @@ class Role:
     static
         Whether the slot is its name in the group, too, so that started again it gets its partitions back
         at once.
+    together
+        Whether the partitions of one number go to one member, whatever their topic.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Role:
     group_id: str
     poll_records: int
     static: bool
+    together: bool = False
 
 
 def options(kafka: KafkaSettings, role: Role, assignor: Assignor) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def options(kafka: KafkaSettings, role: Role, assignor: Assignor) -> dict[str, A
     return client_options(kafka, f"{role.name}-{role.slot}") | {
         "group_id": role.group_id,
         "group_instance_id": role.slot if role.static else None,
-        "partition_assignment_strategy": [assignor],
+        "partition_assignment_strategy": [RangePartitionAssignor if role.together else assignor],
         "enable_auto_commit": False,
         "auto_offset_reset": "none",  # what retention took away must be said, not skipped
         "isolation_level": "read_committed",  # also makes committed offsets wait for open transactions
