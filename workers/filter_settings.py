@@ -106,3 +106,11 @@ class FiltersSettings(Section):
             if host and host not in self.webhook_hosts:
                 raise ValueError(f"{name}.webhook: {host!r} is not among webhook_hosts")
         return self
+
+
+def is_of_a_filter(variable: str) -> bool:
+    """Return whether a variable of the environment, its prefix taken off, is a key of one filter."""
+    section, _, key = variable.rpartition("__")
+    return re.fullmatch("FILTERS__[A-Z0-9_-]+", section) is not None and (
+        key.lower() in FilterSettings.model_fields
+    )

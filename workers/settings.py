@@ -33,7 +33,7 @@ from pydantic_settings import (
 from spectraq.workers.archive_settings import ArchiveSettings
 from spectraq.workers.errors import SettingsError
 from spectraq.workers.feed_settings import SchemaIds, SchemaRegistrySettings
-from spectraq.workers.filter_settings import FilterSettings, FiltersSettings
+from spectraq.workers.filter_settings import FilterSettings, FiltersSettings, is_of_a_filter
 from spectraq.workers.secret_files import SecretFiles, variables
 from spectraq.workers.setting_keys import Section, keys_of
 
@@ -389,16 +389,6 @@ def _refuse_unknown_variables() -> None:
     names = {CONFIG_VARIABLE, *variables(Settings, ENV_PREFIX)}
     names |= {f"{ENV_PREFIX}{'__'.join(key)}".upper() for key, _ in keys_of(Settings)}
     for name in os.environ:
-        if _is_of_a_filter(name.upper()):
-            continue
-        if name.upper().startswith(ENV_PREFIX) and name.upper() not in names:
+        known = name.upper() in names or is_of_a_filter(name.upper().removeprefix(ENV_PREFIX))
+        if name.upper().startswith(ENV_PREFIX) and not known:
             raise SettingsError(f"settings: {name} is not a setting; `spectraq config` lists them all")
-
-
-def _is_of_a_filter(name: str) -> bool:
-    before, _, key = name.rpartition("__")
-    return (
-        before.count("__") == 1
-        and before.startswith(f"{ENV_PREFIX}FILTERS__")
-        and (key.lower() in FilterSettings.model_fields)
-    )
