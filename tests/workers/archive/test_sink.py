@@ -17,8 +17,9 @@ from deltalake import DeltaTable
 
 from spectraq.schemas.results import Redshift
 from spectraq.workers.archive import sink as sink_module
+from spectraq.workers.archive.in_hand import Written
 from spectraq.workers.archive.pending import Pending
-from spectraq.workers.archive.sink import Written, run
+from spectraq.workers.archive.sink import run
 from spectraq.workers.archive.table import ArchiveTable
 from spectraq.workers.errors import DeliveryError
 from spectraq.workers.settings import Settings, load_settings

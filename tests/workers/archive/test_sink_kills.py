@@ -39,14 +39,14 @@ def test_a_sink_that_is_killed_twenty_times_while_results_come_writes_each_once(
     with Night(feed, tmp_path, workers=2, seed=5, delivery=delivery, batch_spectra=16) as night:
         night.feed_at(RATE, ENDLESS)
         for kill in range(KILLS):
-            begun = _starts(tmp_path)
+            before = _assignments(tmp_path)
             process = sink(folder, commit_rows=400, commit_s=0.3)
-            wait_for("the sink to start", lambda begun=begun: _starts(tmp_path) > begun)
+            wait_for("the sink's partitions", lambda before=before: _assignments(tmp_path) > before)
             if kill % 2:
-                time.sleep(chance.uniform(0, 5))
+                time.sleep(chance.uniform(0, 3))
             else:
                 _wait_for_a_file(folder)
-                time.sleep(chance.uniform(0, 0.4))
+                time.sleep(chance.uniform(0, 0.2))
             process.kill()
             process.wait()
             if kill % 4 == 3:
@@ -79,9 +79,10 @@ def _compare(feed: Feed, folder: Path, kind: str) -> None:
     assert set(rows.values()) == {1}
 
 
-def _starts(tmp_path: Path) -> int:
+def _assignments(tmp_path: Path) -> int:
+    """How often sinks have got partitions."""
     log = tmp_path / "sinks.log"
-    return log.read_text().count("sink_starts") if log.exists() else 0
+    return log.read_text().count("partitions assigned") if log.exists() else 0
 
 
 def _wait_for_a_file(folder: Path) -> None:
