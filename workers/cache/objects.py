@@ -8,7 +8,7 @@ says when: of two that come at the same moment to two workers one is the earlier
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from spectraq.models.change.separation import separation_arcsec
 from spectraq.workers.cache.entry_format import seal, unseal
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.keys import object_cell_key, object_key, object_pixels_key
-from spectraq.workers.contract.object_choice import Remembered, Seen
+from spectraq.workers.contract.object_choice import Remembered, Said, Seen
 from spectraq.workers.contract.object_names import object_id_of
 from spectraq.workers.settings import RedisSettings, Settings
 
@@ -28,10 +28,12 @@ ORDER = 15
 MOST_IN_CELL = 256
 """Objects of one cell that are found by position; the others by name alone."""
 US_DIGITS = 16
+ANSWER = "answer:"
+"""Before the name of the spectrum: the field of what was answered of it."""
 
 CLAIM = f"""
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
-if not entry then
+if not entry or ARGV[5] ~= '' then
   local now = redis.call('TIME')
   local us = ARGV[5]
   if us == '' then us = string.format('%0{US_DIGITS}.0f', now[1] * 1000000 + now[2]) end
@@ -96,7 +98,7 @@ class ObjectMemory:
         spectra
             Each with its framed Spectrum.
         since_us
-            When each was remembered, as its durable record says; None: now.
+            When each was remembered, as its durable record says, whatever Redis has; None: now.
 
         Returns
         -------
@@ -171,20 +173,74 @@ class ObjectMemory:
             return [None] * len(wanted)
         return [unseal(entry, key, self._key) for entry, key in zip(entries, keys, strict=True)]  # type: ignore[arg-type]
 
-    def drop(self, gone: Sequence[Remembered]) -> bool:
-        """Forget spectra, and say whether Redis did."""
-        if not gone:
+    def settle(self, answered: Sequence[tuple[Remembered, Said]], gone: Sequence[Remembered]) -> bool:
+        """Keep what was answered, forget what is gone, and say whether Redis did."""
+        if not answered and not gone:
             return True
+
+        def write() -> list[Any]:
+            with self._redis.client.pipeline(transaction=False) as pipeline:
+                for one, said in answered:
+                    whole = object_key(object_id_of(one.object))
+                    field = ANSWER + one.name
+                    body = said.model_dump_json(exclude_none=True).encode()
+                    pipeline.hset(whole, field, seal(body, f"{whole}:{field}", self._key))
+                for one in gone:
+                    self._forget(pipeline, one.object, one.name)
+                return pipeline.execute()
+
+        return self._redis.call("settle", write) is not None
+
+    def forget(self, gone: Sequence[tuple[str, str]]) -> bool:
+        """Forget spectra by the names of their objects and their own, and say whether Redis did."""
 
         def delete() -> list[Any]:
             with self._redis.client.pipeline(transaction=False) as pipeline:
-                for one in gone:
-                    name = object_id_of(one.object)
-                    pipeline.hdel(object_key(name), one.name)
-                    pipeline.delete(object_pixels_key(name, one.name))
+                for name, spectrum in gone:
+                    self._forget(pipeline, name, spectrum)
                 return pipeline.execute()
 
-        return self._redis.call("drop", delete) is not None
+        return not gone or self._redis.call("forget", delete) is not None
+
+    def objects(self) -> Iterator[list[Seen]]:
+        """Yield the spectra of each object, in no order.
+
+        Raises
+        ------
+        redis.exceptions.RedisError
+            Where Redis does not answer.
+        """
+        for key in self._redis.client.scan_iter(match=object_key("*"), count=1000):
+            name = key.decode("latin-1").rpartition(":")[2]
+            found = self.of_ids([name])
+            if found is not None and found[name]:
+                yield found[name]
+
+    def said(self, seen: Sequence[Remembered]) -> list[Said]:
+        """Return what was answered of each, nothing where that is not known."""
+
+        def get() -> list[Any]:
+            with self._redis.client.pipeline(transaction=False) as pipeline:
+                for one in seen:
+                    pipeline.hget(object_key(object_id_of(one.object)), ANSWER + one.name)
+                return pipeline.execute()
+
+        replies = self._redis.call("said", get) if seen else []
+        found = []
+        for one, entry in zip(seen, replies or [None] * len(seen), strict=True):
+            place = f"{object_key(object_id_of(one.object))}:{ANSWER}{one.name}"
+            body = unseal(entry, place, self._key)
+            try:
+                found.append(Said.model_validate_json(body) if body else Said())
+            except ValidationError:
+                found.append(Said())
+        return found
+
+    @staticmethod
+    def _forget(pipeline: Any, object_name: str, name: str) -> None:
+        known = object_id_of(object_name)
+        pipeline.hdel(object_key(known), name, ANSWER + name)
+        pipeline.delete(object_pixels_key(known, name))
 
     def _run(self, one: Remembered, body: bytes, around: list[int], us: str) -> tuple[list[str], list[Any]]:
         name = object_id_of(one.object)
@@ -205,6 +261,8 @@ class ObjectMemory:
         whole = object_key(name)
         found: list[Seen] = []
         for field, entry in fields:
+            if field.startswith(ANSWER.encode()):
+                continue
             us = entry[:US_DIGITS]
             body = unseal(entry[US_DIGITS:], f"{whole}:{field.decode('latin-1')}", self._key)
             if body is None or not us.isdigit():

@@ -1,4 +1,4 @@
-"""Between what is compared and what is published: remembered spectra, and changes."""
+"""What came of comparing two spectra as a message."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from spectraq.models.answer import Answer
 from spectraq.models.change.cutout import PairCutout
 from spectraq.models.change.priority import priority
 from spectraq.models.change.record import Change as PairChange
-from spectraq.schemas import codec
 from spectraq.schemas.change import Change, ChangeReason, Cutout, EarlierSpectrum, change_id
-from spectraq.schemas.remembered import RememberedSpectrum
-from spectraq.schemas.results import Anomaly, Classification, Redshift, Result, result_id
-from spectraq.schemas.spectrum import Spectrum
-from spectraq.schemas.zwarn import ZWarn
 from spectraq.workers.contract.convert import Ensemble, Subject, common_fields
 from spectraq.workers.contract.object_choice import Remembered
+from spectraq.workers.contract.remembering import result_ids
 
 COMPARED, NOT_COMPARABLE = "compared", "not_comparable"
 
@@ -89,7 +85,7 @@ def _earlier(compared: Compared) -> EarlierSpectrum:
             name: getattr(earlier, name)
             for name in ("spectrum_id", "spectrum_digest", "survey", "target_id", "ra", "dec", "mjd")
         },
-        **_result_ids(earlier),
+        **result_ids(earlier),
         **said,
         separation=compared.separation,
     )
@@ -97,46 +93,3 @@ def _earlier(compared: Compared) -> EarlierSpectrum:
 
 def _fields(cutout: PairCutout) -> dict[str, Any]:
     return {name: getattr(cutout, name) for name in PairCutout.__slots__}
-
-
-def _result_ids(one: Remembered) -> dict[str, str]:
-    """Return the names of the results that were published of a remembered spectrum."""
-    if one.ensemble_digest is None or one.ensemble_version is None:
-        return {}
-    made_from = (one.spectrum_id, one.spectrum_digest, one.ensemble_digest, one.ensemble_version)
-    kinds: tuple[type[Result], ...] = (Classification, Redshift, Anomaly)
-    return {f"{kind.kind}_id": result_id(kind.kind, *made_from) for kind in kinds}
-
-
-def remembered_message(
-    one: Remembered, since_us: int, body: bytes, answer: Answer | None
-) -> RememberedSpectrum:
-    """Return the durable record of a remembered spectrum, with what was answered where it was."""
-    said: dict[str, Any] = {}
-    if answer is not None:
-        said = {name: getattr(answer, name) for name in ("spectype", "subtype", "z", "zerr")}
-        said["zwarn"] = int(ZWarn.from_names(answer.warnings))
-    return RememberedSpectrum(
-        **one.model_dump(), **_result_ids(one), **said, remembered_us=since_us, spectrum=body
-    )
-
-
-def remembered_of(record: RememberedSpectrum) -> Remembered:
-    """Return what Redis keeps of a durable record beside its pixels."""
-    return Remembered(**{name: getattr(record, name) for name in Remembered.model_fields})
-
-
-def spectrum_body(spectrum: Spectrum) -> bytes:
-    """Return a spectrum as it is remembered: framed, masked pixels without weight in place of a mask."""
-    changes: dict[str, Any] = {}
-    if spectrum.mask is not None:
-        masked = spectrum.mask != 0
-        flux, ivar = spectrum.flux, spectrum.ivar
-        if ivar is None:
-            changes["flux"] = flux.copy()
-            changes["flux"][masked] = float("nan")
-        else:
-            changes["ivar"] = ivar.copy()
-            changes["ivar"][masked] = 0.0
-        changes["mask"] = None
-    return codec.encode(spectrum.model_copy(update=changes) if changes else spectrum)

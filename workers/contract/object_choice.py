@@ -45,6 +45,18 @@ class Remembered(BaseModel):
         return separation_arcsec(self.ra, self.dec, other.ra, other.dec)
 
 
+class Said(BaseModel):
+    """What was answered of a remembered spectrum; nothing where it came from a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spectype: str | None = None
+    subtype: str | None = None
+    z: float | None = None
+    zerr: float | None = None
+    zwarn: int | None = None
+
+
 Seen = tuple[int, Remembered]
 """When a spectrum was remembered, in microseconds since 1970, and the spectrum."""
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import numpy as np
 import structlog
 
 from spectraq.models import shipped
@@ -23,16 +21,18 @@ from spectraq.schemas.remembered import message_key
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.objects import Claim, ObjectMemory, object_redis
-from spectraq.workers.contract.change_messages import (
-    Compared,
-    change_message,
-    remembered_message,
-    spectrum_body,
-)
+from spectraq.workers.contract.change_messages import Compared, change_message
 from spectraq.workers.contract.convert import Ensemble, Subject, observation
 from spectraq.workers.contract.object_choice import Remembered, kept, predecessor
-from spectraq.workers.contract.object_names import object_name, spectrum_name
+from spectraq.workers.contract.object_names import object_name
 from spectraq.workers.contract.outgoing import outgoing_message
+from spectraq.workers.contract.remembering import (
+    remembered,
+    remembered_message,
+    said_of,
+    snr_of,
+    spectrum_body,
+)
 from spectraq.workers.contract.trace_context import passed_on
 from spectraq.workers.errors import RejectedSpectrum, SettingsError
 from spectraq.workers.inference import Failure
@@ -175,7 +175,7 @@ class ChangeStage:
         answers, earlier
             To each spectrum and to the one that it is compared with, where it is, with their models.
         """
-        made, gone = [], []
+        made, gone, answered = [], [], []
         for item, answer, history, before in zip(readable, answers, histories, earlier, strict=True):
             if isinstance(answer, Failure):  # nothing is compared with a dead letter
                 gone += [history.one] if history.one is not None and history.claim is not None else []
@@ -186,7 +186,9 @@ class ChangeStage:
             gone += too_many
             outgoing = self._outgoing(item, answer, history, compared, too_many)
             made.append(Beside(_outcome(history, compared), tuple(outgoing)))
-        self._memory.drop(gone)
+            if history.one is not None and history.claim is not None and history.one not in too_many:
+                answered.append((history.one, said_of(answer)))
+        self._memory.settle(answered, gone)
         return made
 
     def _outgoing(
@@ -228,7 +230,10 @@ class ChangeStage:
         snr = snr_of(item.observation) if name is not None else 0.0
         if name is None or not snr >= MIN_SNR:
             return None, b""
-        return remembered(spectrum, name, snr, self._ensemble), spectrum_body(spectrum)
+        body = spectrum_body(spectrum)
+        if len(body) > self._settings.kafka.max_message_bytes:  # came in fewer bytes than it has as Avro
+            return None, b""
+        return remembered(spectrum, name, snr, self._ensemble), body
 
     def _predecessor(self, one: Remembered | None, claim: Claim | None) -> Remembered | None:
         if one is None or claim is None:
@@ -285,39 +290,6 @@ def load_comparison(settings: WorkerSettings) -> tuple[Comparison, SurveyNoise]:
         return Comparison.load(folder), SurveyNoise.load(folder)
     except shipped.MissingWeightsError as error:
         raise SettingsError(f"worker.changes: {error}") from error
-
-
-def remembered(spectrum: Spectrum, name: str, snr: float, ensemble: Ensemble | None) -> Remembered:
-    """Return what is remembered of a spectrum beside its pixels."""
-    return Remembered(
-        object=name,
-        name=spectrum_name(spectrum.spectrum_id, spectrum.digest),
-        spectrum_id=spectrum.spectrum_id,
-        spectrum_digest=spectrum.digest,
-        survey=spectrum.survey,
-        target_id=spectrum.target_id,
-        ra=spectrum.ra,
-        dec=spectrum.dec,
-        mjd=spectrum.mjd,
-        exposure=spectrum.exposure,
-        snr=snr,
-        ensemble_digest=ensemble.digest if ensemble else None,
-        ensemble_version=ensemble.version if ensemble else None,
-    )
-
-
-def snr_of(observed: Observation) -> float:
-    """Return the median S/N a pixel, 0 where there is none; without noise by what neighbours differ by."""
-    good = observed.good()
-    flux = np.asarray(observed.flux, np.float64)[good]
-    if flux.size < 2:
-        return 0.0
-    if observed.ivar is not None:
-        snr = float(np.median(flux * np.sqrt(np.asarray(observed.ivar, np.float64)[good])))
-    else:
-        noise = 1.4826 * float(np.median(np.abs(np.diff(flux)))) / math.sqrt(2)
-        snr = float(np.median(flux)) / noise if noise > 0 else 0.0
-    return snr if math.isfinite(snr) else 0.0
 
 
 def _outcome(history: History, compared: Compared | None) -> str:
