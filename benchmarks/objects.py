@@ -2,7 +2,7 @@
 
     python benchmarks/objects.py [--objects 10000] [--pixels 4000]
 
-Kafka and Redis are real. Objects lie at random over the sky, each with one remembered spectrum on a grid; they
+Kafka and Redis are real. Objects lie at random over the sky, each with one remembered spectrum; they
 are loaded as `spectraq objects load` loads them. Then a worker's look-ups are timed, in batches of 64: of
 spectra of new objects, which are remembered on the way, and of known ones, by name and by position, with the
 earlier spectrum's pixels. Then Redis is emptied and rebuilt from the topic.

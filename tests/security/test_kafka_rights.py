@@ -97,7 +97,8 @@ def test_a_worker_with_one_right_less_says_which(feed: Any, index: int) -> None:
     everything = "".join(str(entry) for entry in [*said, *logs])
     assert "uthoriz" in everything, everything
     assert missing.name.rstrip("-") in everything
-    assert feed.count("redshifts") == 0 or missing.name == settings.topics.dead_letters
+    late = (settings.topics.dead_letters, settings.topics.changes, settings.topics.objects)
+    assert feed.count("redshifts") == 0 or missing.name in late  # needed by some spectra only
 
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
