@@ -18,6 +18,7 @@ from tests.support.worker_log import ended
 
 OBJECTS = 20
 BATCH = 8
+PATIENCE_S = 120.0
 PLACES = [
     ("at_least_once", "after_publish"),
     ("exactly_once", "before_publish"),
@@ -46,8 +47,14 @@ def epoch(feed: Feed, letter: str) -> list[tuple[bytes, bytes]]:
 
 @pytest.mark.parametrize(("delivery", "place"), PLACES)
 def test_changes_are_told_once_though_workers_are_killed_and_redis_is_lost(
-    feed: Feed, delivery: str, place: str, processes: list[subprocess.Popen[str]], tmp_path: Path
+    feed: Feed,
+    delivery: str,
+    place: str,
+    processes: list[subprocess.Popen[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # as the command line has it
     feed.redis_options = {"timeout_s": 10}  # a busy machine's Redis answers, too
     options = {"delivery": delivery, "batch_spectra": BATCH, "changes": True}
     feed.publish([*epoch(feed, "a"), *epoch(feed, "b")])
@@ -55,9 +62,9 @@ def test_changes_are_told_once_though_workers_are_killed_and_redis_is_lost(
         worker = feed.worker(*how, log=tmp_path / f"{len(processes)}.log", **options)
         processes.append(worker)
         if place in how:
-            assert worker.wait(60) == -9, "the worker did not get to that place"
+            assert worker.wait(PATIENCE_S) == -9, "the worker did not get to that place"
         else:
-            ended(worker)
+            ended(worker, PATIENCE_S)
     told = Counter(message.bytes for message in feed.read("changes"))
     assert len(told) == OBJECTS, "each pair has one change, whatever it was read with"
     assert delivery == "at_least_once" or set(told.values()) == {1}
@@ -67,7 +74,7 @@ def test_changes_are_told_once_though_workers_are_killed_and_redis_is_lost(
     feed.publish([*epoch(feed, "b"), *epoch(feed, "c")])
     worker = feed.worker("--until-drained", log=tmp_path / "last.log", **options)
     processes.append(worker)
-    ended(worker)
+    ended(worker, PATIENCE_S)
     after = Counter(message.bytes for message in feed.read("changes"))
     assert len(after) == 2 * OBJECTS
     assert all(after[again] > n for again, n in told.items()), "read again, the same change"
