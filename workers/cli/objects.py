@@ -49,7 +49,7 @@ def list_them(
 
     with memory(_settings(config)) as of:
         found = list(islice(of.objects(), most))
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "object": each[0][1].object,
             "spectra": len(each),
