@@ -14,7 +14,6 @@ from spectraq.schemas import codec
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.objects.rebuild import rebuild
 from tests.support.feed import WAVELENGTH, Feed
-from tests.support.worker_log import ended
 
 OBJECTS = 20
 BATCH = 8
@@ -58,13 +57,10 @@ def test_changes_are_told_once_though_workers_are_killed_and_redis_is_lost(
     feed.redis_options = {"timeout_s": 10}  # a busy machine's Redis answers, too
     options = {"delivery": delivery, "batch_spectra": BATCH, "changes": True}
     feed.publish([*epoch(feed, "a"), *epoch(feed, "b")])
-    for how in (("--dies-at", place), ("--until-drained",)):
-        worker = feed.worker(*how, log=tmp_path / f"{len(processes)}.log", **options)
-        processes.append(worker)
-        if place in how:
-            assert worker.wait(PATIENCE_S) == -9, "the worker did not get to that place"
-        else:
-            ended(worker, PATIENCE_S)
+    killed = feed.worker("--dies-at", place, log=tmp_path / "log", **options)
+    processes.append(killed)
+    assert killed.wait(PATIENCE_S) == -9, "the worker did not get to that place"
+    feed.work(**options)
     told = Counter(message.bytes for message in feed.read("changes"))
     assert len(told) == OBJECTS, "each pair has one change, whatever it was read with"
     assert delivery == "at_least_once" or set(told.values()) == {1}
@@ -72,9 +68,7 @@ def test_changes_are_told_once_though_workers_are_killed_and_redis_is_lost(
         client.flushall()
     assert rebuild(feed.settings()).spectra >= 2 * OBJECTS
     feed.publish([*epoch(feed, "b"), *epoch(feed, "c")])
-    worker = feed.worker("--until-drained", log=tmp_path / "last.log", **options)
-    processes.append(worker)
-    ended(worker, PATIENCE_S)
+    feed.work(**options)
     after = Counter(message.bytes for message in feed.read("changes"))
     assert len(after) == 2 * OBJECTS
     assert all(after[again] > n for again, n in told.items()), "read again, the same change"
