@@ -44,6 +44,7 @@ def epoch(feed: Feed, letter: str) -> list[tuple[bytes, bytes]]:
     return [(b"key", codec.encode(one)) for one in spectra]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("delivery", "place"), PLACES)
 def test_changes_are_told_once_though_workers_are_killed_and_redis_is_lost(
     feed: Feed,
