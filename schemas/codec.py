@@ -16,10 +16,12 @@ import fastavro
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from spectraq.schemas.change import Change
 from spectraq.schemas.cloudevents import HEADERS, content_type, headers, number_said
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
 from spectraq.schemas.message import Message
 from spectraq.schemas.registry import Written, newest, written_with
+from spectraq.schemas.remembered import RememberedSpectrum
 from spectraq.schemas.results import Anomaly, Classification, Measurement, ModelSpectrum, Redshift
 from spectraq.schemas.skim import TooManyItemsError, check_items
 from spectraq.schemas.spectrum import Spectrum
@@ -81,7 +83,18 @@ FRAME = struct.Struct(">bI")
 
 MESSAGES: dict[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Spectrum, Classification, Redshift, Anomaly, ModelSpectrum, Measurement, DeadLetter, Verdict)
+    for kind in (
+        Spectrum,
+        Classification,
+        Redshift,
+        Anomaly,
+        ModelSpectrum,
+        Measurement,
+        DeadLetter,
+        Verdict,
+        Change,
+        RememberedSpectrum,
+    )
 }
 
 M = TypeVar("M", bound=Message)

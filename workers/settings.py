@@ -34,6 +34,7 @@ from spectraq.workers.archive_settings import ArchiveSettings
 from spectraq.workers.errors import SettingsError
 from spectraq.workers.feed_settings import SchemaIds, SchemaRegistrySettings
 from spectraq.workers.filter_settings import FilterSettings, FiltersSettings, is_of_a_filter
+from spectraq.workers.objects_settings import ObjectsSettings
 from spectraq.workers.secret_files import SecretFiles, variables
 from spectraq.workers.setting_keys import Section, keys_of
 
@@ -61,6 +62,12 @@ class Topics(Section):
     models: str = Field("spectraq.models", description="one ModelSpectrum a spectrum, when asked for")
     measurements: str = Field(
         "spectraq.measurements", description="one Measurement a spectrum, unless turned off"
+    )
+    changes: str = Field(
+        "spectraq.changes", description="one Change a spectrum that has an earlier one, when asked for"
+    )
+    objects: str = Field(
+        "spectraq.objects", description="earlier spectra of objects, compacted; written with changes"
     )
     dead_letters: str = Field("spectraq.dead-letters", description="what could not be analysed, and why")
     verdicts: str = Field("spectraq.verdicts", description="what people say of results, on the page")
@@ -218,6 +225,10 @@ class WorkerSettings(Section):
         True,
         description="publish Measurement too; false saves a core some 10 ms a spectrum",
     )
+    changes: bool = Field(
+        False,
+        description="remember spectra by object, and publish a Change of each that has an earlier one",
+    )
     max_tries: int = Field(
         3,
         ge=1,
@@ -281,6 +292,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     log: LogSettings = LogSettings()
     web: WebSettings = WebSettings()
+    objects: ObjectsSettings = ObjectsSettings()
     archive: ArchiveSettings = ArchiveSettings()
     filters: FiltersSettings = FiltersSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)

@@ -23,6 +23,7 @@ from spectraq.workers.cli import (
     demo,
     dlq,
     filter,
+    objects,
     publish,
     query,
     show,
@@ -67,6 +68,7 @@ app.command(rich_help_panel=STREAM)(web.web)
 app.command(rich_help_panel=STREAM)(sink.sink)
 app.command(rich_help_panel=STREAM)(query.query)
 app.add_typer(filter.app, name="filter", rich_help_panel=STREAM)
+app.add_typer(objects.app, name="objects", rich_help_panel=STREAM)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=STREAM)
 app.add_typer(topics.app, name="topics", rich_help_panel=STREAM)
 app.command(rich_help_panel=STACK)(demo.demo)

@@ -149,7 +149,7 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
     if isinstance(subject, Spectrum):
         subject = Subject.of(subject)
     made_from = (subject.spectrum_id, subject.digest, ensemble.digest, ensemble.version)
-    common = _common(subject, answer, ensemble)
+    common = common_fields(subject, answer, ensemble)
 
     def result(kind: type[SomeResult], source: Source = answer, **others: Any) -> SomeResult:
         return _filled(kind, source, common | others | {"result_id": result_id(kind.kind, *made_from)})
@@ -202,7 +202,8 @@ def _filled(kind: type[SomeResult], source: Source, others: dict[str, Any]) -> S
     return kind.model_validate(same_name | others, from_attributes=True)
 
 
-def _common(subject: Subject, answer: Answer, ensemble: Ensemble) -> dict[str, Any]:
+def common_fields(subject: Subject, answer: Answer, ensemble: Ensemble) -> dict[str, Any]:
+    """Return the fields that all results of a spectrum have, but for their `result_id`."""
     zwarn = ZWarn.from_names(answer.warnings)
     return {
         "spectrum_id": subject.spectrum_id,

@@ -27,6 +27,7 @@ from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.service.analyse_stage import Analyst
 from spectraq.workers.service.batcher import Batcher
+from spectraq.workers.service.change_stage import change_stage
 from spectraq.workers.service.checkpoint import Checkpoint
 from spectraq.workers.service.crash_suspects import Alone, Suspects
 from spectraq.workers.service.intake import Intake
@@ -182,6 +183,7 @@ class Worker:
             self._numbers,
             hand_on=self._publishing.put,
             drop=lambda batch: self._checkpoint.report(Outcome(batch, None)),
+            changes=change_stage(self._settings, redis, pipeline, self._numbers, closing),
         )
         self._analysing = Stage("analysing", analyst)
         closing.callback(self._analysing.stop, LEFT_BEHIND_S)

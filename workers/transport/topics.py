@@ -1,4 +1,4 @@
-"""The topics: made where missing, listed as they are."""
+"""Our topics: made where missing, listed as they are."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def filtered_topics(settings: Settings) -> tuple[str, ...]:
 
 def written_topics(settings: Settings) -> tuple[str, ...]:
     """Return the names of the topics that workers publish to."""
+    return (*followed_topics(settings), settings.topics.objects)
+
+
+def followed_topics(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the topics of results and dead letters."""
     topics = settings.topics
     return (
         topics.classifications,
@@ -46,6 +51,7 @@ def written_topics(settings: Settings) -> tuple[str, ...]:
         topics.anomalies,
         topics.models,
         topics.measurements,
+        topics.changes,
         topics.dead_letters,
     )
 
@@ -99,11 +105,14 @@ def _create(client: Any, settings: Settings, names: list[str]) -> None:
 
 def _wanted(settings: Settings, name: str) -> dict[str, Any]:
     largest = settings.kafka.max_message_bytes
-    if name == settings.topics.dead_letters:
+    configs = {}
+    if name in (settings.topics.dead_letters, settings.topics.objects):
         largest += ENVELOPE_BYTES
-    configs = {"max.message.bytes": str(largest)}
+    if name == settings.topics.objects:
+        configs["cleanup.policy"] = "compact"
     if name == settings.topics.verdicts:
         configs["retention.ms"] = "-1"  # a person's work is not to be had again
+    configs["max.message.bytes"] = str(largest)
     return {
         "num_partitions": settings.topics.partitions,
         "replication_factor": settings.topics.replication,
@@ -132,6 +141,8 @@ def require_topics(settings: Settings) -> None:
         needed.discard(settings.topics.models)
     if not settings.worker.publish_measurements:
         needed.discard(settings.topics.measurements)
+    if not settings.worker.changes:
+        needed -= {settings.topics.changes, settings.topics.objects}
     missing = [topic.name for topic in list_topics(settings) if topic.name in needed and not topic.partitions]
     if missing:
         raise UnreachableError(
