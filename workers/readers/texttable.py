@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.array_rows import need_pixels
+from spectraq.workers.readers.beside import noise_power
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import Layout, layout_of
@@ -34,6 +35,8 @@ FLAT = 1.5
 """Below this mean square of flux less its mean, in errors, nothing tells flux from noise about a constant."""
 FAINT, BRIGHT = 1.5, 6.0
 """S/N below and above which a spectrum is no more than noise, and plainly more."""
+PASSBAND_END = 0.01
+"""A filter lets through less than this part of its most at either end."""
 TEXT = frozenset((*names.IDENTITY, "source_id", "obj_id", "spec_id", "specid", "cname"))
 """Columns whose cells are names even where they look like numbers."""
 
@@ -142,13 +145,25 @@ def _assumed(
         raise ReadError(
             f"the columns have no titles, and the first does not rise or fall as wavelengths do; {remedy}"
         )
+    if len(arrays) == 2 and _is_passband(flux):
+        raise ReadError(
+            "the second column begins and ends with zero, reaches at most 1 and has no noise, as a curve of"
+            f" transmission or a template has; if it is a spectrum, {remedy}"
+        )
     called = ["wavelength", "flux"]
-    if len(arrays) > 2 and _is_like_noise(arrays[2], flux):
-        called.append("error")
+    if len(arrays) > 2 and (noise := _noise_called(arrays[2], flux)):
+        called.append(noise)
     unused = [str(number + 1) for number in range(len(called), len(arrays))]
     more = f"; not used: column {', '.join(unused)}" if unused else ""
     note(f"the columns have no titles: taken as {', '.join(called)}{more}")
     return tuple((name, None) for name in called)
+
+
+def _is_passband(flux: NDArray[np.float64]) -> bool:
+    """Whether a column, shape (n,), is smooth, within 0 and 1, and next to nothing at both ends."""
+    if flux.size < 5 or not (np.isfinite(flux).all() and flux.min() >= 0 and 0 < flux.max() <= 1):
+        return False
+    return bool(max(flux[0], flux[-1]) < PASSBAND_END * flux.max())
 
 
 def _rises_evenly(wavelength: NDArray[np.float64]) -> bool:
@@ -172,6 +187,19 @@ def _jitters(where: NDArray[np.float64], steps: NDArray[np.float64]) -> bool:
     units = (10.0**-decimals for decimals in range(DECIMALS + 1))
     rounded = next((unit for unit in units if np.allclose(where, unit * np.round(where / unit), 1e-13)), 0.0)
     return change > 2.01 * rounded
+
+
+def _noise_called(values: NDArray[Any], flux: NDArray[np.float64]) -> str | None:
+    """Return what a third column without a title is, by the scatter of flux; None where it is no noise."""
+    if not _is_like_noise(values, flux):
+        power = None if values.dtype.kind == "U" else noise_power(flux, values.astype(np.float64))
+        return {1: "ivar", -1: "variance"}.get(power or 0)
+    column = values.astype(np.float64)
+    power = noise_power(flux, column)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if power is None and noise_power(flux, flux / column) == -2:
+            return None  # S/N: flux over it is as large as flux scatters
+    return {1: "ivar", -1: "variance"}.get(power or 0, "error")
 
 
 def _is_like_noise(values: NDArray[Any], flux: NDArray[np.float64]) -> bool:
