@@ -107,7 +107,7 @@ def _unnamed(source: Source, flux: Any, belongings: Beside, note: Note) -> None:
 
 
 def noise_power(flux: NDArray[np.float64], held: NDArray[np.float64]) -> int | None:
-    """Return which power of a nameless array, shape (n,), is ivar, by the scatter of flux from pixel to pixel.
+    """Return which power of a nameless array, shape (n,), is ivar, by how flux scatters between pixels.
 
     None where it goes with no such scatter.
 

@@ -84,6 +84,8 @@ def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
         if columns.says_where() and not few:
             tables.append(Part(hdu.name or f"HDU{number}", columns))
             numbers.append(number)
+        elif not few:
+            note(f"the table {hdu.name or number} has flux and nothing that gives wavelengths: left out")
     count = Counter(part.name for part in tables)
     for part, number in zip(tables, numbers, strict=True):
         part.name = f"{part.name}-{number}" if count[part.name] > 1 else part.name
@@ -91,7 +93,7 @@ def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
 
 
 def _with_axis_beside(source: Source, columns: Columns, n: int) -> Columns:
-    """Return a table's columns with the wavelengths of an extension of their own, of n pixels, if there is one."""
+    """Return a table's columns, with the wavelengths of n pixels that an extension of their own has."""
     found: dict[str, tuple[partial[Any], Any]] = {}
     for hdu in source.hdus:
         if fitstable.is_table(hdu):

@@ -18,7 +18,8 @@ from spectraq.workers.readers.columns import Columns
 
 NAMES = (
     *names.IDENTITY, "object", "objname", "obj_id", "obj", "target", "source", "source_id", "spec_id",
-    "specid", "cname", "sn_name", "source_name", "object_name", "obj_name", "target_name", "star_name", "fiberid", "fiber_id", "fiber", "fibre", "star", "galaxy",
+    "specid", "cname", "sn_name", "source_name", "object_name", "obj_name", "target_name",
+    "fiberid", "fiber_id", "fiber", "fibre", "star", "galaxy",
 )  # fmt: skip
 """Columns that say whose pixel a row is."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.array_rows import need_pixels
-from spectraq.workers.readers.beside import noise_power
+from spectraq.workers.readers.beside import SAME_SIZE, noise_power
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import Layout, layout_of
@@ -191,21 +191,25 @@ def _jitters(where: NDArray[np.float64], steps: NDArray[np.float64]) -> bool:
 
 def _noise_called(values: NDArray[Any], flux: NDArray[np.float64]) -> str | None:
     """Return what a third column without a title is, by the scatter of flux; None where it is no noise."""
-    if not _is_like_noise(values, flux):
-        power = None if values.dtype.kind == "U" else noise_power(flux, values.astype(np.float64))
-        return {1: "ivar", -1: "variance"}.get(power or 0)
+    if values.dtype.kind == "U":
+        return None
     column = values.astype(np.float64)
+    is_error = _is_like_noise(column, flux)
+    if is_error and 1 / SAME_SIZE < float(np.nanmedian(column[column > 0])) / _scatter(flux) < SAME_SIZE:
+        return "error"
     power = noise_power(flux, column)
     with np.errstate(divide="ignore", invalid="ignore"):
         if power is None and noise_power(flux, flux / column) == -2:
             return None  # S/N: flux over it is as large as flux scatters
-    return {1: "ivar", -1: "variance"}.get(power or 0, "error")
+    return {1: "ivar", -1: "variance"}.get(power or 0, "error" if is_error else None)
 
 
-def _is_like_noise(values: NDArray[Any], flux: NDArray[np.float64]) -> bool:
-    if values.dtype.kind == "U":
-        return False
-    error = values.astype(np.float64)
+def _scatter(flux: NDArray[np.float64]) -> float:
+    """How much flux differs from pixel to pixel, over what the difference of two normal deviates does."""
+    return float(np.median(np.abs(np.diff(flux[np.isfinite(flux)])))) / 0.954
+
+
+def _is_like_noise(error: NDArray[np.float64], flux: NDArray[np.float64]) -> bool:
     used = np.isfinite(error) & np.isfinite(flux) & (error > 0)
     if used.any() and (np.ptp(error[used]) == 0 or _is_flat(flux[used], error[used])):
         return False  # a width, or what is no spectrum: noise is estimated, and the answer says so
@@ -213,7 +217,7 @@ def _is_like_noise(values: NDArray[Any], flux: NDArray[np.float64]) -> bool:
     good = flux[np.isfinite(flux)]
     if not (error.size and (error >= 0).all() and (error > 0).any() and good.size > 1):
         return False
-    scatter = float(np.median(np.abs(np.diff(good)))) / 0.954  # of the difference of two normal deviates
+    scatter = _scatter(flux)
     typical, level = float(np.median(error[error > 0])), float(np.median(np.abs(good)))
     if level < FAINT * typical and level > BRIGHT * scatter:
         return False  # as large as flux itself, which is no noise: another flux, a model or sky
