@@ -140,12 +140,9 @@ def columns_of_table(table: Any) -> Columns:
     """Return the columns of an astropy table as named arrays."""
     arrays: dict[str, Any] = {}
     units: dict[str, Any] = {}
+    said = [(title(column.info.name)[0], column.info.meta or {}) for column in table.itercols()]
     roles = virtual_observatory.roles(
-        (
-            title(column.info.name)[0],
-            *(str((column.info.meta or {}).get(key, "")) for key in ("utype", "ucd")),
-        )
-        for column in table.itercols()
+        (name, str(meta.get("utype", "")), str(meta.get("ucd", ""))) for name, meta in said
     )
     for column in table.itercols():
         name, unit = title(column.info.name)

@@ -114,8 +114,13 @@ def _named(hdu: Any) -> dict[str, str]:
     """Return a table's own column names by ours: lower case, or what the metadata say of them."""
     own = fitstable.columns(hdu)
     places = {name: number for number, name in enumerate(hdu.columns.names, 1)}
+    header = hdu.header
     roles = virtual_observatory.roles(
-        (name, *(text(value(hdu.header, f"{key}{places[said]}")) or "" for key in ("TUTYP", "TUCD")))
+        (
+            name,
+            text(value(header, f"TUTYP{places[said]}")) or "",
+            text(value(header, f"TUCD{places[said]}")) or "",
+        )
         for name, said in own.items()
     )
     return {roles.get(name, name): said for name, said in own.items()}
