@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 from astropy.units import UnitConversionError
 from numpy.typing import NDArray
 
@@ -51,6 +52,12 @@ def ivar(name: str, values: NDArray[np.float64], power: int, note: Note) -> NDAr
         note(f"{name} is zero in every pixel, as where no noise is known: estimated from the flux")
         return None
     return ivar_of(values, power)
+
+
+def is_percent(written: Any, power: int) -> bool:
+    """Return whether the unit of errors, as the file has it, is per cent of flux."""
+    unit = unit_of(written)
+    return bool(power == -2 and unit is not None and unit == u.percent)
 
 
 def scale(name: str, written: Any, power: int, flux_unit: Any, note: Note) -> float:
