@@ -19,6 +19,7 @@ from spectraq.models import shipped
 from spectraq.models.answer import Quantity
 from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, WAVELENGTH
+from spectraq.models.grid.surveys import SURVEYS, survey_index
 from spectraq.models.lines import wavelength
 from spectraq.models.measurement.instrument import spread_at
 from spectraq.models.measurement.quantities import QUANTITIES
@@ -61,8 +62,8 @@ STEPS = np.iinfo(np.int16).max
 """Of a model from zero to its deepest line: half the memory of single precision."""
 ROUND_SIZE = 512
 """Fourier transforms have a multiple of so many elements."""
-KEPT = 20
-"""Types of as many surveys whose models are kept, 5 MB each: a stream of all surveys needs so many."""
+KEPT = len(TYPES) * (len(SURVEYS) + 1)
+"""Types of as many surveys have their models kept, 5 MB each: all that a stream can ask for."""
 Floats = NDArray[np.float64]
 Array = NDArray[np.float32]
 
@@ -164,7 +165,7 @@ def _pixels(target: Target) -> NDArray[np.int64]:
 def _compared(target: Target, subtype: str, pixels: NDArray[np.int64]) -> tuple[Floats, float]:
     """Return the least chi2 of the type's models at each velocity, (V,), and the depth of the best one's."""
     stars = sharp_stars()
-    models = _blurred(subtype, (target.survey or "").lower())
+    models = blurred(subtype, survey_index(target.survey))
     own = slice(int(pixels[0]), int(pixels[-1]) + 1)
     element = round((own.start - target.lag - stars.first) * OVERSAMPLED)
     start, phase = divmod(element, OVERSAMPLED)
@@ -218,13 +219,23 @@ class Blurred:
 
 
 @lru_cache(maxsize=KEPT)
-def _blurred(subtype: str, survey: str) -> Blurred:
-    """Return a type's models as a survey sees them."""
+def blurred(subtype: str, survey: int) -> Blurred:
+    """Return a type's models as a survey sees them.
+
+    Parameters
+    ----------
+    subtype
+        One of TYPES.
+    survey
+        As `survey_index` says: all surveys that are not known are one.
+    """
     stars = sharp_stars()
     flux = stars.flux[subtype].astype(np.float64)
     length = flux.shape[1]
     place = stars.first + np.arange(length) / OVERSAMPLED
-    spread = OVERSAMPLED * spread_at(survey or None, np.interp(place, np.arange(N_PIXELS), WAVELENGTH))
+    spread = OVERSAMPLED * spread_at(
+        (*SURVEYS, None)[survey], np.interp(place, np.arange(N_PIXELS), WAVELENGTH)
+    )
     low, high = float(spread.min()), max(float(spread.max()), float(spread.min()) * 1.001)
     share = ((spread**2 - low**2) / (high**2 - low**2)).astype(np.float64)
     half = HALF_MEAN * OVERSAMPLED
