@@ -82,7 +82,7 @@ class Webhook:
                 connection.sock = opened[-1]
                 connection.request("POST", target, body, self._headers(body, name, where.netloc))
                 status = connection.getresponse().status
-                self._left_s(deadline)  # headers that were cut off by us read as if they ended there
+                self._left_s(deadline)  # what was cut off by the deadline is no answer
             finally:
                 ending.cancel()
                 opened[-1].close()
