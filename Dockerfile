@@ -17,7 +17,9 @@ RUN /opt/build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isol
  && /opt/spectraq/bin/pip install --no-cache-dir --no-index --no-deps /wheels/*.whl
 
 FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home spectraq
+# A new volume at /archive has the owner that the folder has here.
+RUN useradd --system --uid 10001 --no-create-home spectraq \
+ && install --directory --owner 10001 /archive
 COPY --from=build /opt/spectraq /opt/spectraq
 # PYTHONSAFEPATH: a folder named `models` beside the working directory must not be imported for ours.
 ENV PATH=/opt/spectraq/bin:$PATH \

@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+EXTRAS := local,web,archive,filters,dev,docs
 
 LOCK   := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
           --no-header --no-annotate --constraint constraints.txt
@@ -18,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  { echo "spectraq needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV): PyTorch is about 2.5 GB to fetch, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,web,archive,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 setup: $(VENV)/.installed ## make the virtual environment
@@ -35,7 +36,8 @@ soak: $(VENV)/.installed ## long faults and times, on a machine with nothing els
 	@$(BIN)/python -m pytest -m soak -s $(ARGS)
 
 fuzz: $(VENV)/.installed ## a coverage-guided fuzzer on messages, files, settings and record batches; TIME=600 seconds each, SEED=1 for the same way each time; Linux only
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	@printf '%s\n' messages files settings batches | xargs -P 2 -I {} $(BIN)/python tests/fuzz/fuzz.py {} --seconds $(or $(TIME),60) --seed $(or $(SEED),0)
 
 lint: $(VENV)/.installed ## ruff, and oxlint and oxfmt for the page's JavaScript; formatting included
@@ -64,7 +66,7 @@ bench: $(VENV)/.installed ## what everything costs, as ratios within one run bes
 
 lock: $(VENV)/.installed ## hashes of all that the image installs, made again after a change of constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lock]'
-	@$(LOCK) --output-file deploy/locks/image.txt --extra web --extra archive pyproject.toml
+	@$(LOCK) --output-file deploy/locks/image.txt --extra web --extra archive --extra filters pyproject.toml
 	@printf '%s\n' hatchling | $(LOCK) --output-file deploy/locks/build.txt -
 
 train: $(VENV)/.installed ## mocks, eigenspectra, networks, calibration: DATA=folder OUT=folder

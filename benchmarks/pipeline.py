@@ -16,7 +16,7 @@ from statistics import median
 import torch
 
 from spectraq.models import shipped
-from spectraq.models.anomaly import Judge
+from spectraq.models.anomaly.judge import Judge
 from spectraq.models.anomaly.residual import Measured, Residual
 from spectraq.models.batch import BatchAnalyst, in_blocks
 from spectraq.models.decision.decide import to_scan

@@ -15,13 +15,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+from latency import told, waited_s
 
 from spectraq.schemas import codec
-from spectraq.schemas.results import Result
 from spectraq.workers.demonstration import simulated
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.settings import Settings, load_settings
-from spectraq.workers.transport.follower import Follower
 from spectraq.workers.transport.lag import group_lag
 from spectraq.workers.transport.sender import Sender
 from spectraq.workers.transport.topics import ensure_topics
@@ -36,30 +35,6 @@ def fill(settings: Settings, lag: int) -> None:
     with Sender(settings) as publisher:
         for i in range(lag):
             publisher.send(settings.topics.spectra, b"%d" % i, bodies[i % DISTINCT])
-
-
-def measure(settings: Settings, rate: float, seconds: float, delivery: str) -> list[float]:
-    """Publish urgent spectra at a rate, and give the seconds from each one's publication to its redshift."""
-    spectra = [spectrum for spectrum, _ in simulated.spectra(DISTINCT, 2)]
-    sent: dict[str, float] = {}
-    waited: list[float] = []
-    end = time.monotonic() + seconds
-    with Sender(settings) as publisher, Follower(settings, [settings.topics.redshifts]) as follower:
-        number, due = 0, time.monotonic()
-        while time.monotonic() < end or (len(waited) < number and time.monotonic() < end + 30):
-            if due <= time.monotonic() < end:
-                name = f"{delivery}-{number}"
-                spectrum = spectra[number % DISTINCT].model_copy(update={"spectrum_id": name})
-                sent[name] = time.monotonic()
-                publisher.publish(spectrum, name, settings.topics.priority)
-                publisher.flush()
-                number, due = number + 1, due + 1 / rate
-            for record in follower.poll(0.01):
-                result = codec.decode(record.value, record.headers)
-                if isinstance(result, Result) and result.spectrum_id in sent:
-                    waited.append(time.monotonic() - sent[result.spectrum_id])
-    assert len(waited) == number, f"{number - len(waited)} urgent spectra were not answered"
-    return waited
 
 
 def main() -> None:
@@ -88,15 +63,16 @@ def main() -> None:
             worker = subprocess.Popen(command, env=environment)
             while (at_start := group_lag(settings).lag) >= options.lag:
                 time.sleep(0.5)
-            waited = measure(settings, options.rate, options.seconds, delivery)
+            times = np.arange(0, options.seconds, 1 / options.rate)
+            waited = waited_s(
+                settings, settings.topics.priority, [settings.topics.redshifts], times, delivery
+            )
             lag = group_lag(settings).lag
             worker.terminate()
             worker.wait()
-            p50, p99 = np.percentile(waited, [50, 99])
             print(
                 f"{delivery}: {len(waited)} urgent spectra at {options.rate:g}/s"
-                f" while {at_start} to {lag} waited:"
-                f" p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms, worst {1000 * max(waited):.0f} ms"
+                f" while {at_start} to {lag} waited: {told(waited, len(times))}"
             )
 
 

@@ -44,12 +44,17 @@ class Reason:
     message: str  # one sentence a person can read
 
 
+EXPOSURE, PLATE, FIBER = "exposure", "plate", "fiber"
+GROUPS = (EXPOSURE, PLATE, FIBER)
+"""What spectra may have in common, as fields of a spectrum."""
+
+
 @dataclass(frozen=True, slots=True)
 class SharedFault:
     """A pattern that many spectra of one exposure, plate or fibre share."""
 
     fault_id: str  # the same wherever it is found again
-    group: str  # "exposure", "plate" or "fiber"
+    group: str  # one of GROUPS
     name: str  # of the exposure, plate or fibre
     kind: str
     fraction: float  # of the flux, where it is strongest; of a step the jump

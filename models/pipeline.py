@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from spectraq.models import shipped
-from spectraq.models.anomaly import Judge
+from spectraq.models.anomaly.judge import Judge
 from spectraq.models.anomaly.reach import sampling
 from spectraq.models.answer import NOTHING_EXTRA, Answer, Extra
 from spectraq.models.answers.model_spectra import model_spectra

@@ -11,6 +11,7 @@ from typing import Any
 from spectraq.schemas.deadletter import DeadLetter
 from spectraq.schemas.message import Message
 from spectraq.schemas.registry import RECORDS, newest, schema_id
+from spectraq.schemas.remembered import RememberedSpectrum
 from spectraq.schemas.results import Result
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.verdict import Verdict
@@ -89,6 +90,8 @@ def _identity(message: Message) -> str:
         return message.verdict_id
     if isinstance(message, Spectrum):
         return f"{message.spectrum_id}/{message.digest}"
+    if isinstance(message, RememberedSpectrum):
+        return f"{message.object}/{message.name}"
     if isinstance(message, DeadLetter):
         return f"{message.topic}/{message.partition}/{message.offset}"
     raise TypeError(f"{type(message).__name__} does not travel alone")

@@ -16,10 +16,12 @@ import fastavro
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from spectraq.schemas.change import Change
 from spectraq.schemas.cloudevents import HEADERS, content_type, headers, number_said
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
 from spectraq.schemas.message import Message
 from spectraq.schemas.registry import Written, newest, written_with
+from spectraq.schemas.remembered import RememberedSpectrum
 from spectraq.schemas.results import Anomaly, Classification, Measurement, ModelSpectrum, Redshift
 from spectraq.schemas.skim import TooManyItemsError, check_items
 from spectraq.schemas.spectrum import Spectrum
@@ -32,6 +34,7 @@ __all__ = [
     "MAX_PIXELS",
     "DecodeError",
     "decode",
+    "decode_values",
     "encode",
     "explain",
     "headers",
@@ -80,7 +83,18 @@ FRAME = struct.Struct(">bI")
 
 MESSAGES: dict[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Spectrum, Classification, Redshift, Anomaly, ModelSpectrum, Measurement, DeadLetter, Verdict)
+    for kind in (
+        Spectrum,
+        Classification,
+        Redshift,
+        Anomaly,
+        ModelSpectrum,
+        Measurement,
+        DeadLetter,
+        Verdict,
+        Change,
+        RememberedSpectrum,
+    )
 }
 
 M = TypeVar("M", bound=Message)
@@ -177,6 +191,22 @@ def decode(
         _check_kind(kind, expect)
         values = _avro(body, written, FRAME.size)
     return message_of(kind, values, max_pixels)
+
+
+def decode_values(
+    body: bytes, headers: Iterable[tuple[str, bytes]], expect: type[Message], *, max_bytes: int = MAX_BYTES
+) -> dict[str, Any]:
+    """Return the fields of a message as Avro gives them, of the types of its schema and checked no further.
+
+    For who reads many messages and few of their fields; parameters and errors are those of `decode`.
+    """
+    if len(body) > max_bytes:
+        raise DecodeError(DeadLetterReason.TOO_LARGE, f"{len(body)} bytes; at most {max_bytes} are taken")
+    if not body:
+        raise DecodeError(DeadLetterReason.EMPTY, "the message has no body")
+    written = _written(body, number_said(tuple(headers)), written_with)
+    _check_kind(MESSAGES[written.schema.record], expect)
+    return _avro(body, written, FRAME.size)
 
 
 def own_frame(body: bytes, headers: Iterable[tuple[str, bytes]]) -> bytes:

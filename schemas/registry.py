@@ -26,6 +26,8 @@ RECORDS = {
     "DeadLetter": 6,
     "Verdict": 7,
     "Measurement": 8,
+    "Change": 9,
+    "RememberedSpectrum": 10,
 }
 """Number of each record; never to be given to another one."""
 

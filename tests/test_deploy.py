@@ -53,7 +53,7 @@ def test_every_service_runs_without_rights(service: str) -> None:
     assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
 
 
-@pytest.mark.parametrize("service", ["topics", "worker", "web"])
+@pytest.mark.parametrize("service", ["topics", "worker", "sink", "web"])
 def test_our_services_write_nowhere_and_are_nobody(service: str) -> None:
     assert SERVICES[service]["read_only"] is True
     assert SERVICES[service]["tmpfs"] == ["/tmp"]

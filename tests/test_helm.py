@@ -156,6 +156,21 @@ def test_a_sink_is_told_of_the_archive_and_of_secrets_by_reference(
         assert 443 in ports
 
 
+def test_filters_are_told_what_they_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    from spectraq.workers.settings import load_settings
+
+    pod = pod_of(of_kind(rendered("survey"), "Deployment", "-filters"))
+    for name, value in variables(pod).items():
+        if name.startswith("SPECTRAQ_FILTERS__"):
+            monkeypatch.setenv(name, value)
+    filters = load_settings().filters
+    asked = {name: one.expression for name, one in filters.named.items()}
+    assert asked == {
+        "far-quasars": 'classification.spectype == "QSO" && redshift.z > 4.0 && redshift.zwarn == 0'
+    }
+    assert filters.wait_s == 20 and pod["containers"][0]["args"] == ["filter", "run"]
+
+
 def test_the_chart_asks_where_the_archive_is() -> None:
     done = helm("template", "night", str(CHART), f"--values={CHART}/ci/gpu.yaml", "--set=sink.enabled=true")
     assert done.returncode != 0 and "sink.url" in done.stderr

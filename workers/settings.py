@@ -33,6 +33,8 @@ from pydantic_settings import (
 from spectraq.workers.archive_settings import ArchiveSettings
 from spectraq.workers.errors import SettingsError
 from spectraq.workers.feed_settings import SchemaIds, SchemaRegistrySettings
+from spectraq.workers.filter_settings import FilterSettings, FiltersSettings, is_of_a_filter
+from spectraq.workers.objects_settings import ObjectsSettings
 from spectraq.workers.secret_files import SecretFiles, variables
 from spectraq.workers.setting_keys import Section, keys_of
 
@@ -60,6 +62,12 @@ class Topics(Section):
     models: str = Field("spectraq.models", description="one ModelSpectrum a spectrum, when asked for")
     measurements: str = Field(
         "spectraq.measurements", description="one Measurement a spectrum, unless turned off"
+    )
+    changes: str = Field(
+        "spectraq.changes", description="one Change a spectrum that has an earlier one, when asked for"
+    )
+    objects: str = Field(
+        "spectraq.objects", description="earlier spectra of objects, compacted; written with changes"
     )
     dead_letters: str = Field("spectraq.dead-letters", description="what could not be analysed, and why")
     verdicts: str = Field("spectraq.verdicts", description="what people say of results, on the page")
@@ -205,7 +213,9 @@ class WorkerSettings(Section):
     batch_spectra: int = Field(64, ge=1, description="spectra a batch at most")
     batch_pixels: int = Field(2_000_000, ge=1, description="pixels a batch at most")
     batch_bytes: int = Field(64 << 20, ge=1, description="message bytes a batch at most")
-    max_wait_s: float = Field(0.05, ge=0, description="a batch waits this long for more spectra")
+    max_wait_s: float = Field(
+        0.05, ge=0, description="while the networks work, a batch waits this long for more spectra"
+    )
     max_pixels: int = Field(200_000, ge=100, description="a spectrum with more pixels is a dead letter")
     priority_rate: float = Field(
         20.0, ge=0, description="urgent spectra a second at most, so that the others go on; 0: no limit"
@@ -214,6 +224,10 @@ class WorkerSettings(Section):
     publish_measurements: bool = Field(
         True,
         description="publish Measurement too; false saves a core some 10 ms a spectrum",
+    )
+    changes: bool = Field(
+        False,
+        description="remember spectra by object, and publish a Change of each that has an earlier one",
     )
     max_tries: int = Field(
         3,
@@ -278,7 +292,9 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     log: LogSettings = LogSettings()
     web: WebSettings = WebSettings()
+    objects: ObjectsSettings = ObjectsSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    filters: FiltersSettings = FiltersSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -351,7 +367,10 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
 
 def where(settings: Settings) -> dict[str, str]:
     """Return the origin of each value by dotted key: "default", "command line", a file or a variable."""
-    keys = (".".join(key) for key, _ in keys_of(Settings))
+    keys = [".".join(key) for key, _ in keys_of(Settings)]
+    keys += [
+        f"filters.{name}.{key}" for name in settings.filters.named for key in FilterSettings.model_fields
+    ]
     return {key: settings._origins.get(key, "default") for key in keys}
 
 
@@ -361,7 +380,12 @@ def _config_file() -> Path:
 
 def _leaves(tree: dict[str, Any]) -> list[str]:
     """Return the dotted keys of the settings that a tree gives."""
-    return [".".join(key) for key, _ in keys_of(Settings) if _gives(tree, key)]
+    named = tree.get("filters", {})
+    of_filters = named.items() if isinstance(named, dict) else ()
+    return [
+        *(".".join(key) for key, _ in keys_of(Settings) if _gives(tree, key)),
+        *(f"filters.{name}.{key}" for name, given in of_filters if isinstance(given, dict) for key in given),
+    ]
 
 
 def _gives(tree: Any, key: tuple[str, ...]) -> bool:
@@ -377,5 +401,6 @@ def _refuse_unknown_variables() -> None:
     names = {CONFIG_VARIABLE, *variables(Settings, ENV_PREFIX)}
     names |= {f"{ENV_PREFIX}{'__'.join(key)}".upper() for key, _ in keys_of(Settings)}
     for name in os.environ:
-        if name.upper().startswith(ENV_PREFIX) and name.upper() not in names:
+        known = name.upper() in names or is_of_a_filter(name.upper().removeprefix(ENV_PREFIX))
+        if name.upper().startswith(ENV_PREFIX) and not known:
             raise SettingsError(f"settings: {name} is not a setting; `spectraq config` lists them all")

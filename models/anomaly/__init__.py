@@ -1,6 +1,4 @@
-"""What in a spectrum the best fit can't explain, how often that happens by chance, and why."""
+"""What in a spectrum the best fit can't explain, how often that happens by chance, and why: `judge.Judge`.
 
-from spectraq.models.anomaly.judge import Judge
-from spectraq.models.anomaly.verdict import Verdict
-
-__all__ = ["Judge", "Verdict"]
+Nothing is imported here: the workers' loop compares a stream with the reference (`group`) without torch.
+"""

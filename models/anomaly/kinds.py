@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # a worker's loop, and all that only reads answers, knows the names without torch
+    from torch import Tensor
 
-Transform = Callable[[torch.Tensor], torch.Tensor]
+    Transform = Callable[[Tensor], Tensor]
 
 SKY, INSTRUMENT = "sky", "instrument"
 """Whose doing: the object's own light, or how it was recorded and reduced."""
@@ -20,17 +22,17 @@ NOTHING = "nothing"
 NOTHING_PLANTED = 0.36
 
 
-def as_it_is(score: torch.Tensor) -> torch.Tensor:
+def as_it_is(score: Tensor) -> Tensor:
     """Return a logarithm as it is."""
     return score
 
 
-def from_sigma(score: torch.Tensor) -> torch.Tensor:
+def from_sigma(score: Tensor) -> Tensor:
     """Return a significance in sigma on a scale that is linear below two and logarithmic above."""
-    return torch.asinh(score / 2)
+    return (score / 2).asinh()
 
 
-def from_wide_logarithm(score: torch.Tensor) -> torch.Tensor:
+def from_wide_logarithm(score: Tensor) -> Tensor:
     """Return a logarithm that spans nine e-foldings, scaled to order one."""
     return score / 5
 

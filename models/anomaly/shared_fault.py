@@ -20,12 +20,9 @@ from spectraq.models.anomaly.shared_pattern import (
     alike,
     fractions,
 )
-from spectraq.models.answer import SharedFault
+from spectraq.models.answer import EXPOSURE, FIBER, PLATE, SharedFault
 from spectraq.models.grid.axis import wavelength_of
 
-EXPOSURE, PLATE, FIBER = "exposure", "plate", "fiber"
-GROUPS = (EXPOSURE, PLATE, FIBER)
-"""What spectra may have in common, as fields of a spectrum."""
 SPOKEN = {EXPOSURE: "exposure", PLATE: "plate", FIBER: "fibre"}
 SENTENCES = {
     ARM_STEP: "the flux jumps {sign} by {amount:.0%} at {middle:.0f} Å, as where two arms of a spectrograph "

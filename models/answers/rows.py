@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectraq.models.anomaly import Verdict
+from spectraq.models.anomaly.verdict import Verdict
 from spectraq.models.answer import Answer, Candidate, ModelSpectrum
 from spectraq.models.answers.emission import negative_emission
 from spectraq.models.answers.redshift_errors import RedshiftErrors

@@ -23,6 +23,7 @@ from spectraq.models.change.pair import IncomparableError
 from spectraq.models.change.reasons import told
 from spectraq.models.change.record import Change, ChangeReason
 from spectraq.models.change.response import Calibration, calibrations, instruments
+from spectraq.models.change.separation import separation_arcsec
 
 FILE = "changes.json"
 FLAG_RATE = 0.01
@@ -178,7 +179,7 @@ def _message(reasons: Sequence[ChangeReason], days: float | None, overall: float
 
 
 def _check(earlier: Epoch, newer: Epoch) -> None:
-    apart = _separation(earlier, newer)
+    apart = separation_arcsec(earlier.ra, earlier.dec, newer.ra, newer.dec)
     if apart is not None and apart > MAX_SEPARATION_ARCSEC:
         raise IncomparableError(
             f"the two spectra lie {apart:,.1f} arcsec apart on the sky, more than {MAX_SEPARATION_ARCSEC:g}: "
@@ -190,12 +191,3 @@ def _check(earlier: Epoch, newer: Epoch) -> None:
                 f"the {name} spectrum has a median S/N of {epoch.snr:.2f} a pixel, below {MIN_SNR:g}: "
                 "it is too noisy to show a change; compare a better one"
             )
-
-
-def _separation(a: Epoch, b: Epoch) -> float | None:
-    """Return how far apart two positions are, arcsec, None where one is not known."""
-    if a.ra is None or a.dec is None or b.ra is None or b.dec is None:
-        return None
-    ra, dec = np.radians([a.ra, b.ra]), np.radians([a.dec, b.dec])
-    half = np.sin((dec[1] - dec[0]) / 2) ** 2 + np.cos(dec).prod() * np.sin((ra[1] - ra[0]) / 2) ** 2
-    return float(np.degrees(2 * np.arcsin(np.sqrt(min(half, 1.0)))) * 3600)

@@ -36,20 +36,29 @@ def fwhm_km_s(fluxes: Floats, squares: Floats, shifts: Floats) -> Floats:
 def _of_sums(fluxes: Floats, sigma: Floats, shifts: Floats) -> Floats:
     """Return the same in grid pixels, of positive squares: between the crossings nearest to the peak."""
     reach = REACH * sigma.max(1)
-    x = np.linspace(shifts.min(1) - reach, shifts.max(1) + reach, PLACES, axis=1)
+    first = shifts.min(1) - reach
+    step = (shifts.max(1) + reach - first) / (PLACES - 1)
+    row, place = np.arange(len(sigma)), np.arange(PLACES)
     # Single precision is ten times as quick, and a width is good to a part in a thousand at best.
-    pull = ((x[:, None] - shifts[:, :, None]) / sigma[:, :, None]).astype(np.float32)
-    y = ((fluxes / sigma)[:, None] @ np.exp(-0.5 * pull**2))[:, 0]
-    row, place = np.arange(len(y)), np.arange(PLACES)
+    start, slope, height = (
+        values.astype(np.float32).T[:, :, None]
+        for values in ((first[:, None] - shifts) / sigma, step[:, None] / sigma, fluxes / sigma)
+    )
+    y = np.zeros((len(row), PLACES), np.float32)
+    for k in range(len(slope)):
+        profile = slope[k] * place.astype(np.float32) + start[k]
+        profile *= profile
+        profile *= np.float32(-0.5)
+        y += np.multiply(np.exp(profile, out=profile), height[k], out=profile)
     top = y.argmax(1)
     half = y[row, top] / 2
     below = y < half[:, None]
-    a = np.where(below & (place < top[:, None]), place, -1).max(1)
-    b = np.where(below & (place >= top[:, None]), place, PLACES).min(1)
-    known = (half > 0) & (a >= 0) & (b < PLACES)
+    after = place >= top[:, None]
+    blue, red = below & ~after, below & after
+    a, b = PLACES - 1 - blue[:, ::-1].argmax(1), red.argmax(1)
+    known = (half > 0) & blue.any(1) & red.any(1)
     widths = np.full(len(y), np.nan)
-    row, a, b, half = row[known], a[known], b[known], half[known]
-    step = x[row, 1] - x[row, 0]
+    row, a, b, half, step = row[known], a[known], b[known], half[known], step[known]
     low = a + (half - y[row, a]) / (y[row, a + 1] - y[row, a])
     high = b - 1 + (y[row, b - 1] - half) / (y[row, b - 1] - y[row, b])
     widths[known] = (high - low) * step

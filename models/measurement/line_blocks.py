@@ -59,7 +59,7 @@ class Blocks:
 
     def _compute(self, some: Sequence[tuple[Key, Group, float, float]], near: Near) -> None:
         groups = [group for _, group, _, _ in some]
-        parts, sizes = self._together(groups), [len(self.parts(group).line) for group in groups]
+        parts, sizes = self.together(groups), [len(self.parts(group).line) for group in groups]
         square, shift = (np.repeat([one[i] for one in some], sizes) for i in (2, 3))
         window = parts.window(square, shift, near.places)
         lines = np.zeros((sum(len(group.lines) for group in groups), near.root.size))
@@ -78,7 +78,7 @@ class Blocks:
             self._known[key] = Block(window.some(own), value[own], lines[rows], cross[rows], data[rows])
             part, line = own.stop, rows.stop
 
-    def _together(self, groups: Sequence[Group]) -> Parts:
+    def together(self, groups: Sequence[Group]) -> Parts:
         """Return the Gaussians of some groups one after the other, their lines numbered through."""
         if len(groups) == 1:
             return self.parts(groups[0])

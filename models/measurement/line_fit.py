@@ -17,7 +17,7 @@ import numpy as np
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS
 from spectraq.models.measurement.ground import inverted
 from spectraq.models.measurement.line_blocks import Blocks
-from spectraq.models.measurement.line_groups import NARROW, Group
+from spectraq.models.measurement.line_groups import BROAD, NARROW, Group
 from spectraq.models.measurement.line_point import Kinematics, Point, Slopes, point, slopes
 from spectraq.models.measurement.line_profiles import light_of
 from spectraq.models.measurement.target import Floats
@@ -110,7 +110,8 @@ class LineProblem:
         free = kinematics.free
         square[free] += step[0::2]
         shift[free] += step[1::2]
-        square, shift = square.clip(self._least, self._most), shift.clip(-self._furthest, self._furthest)
+        square = np.minimum(np.maximum(square, self._least), self._most)
+        shift = np.minimum(np.maximum(shift, -self._furthest), self._furthest)
         return Kinematics(square, shift, free)
 
 
@@ -144,14 +145,17 @@ def described(blocks: Blocks, point: Point) -> LineFit:
 
 def light(blocks: Blocks, point: Point) -> Floats:
     """Return the sum of all lines, (N_PIXELS,)."""
-    moved = zip(point.groups, point.kinematics.square.tolist(), point.kinematics.shift.tolist(), strict=True)
-    parts = [blocks.parts(group) for group in point.groups]
-    windows = [blocks.parts(group).window(square, shift) for group, square, shift in moved]
-    flux = [point.flux[point.own(g)] for g in range(len(point.groups))]
-    return sum(
-        (light_of(own, [part], [window]) for own, part, window in zip(flux, parts, windows, strict=True)),
-        np.zeros(N_PIXELS),
-    )
+    total = np.zeros(N_PIXELS)
+    for component in (NARROW, BROAD):
+        own = [g for g, group in enumerate(point.groups) if group.component == component]
+        if own:
+            groups = [point.groups[g] for g in own]
+            flux = np.concatenate([point.flux[point.own(g)] for g in own])
+            parts, sizes = blocks.together(groups), [len(blocks.parts(group).line) for group in groups]
+            kinematics = point.kinematics
+            square, shift = (np.repeat(v[own], sizes) for v in (kinematics.square, kinematics.shift))
+            total += light_of(flux, [parts], [parts.window(square, shift)])
+    return total
 
 
 def at_limit(fit: LineFit | Point, group: int) -> bool:

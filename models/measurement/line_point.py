@@ -106,12 +106,16 @@ def slopes(blocks: Blocks, point: Point) -> Slopes:
         block = point.blocks[g]
         window = block.window
         flux = point.flux[point.own(int(g))][blocks.parts(point.groups[g]).line]
-        scaled, pull = block.value * flux[:, None], window.off / window.square
-        by_shift = scaled * pull
-        by_square = 0.5 * (by_shift * pull - scaled / window.square)
+        pull = window.off / window.square
+        by_shift = block.value * flux[:, None]
+        by_square = by_shift / window.square
+        by_shift *= pull
+        pull *= by_shift
+        pull -= by_square
         where = window.pixel.ravel()
-        for row, slope in ((2 * k, by_square), (2 * k + 1, by_shift)):
-            moves[row] = np.bincount(where, slope.ravel(), moves.shape[1])
+        moves[2 * k] = np.bincount(where, pull.ravel(), moves.shape[1])
+        moves[2 * k + 1] = np.bincount(where, by_shift.ravel(), moves.shape[1])
+    moves[0::2] *= 0.5
     products = moves @ point.near.design.T
     by_shape, by_line = products[:, :-1] @ blocks.ground.whiten.T, moves @ point.lines.T
     gradient = products[:, -1] - by_line @ point.flux - by_shape @ point.amplitude

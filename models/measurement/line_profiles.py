@@ -32,7 +32,7 @@ class Window:
     pixel: NDArray[np.int64]
     profile: Floats
     off: Floats  # from the centre, in pixels
-    square: Floats  # variance
+    square: Floats  # variance, or (P, 1)
 
     def some(self, parts: slice) -> Window:
         """Return the profiles of some Gaussians."""
@@ -94,14 +94,19 @@ class Parts:
         """Return the profiles at a variance beyond the instrument's and an offset, in pixels; or at (P,)."""
         centre, square_of_each = self.place + shift, self.spread + square
         reach = REACH * np.sqrt(square_of_each)
-        inside = places.pixel[:-1]
-        first, end = np.searchsorted(inside, centre - reach), np.searchsorted(inside, centre + reach, "right")
+        edges = np.searchsorted(places.pixel[:-1], np.concatenate([centre - reach, centre + reach]))
+        first, end = edges[: centre.size], edges[centre.size :]
         pixel = first[:, None] + np.arange(int((end - first).max()) + 1)
         pixel = np.where(pixel < end[:, None], pixel, places.size)
         off = places.pixel[pixel] - centre[:, None]
-        variance = square_of_each[:, None] + places.spread[pixel]
-        size = self.ratio[:, None] / np.sqrt(2 * np.pi * variance)
-        profile = np.exp(-0.5 * off**2 / variance) * size * places.per_angstrom[pixel]
+        variance = square_of_each[:, None]
+        if places.averaged:
+            variance = variance + places.spread[pixel]
+        profile = off * off
+        profile *= -0.5 / variance
+        np.exp(profile, out=profile)
+        profile *= self.ratio[:, None] / np.sqrt(2 * np.pi * variance)
+        profile *= places.per_angstrom[pixel]
         return Window(pixel, profile, off, variance)
 
 

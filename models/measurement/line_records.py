@@ -275,5 +275,5 @@ def _width_of(drawn: Profiles) -> tuple[float, float] | None:
     widths = fwhm_km_s(*drawn)
     if not math.isfinite(widths[0]):
         return None
-    error = 1.4826 * float(np.nanmedian(np.abs(widths - widths[0])))
+    error = 1.4826 * float(np.median(np.abs(widths[np.isfinite(widths)] - widths[0])))
     return float(widths[0]), math.hypot(error, WIDTH_FORM * float(widths[0]))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL
-from spectraq.models.measurement.galaxy_lines import at_widths, covered, extended, is_covered
+from spectraq.models.measurement.galaxy_lines import at_widths, covered, extended
 from spectraq.models.measurement.ground import Base, Ground
 from spectraq.models.measurement.line_blocks import Blocks
 from spectraq.models.measurement.line_fit import LineFit, LineProblem, at_limit, described, light, settled
@@ -163,7 +163,7 @@ def _with_seconds(blocks: Blocks, fit: Point) -> Point:
     first = fit
     for name in BROAD_LINES:
         index = next((g for g, group in enumerate(fit.groups) if group.name == name), None)
-        if index is None or not first.kinematics.free[index] or not is_covered(blocks.ground.target, name):
+        if index is None or not first.kinematics.free[index] or fit.groups[index].lines[0].name != name:
             continue
         second, shift = broad(name, second=True), float(fit.kinematics.shift[index])
         gained = gains(blocks, fit, second, [(width / KM_S_PER_PIXEL) ** 2 for width in SECOND_WIDTHS], shift)

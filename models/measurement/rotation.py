@@ -19,6 +19,7 @@ from spectraq.models import shipped
 from spectraq.models.answer import Quantity
 from spectraq.models.constants import LIGHT_KM_S
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, N_PIXELS, WAVELENGTH
+from spectraq.models.grid.surveys import SURVEYS, survey_index
 from spectraq.models.lines import wavelength
 from spectraq.models.measurement.instrument import spread_at
 from spectraq.models.measurement.quantities import QUANTITIES
@@ -55,6 +56,14 @@ LEAST_SNR, LEAST_PIXELS = 8.0, 800
 NOT_RESOLVED = "not resolved"
 ODD = "its lines are those of no model"
 TOO_FAST = f"at the limit of the search, {VELOCITIES[-1]:g} km/s"
+DEEPEST = 4.0
+"""Of a model's lines, as a fraction of the running mean: what is more is where that is near zero."""
+STEPS = np.iinfo(np.int16).max
+"""Of a model from zero to its deepest line: half the memory of single precision."""
+ROUND_SIZE = 512
+"""Fourier transforms have a multiple of so many elements."""
+KEPT = len(TYPES) * (len(SURVEYS) + 1)
+"""Types of as many surveys have their models kept, 5 MB each: all that a stream can ask for."""
 Floats = NDArray[np.float64]
 Array = NDArray[np.float32]
 
@@ -156,11 +165,11 @@ def _pixels(target: Target) -> NDArray[np.int64]:
 def _compared(target: Target, subtype: str, pixels: NDArray[np.int64]) -> tuple[Floats, float]:
     """Return the least chi2 of the type's models at each velocity, (V,), and the depth of the best one's."""
     stars = sharp_stars()
-    models = _blurred(subtype, (target.survey or "").lower())  # (phases, V, m, L / OVERSAMPLED)
+    models = blurred(subtype, survey_index(target.survey))
     own = slice(int(pixels[0]), int(pixels[-1]) + 1)
     element = round((own.start - target.lag - stars.first) * OVERSAMPLED)
     start, phase = divmod(element, OVERSAMPLED)
-    lines = models[phase, :, :, start : start + own.stop - own.start]
+    lines = models.lines[phase, :, :, start : start + own.stop - own.start]
     seen = target.used.astype(np.float64)
     light, count = running_mean(np.stack([target.flux * seen, seen]), HALF_MEAN)[:, own]
     level = light / np.maximum(count, 1e-9)
@@ -168,14 +177,16 @@ def _compared(target: Target, subtype: str, pixels: NDArray[np.int64]) -> tuple[
     compared[pixels - own.start] = 1.0
     ivar = (compared * target.ivar[own] * level**2).astype(np.float32)
     off = np.where(ivar > 0, target.flux[own] / np.where(ivar > 0, level, 1.0) - 1, 0.0).astype(np.float32)
-    nearest = np.sort(_chi2(lines[COARSE], off, ivar)[0].min(0).argsort()[:NEAREST])
-    chi2, depth = _chi2(lines[:, nearest], off, ivar)
+    nearest = np.sort(_chi2(lines[COARSE], models.step, off, ivar)[0].min(0).argsort()[:NEAREST])
+    chi2, depth = _chi2(lines[:, nearest], models.step[nearest], off, ivar)
     return chi2.min(1), float(depth.flat[chi2.argmin()])
 
 
-def _chi2(lines: Array, off: Array, ivar: Array) -> tuple[Floats, Array]:
-    """Return chi2 of lines, (..., n), at the depth that suits each best, and those depths, (...)."""
-    square, product = np.square(lines) @ ivar, lines @ (off * ivar)
+def _chi2(steps: NDArray[np.int16], step: Array, off: Array, ivar: Array) -> tuple[Floats, Array]:
+    """Return chi2 of lines, (..., m, n), at the depth that suits each best, and those depths, (..., m)."""
+    lines = steps * step[:, None]
+    product = lines @ (off * ivar)
+    square = np.square(lines, out=lines) @ ivar
     prior = 1 / DEPTH_SIGMA**2
     depth = (product + prior) / (square + prior)
     fitted = depth**2 * square - 2 * depth * product + prior * (depth - 1) ** 2
@@ -191,24 +202,57 @@ def running_mean(values: NDArray[np.floating], half: int) -> Floats:
     return np.asarray((total[..., stop] - total[..., start]) / (2 * half + 1))
 
 
-@lru_cache(maxsize=8)
-def _blurred(subtype: str, survey: str) -> Array:
-    """Return a type's models over their running means, less one: (phases, V, m, L / OVERSAMPLED)."""
+@dataclass(frozen=True, slots=True)
+class Blurred:
+    """Models of a type as a survey sees them at each velocity, over their running means, less one.
+
+    Attributes
+    ----------
+    lines
+        In steps, (phases, V, m, L / OVERSAMPLED).
+    step
+        Of each model, (m,).
+    """
+
+    lines: NDArray[np.int16]
+    step: Array
+
+
+@lru_cache(maxsize=KEPT)
+def blurred(subtype: str, survey: int) -> Blurred:
+    """Return a type's models as a survey sees them.
+
+    Parameters
+    ----------
+    subtype
+        One of TYPES.
+    survey
+        As `survey_index` says: all surveys that are not known are one.
+    """
     stars = sharp_stars()
     flux = stars.flux[subtype].astype(np.float64)
-    place = stars.first + np.arange(flux.shape[1]) / OVERSAMPLED
-    spread = OVERSAMPLED * spread_at(survey or None, np.interp(place, np.arange(N_PIXELS), WAVELENGTH))
+    length = flux.shape[1]
+    place = stars.first + np.arange(length) / OVERSAMPLED
+    spread = OVERSAMPLED * spread_at(
+        (*SURVEYS, None)[survey], np.interp(place, np.arange(N_PIXELS), WAVELENGTH)
+    )
     low, high = float(spread.min()), max(float(spread.max()), float(spread.min()) * 1.001)
     share = ((spread**2 - low**2) / (high**2 - low**2)).astype(np.float64)
-    blurred = [_convolved(flux, _gaussian(sigma)) for sigma in (low, high)]
-    at_rest = blurred[0] * (1 - share) + blurred[1] * share
     half = HALF_MEAN * OVERSAMPLED
-    done = []
-    for v in VELOCITIES:
-        turned = _convolved(at_rest, profile(float(v), KM_S_PER_PIXEL / OVERSAMPLED))
-        done.append((turned / running_mean(turned, half) - 1).astype(np.float32))
-    planes = np.stack(done)
-    return np.stack([np.ascontiguousarray(planes[..., phase::OVERSAMPLED]) for phase in range(OVERSAMPLED)])
+    size = -(-(length + 2 * half) // ROUND_SIZE) * ROUND_SIZE  # what is moved beyond an end stays there
+    sharp = np.fft.rfft(flux, size)
+    ends = [np.fft.irfft(sharp * _transform(_gaussian(s), size), size)[:, :length] for s in (low, high)]
+    at_rest = np.fft.rfft(ends[0] * (1 - share) + ends[1] * share, size)
+    mean_of = _transform(np.full(2 * half + 1, 1 / (2 * half + 1)), size)
+    planes = np.empty((len(VELOCITIES), *flux.shape), np.float32)
+    for plane, v in zip(planes, VELOCITIES, strict=True):
+        turned = at_rest * _transform(profile(float(v), KM_S_PER_PIXEL / OVERSAMPLED), size)
+        light, mean = (np.fft.irfft(rows, size)[:, :length] for rows in (turned, turned * mean_of))
+        np.clip(light / mean - 1, -DEEPEST, DEEPEST, out=plane)
+    step = np.abs(planes[..., half : length - half]).max((0, 2)) / np.float32(STEPS)
+    steps = np.rint(planes / step[:, None], out=planes).clip(-STEPS, STEPS).astype(np.int16)
+    by_phase = [np.ascontiguousarray(steps[..., phase::OVERSAMPLED]) for phase in range(OVERSAMPLED)]
+    return Blurred(np.stack(by_phase), step)
 
 
 def _gaussian(sigma: float) -> Floats:
@@ -217,8 +261,11 @@ def _gaussian(sigma: float) -> Floats:
     return np.asarray(shape / shape.sum())
 
 
-def _convolved(rows: Floats, shape: Floats) -> Floats:
-    return np.stack([np.convolve(row, shape, "same") for row in rows])
+def _transform(shape: Floats, size: int) -> Floats:
+    """Return the Fourier transform of what is the same to the left and to the right, about its middle."""
+    around = np.zeros(size)
+    around[: shape.size] = shape
+    return np.asarray(np.fft.rfft(np.roll(around, -(shape.size // 2))).real)
 
 
 def _square(chi2: Floats, scale: float) -> tuple[float, float]:

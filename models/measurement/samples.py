@@ -38,6 +38,11 @@ class Places:
         return Places(self.pixel[kept], self.per_angstrom[kept], self.spread[kept])
 
     @property
+    def averaged(self) -> bool:
+        """Return whether some samples are means of several pixels."""
+        return bool(self.spread.any())
+
+    @property
     def size(self) -> int:
         """Return n, the place of what falls off."""
         return self.pixel.size - 1

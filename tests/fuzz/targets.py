@@ -29,7 +29,7 @@ from spectraq.workers.settings import CONFIG_VARIABLE, Settings, load_settings
 from spectraq.workers.transport.reader import PartitionRecords
 from tests.support import made_files as made
 from tests.support import rawbatches, wire_examples
-from tests.support.feed import numbered
+from tests.support.plumbing import spectrum_flux
 from tests.support.written_bodies import WAYS
 
 NAMES = sorted(
@@ -166,8 +166,8 @@ def seeds(target: str) -> Iterator[bytes]:
         for message in wire_examples.one_of_each():
             yield codec.encode(message)
         yield json.dumps(wire_examples.spectrum().to_json_dict()).encode()
-        for written in WAYS.values():
-            yield written(numbered(1))
+        small = Spectrum(spectrum_id="s", flux=spectrum_flux(1), wavelength=np.linspace(4000.0, 9000.0, 200))
+        yield from (written(small) for written in WAYS.values())
     elif target == "settings":
         yield b'[kafka]\nbootstrap_servers = "a:1"\nsession_timeout_s = 6.0\n[topics]\npartitions = 8\n'
         yield b"".join(b"\0" + bytes([number % 256]) + b"1" for number in range(len(NAMES)))

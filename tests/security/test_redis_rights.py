@@ -134,6 +134,18 @@ def test_the_rights_of_a_worker_let_thresholds_follow_the_stream_and_let_the_ser
         assert ask(client).name in ("redis", "valkey")
 
 
+def test_the_rights_of_a_worker_let_objects_be_remembered_and_forgotten(feed: Feed, guarded: Guarded) -> None:
+    feed.redis_url = guarded.url()
+    feed.publish(
+        numbered(i).model_copy(update={"target_id": feed.name, "ra": 10.0, "dec": -5.0, "mjd": 50000.0 + i})
+        for i in range(5)
+    )
+    with structlog.testing.capture_logs() as logs:
+        feed.work(changes=True)
+    assert [entry for entry in logs if entry["event"] == "cache_failed"] == []
+    assert feed.count("changes") == 4
+
+
 def test_the_rights_of_a_worker_let_a_fault_that_a_plate_shares_be_told(guarded: Guarded) -> None:
     redis = GuardedRedis(RedisSettings(url=guarded.url(), timeout_s=5))
     stream = StreamReference(redis, "rights")

@@ -30,6 +30,7 @@ PASSWORDS = {
     "publisher": "publ1sh-s3cret",
     "viewer": "v1ew-s3cret",
     "web": "w3b-s3cret",
+    "sink": "s1nk-s3cret",
 }
 
 MODULES = "org.apache.kafka.common.security"
@@ -103,7 +104,7 @@ class SecureKafka(local.Kafka):
 def give(feed: Any, user: str, rights: list[Right]) -> None:
     """Let a user have exactly these rights."""
     with administrator(feed.settings().kafka) as client:
-        everything = ROLES["worker"](feed.settings()) + ROLES["web"](feed.settings())
+        everything = [right for role in ("worker", "web", "sink") for right in ROLES[role](feed.settings())]
         client.delete_acls([_filter(right, user) for right in everything])
         if rights:
             grant(client, f"User:{user}", rights)

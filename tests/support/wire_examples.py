@@ -6,8 +6,11 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from spectraq.schemas import codec
+from spectraq.schemas.change import Change, ChangeReason, Cutout, EarlierSpectrum
 from spectraq.schemas.deadletter import DeadLetter, DeadLetterReason
 from spectraq.schemas.message import Message
+from spectraq.schemas.remembered import RememberedSpectrum
 from spectraq.schemas.results import (
     Anomaly,
     Candidate,
@@ -187,6 +190,85 @@ def measurement() -> Measurement:
     )
 
 
+def change() -> Change:
+    reason = ChangeReason(
+        kind="line_faded",
+        strength=6.5,
+        false_positive_rate=1e-5,
+        size=-9.25,
+        size_error=1.5,
+        unit="sigma",
+        wavelength_min=5330.0,
+        wavelength_max=5380.0,
+        name="Hbeta",
+        message="Broad H beta faded.",
+    )
+    earlier = EarlierSpectrum(
+        spectrum_id="sdss-0266-51602-0002",
+        spectrum_digest="ef" * 32,
+        redshift_id="ce39381d-42c6-5b12-bb61-a543cbc29cec",
+        survey="sdss",
+        mjd=51000.5,
+        separation=0.25,
+        spectype="QSO",
+        z=0.1,
+        zerr=1e-5,
+        snr=12.5,
+    )
+    cutout = Cutout(
+        loglam0=3.58,
+        dloglam=1.6e-3,
+        newer=FLUX,
+        newer_sigma=IVAR,
+        earlier=FLUX,
+        earlier_sigma=IVAR,
+    )
+    return Change(
+        object="sdss:299489676975171584",
+        spectype="QSO",
+        subtype="",
+        z=0.1,
+        zerr=1e-5,
+        changed=True,
+        kinds=("line_faded",),
+        false_positive_rate=1e-5,
+        priority=0.75,
+        reasons=(reason,),
+        message="Broad H beta faded, 601.8 days later.",
+        days=601.75,
+        judgement="compared",
+        reference="pairs-2026",
+        earlier=earlier,
+        overlap=3600,
+        response=1.25,
+        flux_unit="nJy",
+        cutout=cutout,
+        **common(Change),
+    )
+
+
+def remembered_spectrum() -> RememberedSpectrum:
+    of = spectrum()
+    return RememberedSpectrum(
+        object="sdss:299489676975171584",
+        name="0123456789abcdef01234567",
+        spectrum_id=of.spectrum_id,
+        spectrum_digest=of.digest,
+        ensemble_digest="ab" * 32,
+        ensemble_version="1.0",
+        redshift_id="ce39381d-42c6-5b12-bb61-a543cbc29cec",
+        survey="sdss",
+        ra=145.89219,
+        dec=0.059372,
+        snr=12.5,
+        spectype="QSO",
+        z=0.1,
+        zwarn=4,
+        remembered_us=1_700_000_000_000_000,
+        spectrum=codec.encode(of),
+    )
+
+
 def dead_letter(**changes: Any) -> DeadLetter:
     fields: dict[str, Any] = {
         "reason": DeadLetterReason.TRUNCATED,
@@ -231,6 +313,8 @@ def one_of_each() -> list[Message]:
         measurement(),
         dead_letter(),
         verdict(),
+        change(),
+        remembered_spectrum(),
     ]
 
 

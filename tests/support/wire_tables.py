@@ -10,7 +10,7 @@ from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.registry import RECORDS, newest
 from spectraq.schemas.zwarn import ZWarn
 
-RESULTS = ("Classification", "Redshift", "Anomaly", "ModelSpectrum", "Measurement")
+RESULTS = ("Classification", "Redshift", "Anomaly", "ModelSpectrum", "Measurement", "Change")
 
 
 def record_tables() -> dict[str, str]:

@@ -9,50 +9,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
 
 import structlog
 from kafka import TopicPartition
 
-from spectraq.schemas.codec import DecodeError, decode
-from spectraq.schemas.message import Message
-from spectraq.schemas.results import Result
-from spectraq.workers.archive.columns import KINDS, UNREADABLE, row_of, row_of_unreadable
+from spectraq.workers.archive.columns import KINDS, UNREADABLE
 from spectraq.workers.archive.compaction import Compaction
+from spectraq.workers.archive.in_hand import InHand, Written
 from spectraq.workers.archive.metrics import SinkMetrics
-from spectraq.workers.archive.pending import Pending
-from spectraq.workers.archive.remembered import Remembered
 from spectraq.workers.archive.source import ResultReader, topic_ids
 from spectraq.workers.archive.storage import storage_options
-from spectraq.workers.archive.table import ArchiveTable, RefusedError, Source
+from spectraq.workers.archive.table import ArchiveTable, RefusedError
 from spectraq.workers.errors import DeliveryError, UnreachableError
 from spectraq.workers.operations.health import Health
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.epoch import Epoch
-from spectraq.workers.transport.messages import Record
+from spectraq.workers.transport.stall_watch import StallWatch
 
 POLL_S = 0.2
 FIRST_REST_S, LONGEST_REST_S = 0.5, 30.0
 LAG_S = 5.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Written:
-    """What a sink has done."""
-
-    rows: int = 0
-    duplicates: int = 0
-    unreadable: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.rows} rows, {self.duplicates} duplicates left out, {self.unreadable} unreadable"
 
 
 def archived_tables(settings: Settings) -> list[str]:
@@ -111,39 +91,42 @@ class Sink:
     def __init__(
         self, settings: Settings, url: str, metrics: SinkMetrics, health: Health, closing: ExitStack
     ) -> None:
-        self.written = Written()
         self._settings = settings
-        self._archive = settings.archive
         self._metrics = metrics
         self._health = health
+        archive, storage = settings.archive, storage_options(settings.archive)
         names = archived_tables(settings)
-        self._tables = {getattr(settings.topics, name): name for name in names}
-        storage = storage_options(self._archive)
-        self._pending = {
-            name: Pending(ArchiveTable(url, name, self._archive.partition_by, storage))
-            for name in (UNREADABLE, *names)  # in this order they are written
-        }
+        self._topics = [getattr(settings.topics, name) for name in names]
+        unreadable, *tables = (
+            ArchiveTable(url, name, archive.partition_by, storage) for name in (UNREADABLE, *names)
+        )
+        self._in_hand = InHand(dict(zip(self._topics, tables, strict=True)), unreadable, archive, metrics)
         self._epoch = Epoch(lambda reason: log.info("epoch_moved", reason=reason))
         self._mine = -1  # the epoch whose messages are in hand
-        self._ids: dict[str, str] = {}
-        self._next: dict[TopicPartition, int] = {}  # behind what is written or in hand
-        self._strange_next = dict(self._next)  # the same of what is no result, which is written before
-        self._remembered: dict[TopicPartition, Remembered] = {}
         self._ends: dict[TopicPartition, int] | None = None
         self._rest_s, self._resting_until = FIRST_REST_S, 0.0
         self._lag_at = 0.0
         self._watchdog = Watchdog().start()
         closing.callback(self._watchdog.stop)
-        self._compaction = Compaction(
-            [pending.table.name for pending in self._pending.values()], url, self._archive, storage
-        )
+        self._compaction = Compaction((UNREADABLE, *names), url, archive, storage)
         closing.callback(self._compaction.stop)
-        self._reader = ResultReader(settings, list(self._tables), self._epoch, self._watchdog)
+        self._reader = ResultReader(settings, self._topics, self._epoch, self._watchdog)
         closing.callback(self._reader.close)
+        self._stalls = StallWatch(self._reader, settings.worker)
+
+    @property
+    def written(self) -> Written:
+        """What has been written so far."""
+        return self._in_hand.written
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether what is in hand is still ours to write."""
+        return self._mine == self._epoch.value
 
     def work(self, stop: threading.Event, until_drained: bool) -> None:
         """Turn until told to stop, then write what is in hand."""
-        log.info("sink_starts", tables=list(self._pending), until_drained=until_drained)
+        log.info("sink_starts", topics=self._topics, until_drained=until_drained)
         self._health.trouble("worker", "")
         if until_drained:
             self._ends = self._reader.ends()
@@ -152,127 +135,48 @@ class Sink:
             if until_drained and self._drained():
                 break
         self._health.trouble("worker", "stopping")
-        if self._mine == self._epoch.value:
+        if self._is_current:
             self._write()
         log.info("stopped", result=str(self.written))
 
     def _turn(self) -> None:
         self._health.turned()
-        if self._mine != self._epoch.value:
+        if not self._is_current:
             self._begin_again()
-        self._reader.hold(self._is_full or self._mine != self._epoch.value)
+        is_waiting = self._in_hand.is_full or not self._is_current
+        self._reader.fetch_all_but(self._reader.assignment if is_waiting else ())
         records = self._reader.poll(POLL_S)
-        if self._mine == self._epoch.value:
-            self._take(records)
-            if self._is_due:
+        if records:
+            self._stalls.progress()
+        if self._is_current:
+            self._in_hand.take(records)
+            if self._in_hand.is_due:
                 self._write()
-        self._tell_health()
-
-    # -- reading -------------------------------------------------------------------------------------------
+        self._tell_health(is_waiting)
 
     def _begin_again(self) -> None:
         """Drop what is in hand, and go on where the tables say."""
-        for pending in self._pending.values():
-            pending.drop()
+        self._in_hand.drop()
         if time.monotonic() < self._resting_until:
             return
         epoch = self._epoch.value
         partitions = self._reader.assignment
         try:
-            self._ids = topic_ids(self._settings, list(self._tables))
-            if unknown := {p.topic for p in partitions} - set(self._ids):
+            ids = topic_ids(self._settings, self._topics)
+            if unknown := {p.topic for p in partitions} - set(ids):
                 raise UnreachableError(f"Kafka does not know topic {unknown.pop()}, which it gave us to read")
-            for pending in self._pending.values():
-                pending.table.refresh()
-            begins = {p: self._table(p.topic).next_offset(self._source(p)) for p in partitions}
-            strange = self._pending[UNREADABLE].table
-            self._strange_next = {p: strange.next_offset(self._source(p)) or 0 for p in partitions}
-            self._remember(begins)
+            begins = self._in_hand.begin(partitions, ids)
         except (DeliveryError, UnreachableError) as error:
             self._fail("the archive" if isinstance(error, DeliveryError) else "Kafka", error)
             return
-        self._next = {p: begin or 0 for p, begin in begins.items()}
         self._reader.seek(begins)
         self._mine = epoch
 
-    def _remember(self, begins: dict[TopicPartition, int | None]) -> None:
-        """Learn the results that each partition had last."""
-        self._remembered = {p: Remembered(self._archive.remembered) for p in begins}
-        for topic, name in self._tables.items():
-            ends = {self._source(p): end for p, end in begins.items() if end and p.topic == topic}
-            rows = sorted(self._pending[name].table.remembered(ends, self._archive.remembered))
-            for number, group in groupby(rows, key=lambda row: row[0]):
-                known = ((offset, result_id) for _, offset, result_id in group)
-                self._remembered[TopicPartition(topic, number)].learn(known)
-
-    def _take(self, records: Sequence[Record]) -> None:
-        ordered = sorted(records, key=lambda record: record.topic)
-        for topic, of_topic in groupby(ordered, key=lambda record: record.topic):
-            name = self._tables[topic]
-            rows: list[dict[str, Any]] = []
-            strange: list[dict[str, Any]] = []
-            offsets: dict[Source, int] = {}
-            for record in of_topic:
-                partition = TopicPartition(record.topic, record.partition)
-                if partition not in self._next or record.offset < self._next[partition]:
-                    continue  # revoked at this moment, or there already
-                self._next[partition] = offsets[self._source(partition)] = record.next_offset
-                self._sort(name, partition, record, rows, strange)
-            self._pending[name].add(rows, offsets)
-            self._pending[UNREADABLE].add(strange, offsets if strange else {})
-
-    def _sort(
-        self,
-        name: str,
-        partition: TopicPartition,
-        record: Record,
-        rows: list[dict[str, Any]],
-        strange: list[dict[str, Any]],
-    ) -> None:
-        """Add a message to the rows of its table, to those of what is none, or to neither."""
-        try:
-            message = _message_of(record, KINDS[name])
-            if isinstance(message, Result) and not self._remembered[partition].is_new(
-                record.offset, message.result_id
-            ):
-                self.written.duplicates += 1
-                self._metrics.duplicates.labels(name).inc()
-                return
-            rows.append(row_of(record, message))
-        except DecodeError as error:
-            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-            if record.offset < self._strange_next[partition]:
-                return
-            log.warning("no_result", **place, reason=str(error.reason), message=str(error))
-            strange.append(row_of_unreadable(record, str(error.reason), str(error)))
-            self.written.unreadable += 1
-            self._metrics.unreadable.labels(name).inc()
-
-    # -- writing -------------------------------------------------------------------------------------------
-
-    @property
-    def _is_full(self) -> bool:
-        rows = sum(pending.rows for pending in self._pending.values())
-        size = sum(pending.bytes for pending in self._pending.values())
-        return rows >= self._archive.commit_rows or size >= self._archive.commit_bytes
-
-    @property
-    def _is_due(self) -> bool:
-        begun = [pending.since for pending in self._pending.values() if pending.since is not None]
-        waited = bool(begun) and time.monotonic() - min(begun) >= self._archive.commit_s
-        return self._is_full or waited
-
     def _write(self) -> None:
-        """Write what is in hand, table by table; where that fails it is read again, after a rest."""
+        """Write what is in hand; where that fails it is read again, after a rest."""
         begun = time.monotonic()
         try:
-            for name, pending in self._pending.items():
-                rows, any_message = pending.rows, pending.since is not None
-                pending.write()
-                if any_message:
-                    self.written.rows += rows if name != UNREADABLE else 0
-                    self._metrics.rows.labels(name).inc(rows)
-                    self._metrics.commits.labels(name).inc()
+            self._in_hand.write()
         except RefusedError as error:
             log.info("commit_refused", error=str(error))
             self._epoch.move("another sink wrote")
@@ -284,7 +188,7 @@ class Sink:
             return
         self._metrics.commit_seconds.observe(time.monotonic() - begun)
         self._rest_s = FIRST_REST_S
-        self._reader.tell(self._next)
+        self._reader.tell(self._in_hand.next_offsets)
         self._compaction.begin_where_due()
 
     def _fail(self, source: str, error: Exception) -> None:
@@ -293,39 +197,23 @@ class Sink:
         self._resting_until = time.monotonic() + self._rest_s
         self._rest_s = min(2 * self._rest_s, LONGEST_REST_S)
 
-    # -- the rest ------------------------------------------------------------------------------------------
-
-    def _table(self, topic: str) -> ArchiveTable:
-        return self._pending[self._tables[topic]].table
-
-    def _source(self, partition: TopicPartition) -> Source:
-        return self._ids[partition.topic], partition.partition
-
     def _drained(self) -> bool:
-        if self._mine != self._epoch.value or not self._reader.joined or not self._reader.assignment:
+        if not self._is_current or not self._reader.joined or not self._reader.assignment:
             return False
         ends = {p: end for p, end in (self._ends or {}).items() if p in self._reader.assignment}
-        positions = {p: self._reader.position(p) for p in ends}
-        if any((positions[p] or 0) < end for p, end in ends.items()):
+        positions = self._reader.offsets.positions()
+        if any(positions.get(p, 0) < end for p, end in ends.items()):
             return False
         self._write()
-        return self._mine == self._epoch.value
+        return self._is_current
 
-    def _tell_health(self) -> None:
-        self._health.trouble(
-            "Kafka", self._reader.trouble or ("" if self._reader.joined else "joining the group")
-        )
-        if self._mine == self._epoch.value:
+    def _tell_health(self, is_waiting: bool) -> None:
+        self._health.trouble("Kafka", self._stalls.look(in_hand=is_waiting))
+        if self._is_current:
             self._health.trouble("the archive", "")
         unseen = self._reader.unseen
         self._health.notice("topics", f"there is no {', '.join(unseen)}" if unseen else "")
         if time.monotonic() - self._lag_at > LAG_S:
             self._lag_at = time.monotonic()
-            for partition, behind in self._reader.lag().items():
+            for partition, behind in self._reader.offsets.lag().items():
                 self._metrics.lag.labels(partition.topic, partition.partition).set(behind)
-
-
-def _message_of(record: Record, kind: type[Message]) -> Message:
-    if record.damage is not None:
-        raise DecodeError(record.damage.reason, record.damage.why)
-    return decode(record.value, record.headers, expect=kind)

@@ -80,6 +80,19 @@ def unpack_latest(entry: bytes | None, place: str, key: bytes) -> Latest | None:
         return None
 
 
+def seal(body: bytes, place: str, key: bytes) -> bytes:
+    """Return bytes with the digest that says that they are ours and belong to a place of Redis."""
+    return _digest(body, place, key) + body
+
+
+def unseal(entry: bytes | None, place: str, key: bytes) -> bytes | None:
+    """Return the bytes of an entry, or None where it is missing, damaged, of another place or not ours."""
+    if entry is None or len(entry) <= DIGEST_BYTES:
+        return None
+    body = entry[DIGEST_BYTES:]
+    return body if hmac.compare_digest(entry[:DIGEST_BYTES], _digest(body, place, key)) else None
+
+
 def _sealed(json: bytes, place: str, key: bytes) -> bytes:
     body = zlib.compress(json, QUICKEST)
     return _digest(body, place, key) + body

@@ -38,7 +38,7 @@ class GuardedRedis:
     def __init__(self, settings: RedisSettings, on_failure: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
         self.client = connect(settings)
-        self._on_failure = on_failure
+        self.on_failure = on_failure
         self._breaker = Breaker(self._alive)
 
     @property
@@ -59,7 +59,7 @@ class GuardedRedis:
         if not self.settings.enabled:
             return None
         if self._breaker.open:
-            self._on_failure()
+            self.on_failure()
             return None
         try:
             reply = function()
@@ -67,7 +67,7 @@ class GuardedRedis:
             # A server that is full, or may only be read, has answered at once, and can be read.
             if not isinstance(error, OutOfMemoryError | ReadOnlyError):
                 self._breaker.failed()
-            self._on_failure()
+            self.on_failure()
             log.warning("cache_failed", call=what, error=type(error).__name__, resting=self._breaker.open)
             return None
         self._breaker.succeeded()

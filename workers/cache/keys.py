@@ -1,6 +1,7 @@
 """Every Redis key that spectraq writes, and who may read it.
 
-All expire after `redis.ttl_s`; losing any of them costs time, or what was learned of a stream, no answer.
+All but those of the memory of objects expire after `redis.ttl_s`; losing any of them costs time, or what was
+learned of a stream, no answer. The memory of objects is refilled by `spectraq objects rebuild`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ _GROUP = "spectraq:{version}:group:{ensemble}:{group}"
 _BLOCK_FAULTS = "spectraq:{version}:block-faults:{ensemble}:{block}"
 
 _LOOKUPS = "spectraq:{version}:lookups"
+
+_OBJECT = "spectraq:{version}:object:{object}"
+_OBJECT_PIXELS = "spectraq:{version}:object-pixels:{object}:{name}"
+_OBJECT_CELL = "spectraq:{version}:object-cell:{cell}"
 
 
 def answer_key(ensemble_digest: str, spectrum_digest: str, survey: str | None) -> str:
@@ -63,3 +68,18 @@ def group_key(ensemble_digest: str, group: str) -> str:
 def block_faults_key(ensemble_digest: str, block: str) -> str:
     """Return the key of the faults that the spectra of a block of offsets are judged without."""
     return _BLOCK_FAULTS.format(version=ENTRY_VERSION, ensemble=ensemble_digest, block=block)
+
+
+def object_key(object_id: str) -> str:
+    """Return the key of what is remembered of an object, but for pixels; `object_id` as of `object_id_of`."""
+    return _OBJECT.format(version=ENTRY_VERSION, object=object_id)
+
+
+def object_pixels_key(object_id: str, name: str) -> str:
+    """Return the key of the pixels of one remembered spectrum of an object."""
+    return _OBJECT_PIXELS.format(version=ENTRY_VERSION, object=object_id, name=name)
+
+
+def object_cell_key(cell: int) -> str:
+    """Return the key of the objects in one cell of the sky, each with its position."""
+    return _OBJECT_CELL.format(version=ENTRY_VERSION, cell=cell)

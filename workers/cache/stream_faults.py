@@ -23,10 +23,10 @@ from spectraq.models.anomaly.coarse_residual import (
     N_STRETCHES,
     read_stretches,
 )
-from spectraq.models.anomaly.shared_fault import GROUPS, Fault, fault, read, written
+from spectraq.models.anomaly.shared_fault import Fault, fault, read, written
 from spectraq.models.anomaly.shared_pattern import patterns
 from spectraq.models.anomaly.shared_stack import SORTS, STAR, Stack
-from spectraq.models.answer import Answer
+from spectraq.models.answer import GROUPS, Answer
 from spectraq.schemas.results import fault_id
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.cache.guarded_redis import GuardedRedis

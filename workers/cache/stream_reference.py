@@ -10,21 +10,25 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectraq.models import shipped
 from spectraq.models.anomaly.group import BINS, LEAST_GROUP, Group
-from spectraq.models.anomaly.in_group import KnownGroup, judged_in_groups, known_group
 from spectraq.models.anomaly.kinds import KINDS
-from spectraq.models.anomaly.reference import Reference
-from spectraq.models.anomaly.without_shared import judged_without
 from spectraq.models.answer import Answer
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.cache.guarded_redis import GuardedRedis
 from spectraq.workers.cache.keys import block_key, stream_key
-from spectraq.workers.cache.stream_faults import StreamFaults
+from spectraq.workers.contract.spectrum_groups import groups_of
 from spectraq.workers.transport.messages import Record
+
+if TYPE_CHECKING:
+    from spectraq.models.anomaly.in_group import KnownGroup
+    from spectraq.models.anomaly.reference import Reference
+    from spectraq.workers.cache.stream_faults import StreamFaults
 
 REMEMBERED = 4_000
 """A survey of which more was seen is halved: a night's instrument is not last month's."""
@@ -79,6 +83,8 @@ return found
 class StreamReference:
     """What the stream has shown to be normal.
 
+    What judges needs torch, and is imported with the first spectrum that there is something to judge by.
+
     Parameters
     ----------
     redis
@@ -100,9 +106,20 @@ class StreamReference:
         self._ensemble = ensemble_digest
         self._key = stream_key(ensemble_digest)
         self._enabled = enabled and redis.settings.enabled
-        self._normal = normal or Reference.load(shipped.FOLDER)
+        self._given_normal = normal
         self._blocks: OrderedDict[str, dict[str, KnownGroup | None]] = OrderedDict()
-        self._faults = StreamFaults(redis, ensemble_digest)
+
+    @cached_property
+    def _normal(self) -> Reference:
+        from spectraq.models.anomaly.reference import Reference
+
+        return self._given_normal or Reference.load(shipped.FOLDER)
+
+    @cached_property
+    def _faults(self) -> StreamFaults:
+        from spectraq.workers.cache.stream_faults import StreamFaults
+
+        return StreamFaults(self._redis, self._ensemble)
 
     def judge(
         self,
@@ -128,10 +145,14 @@ class StreamReference:
         blocks = [_block(record) for record in records]
         self._look_up(blocks, names)
         groups = [self._blocks.get(block, {}).get(name) for block, name in zip(blocks, names, strict=True)]
-        adapted = judged_in_groups(answers, groups, self._normal)
-        if not spectra:
+        adapted = self._in_groups(answers, groups)
+        if not any(map(groups_of, spectra)):
             return adapted
         told, faults = self._faults.of(adapted, spectra, records, BLOCK)
+        if not any(faults):
+            return told
+        from spectraq.models.anomaly.without_shared import judged_without
+
         return judged_without(told, faults, groups, self._normal)
 
     def learn(
@@ -141,7 +162,7 @@ class StreamReference:
         spectra: Sequence[Spectrum] = (),
     ) -> None:
         """Add answers, as the networks gave them, to what the stream has shown; spectra as of `judge`."""
-        if spectra and self._enabled:
+        if self._enabled and any(map(groups_of, spectra)):
             self._faults.learn(answers, spectra)
         seen: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         for answer, survey in zip(answers, surveys, strict=True):
@@ -152,6 +173,13 @@ class StreamReference:
         ttl_s = self._redis.settings.ttl_s
         runs = [([self._key], [name, _written(Group.of(several)), ttl_s]) for name, several in seen.items()]
         self._redis.run_script("learn", LEARN, runs)
+
+    def _in_groups(self, answers: Sequence[Answer], groups: Sequence[KnownGroup | None]) -> list[Answer]:
+        if not any(groups):
+            return list(answers)
+        from spectraq.models.anomaly.in_group import judged_in_groups
+
+        return judged_in_groups(answers, groups, self._normal)
 
     def _look_up(self, blocks: Sequence[str], names: Sequence[str]) -> None:
         """Ask for the surveys of each block that are not known here yet, in one round trip."""
@@ -179,7 +207,11 @@ class StreamReference:
 
     def _known(self, name: str, text: bytes) -> KnownGroup | None:
         group = _parsed(text)
-        return None if group is None else known_group(name, group, self._normal)
+        if group is None:
+            return None
+        from spectraq.models.anomaly.in_group import known_group
+
+        return known_group(name, group, self._normal)
 
 
 def _block(record: Record) -> str:

@@ -38,6 +38,8 @@ COMMANDS = {
     "web": STREAM,
     "sink": STREAM,
     "query": STREAM,
+    "filter": STREAM,
+    "objects": STREAM,
     "dlq": STREAM,
     "topics": STREAM,
     "demo": STACK,
@@ -48,7 +50,7 @@ COMMANDS = {
     "train": STACK,
 }
 """Commands in the order of the help, with the part of it that they stand in: a module each."""
-GROUPS = ("dlq", "topics")
+GROUPS = ("filter", "objects", "dlq", "topics")
 """Those that have commands of their own."""
 
 

@@ -40,7 +40,7 @@ def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     from pydantic import BaseModel
 
     values: dict[str, Any] = {}
-    for name in type(section).model_fields:
+    for name in (*type(section).model_fields, *(section.model_extra or {})):
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             values |= leaves(value, f"{prefix}{name}.")

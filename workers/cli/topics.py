@@ -50,7 +50,7 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def acls(
-    role: Annotated[str, typer.Argument(help="worker, publisher, viewer or web.")],
+    role: Annotated[str, typer.Argument(help="worker, publisher, viewer, web, sink, filter or objects.")],
     principal: Annotated[str, typer.Argument(help="Who is to have the rights, such as User:worker.")],
     apply: Annotated[
         bool, typer.Option("--apply", help="Give them, as whoever the settings say asks.")

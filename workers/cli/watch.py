@@ -32,6 +32,7 @@ class Kind(StrEnum):
     ANOMALIES = "anomalies"
     MODELS = "models"
     MEASUREMENTS = "measurements"
+    CHANGES = "changes"
     DEAD_LETTERS = "dead-letters"
     SPECTRA = "spectra"
     VERDICTS = "verdicts"
@@ -60,7 +61,9 @@ def watch(
     timeout: Annotated[
         float | None, typer.Option(help="End after this many seconds without a message.", min=0)
     ] = None,
-    flagged: Annotated[bool, typer.Option("--flagged", help="Of the anomalies, only those flagged.")] = False,
+    flagged: Annotated[
+        bool, typer.Option("--flagged", help="Of anomalies and changes, only those flagged.")
+    ] = False,
     as_lines: Annotated[
         bool, typer.Option("--lines", help="One line a message, not a table, on a terminal too.")
     ] = False,
@@ -74,6 +77,8 @@ def watch(
     Example: `spectraq watch`
 
     Example: `spectraq watch anomalies --flagged --from-beginning --timeout 5`
+
+    Example: `spectraq watch changes --flagged`
     """
     from spectraq.workers.contract.writer_schemas import WriterSchemas
     from spectraq.workers.operations import log
@@ -89,9 +94,14 @@ def watch(
         schemas = WriterSchemas(settings.kafka)
         spectra = settings.topics.of_spectra
         decoded = ((record, decode(record, spectra, schemas)) for record in _records(follower, timeout))
-        wanted = (pair for pair in decoded if not (flagged and getattr(pair[1], "flagged", True) is False))
+        wanted = (pair for pair in decoded if not (flagged and _unflagged(pair[1])))
         for record, message in islice(wanted, max_messages):
             show(record, message)
+
+
+def _unflagged(message: Message | str) -> bool:
+    """Return whether a message is an anomaly or a change that is none."""
+    return getattr(message, "flagged", True) is False or getattr(message, "changed", True) is False
 
 
 @contextmanager
@@ -168,6 +178,7 @@ def _show(record: Record, message: Message | str, as_json: bool) -> None:
 
 def line(message: Message | str) -> str:
     """Return a message in one line."""
+    from spectraq.schemas.change import Change
     from spectraq.schemas.deadletter import DeadLetter
     from spectraq.schemas.results import Anomaly, Classification, Measurement, ModelSpectrum, Redshift
     from spectraq.schemas.spectrum import Spectrum
@@ -192,6 +203,12 @@ def line(message: Message | str) -> str:
             return f"model    {message.spectrum_id:28s} {message.flux.size} pixels at z {message.z:.5f}"
         case Measurement():
             return f"measured {message.spectrum_id:28s} {len(message.seen)} lines at z {message.z:.5f}"
+        case Change():
+            if not message.changed:
+                said = "unchanged" if message.judgement == "compared" else "not comparable"
+                return f"change   {message.spectrum_id:28s} {said}: {message.message}"
+            rate = f"priority {message.priority:.2f} rate {message.false_positive_rate:.2g}"
+            return f"CHANGED  {message.spectrum_id:28s} {rate}  {message.message}"
         case Verdict():
             words = f"  {message.comment!r}" if message.comment else ""
             of_flag = f" flag {message.anomaly}" if message.anomaly else ""

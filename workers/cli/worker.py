@@ -30,7 +30,8 @@ def worker(
         Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the networks run.")
     ] = None,
     max_wait: Annotated[
-        float | None, typer.Option(help="Seconds that a batch waits for more spectra.", min=0)
+        float | None,
+        typer.Option(help="Seconds that a batch waits for more spectra while the networks work.", min=0),
     ] = None,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON at the end.")] = False,
@@ -55,7 +56,7 @@ def worker(
 
 
 def _serve(settings: Settings, stop: threading.Event, until_drained: bool) -> Any:
-    from spectraq.workers.inference import load_networks
+    from spectraq.workers.inference import load_networks, load_normal
     from spectraq.workers.operations.health import Health, HealthServer
     from spectraq.workers.operations.metrics import Metrics
     from spectraq.workers.service.loop import run
@@ -67,6 +68,14 @@ def _serve(settings: Settings, stop: threading.Event, until_drained: bool) -> An
     try:
         ensure_topics(settings)
         pipeline = load_networks(settings.worker)
-        return run(settings, pipeline, stop, until_drained=until_drained, metrics=metrics, health=health)
+        return run(
+            settings,
+            pipeline,
+            stop,
+            until_drained=until_drained,
+            metrics=metrics,
+            health=health,
+            normal=load_normal(settings.worker),
+        )
     finally:
         server.stop()

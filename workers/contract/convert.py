@@ -28,7 +28,6 @@ from spectraq.schemas.results import (
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.schemas.zwarn import ZWarn
 from spectraq.workers.errors import RejectedSpectrum
-from spectraq.workers.readers.units import flux_cgs
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 Source = Answer | FittedModel | Measured
@@ -128,8 +127,14 @@ def _unmasked(spectrum: Spectrum) -> Observation:
             flux = np.where(masked, np.float32(np.nan), flux)  # without ivar only the flux can say so
         else:
             ivar = np.where(masked, np.float32(0), ivar)
-    unit = flux_cgs(spectrum.flux_unit)
+    unit = _flux_cgs(spectrum.flux_unit) if spectrum.flux_unit else None
     return Observation(spectrum.vacuum_wavelength(), flux, ivar, spectrum.survey, unit)
+
+
+def _flux_cgs(flux_unit: str) -> float | None:
+    from spectraq.workers.readers.units import flux_cgs  # astropy: not for spectra that name no unit
+
+    return flux_cgs(flux_unit)
 
 
 def _of_zero_noise(spectrum: Spectrum) -> str:
@@ -144,7 +149,7 @@ def messages(subject: Subject | Spectrum, answer: Answer, ensemble: Ensemble) ->
     if isinstance(subject, Spectrum):
         subject = Subject.of(subject)
     made_from = (subject.spectrum_id, subject.digest, ensemble.digest, ensemble.version)
-    common = _common(subject, answer, ensemble)
+    common = common_fields(subject, answer, ensemble)
 
     def result(kind: type[SomeResult], source: Source = answer, **others: Any) -> SomeResult:
         return _filled(kind, source, common | others | {"result_id": result_id(kind.kind, *made_from)})
@@ -197,7 +202,8 @@ def _filled(kind: type[SomeResult], source: Source, others: dict[str, Any]) -> S
     return kind.model_validate(same_name | others, from_attributes=True)
 
 
-def _common(subject: Subject, answer: Answer, ensemble: Ensemble) -> dict[str, Any]:
+def common_fields(subject: Subject, answer: Answer, ensemble: Ensemble) -> dict[str, Any]:
+    """Return the fields that all results of a spectrum have, but for their `result_id`."""
     zwarn = ZWarn.from_names(answer.warnings)
     return {
         "spectrum_id": subject.spectrum_id,

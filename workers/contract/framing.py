@@ -71,6 +71,8 @@ def _subjects(topics: Topics) -> list[tuple[str, Schema]]:
         topics.anomalies: "Anomaly",
         topics.models: "ModelSpectrum",
         topics.measurements: "Measurement",
+        topics.changes: "Change",
+        topics.objects: "RememberedSpectrum",
         topics.dead_letters: "DeadLetter",
         topics.verdicts: "Verdict",
     }

@@ -23,7 +23,6 @@ from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract import arrow_body, avro_container
 from spectraq.workers.contract.writer_schemas import OURS, WriterSchemas
 from spectraq.workers.errors import ReadError
-from spectraq.workers.readers.formats import read
 from spectraq.workers.transport.unpacking import TooMuchError, UnpackError, unpack
 
 FITS_TYPES = ("application/fits", "image/fits")
@@ -165,6 +164,8 @@ def _name(spectrum: Spectrum, key: bytes | None) -> str:
 
 def _only_one(body: bytes) -> Spectrum:
     """Return the spectrum of a file that holds just one: of several, nobody could say which is meant."""
+    from spectraq.workers.readers.formats import read  # astropy: not for a stream without files
+
     with tempfile.TemporaryDirectory(prefix="spectraq-") as folder:
         path = Path(folder) / f"{STEM}.fits"
         path.write_bytes(body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectraq.models.anomaly.shared_fault import GROUPS
+from spectraq.models.answer import GROUPS
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import Subject
 

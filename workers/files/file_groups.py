@@ -17,16 +17,15 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
 from spectraq.models.anomaly.group import LEAST_GROUP, Group
-from spectraq.models.anomaly.in_group import KnownGroup, judged_in_groups, known_group
-from spectraq.models.anomaly.without_shared import judged_without
 from spectraq.models.answer import Answer
 from spectraq.models.processes import wire
 from spectraq.workers.contract.convert import Subject
 from spectraq.workers.contract.spectrum_groups import GroupKey, groups_of
-from spectraq.workers.files.faulty_groups import MOST_MEMBERS, FaultyGroups, TellOnce
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what judges needs torch, and is imported with the first answer to be judged
+    from spectraq.models.anomaly.in_group import KnownGroup
     from spectraq.models.anomaly.reference import Reference
+    from spectraq.workers.files.faulty_groups import TellOnce
 
 IN_MEMORY_BYTES = 64 << 20
 AT_ONCE = 256
@@ -57,6 +56,8 @@ class FileGroups:
     """
 
     def __init__(self, normal: Reference) -> None:
+        from spectraq.workers.files.faulty_groups import FaultyGroups
+
         self._normal = normal
         self._seen: dict[Key, Group] = {}
         self._faulty = FaultyGroups()
@@ -99,6 +100,8 @@ class FileGroups:
 
     def _told(self) -> TellOnce:
         """Return the faults of groups, for which their spectra are looked at once more."""
+        from spectraq.workers.files.faulty_groups import MOST_MEMBERS, TellOnce
+
         suspected = self._faulty.suspected()
         members: dict[GroupKey, list[str]] = defaultdict(list)
         if suspected:
@@ -113,6 +116,8 @@ class FileGroups:
 
     def _known(self) -> dict[Key, KnownGroup | None]:
         """Return what judges each folder and survey."""
+        from spectraq.models.anomaly.in_group import known_group
+
         small: dict[str, Group] = {}
         for (_, survey), group in self._seen.items():
             if group.n < LEAST_GROUP:
@@ -130,6 +135,9 @@ class FileGroups:
     def _in_groups(
         self, several: list[Given | str], groups: dict[Key, KnownGroup | None], faults: TellOnce
     ) -> Iterator[Given | str]:
+        from spectraq.models.anomaly.in_group import judged_in_groups
+        from spectraq.models.anomaly.without_shared import judged_without
+
         given = [one for one in several if isinstance(one, Given)]
         of_each = [groups.get(_key(one.file, one.subject)) for one in given]
         adapted = judged_in_groups([one.answer for one in given], of_each, self._normal)

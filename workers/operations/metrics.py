@@ -50,6 +50,12 @@ class Metrics:
         self.results = Counter(
             "spectraq_results", "Published spectra by class", ["spectype"], registry=self.registry
         )
+        self.changes = Counter(
+            "spectraq_changes",
+            "Published spectra by what became of the comparison with an earlier one of the object",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.anomalies = self._counter("spectraq_anomalies_flagged", "Published spectra flagged as anomalous")
 
     def _flow_metrics(self) -> None:

@@ -78,8 +78,11 @@ class ByRow:
         ReadError
             Where it does not hold numbers, or not n of them.
         """
+        values = self.values(name, row)
+        if np.iscomplexobj(values):
+            raise ReadError(f"the column {name} holds complex numbers; give its real part")
         try:
-            numbers = np.array(self.values(name, row), dtype=np.float64).ravel()
+            numbers = np.array(values, dtype=np.float64).ravel()
         except (TypeError, ValueError) as error:
             raise ReadError(f"the column {name} does not hold numbers") from error
         if n is not None and numbers.size != n:

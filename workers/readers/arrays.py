@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from spectraq.workers.errors import ReadError
-from spectraq.workers.readers import fitstable, limits
+from spectraq.workers.readers import fitstable, limits, virtual_observatory
 from spectraq.workers.readers.columns import FLUX, Columns, Lazy
 from spectraq.workers.readers.exchange import read_parquet, read_votable
 from spectraq.workers.readers.keywords import value
@@ -126,16 +127,26 @@ class _Npz(Mapping[str, Any]):
 def _npz_meta(source: Source) -> dict[str, Any]:
     """The arrays of no dimension, which is how units and the like are kept in NPZ files."""
     arrays = _Npz(source)
-    small = [name for name in arrays if arrays._sizes[arrays._members[name]] < 1024]
-    return {name: arrays[name].item() for name in small if arrays[name].ndim == 0}
+    said: dict[str, Any] = {}
+    for name in arrays:
+        if arrays._sizes[arrays._members[name]] < 1024:
+            with suppress(ReadError):  # a dictionary, which only a pickle can hold
+                if arrays[name].ndim == 0:
+                    said[name] = arrays[name].item()
+    return said
 
 
 def columns_of_table(table: Any) -> Columns:
     """Return the columns of an astropy table as named arrays."""
     arrays: dict[str, Any] = {}
     units: dict[str, Any] = {}
+    said = [(title(column.info.name)[0], column.info.meta or {}) for column in table.itercols()]
+    roles = virtual_observatory.roles(
+        (name, str(meta.get("utype", "")), str(meta.get("ucd", ""))) for name, meta in said
+    )
     for column in table.itercols():
         name, unit = title(column.info.name)
+        name = roles.get(name, name)
         arrays[name] = _filled(column, is_name=name in NAMES)
         units[name] = column.unit or unit
     meta = {str(key).lower(): value for key, value in table.meta.items()}

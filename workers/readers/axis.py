@@ -12,10 +12,16 @@ from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.arms import FEWEST_ORDERS, Grid
 from spectraq.workers.readers.array_rows import ByRow
 from spectraq.workers.readers.format import Assumed, Note
-from spectraq.workers.readers.headeraxis import LOWEST_WITHOUT_UNIT, chosen_medium, is_natural
+from spectraq.workers.readers.headeraxis import (
+    LN_RANGE,
+    LOG_START,
+    LOWEST_WITHOUT_UNIT,
+    chosen_medium,
+    is_natural,
+)
 from spectraq.workers.readers.keywords import needed, text
 from spectraq.workers.readers.raw import OPTICAL_ANGSTROM
-from spectraq.workers.readers.units import angstrom, unit_of
+from spectraq.workers.readers.units import angstrom, unit_of, within_logarithm
 
 
 class SpectralAxis:
@@ -31,6 +37,7 @@ class SpectralAxis:
         self._arrays = arrays
         self._columns, self._note = arrays.columns, note
         self._name = self._columns.wavelength
+        self._within_log = within_logarithm(self._columns.units.get(self._name or ""))
         self._unit = self._unit_of(assumed, note)
         self.medium = chosen_medium(self._columns.medium(), assumed, note)
         self._shared: tuple[NDArray[np.float64], Grid] | None = None
@@ -72,7 +79,10 @@ class SpectralAxis:
             return np.asarray(10.0 ** (start + step * np.arange(n, dtype=np.float64)))
         values = self._arrays.pixels(self._name, row, n)
         if self._name in (*names.LOGLAM, *names.LN):
-            return np.asarray(np.exp(values) if self._is_natural(values) else 10.0**values, np.float64)
+            linear = np.asarray(np.exp(values) if self._is_natural(values) else 10.0**values, np.float64)
+            return linear if self._within_log is None else angstrom(linear, self._within_log)
+        if self._within_log is not None:
+            return angstrom(10.0**values, self._within_log)
         return values if self._unit is None else angstrom(values, self._unit)
 
     def _is_natural(self, values: NDArray[np.float64]) -> bool:
@@ -93,13 +103,13 @@ class SpectralAxis:
         if self._unit is None and not is_light:
             raise ReadError(
                 f"wavelengths run from {low:g} to {high:g}, which can't be angstrom, and have no unit;"
-                " give --wavelength-unit"
+                f" give --wavelength-unit{_logarithm_advice(low, high)}"
             )
         return grid
 
     def _unit_of(self, assumed: Assumed, note: Note) -> Any:
-        if self._name is None or self._name in (*names.LOGLAM, *names.LN):
-            return unit_of("angstrom")  # log10 of it: no other use of these names is known
+        if self._name is None or self._name in (*names.LOGLAM, *names.LN) or self._within_log is not None:
+            return unit_of("angstrom")  # where its unit says no other
         unit = self._columns.wavelength_unit()
         written = text(self._columns.units.get(self._name))
         if unit is None and written and not assumed.wavelength_unit:
@@ -113,3 +123,14 @@ class SpectralAxis:
         if unit is None:
             note("wavelengths have no unit in the file: taken as angstrom (else give --wavelength-unit)")
         return unit
+
+
+def _logarithm_advice(low: float, high: float) -> str:
+    """What to do about wavelengths that may be logarithms, as a clause; empty where they may not."""
+    for (first, last), what, name in (
+        (LOG_START, "log10 of angstrom", "loglam"),
+        (LN_RANGE, "natural logarithms of angstrom", "ln_lambda"),
+    ):
+        if first <= low < high <= last:
+            return f", or where they are {what}, title the column {name}"
+    return ""

@@ -98,7 +98,7 @@ def _unnamed(source: Source, flux: Any, belongings: Beside, note: Note) -> None:
             continue  # a mask of unknown sense: the noise says the same
         elif belongings.noise is not None:
             note("further extensions without names, of the shape of flux, are left out")
-        elif power := _noise_power(values, held):
+        elif power := noise_power(values, held):
             belongings.noise, belongings.power = hdu, power
             word = {1: "inverse variance", -2: "error", -1: "variance"}[power]
             note(f"extension {number} has no name: taken as {word} of flux, with whose scatter it goes")
@@ -106,8 +106,10 @@ def _unnamed(source: Source, flux: Any, belongings: Beside, note: Note) -> None:
             note(f"extension {number} has no name and goes with no scatter of flux: not used")
 
 
-def _noise_power(flux: NDArray[np.float64], held: NDArray[np.float64]) -> int | None:
-    """What a nameless array is, by the scatter of flux from pixel to pixel; None where it goes with none.
+def noise_power(flux: NDArray[np.float64], held: NDArray[np.float64]) -> int | None:
+    """Return which power of a nameless array, shape (n,), is ivar, by how flux scatters between pixels.
+
+    None where it goes with no such scatter.
 
     Each part of the spectrum has a say: where noise is about 1 its square and its inverse are, too, and only
     its course tells them apart.

@@ -59,6 +59,8 @@ class ColumnRows:
         self._noise = noise.column(columns, self._arrays.flux)
         if self._noise is None:
             say_estimated_noise(columns, note)
+        if quality.column(columns.arrays) is None and (left := quality.unfollowed(columns.arrays)):
+            note(f"not followed as quality of pixels: {', '.join(left)}")
 
     def __len__(self) -> int:
         return self._arrays.length
@@ -87,8 +89,12 @@ class ColumnRows:
         ivar = None
         if self._noise is not None:
             name, power = self._noise
-            scale = noise.scale(name, self._columns.units.get(name), power, unit, self._note)
-            ivar = noise.ivar(name, self._arrays.pixels(name, row, flux.size) * scale, power, self._note)
+            values = self._arrays.pixels(name, row, flux.size)
+            if noise.is_percent(written := self._columns.units.get(name), power):
+                values = values / 100.0 * np.abs(flux)
+            else:
+                values = values * noise.scale(name, written, power, unit, self._note)
+            ivar = noise.ivar(name, values, power, self._note)
         self._drop_bad(row, flux, ivar)
         return Raw(wavelength, flux, ivar, unit, self._axis.medium, self.fields(row), grid)
 

@@ -53,7 +53,7 @@ WAVELENGTH = (
     "waveobs", "obs_wavelength", "wavelength_obs", "observed_wavelength", "lambda_obs", "lamb", "wvl",
     "wavelength_vacuum", "vacuum_wavelength", "wavelength_air", "wave_air", "lambda_air", "air_wavelength",
     "spectral_axis",
-    "waves", "wlen", "wave_obs", "opt_wave", "box_wave",
+    "waves", "wlen", "spectral", "wave_obs", "opt_wave", "box_wave",
 )  # fmt: skip
 OTHER_AXES = ("frequency", "freq", "wavenumber", "energy")
 IVAR = (

@@ -1,7 +1,9 @@
 """What the tables of some surveys leave to their documentation: units, scales, axes, and whose they are.
 
 ESO Phase 3 (Science Data Products Standard), Subaru's PFS, Euclid's SIR combined spectra (Data Product
-Description Document, FITS_DEF sir.combinedSpectra), SDSS-V's mwmStar and mwmVisit (data model of astra).
+Description Document, FITS_DEF sir.combinedSpectra), SDSS-V's mwmStar and mwmVisit (data model of astra),
+HST's and JWST's extracted spectra (COS and STIS Data Handbooks; JWST documentation, "DQ flags"),
+DEEP2's spec1d.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import re
 from typing import Any
 
 from spectraq.workers.readers import fitstable
-from spectraq.workers.readers.keywords import number, text, value
+from spectraq.workers.readers.keywords import number, text, value, whole
 from spectraq.workers.readers.quality import BAD_BITS
 from spectraq.workers.readers.source import Source
 
@@ -19,6 +21,10 @@ _EUCLID_FLUX = "erg / (s cm2 Angstrom)"
 _EUCLID_BAD = 1 | ~63
 """Bits of a mask that say that a pixel must not be used: the first, and those from 64 on."""
 _COMBINED = re.compile(r"(\d+)_COMBINED1D_SIGNAL")
+
+
+_DO_NOT_USE = 1
+"""JWST's first bit of a DQ; the others say what befell pixels that may well be used."""
 
 
 def units(hdu: Any, names: dict[str, str], written: dict[str, Any]) -> dict[str, Any]:
@@ -62,16 +68,28 @@ def header(source: Source, place: int, names: dict[str, str]) -> dict[str, Any]:
         start, step = number(value(hdu.header, "CRVAL")), number(value(hdu.header, "CDELT"))
         if "wavelength" not in names and start is not None and step is not None:
             said |= {"coeff0": start, "coeff1": step}
+    bits = (
+        _DO_NOT_USE if value(source.hdus[0].header, "TELESCOP") == "JWST" else value(hdu.header, "SDQFLAGS")
+    )
+    if "dq" in names and (counted := whole(bits)):  # SDQFLAGS: HST's serious ones
+        said[BAD_BITS] = counted
     if _COMBINED.fullmatch(hdu.name) and place > 0:
         said |= _euclid_object(source, place)
     return said
 
 
+def are_segments(names: dict[str, str]) -> bool:
+    """Return whether the rows of a table are parts of one spectrum, as the segments of COS are."""
+    return {"segment", "nelem", "wavelength", "flux"} <= set(names)
+
+
 def left_out(names: list[str]) -> list[str]:
-    """Return which of a file's tables are exposures that others of its tables combine."""
+    """Return which of a file's tables hold what others of its tables hold, too: exposures, extractions."""
     combined = {match[1] for name in names if (match := _COMBINED.fullmatch(name))}
     exposures = (re.fullmatch(r"(\d+)_DITH1D_\d+_SIGNAL", name) for name in names)
-    return [match[0] for match in exposures if match and match[1] in combined]
+    again = [name for name in names if name.upper().startswith("HORNE")]  # DEEP2: of the same objects
+    doubled = again if len(again) < len(names) else []
+    return [match[0] for match in exposures if match and match[1] in combined] + doubled
 
 
 def ignored_quality(names: dict[str, str]) -> tuple[str, ...]:

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from spectraq.workers.readers import documented, fitstable
+from spectraq.workers.readers import documented, fitstable, virtual_observatory
 from spectraq.workers.readers.array_rows import FEWEST_PIXELS
-from spectraq.workers.readers.columns import FLUX, LOGLAM, WAVELENGTH, Columns, Lazy
+from spectraq.workers.readers.columns import FLUX, LN, LOGLAM, WAVELENGTH, Columns, Lazy
 from spectraq.workers.readers.format import Note
-from spectraq.workers.readers.keywords import value
+from spectraq.workers.readers.keywords import text, value
 from spectraq.workers.readers.source import Source
 
 _BY_PRODUCT = re.compile(
-    r"SKY|BACKGROUND|STANDARD|RESPONSE|SENSFUNC|SENSITIVITY|MODEL|TEMPLATE|TELLURIC|\bARC\b|\bFLAT\b|CONTINUUM|CALIB"
+    r"SKY|BACKGROUND|STANDARD|RESPONSE|SENSFUNC|SENSITIVITY|MODEL|BEST_?FIT|TEMPLATE|TELLURIC|\bARC\b|\bFLAT\b|CONTINUUM|CALIB"
 )
 _ARMS = (
     "B",
@@ -40,6 +40,10 @@ _ARMS = (
     "ARM2",
     "ARM3",
 )
+MOST_ARMS = 3
+_NAMELESS = re.compile(r"HDU\d+")
+"""Names of tables that have none."""
+AXES = frozenset((*WAVELENGTH, *LOGLAM, *LN))
 OVERLAP = 0.6
 """Arms share less than this of the shorter one's range."""
 
@@ -62,27 +66,64 @@ def parts(source: Source, note: Note = lambda sentence: None) -> list[Part]:
     for number, hdu in enumerate(source.hdus or ()):
         if not fitstable.is_table(hdu) or not value(hdu.header, "NAXIS2"):
             continue
-        names = fitstable.columns(hdu)
+        names = _named(hdu)
         if not set(names) & set(FLUX):
-            if set(names) & {*WAVELENGTH, *LOGLAM}:
+            if set(names) & {*WAVELENGTH, *LOGLAM} and not (set(names) <= AXES):
                 note(f"the table {hdu.name or number} has wavelengths and no column of flux: left out")
             continue
         units = documented.units(hdu, names, {name: hdu.columns[own].unit for name, own in names.items()})
         ignored = documented.ignored_quality(names)
-        arrays = Lazy(
-            {name: partial(_column, hdu, own) for name, own in names.items() if name not in ignored}
-        )
+        read = _flat_column if documented.are_segments(names) else _column
+        arrays = Lazy({name: partial(read, hdu, own) for name, own in names.items() if name not in ignored})
         meta = primary | fitstable.header(hdu) | documented.header(source, number, names)
         columns = Columns(arrays, units, meta)
-        shape = fitstable.shapes(hdu)[next(name for name in FLUX if name in names)]
+        shape = fitstable.shapes(hdu)[names[next(name for name in FLUX if name in names)].lower()]
+        if not columns.says_where() and len(shape) == 1:
+            columns = _with_axis_beside(source, columns, shape[0])
         few = len(shape) > 1 or (shape != () and 0 <= shape[0] < FEWEST_PIXELS)
         if columns.says_where() and not few:
             tables.append(Part(hdu.name or f"HDU{number}", columns))
             numbers.append(number)
+        elif not few:
+            note(f"the table {hdu.name or number} has flux and nothing that gives wavelengths: left out")
     count = Counter(part.name for part in tables)
     for part, number in zip(tables, numbers, strict=True):
         part.name = f"{part.name}-{number}" if count[part.name] > 1 else part.name
     return tables
+
+
+def _with_axis_beside(source: Source, columns: Columns, n: int) -> Columns:
+    """Return a table's columns, with the wavelengths of n pixels that an extension of their own has."""
+    found: dict[str, tuple[partial[Any], Any]] = {}
+    for hdu in source.hdus:
+        if fitstable.is_table(hdu):
+            for name, said in fitstable.columns(hdu).items():
+                pixels = fitstable.shapes(hdu)[name] or (value(hdu.header, "NAXIS2"),)
+                if name in AXES and pixels == (n,):
+                    found[name] = partial(_flat_column, hdu, said), hdu.columns[said].unit
+        elif hdu.is_image and hdu.shape == (n,) and hdu.name.lower() in AXES:
+            found[hdu.name.lower()] = partial(_image, hdu), value(hdu.header, "BUNIT")
+    if len(found) != 1:
+        return columns
+    name, (read, unit) = found.popitem()
+    own = {key: partial(columns.arrays.__getitem__, key) for key in columns.arrays}
+    return Columns(Lazy(own | {name: read}), {**columns.units, name: unit}, columns.meta)
+
+
+def _named(hdu: Any) -> dict[str, str]:
+    """Return a table's own column names by ours: lower case, or what the metadata say of them."""
+    own = fitstable.columns(hdu)
+    places = {name: number for number, name in enumerate(hdu.columns.names, 1)}
+    header = hdu.header
+    roles = virtual_observatory.roles(
+        (
+            name,
+            text(value(header, f"TUTYP{places[said]}")) or "",
+            text(value(header, f"TUCD{places[said]}")) or "",
+        )
+        for name, said in own.items()
+    )
+    return {roles.get(name, name): said for name, said in own.items()}
 
 
 def chosen(tables: list[Part], note: Note) -> list[Part]:
@@ -104,6 +145,9 @@ def chosen(tables: list[Part], note: Note) -> list[Part]:
 def joined(kept: list[Part]) -> list[list[Part]]:
     """Return the parts, those together that are arms of one observation by name and range."""
     groups: dict[tuple[str, ...], list[tuple[str, Part]]] = {}
+    nameless = [part for part in kept if _NAMELESS.fullmatch(part.name)]
+    if 1 < len(nameless) == len(kept) <= MOST_ARMS and _are_apart(nameless):
+        return [nameless]
     for number, part in enumerate(kept):
         words = [word for word in re.split(r"[_\-\s/.]+", part.name.upper()) if word]
         arms = [word for word in words if word in _ARMS]
@@ -136,6 +180,14 @@ def _range(part: Part) -> tuple[float, float]:
     values = np.array(part.columns.arrays[name], np.float64)
     values = values[values > 0]
     return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+
+
+def _image(hdu: Any) -> Any:
+    return hdu.data
+
+
+def _flat_column(hdu: Any, name: str) -> Any:
+    return np.ravel(hdu.data[name])
 
 
 def _column(hdu: Any, name: str) -> Any:

@@ -18,17 +18,17 @@ _RAGGED = re.compile(r"\d*[PQ]")
 
 
 def tables(source: Source) -> list[Any]:
-    """Return the binary tables of a file; none where it is no FITS file."""
+    """Return the tables of a file, binary or of text; none where it is no FITS file."""
     return [hdu for hdu in source.hdus or () if is_table(hdu)]
 
 
 def is_table(hdu: Any) -> bool:
-    """Return whether an HDU is a binary table."""
+    """Return whether an HDU is a table, binary or of text."""
     if isinstance(hdu, (StrictImage, StrictTable)):
         return isinstance(hdu, StrictTable)
     from astropy.io import fits
 
-    return isinstance(hdu, fits.BinTableHDU)
+    return isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
 
 
 def columns(hdu: Any) -> dict[str, str]:
@@ -54,7 +54,7 @@ def _definitions(hdu: Any) -> Any:
             del hdu.header[key]
         definitions = hdu.columns
     width, said = definitions.dtype.itemsize, value(hdu.header, "NAXIS1")
-    if width != said:
+    if width != said and not value(hdu.header, "XTENSION") == "TABLE":
         raise ReadError(
             f"the columns' formats (TFORMn) of the table {hdu.name or 'without a name'} make rows of {width}"
             f" bytes, and NAXIS1 is {said}"

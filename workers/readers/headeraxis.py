@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.format import Assumed, Note
 from spectraq.workers.readers.keywords import number, text
-from spectraq.workers.readers.units import angstrom, unit_of
+from spectraq.workers.readers.units import angstrom, is_spectral, unit_of
 
 NO_AXIS = (
     "nothing in the file gives wavelengths: no column of them, and no axis in the header"
@@ -64,6 +64,9 @@ def wavelengths(header: Mapping[str, Any], n: int, assumed: Assumed, note: Note)
     assert step is not None
     offset = (index + 1.0 - (1.0 if reference is None else reference)) * step
     if _is_log10(header, start, step):
+        unit = unit_of(written_unit(header))
+        if start < LOG_START[0] and unit is not None and is_spectral(unit):
+            return angstrom(10.0 ** (start + offset), unit)  # of nm or um: of angstrom it would be no light
         return np.asarray(10.0 ** (start + offset))
     if abs(step) < LOG_STEP and unit_of(written_unit(header)) is None and is_natural(start + offset):
         note("the axis is of light only as a natural logarithm: taken so")

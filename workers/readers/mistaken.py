@@ -27,11 +27,11 @@ _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 _SKY = re.compile(r"(RA-|DEC|GLON|GLAT|ELON|ELAT)")
 
-_PURPOSE = ("IMAGETYP", "IMAGETYPE", "OBSTYPE", "FLAVOR", "ESO DPR TYPE", "OBJECT")
+_PURPOSE = ("IMAGETYP", "IMAGETYPE", "OBSTYPE", "FLAVOR", "EXPTYPE", "ESO DPR TYPE", "OBJECT")
 """Keywords that say what an exposure was taken for; the last one names its object, too."""
 _ELEMENTS = r"(?:(?:he|ne|ar|cu|th|fe|hg|xe|kr|cd|zn)[ ,+/-]?){2,}"
 _CALIBRATION = re.compile(
-    rf"(?:master[ _-]?)?(?:arcs?|arc ?lamps?|comp|comparison|lamps?|bias|zero|dark|sky|{_ELEMENTS}"
+    rf"(?:master[ _-]?)?(?:arcs?|arc ?lamps?|comp|comparison|lamps?|bias|zero|dark|sky|twilight|{_ELEMENTS}"
     r"|(?:dome|sky|twilight|internal|lamp|norm\w*)?[ _-]?flat(?:[ _-]?field)?s?"
     r"|(?:lamp|flat|bias|dark|wave|sky|arc|ords?)(?:,[a-z]+)+|sens\w* ?func\w*)",
     re.I,

@@ -52,6 +52,12 @@ def ivar(name: str, values: NDArray[np.float64], power: int, note: Note) -> NDAr
     return ivar_of(values, power)
 
 
+def is_percent(written: Any, power: int) -> bool:
+    """Return whether the unit of errors, as the file has it, is per cent of flux."""
+    unit = unit_of(written)
+    return bool(power == -2 and unit is not None and unit == u.percent)
+
+
 def scale(name: str, written: Any, power: int, flux_unit: Any, note: Note) -> float:
     """Return what noise is multiplied with to be in the unit that goes with flux's.
 

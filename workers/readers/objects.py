@@ -18,7 +18,8 @@ from spectraq.workers.readers.columns import Columns
 
 NAMES = (
     *names.IDENTITY, "object", "objname", "obj_id", "obj", "target", "source", "source_id", "spec_id",
-    "specid", "cname", "fiberid", "fiber_id", "fiber", "fibre", "star", "galaxy",
+    "specid", "cname", "sn_name", "source_name", "object_name", "obj_name", "target_name",
+    "fiberid", "fiber_id", "fiber", "fibre", "star", "galaxy",
 )  # fmt: skip
 """Columns that say whose pixel a row is."""
 
@@ -51,8 +52,13 @@ def by_object(columns: Columns) -> Columns:
         return columns
     column = next((name for name in NAMES if _tells_apart(columns.arrays, name, pixels.size)), None)
     if column is None:
-        check_one_spectrum(where, wavelength)
-        return columns
+        try:
+            check_one_spectrum(where, wavelength)
+            return columns
+        except ReadError:
+            column = _only_key(columns, where)
+            if column is None:
+                raise
     return Columns(_grouped(columns, column, pixels.size), columns.units, columns.meta)
 
 
@@ -96,6 +102,19 @@ def _tells_apart(arrays: Any, name: str, n: int) -> bool:
     if array.shape != (n,) or array.dtype.kind not in "iuSUO":
         return False
     return bool(len(set(array.tolist())) * FEWEST_PIXELS <= n)
+
+
+def _only_key(columns: Columns, where: NDArray[Any]) -> str | None:
+    """Return the one column of text by which no wavelength comes twice; None for none."""
+    keys = []
+    for name in columns.arrays:
+        array = columns.arrays[name]
+        if array.dtype.kind not in "SUO" or not _tells_apart(columns.arrays, name, where.size):
+            continue
+        _, group = np.unique(array.astype(np.str_), return_inverse=True)
+        if np.unique(np.stack([group.ravel(), where]), axis=1).shape[1] == where.size:
+            keys.append(name)
+    return keys[0] if len(keys) == 1 else None
 
 
 def _grouped(columns: Columns, column: str, n: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -28,8 +29,17 @@ GOOD = (
     "opt_mask",
     "box_mask",
     "is_good",
+    "goodmask",
+    "good_mask",
 )
 """Not zero is good."""
+_GOOD_WORDS = frozenset(("good", "valid", "usable", "gpm"))
+_BAD_WORDS = frozenset(("bad", "mask", "masked", "dq", "flag", "flags", "qual", "quality", "bpm", "badpix"))
+_FILLING = frozenset(("is", "pixel", "pixels", "pix", "flux", "spec", "spectrum", "data", "array", "map"))
+"""Words that names of quality are made of, `bad_pixel_mask` or `mask_good`; any other is of another thing."""
+_LIKE_QUALITY = re.compile(r"(?:.*_)?(?:mask|flags?|qual|quality|dq|qc|status|bad|good)(?:_.*|\d*)")
+_TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n", "")
+"""Truth values as text has them."""
 BAD_BITS = "bits that are bad"
 """Under this key of a header, which no file has, stand the bits of a mask that count; all do otherwise."""
 _PYPEIT = ("pyp_spec", "dmodcls", "pypmfdid", "pypeline")
@@ -37,8 +47,33 @@ _PYPEIT = ("pyp_spec", "dmodcls", "pypmfdid", "pypeline")
 
 def column(names: Iterable[str], wanted: str | None = None) -> str | None:
     """Return the column of quality among lower-case names; None for none."""
-    there = set(names)
-    return next((name for name in (*filter(None, [wanted]), *BAD, *GOOD) if name in there), None)
+    there = list(names)
+    known = next((name for name in (*filter(None, [wanted]), *BAD, *GOOD) if name in there), None)
+    return known or next((name for name in there if _is_made_of_words(name)), None)
+
+
+def unfollowed(names: Iterable[str]) -> list[str]:
+    """Return which lower-case names sound like quality; to be said where none of them is followed."""
+    return [name for name in names if _LIKE_QUALITY.fullmatch(name)]
+
+
+def _is_made_of_words(name: str) -> bool:
+    words = set(re.split(r"[_\W]+", name))
+    return bool(words & (_GOOD_WORDS | _BAD_WORDS)) and words <= _GOOD_WORDS | _BAD_WORDS | _FILLING
+
+
+def _says_good(name: str) -> bool:
+    return name in GOOD or (name not in BAD and bool(set(re.split(r"[_\W]+", name)) & _GOOD_WORDS))
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    """Return quality as numbers, shape (n,); words of truth are 1 and 0."""
+    array = np.asarray(values).ravel()
+    if array.dtype.kind in "SUO":
+        words = [str(word).strip().lower() for word in array.tolist()]
+        if set(words) <= {*_TRUE, *_FALSE}:
+            return np.array([float(word in _TRUE) for word in words])
+    return np.asarray(array, np.float64)
 
 
 def bad(
@@ -63,13 +98,14 @@ def bad(
         Where most pixels would be bad and nothing says which sense is meant.
     """
     try:
-        marked = ~(np.asarray(values, np.float64).ravel() == 0)
+        numbers = _numbers(values)
     except (TypeError, ValueError):
         note(f"{name} does not hold numbers: not used")
         return np.zeros(unmeasured.shape, bool)
+    marked = ~(numbers == 0)
     if BAD_BITS in meta:
-        return np.asarray((np.asarray(values, np.float64).ravel().astype(np.int64) & meta[BAD_BITS]) != 0)
-    if name in GOOD or any(key in meta for key in _PYPEIT):
+        return np.asarray((numbers.astype(np.int64) & meta[BAD_BITS]) != 0)
+    if _says_good(name) or any(key in meta for key in _PYPEIT):
         return np.asarray(~marked)
     clear = ~marked
     if marked.mean() > 0.5 and clear.any() and bool(unmeasured[clear].all()):

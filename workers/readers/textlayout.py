@@ -32,6 +32,8 @@ _NUMBERED = re.compile(r"(?:col(?:umn)?s?\.?\s*)?(\d+)\s*[:=.)-]?\s+(.+)", re.I)
 _WORDS = re.compile(r"[^\s\[({]+(?:\s*[\[({][^\])}]*[\])}])?")
 _LOGARITHM = re.compile(r"(log(?:10)?|ln)[\s_(]*(?:lambda|lam|wavelength|wave|λ).*", re.I)
 _TAIL = re.compile(r"(.+?)(?:[\s_]*[/,][\s_]*|_)(angstroms?|aa|ang|a|nm|um|µm|microns?|m)", re.I)
+_JANSKY = re.compile(r"(.+?)_([mun\u00b5]?jy)", re.I)
+NOISE_OR_FLUX = frozenset((*names.FLUX, *names.ERROR))
 
 _TYPES = frozenset(("double", "float", "real", "int", "long", "char", "date", "string", ""))
 """What IPAC's tables say of their columns below the names."""
@@ -102,6 +104,9 @@ def title(written: str) -> tuple[str, str | None]:
     name, unit = name_and_unit(written.strip().strip("\"'"))
     name = re.sub(r"\.?[\s-]+", "_", name.replace("λ", "lambda").replace("σ", "sigma"))
     tail = _TAIL.fullmatch(name)
+    of_flux = _JANSKY.fullmatch(name)
+    if unit is None and of_flux and of_flux[1] in NOISE_OR_FLUX:
+        return of_flux[1], of_flux[2].lower().replace("jy", "Jy").replace("µ", "u")
     if unit is None and name not in KNOWN and tail and tail[1] in names.WAVELENGTH:
         return tail[1], {"a": "Angstrom", "aa": "Angstrom"}.get(tail[2].lower(), tail[2])
     return name, unit

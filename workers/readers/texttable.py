@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import columns as names
 from spectraq.workers.readers.array_rows import need_pixels
+from spectraq.workers.readers.beside import SAME_SIZE, noise_power
 from spectraq.workers.readers.columns import Columns
 from spectraq.workers.readers.source import Source
 from spectraq.workers.readers.textlayout import Layout, layout_of
@@ -34,6 +35,8 @@ FLAT = 1.5
 """Below this mean square of flux less its mean, in errors, nothing tells flux from noise about a constant."""
 FAINT, BRIGHT = 1.5, 6.0
 """S/N below and above which a spectrum is no more than noise, and plainly more."""
+PASSBAND_END = 0.01
+"""A filter lets through less than this part of its most at either end."""
 TEXT = frozenset((*names.IDENTITY, "source_id", "obj_id", "spec_id", "specid", "cname"))
 """Columns whose cells are names even where they look like numbers."""
 
@@ -142,13 +145,25 @@ def _assumed(
         raise ReadError(
             f"the columns have no titles, and the first does not rise or fall as wavelengths do; {remedy}"
         )
+    if len(arrays) == 2 and _is_passband(flux):
+        raise ReadError(
+            "the second column begins and ends with zero, reaches at most 1 and has no noise, as a curve of"
+            f" transmission or a template has; if it is a spectrum, {remedy}"
+        )
     called = ["wavelength", "flux"]
-    if len(arrays) > 2 and _is_like_noise(arrays[2], flux):
-        called.append("error")
+    if len(arrays) > 2 and (noise := _noise_called(arrays[2], flux)):
+        called.append(noise)
     unused = [str(number + 1) for number in range(len(called), len(arrays))]
     more = f"; not used: column {', '.join(unused)}" if unused else ""
     note(f"the columns have no titles: taken as {', '.join(called)}{more}")
     return tuple((name, None) for name in called)
+
+
+def _is_passband(flux: NDArray[np.float64]) -> bool:
+    """Whether a column, shape (n,), is smooth, within 0 and 1, and next to nothing at both ends."""
+    if flux.size < 5 or not (np.isfinite(flux).all() and flux.min() >= 0 and 0 < flux.max() <= 1):
+        return False
+    return bool(max(flux[0], flux[-1]) < PASSBAND_END * flux.max())
 
 
 def _rises_evenly(wavelength: NDArray[np.float64]) -> bool:
@@ -174,10 +189,27 @@ def _jitters(where: NDArray[np.float64], steps: NDArray[np.float64]) -> bool:
     return change > 2.01 * rounded
 
 
-def _is_like_noise(values: NDArray[Any], flux: NDArray[np.float64]) -> bool:
+def _noise_called(values: NDArray[Any], flux: NDArray[np.float64]) -> str | None:
+    """Return what a third column without a title is, by the scatter of flux; None where it is no noise."""
     if values.dtype.kind == "U":
-        return False
-    error = values.astype(np.float64)
+        return None
+    column = values.astype(np.float64)
+    is_error = _is_like_noise(column, flux)
+    if is_error and 1 / SAME_SIZE < float(np.nanmedian(column[column > 0])) / _scatter(flux) < SAME_SIZE:
+        return "error"
+    power = noise_power(flux, column)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if power is None and noise_power(flux, flux / column) == -2:
+            return None  # S/N: flux over it is as large as flux scatters
+    return {1: "ivar", -1: "variance"}.get(power or 0, "error" if is_error else None)
+
+
+def _scatter(flux: NDArray[np.float64]) -> float:
+    """How much flux differs from pixel to pixel, over what the difference of two normal deviates does."""
+    return float(np.median(np.abs(np.diff(flux[np.isfinite(flux)])))) / 0.954
+
+
+def _is_like_noise(error: NDArray[np.float64], flux: NDArray[np.float64]) -> bool:
     used = np.isfinite(error) & np.isfinite(flux) & (error > 0)
     if used.any() and (np.ptp(error[used]) == 0 or _is_flat(flux[used], error[used])):
         return False  # a width, or what is no spectrum: noise is estimated, and the answer says so
@@ -185,7 +217,7 @@ def _is_like_noise(values: NDArray[Any], flux: NDArray[np.float64]) -> bool:
     good = flux[np.isfinite(flux)]
     if not (error.size and (error >= 0).all() and (error > 0).any() and good.size > 1):
         return False
-    scatter = float(np.median(np.abs(np.diff(good)))) / 0.954  # of the difference of two normal deviates
+    scatter = _scatter(flux)
     typical, level = float(np.median(error[error > 0])), float(np.median(np.abs(good)))
     if level < FAINT * typical and level > BRIGHT * scatter:
         return False  # as large as flux itself, which is no noise: another flux, a model or sky

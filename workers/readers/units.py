@@ -49,6 +49,7 @@ _SPELLINGS = (
     (r"(?i)^\s*1e([+-]?\d+)", r"10**\1 "),
 )
 
+_LOGARITHM = re.compile(r"\s*(?:log(?:_?10)?|dex)\s*[\s(\[]\s*([^()\[\]]+?)\s*[)\]]?\s*", re.I)
 LONGEST_TEXT = 200
 _LONG_INTEGER = re.compile(r"(?<![.\d])\d{6,}")
 """Astropy computes `10**76030431004` to the last digit, which takes for ever."""
@@ -122,6 +123,18 @@ def angstrom(wavelength: NDArray[np.float64], unit: Any) -> NDArray[np.float64]:
         raise ReadError(
             f"{unit} is no unit of wavelength; say --wavelength-unit angstrom, nm or um"
         ) from error
+
+
+def within_logarithm(written: Any) -> Any:
+    """Return the unit within a decimal logarithm as files write it, `log10(Angstrom)`; None for no such one.
+
+    Examples
+    --------
+    >>> within_logarithm("log10(nm)") == u.nm, within_logarithm("nm") is None
+    (True, True)
+    """
+    match = _LOGARITHM.fullmatch(str(written or ""))
+    return unit_of(match[1]) if match else None
 
 
 def is_spectral(unit: Any) -> bool:

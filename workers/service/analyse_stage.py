@@ -18,6 +18,7 @@ from spectraq.workers.inference import Failure, SafeInference
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.service.batcher import Batch, Readable
+from spectraq.workers.service.change_stage import NO_HISTORY, NOTHING_BESIDE, Beside, ChangeStage, History
 from spectraq.workers.settings import Settings, WorkerSettings
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.messages import Outgoing
@@ -43,6 +44,7 @@ class Analysed:
     cached: int  # of these, from the cache
     duplicates: int  # of the cached, those whose id was answered before
     reasons: dict[str, int]  # dead letters by reason
+    changes: dict[str, int]  # spectra by what became of the comparison with an earlier one
 
 
 class Analyst:
@@ -50,9 +52,11 @@ class Analyst:
 
     1. Drop a batch of an older epoch: somebody else reads it again.
     2. Look all spectra up in the cache, in one round trip.
-    3. Ask the networks for the others; a spectrum that breaks them becomes a dead letter.
-    4. Judge anomalies by what the stream has shown to be normal, and add to that what was answered now.
-    5. Write the results of each spectrum, and the dead letters, as messages.
+    3. Where changes are asked for: remember the spectra, and find the earlier one of each object.
+    4. Ask the networks for the others; a spectrum that breaks them becomes a dead letter.
+    5. Judge anomalies by what the stream has shown to be normal, and add to that what was answered now.
+    6. Compare each spectrum with the earlier one of its object.
+    7. Write the results of each spectrum, and the dead letters, as messages.
 
     Parameters
     ----------
@@ -62,6 +66,8 @@ class Analyst:
         Takes what is to be published.
     drop
         Takes a batch that is not to be published.
+    changes
+        The memory of objects; None where nothing is compared.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class Analyst:
         numbers: Mapping[str, int],
         hand_on: Callable[[Analysed], None],
         drop: Callable[[Batch], None],
+        changes: ChangeStage | None = None,
     ) -> None:
         self._settings = settings
         self._analysis = analysis
@@ -87,6 +94,7 @@ class Analyst:
         self._numbers = numbers
         self._hand_on = hand_on
         self._drop = drop
+        self._changes = changes
 
     def __call__(self, batch: Batch) -> None:
         """Analyse one batch and hand it on."""
@@ -98,15 +106,21 @@ class Analyst:
         # 2. The cache
         with self._metrics.stage_seconds.labels("look_up").time():
             cached = self._look_up(readable)
-        # 3. The networks
+        # 3. The memory of objects
+        with self._metrics.stage_seconds.labels("remember").time():
+            histories = self._changes.look_up(readable) if self._changes else [NO_HISTORY] * len(readable)
+        # 4. The networks
         with self._metrics.stage_seconds.labels("analyse").time():
-            answers = self._answers(readable, cached)
-        # 4. The stream
+            answers, earlier = self._answers(readable, cached, histories)
+        # 5. The stream
         with self._metrics.stage_seconds.labels("judge").time():
             judged = self._judged(readable, cached, answers)
-        # 5. Messages
+        # 6. Changes
+        with self._metrics.stage_seconds.labels("compare").time():
+            beside = self._beside(readable, judged, histories, earlier)
+        # 7. Messages
         with self._metrics.stage_seconds.labels("write").time():
-            analysed = self._write(batch, cached, judged)
+            analysed = self._write(batch, cached, judged, beside)
         self._hand_on(analysed)
 
     def _look_up(self, readable: list[Readable]) -> list[Cached]:
@@ -116,12 +130,29 @@ class Analyst:
         subjects = [Subject.of(item.spectrum) for item in readable]
         return self._cache.get_many(subjects, measured=Extra.MEASUREMENT in extra)
 
-    def _answers(self, readable: list[Readable], cached: list[Cached]) -> list[Answer | Failure]:
-        unknown = [item.observation for item, entry in zip(readable, cached, strict=True) if not entry.answer]
+    def _answers(
+        self, readable: list[Readable], cached: list[Cached], histories: list[History]
+    ) -> tuple[list[Answer | Failure], list[Answer | Failure | None]]:
+        """Return the answers, and those to the earlier spectra that some are compared with."""
+        extra = _extra(self._settings.worker)
+        pairs = [history.observed is not None for history in histories]
+        unknown = [
+            item.observation
+            for item, entry, paired in zip(readable, cached, pairs, strict=True)
+            if not (entry.answer or paired)
+        ]
+        newer = [item.observation for item, paired in zip(readable, pairs, strict=True) if paired]
+        before = [history.observed for history in histories if history.observed is not None]
         with self._watchdog.deadline(self._settings.worker.analysis_timeout_s, "the networks"):
-            answered = iter(self._analysis.answers(unknown, _extra(self._settings.worker)))
+            answered = iter(self._analysis.answers(unknown, extra))
+            of_pairs = iter(self._analysis.answers([*newer, *before], extra | Extra.MODEL) if newer else [])
+            of_newer = iter([next(of_pairs) for _ in newer])
         self._metrics.batch_limit.set(self._analysis.limit)
-        return [entry.answer or next(answered) for entry in cached]
+        answers = [
+            next(of_newer) if paired else entry.answer or next(answered)
+            for entry, paired in zip(cached, pairs, strict=True)
+        ]
+        return answers, [next(of_pairs) if paired else None for paired in pairs]
 
     def _judged(
         self, readable: list[Readable], cached: list[Cached], answers: list[Answer | Failure]
@@ -138,18 +169,35 @@ class Analyst:
         self._stream.learn([a for a, _ in fresh], [spectrum.survey for spectrum in new], new)
         return [a if isinstance(a, Failure) else Judged(a, next(judged)) for a in answers]
 
-    def _write(self, batch: Batch, cached: list[Cached], judged: list[Judged | Failure]) -> Analysed:
+    def _beside(
+        self,
+        readable: list[Readable],
+        judged: list[Judged | Failure],
+        histories: list[History],
+        earlier: list[Answer | Failure | None],
+    ) -> list[Beside]:
+        """Compare what has an earlier spectrum, and return what is published beside the results."""
+        if self._changes is None:
+            return [NOTHING_BESIDE] * len(readable)
+        answers = [answer if isinstance(answer, Failure) else answer.published for answer in judged]
+        with self._watchdog.deadline(self._settings.worker.analysis_timeout_s, "comparing spectra"):
+            return self._changes.beside(readable, answers, histories, earlier)
+
+    def _write(
+        self, batch: Batch, cached: list[Cached], judged: list[Judged | Failure], beside: list[Beside]
+    ) -> Analysed:
         outgoing: list[Outgoing] = []
         answered: list[tuple[Subject, Judged]] = []
         reasons: Counter[str] = Counter()
+        changes: Counter[str] = Counter()
         from_cache = duplicates = 0
-        pending = zip(cached, judged, strict=True)
+        pending = zip(cached, judged, beside, strict=True)
         for item in batch.items:
             if not isinstance(item, Readable):
                 reasons[item.letter.reason] += 1
                 outgoing.append(outgoing_letter(item.letter, self._settings, self._numbers))
                 continue
-            entry, answer = next(pending)
+            entry, answer, others = next(pending)
             if isinstance(answer, Failure):
                 letter = dead_letter(item.record, answer.reason, answer.message)
                 reasons[letter.reason] += 1
@@ -160,10 +208,14 @@ class Analyst:
             outgoing += outgoing_results(
                 self._wanted(results), self._settings.topics, item.record.headers, self._numbers
             )
+            outgoing += others.outgoing
+            changes.update([others.outcome] if others.outcome else [])
             answered.append((subject, answer))
             from_cache += entry.answer is not None
             duplicates += entry.duplicate
-        return Analysed(batch, tuple(outgoing), tuple(answered), from_cache, duplicates, dict(reasons))
+        return Analysed(
+            batch, tuple(outgoing), tuple(answered), from_cache, duplicates, dict(reasons), dict(changes)
+        )
 
     def _wanted(self, results: Results) -> Results:
         """Leave out what is not to be published: the cache may know more."""

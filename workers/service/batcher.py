@@ -70,9 +70,10 @@ class Batch:
 class Batcher:
     """Fills batches in the order of the records.
 
-    A batch is due when it is full, or when its oldest record has waited `max_wait_s`. Whoever takes batches
-    takes one only when there is room for it, so under load they grow by themselves up to the bounds, and a
-    slow transaction does not pile up small ones.
+    A batch is due when it is full, when its oldest record has waited `max_wait_s`, and at once where the
+    networks have nothing to do: a spectrum that comes alone waits for no other. Whoever takes batches takes
+    one only when there is room for it, so under load they grow by themselves up to the bounds, and a slow
+    transaction does not pile up small ones.
     """
 
     def __init__(self, settings: WorkerSettings) -> None:
@@ -105,11 +106,11 @@ class Batcher:
             self._pixels += item.pixels
             self._bytes += len(item.record.value)
 
-    def due_in_s(self) -> float | None:
-        """Seconds until a batch is due, 0 when it is; None without records."""
+    def due_in_s(self, idle: bool) -> float | None:
+        """Seconds until a batch is due: 0 when it is, or the networks are `idle`; None without records."""
         if not len(self):
             return None
-        if self._urgent or self._filled():
+        if idle or self._urgent or self._filled():
             return 0.0
         return max(self._items[0][1] + self._settings.max_wait_s - time.monotonic(), 0.0)
 

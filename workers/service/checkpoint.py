@@ -12,11 +12,11 @@ from spectraq.workers.service.batcher import Batch
 from spectraq.workers.service.ledger import Ledger
 from spectraq.workers.service.progress import Progress
 from spectraq.workers.service.publish_stage import Outcome
-from spectraq.workers.service.stall_watch import StallWatch
 from spectraq.workers.transport.consumer import Consumer
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.offsets import Committed, Offsets
 from spectraq.workers.transport.producer import Producer
+from spectraq.workers.transport.stall_watch import StallWatch
 
 DRAINED_ASKED_S = 0.5
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,12 +21,13 @@ from spectraq.workers.cache.stream_reference import StreamReference
 from spectraq.workers.contract.framing import result_numbers
 from spectraq.workers.contract.writer_schemas import WriterSchemas
 from spectraq.workers.errors import AnalysisError, SlotTakenError
-from spectraq.workers.inference import Pipeline, SafeInference, load_normal
+from spectraq.workers.inference import Pipeline, SafeInference
 from spectraq.workers.operations.health import Health
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.service.analyse_stage import Analyst
 from spectraq.workers.service.batcher import Batcher
+from spectraq.workers.service.change_stage import change_stage
 from spectraq.workers.service.checkpoint import Checkpoint
 from spectraq.workers.service.crash_suspects import Alone, Suspects
 from spectraq.workers.service.intake import Intake
@@ -34,7 +36,6 @@ from spectraq.workers.service.ownership import Ownership
 from spectraq.workers.service.progress import Progress
 from spectraq.workers.service.publish_stage import Outcome, Publisher
 from spectraq.workers.service.stage_thread import Stage
-from spectraq.workers.service.stall_watch import StallWatch
 from spectraq.workers.service.urgent_allowance import Allowance
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.abandoned_transactions import AbandonedTransactions
@@ -44,6 +45,10 @@ from spectraq.workers.transport.groupwatch import GroupWatch
 from spectraq.workers.transport.messages import Record
 from spectraq.workers.transport.producer import producer
 from spectraq.workers.transport.registry_requests import RegistryAwayError
+from spectraq.workers.transport.stall_watch import StallWatch
+
+if TYPE_CHECKING:
+    from spectraq.models.anomaly.reference import Reference
 
 IDLE_POLL_S = 0.2
 BUSY_POLL_S = 0.02
@@ -63,6 +68,7 @@ def run(
     until_drained: bool = False,
     metrics: Metrics | None = None,
     health: Health | None = None,
+    normal: Reference | None = None,
 ) -> Balance:
     """Work until told to stop, or until all that was there at the start is done, and return the ledger.
 
@@ -78,6 +84,8 @@ def run(
         Also stop once the group has committed all that the topic held when this worker started.
     metrics, health
         To be shown to the outside; made here where nobody looks.
+    normal
+        Spectra that the answers were judged by; None for those that come with the package.
 
     Raises
     ------
@@ -90,7 +98,7 @@ def run(
     """
     metrics = metrics or Metrics()
     with ExitStack() as closing:
-        worker = Worker(settings, pipeline, metrics, health or Health(metrics), closing)
+        worker = Worker(settings, pipeline, metrics, health or Health(metrics), closing, normal)
         worker.work(stop, until_drained)
     return worker.balance()
 
@@ -111,6 +119,7 @@ class Worker:
         metrics: Metrics,
         health: Health,
         closing: ExitStack,
+        normal: Reference | None,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
@@ -132,7 +141,9 @@ class Worker:
         self._consumer.seals.close()
         self._suspects = Suspects(settings, self._consumer.offsets.mark)
         self._suspect_waits = False  # a batch that is to be unpacked with nothing else in hand
-        self._stalls = StallWatch(self._consumer, settings, metrics)
+        self._stalls = StallWatch(
+            self._consumer, settings.worker, settings.topics.spectra, metrics.resubscriptions.inc
+        )
         watch = GroupWatch(settings)
         closing.callback(watch.stop)
         self._ownership = Ownership(self._consumer, watch, settings, metrics)
@@ -142,9 +153,9 @@ class Worker:
             self._consumer, self._producer, self._epoch, self._ledger, self._progress, self._stalls
         )
         self._given_up = threading.Event()  # no more attempts at publishing are worth making
-        self._open_stages(pipeline, closing)
+        self._open_stages(pipeline, closing, normal)
 
-    def _open_stages(self, pipeline: Pipeline, closing: ExitStack) -> None:
+    def _open_stages(self, pipeline: Pipeline, closing: ExitStack, normal: Reference | None) -> None:
         redis = GuardedRedis(self._settings.redis, self._metrics.cache_failures.inc)
         closing.callback(redis.close)
         self._metrics.cache_open.set_function(lambda: redis.open)
@@ -165,15 +176,14 @@ class Worker:
             self._settings,
             SafeInference(pipeline, self._settings.worker.batch_spectra, self._metrics.analysis_failures.inc),
             cache,
-            StreamReference(
-                redis, pipeline.digest, self._settings.worker.adapt, load_normal(self._settings.worker)
-            ),
+            StreamReference(redis, pipeline.digest, self._settings.worker.adapt, normal),
             self._epoch,
             self._watchdog,
             self._metrics,
             self._numbers,
             hand_on=self._publishing.put,
             drop=lambda batch: self._checkpoint.report(Outcome(batch, None)),
+            changes=change_stage(self._settings, redis, pipeline, self._numbers, closing),
         )
         self._analysing = Stage("analysing", analyst)
         closing.callback(self._analysing.stop, LEFT_BEHIND_S)
@@ -320,7 +330,7 @@ class Worker:
             self._add([suspect.record])
 
     def _hand_over(self, at_once: bool = False) -> None:
-        due_in_s = self._batcher.due_in_s()
+        due_in_s = self._batcher.due_in_s(self._analysing.idle)
         if due_in_s is None or (due_in_s > 0 and not at_once) or not self._analysing.has_room:
             return
         batch = self._batcher.take(self._checkpoint.epoch)
@@ -377,7 +387,7 @@ class Worker:
         """Return how long to wait for records: not beyond the moment when a batch is due."""
         if self._idle():
             return IDLE_POLL_S
-        due_in_s = self._batcher.due_in_s()
+        due_in_s = self._batcher.due_in_s(self._analysing.idle)
         if due_in_s is None or not self._analysing.has_room:
             return BUSY_POLL_S
         return min(BUSY_POLL_S, due_in_s)

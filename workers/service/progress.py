@@ -36,6 +36,8 @@ class Progress:
         for answer in answers:
             self._metrics.results.labels(answer.spectype).inc()
         self._metrics.anomalies.inc(sum(answer.anomaly_flagged for answer in answers))
+        for outcome, count in analysed.changes.items():
+            self._metrics.changes.labels(outcome).inc(count)
         for reason, count in analysed.reasons.items():
             self._metrics.dead_letters.labels(reason).inc(count)
 

@@ -36,6 +36,11 @@ class Stage(Generic[Work]):
         """Whether `put` would return at once."""
         return not self._inbox.full()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being done and nothing waits."""
+        return not self._inbox.unfinished_tasks
+
     def put(self, work: Work) -> None:
         """Hand over one piece, and wait for room; nothing is taken any more once the stage has stopped."""
         while not self._stopped.is_set():
@@ -59,6 +64,7 @@ class Stage(Generic[Work]):
                 except queue.Empty:
                     continue
                 self._do(work)
+                self._inbox.task_done()
         except BaseException as error:
             self.failure = error
             self._stopped.set()

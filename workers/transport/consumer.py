@@ -7,56 +7,23 @@ owned partitions to their committed offsets, and nothing that was read in an old
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
-from typing import Any
-
-import structlog
-from kafka import TopicPartition
-from kafka.errors import (
-    FencedInstanceIdError,
-    KafkaConnectionError,
-    KafkaError,
-    KafkaTimeoutError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
-from kafka.structs import ConsumerGroupMetadata, MemberState
-
-from spectraq.workers.errors import SlotTakenError
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
-from spectraq.workers.transport import client_repairs
-from spectraq.workers.transport.connection import administrator, close_quietly
 from spectraq.workers.transport.epoch import Epoch
-from spectraq.workers.transport.group_options import Assignor, Listener, options
-from spectraq.workers.transport.messages import Record
-from spectraq.workers.transport.offsets import Committed, GroupOffsets
-from spectraq.workers.transport.reader import reader
-from spectraq.workers.transport.retention_loss import Overtaken
+from spectraq.workers.transport.group_member import GroupMember
+from spectraq.workers.transport.group_options import Role
 from spectraq.workers.transport.seals import Seals
 
-log = structlog.get_logger(__name__)
 
-JOINING_POLL_MS = 200
-"""Shorter polls discard the answer to a request to join the group that arrives between two of them."""
-
-LEAVING_S = 2.0
-MARGIN_S = 2.0
-"""A call that has a deadline of its own gets this much more before the watchdog gives it up."""
-
-
-class Consumer:
+class Consumer(GroupMember):
     """A member of the group of workers.
 
     Parameters
     ----------
     settings
         The settings in force; the worker's slot is the static name in the group.
-    epoch
-        Moved at every change of the assignment.
-    watchdog
-        Watches each call.
+    epoch, watchdog
+        As of `GroupMember`.
 
     Raises
     ------
@@ -65,129 +32,16 @@ class Consumer:
 
     Attributes
     ----------
-    offsets
-        How far the group has come.
     seals
         Which of the batches that were fetched are unpacked.
     """
 
     def __init__(self, settings: Settings, epoch: Epoch, watchdog: Watchdog) -> None:
-        self._settings = settings
-        self._topics = settings.topics.of_spectra
-        self._epoch = epoch
-        self._watchdog = watchdog
-        self._call_s = settings.kafka.call_timeout_s
-        self._membership: ConsumerGroupMetadata | None = None
-        self._assignor = Assignor()
-        with self._deadline("connecting", 2 * settings.kafka.bootstrap_timeout_s):
-            self._client = reader(settings.kafka, options(settings, self._assignor))
-        self._was_silent = False
-        self.trouble = ""  # why the last poll failed
-        self._overtaken = Overtaken(self._client)
+        worker = settings.worker
+        role = Role("consumer", worker.slot, settings.kafka.group_id, worker.batch_spectra, static=True)
+        super().__init__(settings.kafka, role, settings.topics.of_spectra, epoch, watchdog)
+        self._priority = settings.topics.priority
         self.seals = Seals(self._client, epoch)
-        self.offsets = GroupOffsets(self._client, settings, epoch, self._deadline)
-        with self._deadline("subscribing"):
-            self._subscribe()
-
-    # -- the group -----------------------------------------------------------------------------------------
-
-    @property
-    def membership(self) -> ConsumerGroupMetadata:
-        """Who we were in the group when `poll` last returned: what a transaction is fenced by."""
-        return self._membership or ConsumerGroupMetadata(group_id=self._settings.kafka.group_id)
-
-    @property
-    def joined(self) -> bool:
-        """Whether the group has settled with us in it."""
-        return bool(self.membership.state == MemberState.STABLE)
-
-    @property
-    def joining(self) -> bool:
-        """Whether the client has begun to join the group and has no answer so far."""
-        return client_repairs.is_joining(self._client)
-
-    @property
-    def assignment(self) -> set[TopicPartition]:
-        """The partitions that are ours to read."""
-        return set(self._client.assignment())
-
-    @property
-    def sees_topic(self) -> bool:
-        """Whether Kafka tells us of the topic; it hides one that we may not read."""
-        return client_repairs.knows_topic(self._client, self._settings.topics.spectra)
-
-    def subscribe_again(self, reason: str) -> None:
-        """Leave the subscription and take it up again."""
-        log.warning("subscribing_again", reason=reason)
-        with self._deadline("subscribing again"):
-            self._client.unsubscribe()
-            self._subscribe()
-        self._epoch.move("subscribed again")
-
-    def join_again(self, reason: str) -> None:
-        """Have the group share out its partitions; ours stay ours meanwhile."""
-        log.warning("joining_again", reason=reason)
-        self._assignor.ask()
-        client_repairs.request_rejoin(self._client)
-
-    # -- records -------------------------------------------------------------------------------------------
-
-    def poll(self, timeout_s: float) -> list[Record]:
-        """Read what has come, at most a batch; keeps us in the group even while partitions are on hold.
-
-        A record batch that can't be read is among them, as a record with `damage`.
-
-        Raises
-        ------
-        SlotTakenError
-            Where another worker has taken our slot.
-        """
-        timeout_ms = max(int(timeout_s * 1000), 0 if self.joined else JOINING_POLL_MS)
-        client_repairs.let_go_of_used_up_records(self._client)
-        try:
-            with self._deadline("poll", self._settings.kafka.session_timeout_s):
-                polled = self._client.poll(timeout_ms=timeout_ms)
-        except FencedInstanceIdError as error:
-            raise SlotTakenError(self._settings.worker.slot) from error
-        except NoOffsetForPartitionError:
-            polled = {}  # just assigned: the epoch has moved, and `rewind` says where to begin
-        except OffsetOutOfRangeError as error:
-            self._go_on_after(error.args[0])
-            polled = {}
-        except KafkaError as error:
-            log.warning("poll_failed", error=str(error))
-            self.trouble = str(error)
-            time.sleep(JOINING_POLL_MS / 1000)
-            return []
-        self.trouble = ""
-        client_repairs.collect_finished_join(self._client)
-        self._note_membership()
-        self._look_for_a_usurper()
-        return [record for records in polled.values() for record in records]
-
-    def rewind(self) -> Committed | None:
-        """Go back to the committed offset of every partition we own, and return them all.
-
-        None where Kafka does not tell them.
-
-        Kafka does not say while a transaction of a dead worker is still open, or while it is down. While we
-        join the group it is not asked: it answers such a question only after the join, and a join that ends
-        while we wait for something else is thrown away by the client and begun anew, for ever.
-        """
-        if self.joining:
-            return None
-        partitions = sorted(self.assignment)
-        try:
-            committed = self.offsets.committed(partitions)
-        except KafkaError as error:
-            log.warning("rewind_waits", error=str(error))
-            return None
-        for partition in partitions:
-            if partition in committed:
-                self._client.seek(partition, committed[partition].offset)
-            else:
-                self._client.seek_to_beginning(partition)
-        return committed
 
     def hold(self, full: bool, urgent_too: bool = True) -> None:
         """Stop or go on fetching; a rebalance forgets what was on hold, so this is said in every turn.
@@ -199,77 +53,10 @@ class Consumer:
         urgent_too
             Whether that, or a limit of their own, holds for urgent spectra, too.
         """
-        assignment, paused = self.assignment, set(self._client.paused())
+        assignment = self.assignment
         urgent = {partition for partition in assignment if self.urgent(partition.topic)}
-        held = (assignment - urgent if full else set()) | (urgent if urgent_too else set())
-        if held - paused:
-            self._client.pause(*(held - paused))
-        if paused - held:
-            self._client.resume(*(paused - held))
+        self.fetch_all_but((assignment - urgent if full else set()) | (urgent if urgent_too else set()))
 
     def urgent(self, topic: str) -> bool:
         """Return whether this is the topic whose spectra go first."""
-        return topic == self._settings.topics.priority
-
-    @property
-    def overtaken(self) -> int:
-        """Records that retention took away before they were read."""
-        return self._overtaken.records
-
-    # -- the end -------------------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Leave the group, so that others take our partitions now and not after the session timeout."""
-        with self._deadline("closing the consumer"):
-            close_quietly(self._client, autocommit=False, timeout_ms=int(self._call_s * 1000))
-            self._leave()
-
-    def _leave(self) -> None:
-        """A static member never says that it leaves, so an administrator has to."""
-        from kafka.admin import MemberToRemove
-
-        member = MemberToRemove(group_instance_id=self._settings.worker.slot, reason="clean stop")
-        try:
-            kafka = self._settings.kafka.model_copy(update={"bootstrap_timeout_s": LEAVING_S})
-            with administrator(kafka) as client:
-                client.remove_group_members(self._settings.kafka.group_id, [member])
-        except Exception as error:
-            log.info("left_without_saying_so", error=str(error))
-
-    def _subscribe(self) -> None:
-        self._client.subscribe(list(self._topics), listener=Listener(self._epoch))
-        for topic in self._topics:
-            # joining before the client knows the topic means joining again as soon as it does, and no more
-            with suppress(KafkaConnectionError, KafkaTimeoutError):
-                self._client.partitions_for_topic(topic)
-
-    def _go_on_after(self, asked: dict[TopicPartition, int]) -> None:
-        try:
-            with self._deadline("oldest offsets"):
-                self._overtaken.go_on(asked, int(self._call_s * 1000))
-        except KafkaError as error:
-            self.trouble = str(error)
-
-    def _note_membership(self) -> None:
-        now = self._client.group_metadata()
-        before, self._membership = self._membership, now
-        if before is not None and _identity(before) != _identity(now):
-            # a rebalance that leaves our partitions alone calls no listener, but fences what is in hand
-            self._epoch.move("membership changed")
-
-    def _look_for_a_usurper(self) -> None:
-        """Raise where two polls in a row find the client's heartbeats stopped: its slot is taken.
-
-        It would go on fetching for ever, and nothing it publishes or commits would count.
-        """
-        silent = client_repairs.heartbeats_have_stopped(self._client)
-        if silent and self._was_silent:
-            raise SlotTakenError(self._settings.worker.slot)
-        self._was_silent = silent
-
-    def _deadline(self, what: str, seconds: float | None = None) -> Any:
-        return self._watchdog.deadline((seconds or self._call_s) + MARGIN_S, f"consumer: {what}")
-
-
-def _identity(membership: ConsumerGroupMetadata) -> tuple[int, str]:
-    return membership.generation_id, membership.member_id
+        return topic == self._priority

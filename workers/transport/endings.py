@@ -10,7 +10,7 @@ way on every partition that a worker publishes to.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,7 +31,6 @@ from spectraq.workers.transport.client_repairs import (
     wait_for_step,
 )
 from spectraq.workers.transport.connection import administrator, client_options, close_producer, connect
-from spectraq.workers.transport.topics import written_topics
 
 ENDINGS = {
     TransactionState.PREPARE_COMMIT: True,
@@ -65,10 +64,17 @@ class Ending:
     partitions: tuple[TopicPartition, ...]
 
 
-def last_ending(settings: Settings, name: str) -> Ending | None:
+def last_ending(settings: Settings, name: str, published: Sequence[str]) -> Ending | None:
     """Return how the last transaction of a name ended; None where there was none, or it is open still.
 
     To be asked before the next client takes the name: after that nobody knows.
+
+    Parameters
+    ----------
+    settings, name
+        The settings in force, and the name.
+    published
+        The topics that whoever has the name publishes to.
 
     Raises
     ------
@@ -81,7 +87,7 @@ def last_ending(settings: Settings, name: str) -> Ending | None:
         state = _state(client, name, settings.kafka.call_timeout_s)
         if state not in ENDINGS:
             return None
-        topics = client.describe_topics(list(written_topics(settings)))
+        topics = client.describe_topics(list(published))
     partitions = [
         TopicPartition(topic["name"], partition["partition_index"])
         for topic in topics

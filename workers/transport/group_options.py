@@ -1,15 +1,17 @@
-"""How a worker takes part in the group: the options of its client, and what a rebalance does to it."""
+"""How a member takes part in its group: the options of its client, and what a rebalance does to it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 
-from spectraq.workers.settings import Settings
+from spectraq.workers.settings import KafkaSettings
 from spectraq.workers.transport.connection import client_options
 from spectraq.workers.transport.epoch import Epoch
 
@@ -62,20 +64,48 @@ class Assignor(CooperativeStickyAssignor):  # type: ignore[misc]
         return said
 
 
-def options(settings: Settings, assignor: Assignor) -> dict[str, Any]:
-    """Options of the client that reads spectra."""
-    kafka = settings.kafka
-    return client_options(kafka, f"consumer-{settings.worker.slot}") | {
-        "group_id": kafka.group_id,
-        "group_instance_id": settings.worker.slot,  # a restarted worker gets its partitions back at once
-        "partition_assignment_strategy": [assignor],
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Which group a member is of, and under which names.
+
+    Attributes
+    ----------
+    name
+        What it does there, in one word; with the slot it is what the broker's logs and quotas know.
+    slot
+        Which one of those that do it.
+    group_id
+        Of the group.
+    poll_records
+        That one poll gives at most.
+    static
+        Whether the slot is its name in the group, too, so that started again it gets its partitions back
+        at once.
+    together
+        Whether the partitions of one number go to one member, whatever their topic.
+    """
+
+    name: str
+    slot: str
+    group_id: str
+    poll_records: int
+    static: bool
+    together: bool = False
+
+
+def options(kafka: KafkaSettings, role: Role, assignor: Assignor) -> dict[str, Any]:
+    """Options of the client of a member."""
+    return client_options(kafka, f"{role.name}-{role.slot}") | {
+        "group_id": role.group_id,
+        "group_instance_id": role.slot if role.static else None,
+        "partition_assignment_strategy": [RangePartitionAssignor if role.together else assignor],
         "enable_auto_commit": False,
         "auto_offset_reset": "none",  # what retention took away must be said, not skipped
         "isolation_level": "read_committed",  # also makes committed offsets wait for open transactions
         "session_timeout_ms": int(kafka.session_timeout_s * 1000),
         "heartbeat_interval_ms": int(kafka.session_timeout_s * 1000 / 4),
         "max_poll_interval_ms": int(kafka.max_poll_interval_s * 1000),
-        "max_poll_records": settings.worker.batch_spectra,
+        "max_poll_records": role.poll_records,
         "fetch_max_bytes": FETCH_MAX_BYTES,
         "max_partition_fetch_bytes": PARTITION_BYTES,
         "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,

@@ -16,7 +16,7 @@ class Outgoing:
 
     topic: str
     key: bytes | None
-    value: bytes
+    value: bytes | None  # None deletes the key on a compacted topic
     headers: Headers = ()
 
 

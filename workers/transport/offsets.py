@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -11,7 +11,6 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import FencedInstanceIdError, KafkaError, KafkaTimeoutError
 
 from spectraq.workers.errors import SlotTakenError
-from spectraq.workers.settings import Settings
 from spectraq.workers.transport.crash_marks import Attempts
 from spectraq.workers.transport.epoch import Epoch
 
@@ -40,8 +39,12 @@ class GroupOffsets:
     ----------
     client
         The member's.
-    settings
-        The settings in force.
+    topics
+        Of the group.
+    slot
+        The member's.
+    call_s
+        Time for a call.
     epoch
         Moved where a commit fails.
     deadline
@@ -51,14 +54,16 @@ class GroupOffsets:
     def __init__(
         self,
         client: KafkaConsumer,
-        settings: Settings,
+        topics: Sequence[str],
+        slot: str,
+        call_s: float,
         epoch: Epoch,
         deadline: Callable[[str], AbstractContextManager[object]],
     ) -> None:
         self._client = client
-        self._slot = settings.worker.slot
-        self._topics = settings.topics.of_spectra
-        self._call_s = settings.kafka.call_timeout_s
+        self._topics = topics
+        self._slot = slot
+        self._call_s = call_s
         self._epoch = epoch
         self._deadline = deadline
 

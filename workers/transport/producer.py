@@ -32,7 +32,7 @@ from spectraq.workers.transport.connection import client_options, close_producer
 from spectraq.workers.transport.endings import RETRY_BACKOFF_MS, Ending, end_again, last_ending
 from spectraq.workers.transport.messages import Outgoing
 from spectraq.workers.transport.offsets import Offsets
-from spectraq.workers.transport.topics import ENVELOPE_BYTES
+from spectraq.workers.transport.topics import ENVELOPE_BYTES, written_topics
 
 BATCH_BYTES = 1 << 20
 LINGER_MS = 5
@@ -159,9 +159,19 @@ class ExactlyOnce(Producer):
     Kafka answers a commit when it is decided, and tells the partitions after that. A broker that is killed
     between forgets those that are not replicated, and so every client that takes the name first ends the last
     transaction once more (`endings.py`).
+
+    Parameters
+    ----------
+    settings, watchdog
+        As of `Producer`.
+    published
+        The topics that are published to; None: those of a worker.
     """
 
-    def __init__(self, settings: Settings, watchdog: Watchdog) -> None:
+    def __init__(
+        self, settings: Settings, watchdog: Watchdog, published: Sequence[str] | None = None
+    ) -> None:
+        self._published = written_topics(settings) if published is None else tuple(published)
         self._name = transactional_id(settings, settings.worker.slot)
         self._ending: Ending | None = None
         super().__init__(settings, watchdog)
@@ -225,7 +235,7 @@ class ExactlyOnce(Producer):
         try:
             with self._deadline("asking for the last transaction", within_s):
                 # kept until it is done: after the next client of the name nobody knows
-                self._ending = self._ending or last_ending(self._settings, self._name)
+                self._ending = self._ending or last_ending(self._settings, self._name, self._published)
             if self._ending is None:
                 return
             with self._deadline("ending the last transaction again", within_s):

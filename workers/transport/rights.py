@@ -21,7 +21,7 @@ from kafka.admin import (
 
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.abandoned_transactions import transactional_id
-from spectraq.workers.transport.topics import written_topics
+from spectraq.workers.transport.topics import followed_topics, written_topics
 
 LITERAL, PREFIXED = ACLResourcePatternType.LITERAL, ACLResourcePatternType.PREFIXED
 READ, WRITE, DESCRIBE = ACLOperation.READ, ACLOperation.WRITE, ACLOperation.DESCRIBE
@@ -82,7 +82,7 @@ def _publisher(settings: Settings) -> list[Right]:
 
 
 def _viewer(settings: Settings) -> list[Right]:
-    return [_topic(READ, name, "follow what becomes of spectra") for name in written_topics(settings)]
+    return [_topic(READ, name, "follow what becomes of spectra") for name in followed_topics(settings)]
 
 
 def _web(settings: Settings) -> list[Right]:
@@ -99,8 +99,33 @@ def _web(settings: Settings) -> list[Right]:
 def _sink(settings: Settings) -> list[Right]:
     group = settings.archive.group_id
     return [
-        *(_topic(READ, name, "write them to the archive") for name in written_topics(settings)),
+        *(_topic(READ, name, "write them to the archive") for name in followed_topics(settings)),
         Right(READ, ResourceType.GROUP, group, LITERAL, "share the partitions"),
+    ]
+
+
+def _filter(settings: Settings) -> list[Right]:
+    filters, topics = settings.filters, settings.topics
+    theirs = settings.kafka.model_copy(update={"group_id": filters.group_id})
+    transactions = transactional_id(settings.model_copy(update={"kafka": theirs}), "")
+    results = [
+        name
+        for name in written_topics(settings)
+        if name not in (topics.models, topics.dead_letters, topics.objects)
+    ]
+    return [
+        *(_topic(READ, name, "ask filters of them") for name in results),
+        Right(WRITE, ResourceType.TOPIC, f"{filters.topic}.", PREFIXED, "publish what passes"),
+        Right(READ, ResourceType.GROUP, filters.group_id, LITERAL, "join the group and commit"),
+        Right(WRITE, ResourceType.TRANSACTIONAL_ID, transactions, PREFIXED, "publish exactly once"),
+    ]
+
+
+def _objects(settings: Settings) -> list[Right]:
+    topic = settings.topics.objects
+    return [
+        _topic(READ, topic, "list and rebuild the memory of objects"),
+        _topic(WRITE, topic, "load and forget spectra of objects"),
     ]
 
 
@@ -110,6 +135,8 @@ ROLES: dict[str, Callable[[Settings], list[Right]]] = {
     "viewer": _viewer,
     "web": _web,
     "sink": _sink,
+    "filter": _filter,
+    "objects": _objects,
 }
 
 

@@ -102,7 +102,7 @@ class Sender:
         self,
         topic: str,
         key: bytes | None,
-        value: bytes,
+        value: bytes | None,
         headers: Sequence[tuple[str, bytes]] = (),
         mark: Any = None,
     ) -> None:

@@ -1,7 +1,8 @@
-"""The seven topics: made where missing, listed as they are."""
+"""Our topics: made where missing, listed as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +27,23 @@ class Topic:
 
 
 def topic_names(settings: Settings) -> tuple[str, ...]:
-    """Return the names of our topics: what comes in, results of every kind, dead letters, verdicts."""
+    """Return the names of our topics: of spectra, results, dead letters, verdicts, and of each filter."""
     topics = settings.topics
-    return (*topics.of_spectra, *written_topics(settings), topics.verdicts)
+    return (*topics.of_spectra, *written_topics(settings), topics.verdicts, *filtered_topics(settings))
+
+
+def filtered_topics(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the topics of the filters in the settings."""
+    return tuple(settings.filters.topic_of(name) for name in settings.filters.named)
 
 
 def written_topics(settings: Settings) -> tuple[str, ...]:
     """Return the names of the topics that workers publish to."""
+    return (*followed_topics(settings), settings.topics.objects)
+
+
+def followed_topics(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the topics of results and dead letters."""
     topics = settings.topics
     return (
         topics.classifications,
@@ -40,6 +51,7 @@ def written_topics(settings: Settings) -> tuple[str, ...]:
         topics.anomalies,
         topics.models,
         topics.measurements,
+        topics.changes,
         topics.dead_letters,
     )
 
@@ -56,8 +68,15 @@ def list_topics(settings: Settings) -> list[Topic]:
         return [_described(client, name) for name in topic_names(settings)]
 
 
-def ensure_topics(settings: Settings) -> list[Topic]:
+def ensure_topics(settings: Settings, only: Sequence[str] | None = None) -> list[Topic]:
     """Create the topics that are missing, and leave the others as they are.
+
+    Parameters
+    ----------
+    settings
+        The settings in force.
+    only
+        The names of those that are asked for; None: all of ours.
 
     Raises
     ------
@@ -66,10 +85,11 @@ def ensure_topics(settings: Settings) -> list[Topic]:
     """
     with administrator(settings.kafka) as client:
         present = set(client.list_topics())
-        missing = [name for name in topic_names(settings) if name not in present]
+        names = topic_names(settings) if only is None else tuple(only)
+        missing = [name for name in names if name not in present]
         if missing:
             _create(client, settings, missing)
-        return [_described(client, name, created=name in missing) for name in topic_names(settings)]
+        return [_described(client, name, created=name in missing) for name in names]
 
 
 def _create(client: Any, settings: Settings, names: list[str]) -> None:
@@ -85,11 +105,14 @@ def _create(client: Any, settings: Settings, names: list[str]) -> None:
 
 def _wanted(settings: Settings, name: str) -> dict[str, Any]:
     largest = settings.kafka.max_message_bytes
-    if name == settings.topics.dead_letters:
+    configs = {}
+    if name in (settings.topics.dead_letters, settings.topics.objects):
         largest += ENVELOPE_BYTES
-    configs = {"max.message.bytes": str(largest)}
+    if name == settings.topics.objects:
+        configs["cleanup.policy"] = "compact"
     if name == settings.topics.verdicts:
         configs["retention.ms"] = "-1"  # a person's work is not to be had again
+    configs["max.message.bytes"] = str(largest)
     return {
         "num_partitions": settings.topics.partitions,
         "replication_factor": settings.topics.replication,
@@ -113,11 +136,13 @@ def require_topics(settings: Settings) -> None:
     UnreachableError
         Naming the missing topics and the command that makes them.
     """
-    needed = set(topic_names(settings)) - {settings.topics.verdicts}
+    needed = set(topic_names(settings)) - {settings.topics.verdicts, *filtered_topics(settings)}
     if not settings.worker.publish_models:
         needed.discard(settings.topics.models)
     if not settings.worker.publish_measurements:
         needed.discard(settings.topics.measurements)
+    if not settings.worker.changes:
+        needed -= {settings.topics.changes, settings.topics.objects}
     missing = [topic.name for topic in list_topics(settings) if topic.name in needed and not topic.partitions]
     if missing:
         raise UnreachableError(

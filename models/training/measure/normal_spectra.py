@@ -37,6 +37,8 @@ SHRINKAGE = 0.2
 LEAST_LATENT_VARIANCE = 0.05
 """Of the covariance to its diagonal, and what is added there: a class has a hundred spectra for 16 shares."""
 ROUNDS = 60
+SETTLED = 1e-6
+"""Of a score's scatter: a quantile that moves by less is found."""
 PRIOR_SPECTRA = 200
 """At each knot: of 5, 15, 60, 200 and any number, the last two flag fewest of sources that were left out."""
 LEAST_WIDTH = 0.05
@@ -284,7 +286,10 @@ def _quantile_curve(
         pulled = weight * pull[:, None]
         strength = 0.5 * PRIOR_SPECTRA * float(pull.mean())
         matrix = pulled.T @ weight + strength * np.eye(len(prior))
+        before = solved
         solved = np.asarray(np.linalg.solve(matrix, pulled.T @ value + strength * prior), np.float64)
+        if np.abs(solved - before).max() < SETTLED * scale:
+            break
     return solved
 
 

@@ -1,16 +1,22 @@
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from spectraq.models.grid.axis import KM_S_PER_PIXEL, LN_PER_PIXEL, N_PIXELS, WAVELENGTH
+from spectraq.models.grid.surveys import SURVEYS, survey_index
 from spectraq.models.measurement.instrument import spread_at
 from spectraq.models.measurement.rotation import (
+    DEEPEST,
     HALF_MEAN,
     OVERSAMPLED,
+    TYPES,
     VARIANCE,
     VELOCITIES,
+    blurred,
     profile,
+    running_mean,
     sharp_stars,
     v_sin_i,
 )
@@ -92,3 +98,37 @@ def test_a_rotation_profile_is_as_wide_as_it_says_and_keeps_the_light():
         assert shape @ place**2 == pytest.approx(VARIANCE * velocity**2 + 10.0**2 / 12, rel=0.01)
     assert profile(0.0, 10.0).tolist() == [1.0]
     assert 5 * VELOCITIES[-1] < HALF_MEAN * KM_S_PER_PIXEL
+
+
+@pytest.mark.parametrize(("subtype", "survey"), [("A", "lamost"), ("F", None), ("K", "boss")])
+def test_kept_models_are_those_that_direct_sums_give_to_half_a_step(subtype, survey):
+    stars, models = sharp_stars(), blurred(subtype, survey_index(survey))
+    sharp = stars.flux[subtype].astype(np.float64)
+    place = stars.first + np.arange(sharp.shape[1]) / OVERSAMPLED
+    spread = OVERSAMPLED * spread_at(survey, np.interp(place, np.arange(N_PIXELS), WAVELENGTH))
+    v = len(VELOCITIES) // 2
+    rotation = profile(float(VELOCITIES[v]), KM_S_PER_PIXEL / OVERSAMPLED)
+    inside = slice(HALF_MEAN, -HALF_MEAN)
+    for m in (0, 7):
+        by_spread = []
+        for sigma in (spread.min(), max(spread.max(), 1.001 * spread.min())):
+            x = np.arange(-math.ceil(4.5 * sigma), math.ceil(4.5 * sigma) + 1)
+            kernel = np.exp(-0.5 * (x / sigma) ** 2)
+            by_spread.append(np.convolve(sharp[m], kernel / kernel.sum(), "same"))
+        widest = max(spread.max(), 1.001 * spread.min())
+        share = (spread**2 - spread.min() ** 2) / (widest**2 - spread.min() ** 2)
+        turned = np.convolve(by_spread[0] * (1 - share) + by_spread[1] * share, rotation, "same")
+        lines = turned / running_mean(turned, HALF_MEAN * OVERSAMPLED) - 1
+        for phase in range(OVERSAMPLED):
+            kept = models.lines[phase, v, m] * models.step[m]
+            off = np.abs(kept - lines[phase::OVERSAMPLED].clip(-DEEPEST, DEEPEST))[inside]
+            assert off.max() < 0.51 * models.step[m]
+
+
+def test_surveys_of_one_instrument_share_their_models_and_those_of_all_are_kept():
+    blurred.cache_clear()
+    for survey in ("sdss", "SDSS-V", "mine", None):
+        v_sin_i(seen("G", 30.0, 20.0, survey=survey), "G")
+    known = blurred.cache_info()
+    assert known.misses == known.currsize == 2
+    assert known.maxsize == len(TYPES) * (len(SURVEYS) + 1)

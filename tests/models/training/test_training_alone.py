@@ -16,8 +16,8 @@ for name in ("astropy", "safetensors", "pydantic", "typer", "kafka", "redis", "s
     sys.modules[name] = None
 from pathlib import Path
 from spectraq.models.training import steps
-steps.HELD_OUT = 200  # in the processes that train, too: each reads this script again
-plan = steps.Plan(Path(sys.argv[1]), mocks=500, exposures=500, epochs=1, classifiers=1, processes=1,
+steps.HELD_OUT = 100  # in the processes that train, too: each reads this script again
+plan = steps.Plan(Path(sys.argv[1]), mocks=250, exposures=250, epochs=1, classifiers=1, processes=1,
                   reconstruction_epochs=1)
 if __name__ == "__main__":
     steps.make_mocks(plan, print)

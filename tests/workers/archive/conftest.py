@@ -48,7 +48,7 @@ def sink(feed: Feed, processes: list[Any], tmp_path: Path) -> Callable[..., subp
     """
 
     def start(
-        folder: Path, *arguments: str, largest_file: int | None = None, **archive: Any
+        folder: Path | str, *arguments: str, largest_file: int | None = None, **archive: Any
     ) -> subprocess.Popen[str]:
         def limit() -> None:
             if largest_file is not None:

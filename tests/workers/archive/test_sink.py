@@ -17,8 +17,9 @@ from deltalake import DeltaTable
 
 from spectraq.schemas.results import Redshift
 from spectraq.workers.archive import sink as sink_module
+from spectraq.workers.archive.in_hand import Written
 from spectraq.workers.archive.pending import Pending
-from spectraq.workers.archive.sink import Written, run
+from spectraq.workers.archive.sink import run
 from spectraq.workers.archive.table import ArchiveTable
 from spectraq.workers.errors import DeliveryError
 from spectraq.workers.settings import Settings, load_settings
@@ -70,21 +71,8 @@ def test_every_result_and_letter_is_a_row_of_its_table_with_its_night_and_its_pl
 def test_a_sink_that_is_killed_again_and_again_writes_each_message_once(
     feed: Feed, folder: Path, publish: Publish, sink: Start
 ) -> None:
-    _kill_again_and_again(feed, folder, publish, sink, kills=3, spectra=600, seed=1)
-
-
-@pytest.mark.soak
-def test_a_sink_that_is_killed_twenty_times_writes_each_message_once(
-    feed: Feed, folder: Path, publish: Publish, sink: Start
-) -> None:
-    _kill_again_and_again(feed, folder, publish, sink, kills=20, spectra=20_000, seed=2)
-
-
-def _kill_again_and_again(
-    feed: Feed, folder: Path, publish: Publish, sink: Start, kills: int, spectra: int, seed: int
-) -> None:
+    kills, spectra, chance = 3, 600, random.Random(1)
     feed.kafka_options = {"session_timeout_s": 2}  # a sink that is killed is in its group for so long
-    chance = random.Random(seed)
     step = spectra // kills
     wanted: Counter[str] = Counter()
     for kill in range(kills):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from spectraq.workers.demonstration import simulated
+from spectraq.workers.service.loop import run
 from spectraq.workers.settings import Settings, load_settings
 from spectraq.workers.transport.sender import Sender
 from tests.support.commandline import CommandLine
+from tests.support.plumbing import Plumbing
 from tests.support.stranger import Stranger
 
 Spectra = Callable[[int], Path]
@@ -26,6 +29,11 @@ def settings_of(command: CommandLine) -> Settings:
         section, _, key = name.removeprefix("SPECTRAQ_").lower().partition("__")
         sections.setdefault(section, {})[key] = value
     return load_settings(**sections)
+
+
+def drained(command: CommandLine) -> dict[str, Any]:
+    """What a worker whose networks are not asked for numbers made of all that was there."""
+    return run(settings_of(command), Plumbing(), threading.Event(), until_drained=True).as_dict()
 
 
 def test_what_is_published_is_answered_watched_shown_and_counted(
@@ -93,7 +101,7 @@ def test_dead_letters_are_listed_shown_and_replayed(online: CommandLine, tmp_pat
     with Sender(settings_of(online)) as publisher:
         publisher.send(topic, b"garbage", b"\x00nonsense")
         publisher.send(topic, b"shape", b'{"spectrum_id": "x"}')
-    assert online.json("worker", "--until-drained")["dead_lettered"] == 2
+    assert drained(online)["dead_lettered"] == 2
 
     listed = online.json("dlq", "list")
     assert listed["count"] == 2
@@ -108,7 +116,7 @@ def test_dead_letters_are_listed_shown_and_replayed(online: CommandLine, tmp_pat
     assert online.json("status")["topics"][topic]["end"] == 2
     assert "sent 1" in online("dlq", "replay", place).stderr
     assert online.json("status")["topics"][topic]["end"] == 3
-    assert online.json("worker", "--until-drained")["dead_lettered"] == 1
+    assert drained(online)["dead_lettered"] == 1
 
 
 def test_a_replay_sends_nothing_twice_that_was_sent_or_answered(online: CommandLine, tmp_path: Path) -> None:
@@ -118,7 +126,7 @@ def test_a_replay_sends_nothing_twice_that_was_sent_or_answered(online: CommandL
     with Sender(settings) as publisher:
         publisher.publish(bad, good.spectrum_id, settings.topics.spectra)
         publisher.send(settings.topics.spectra, b"garbage", b"\x00nonsense")
-    assert online.json("worker", "--until-drained")["dead_lettered"] == 2
+    assert drained(online)["dead_lettered"] == 2
     place = next(x for x in online.json("dlq", "list")["letters"] if x["reason"] == "no_good_pixels")[
         "letter"
     ]
@@ -134,7 +142,7 @@ def test_a_replay_sends_nothing_twice_that_was_sent_or_answered(online: CommandL
 
     with Sender(settings) as publisher:
         publisher.publish(good, good.spectrum_id, settings.topics.spectra)
-    online.json("worker", "--until-drained")
+    drained(online)
     answered = online.json("dlq", "replay", "--since", "1h", "--dry-run")["left_alone"]
     assert any("answered since" in left["not_sent"] for left in answered)
     online("dlq", "replay", "--since", "yesterday", code=2)

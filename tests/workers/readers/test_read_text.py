@@ -277,3 +277,53 @@ def test_what_stands_for_no_measurement_in_text_is_no_flux(tmp_path: Path, blank
     assert isinstance(spectrum, Spectrum)
     assert spectrum.ivar is not None
     assert not spectrum.ivar[100:120].any() and (np.delete(spectrum.ivar, np.s_[100:120]) > 0).all()
+
+
+@pytest.mark.parametrize(("power", "name"), [(1.0, "error"), (2.0, "variance"), (-2.0, "ivar")])
+@pytest.mark.parametrize("level", [100.0, 1e-17])
+def test_a_third_column_is_noise_of_whichever_power_goes_with_the_scatter(
+    tmp_path: Path, power: float, name: str, level: float
+) -> None:
+    rng = np.random.default_rng(1)
+    error = level * (0.3 + 2.0 * np.linspace(0, 1, 2000))
+    flux = level * np.linspace(20, 60, 2000) + error * rng.normal(size=2000)
+    np.savetxt(path := tmp_path / "a.txt", np.c_[4000.0 + 2 * np.arange(2000), flux, error**power])
+    said: list[str] = []
+    (spectrum,) = read(path, note=said.append)
+    assert isinstance(spectrum, Spectrum)
+    assert any(f"taken as wavelength, flux, {name}" in sentence for sentence in said)
+    assert spectrum.ivar is not None
+    size = np.nanmedian(np.abs(spectrum.flux)) / np.median(flux)
+    np.testing.assert_allclose(spectrum.ivar, error**-2.0 / size**2, rtol=1e-3)
+
+
+def test_a_third_column_of_signal_to_noise_is_no_noise(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    error = 0.01 + 0.05 * np.linspace(0, 1, 2000)
+    flux = np.linspace(2, 6, 2000) + error * rng.normal(size=2000)
+    np.savetxt(path := tmp_path / "a.txt", np.c_[4000.0 + 2 * np.arange(2000), flux, flux / error])
+    (spectrum,) = made.spectra(path)
+    assert spectrum.ivar is None
+
+
+def test_a_curve_of_transmission_without_titles_is_no_spectrum(tmp_path: Path) -> None:
+    curve = np.exp(-(np.linspace(-2, 2, 300) ** 8))
+    np.savetxt(path := tmp_path / "g.dat", np.c_[np.linspace(3800, 5600, 300), curve], fmt="%.6f")
+    assert "transmission" in str(made.error(path))
+
+
+@pytest.mark.parametrize("title", ["filename", "SN", "what is it"])
+def test_a_column_of_text_that_parts_the_wavelengths_says_whose_they_are(tmp_path: Path, title: str) -> None:
+    objects = ((name, row) for name in ("a", "b") for row in ROWS)
+    lines = "".join(f"{name},{','.join(row)}\n" for name, row in objects)
+    (path := tmp_path / "long.csv").write_text(f"{title},wavelength,flux,error\n{lines}")
+    assert [spectrum.spectrum_id for spectrum in made.spectra(path)] == ["a", "b"]
+
+
+def test_janskys_behind_an_underscore_are_the_unit(tmp_path: Path) -> None:
+    lines = "".join(",".join(row) + "\n" for row in ROWS)
+    for number, titles in enumerate(("flux_mJy,error_mJy", "flux (mJy),error (mJy)")):
+        (tmp_path / f"{number}.csv").write_text(f"wavelength,{titles}\n{lines}")
+    first, second = (made.spectra(tmp_path / f"{number}.csv")[0] for number in range(2))
+    assert first.flux_unit == second.flux_unit
+    assert np.array_equal(first.flux, second.flux, equal_nan=True)

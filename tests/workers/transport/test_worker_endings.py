@@ -96,7 +96,7 @@ def test_a_kafka_that_cannot_tell_how_a_transaction_ended_stops_no_worker(
         raise UnsupportedVersionError
 
     monkeypatch.setattr(KafkaAdminClient, "describe_transactions", unsupported)
-    assert last_ending(feed.settings(), "worker-0") is None
+    assert last_ending(feed.settings(), "worker-0", ()) is None
 
 
 @pytest.mark.parametrize("committed", [True, False], ids=["committed", "aborted"])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.operations.metrics import Metrics
-from spectraq.workers.operations.watchdog import Watchdog
-from spectraq.workers.service.stall_watch import ATTEMPTS, StallWatch
+from spectraq.workers.operations.watchdog import Watchdog, end_process
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.consumer import Consumer
 from spectraq.workers.transport.epoch import Epoch
+from spectraq.workers.transport.stall_watch import ATTEMPTS, StallWatch
 from tests.support.feed import Feed, numbered
 
 STALL_S = 0.5
@@ -46,12 +46,22 @@ def settings_of(feed: Feed) -> Settings:
     return feed.settings(stall_s=STALL_S, rejoin_s=5)
 
 
+def watch_of(
+    feed: Feed,
+    consumer: Consumer,
+    on_free: Callable[[], None] = lambda: None,
+    give_up: Callable[[str], None] = end_process,
+) -> StallWatch:
+    settings = settings_of(feed)
+    return StallWatch(consumer, settings.worker, settings.topics.spectra, on_free, give_up)
+
+
 def test_no_records_despite_lag_makes_the_worker_subscribe_again_and_read_on(
     feed: Feed, watchdog: Watchdog
 ) -> None:
     epoch, metrics, given_up = Epoch(), Metrics(), []
     consumer = Consumer(settings_of(feed), epoch, watchdog)
-    watch = StallWatch(consumer, settings_of(feed), metrics, given_up.append)
+    watch = watch_of(feed, consumer, metrics.resubscriptions.inc, given_up.append)
     join(consumer)
     consumer._client.pause(*consumer.assignment)
     feed.publish(numbered(i) for i in range(20))
@@ -79,7 +89,7 @@ def test_when_subscribing_again_does_not_help_the_process_is_given_up_with_the_r
         raise GivenUpError(reason)
 
     consumer = Consumer(settings_of(feed), Epoch(), watchdog)
-    watch = StallWatch(consumer, settings_of(feed), Metrics(), give_up)
+    watch = watch_of(feed, consumer, give_up=give_up)
     feed.publish(numbered(i) for i in range(20))
     for _ in range(ATTEMPTS):
         join(consumer)
@@ -95,7 +105,7 @@ def test_when_subscribing_again_does_not_help_the_process_is_given_up_with_the_r
 def test_a_quiet_topic_is_no_stall(feed: Feed, watchdog: Watchdog) -> None:
     epoch = Epoch()
     consumer = Consumer(settings_of(feed), epoch, watchdog)
-    watch = StallWatch(consumer, settings_of(feed), Metrics())
+    watch = watch_of(feed, consumer)
     join(consumer)
     before = epoch.value
     until = time.monotonic() + 4 * STALL_S
@@ -113,7 +123,7 @@ def test_a_kafka_that_does_not_answer_is_waited_for_and_no_stall(
         feed = Feed(own.bootstrap_servers, own.redis_url)
         consumer = Consumer(settings_of(feed), Epoch(), watchdog)
         given_up: list[str] = []
-        watch = StallWatch(consumer, settings_of(feed), Metrics(), given_up.append)
+        watch = watch_of(feed, consumer, give_up=given_up.append)
         join(consumer)
         own.kafka.child.freeze()
         look_until(watch, consumer, "Kafka does not answer")

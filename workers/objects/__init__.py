@@ -1,0 +1,1 @@
+"""The memory of objects beside the stream: filled from files, refilled from its topic, forgotten."""
