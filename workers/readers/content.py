@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 from spectraq.workers.readers import limits
 from spectraq.workers.readers.scratch import Scratch
@@ -31,7 +33,7 @@ class Content:
         In bytes.
     """
 
-    def __init__(self, path: Path | None, scratch: Scratch, held: bytearray | None = None) -> None:
+    def __init__(self, path: Path | None, scratch: Scratch, held: bytes | None = None) -> None:
         self._path, self._scratch, self._held = path, scratch, held
         self.size = len(held or b"") if held is not None or path is None else path.stat().st_size
 
@@ -45,18 +47,23 @@ class Content:
         file.flush()
         return Path(file.name)
 
+    @property
+    def is_small(self) -> bool:
+        """Whether all of it may be taken into memory."""
+        return self._held is not None or self.size <= IN_MEMORY_BYTES
+
     def head(self, size: int) -> bytes:
         """Return the first bytes."""
-        if self._held is not None:
-            return bytes(self._held[:size])
-        with self.path.open("rb") as file:
+        with self.open() as file:
             return file.read(size)
 
-    def whole(self) -> bytearray | None:
-        """Return all of them; None where they are too many."""
-        if self._held is None and self.size <= IN_MEMORY_BYTES:
-            self._held = bytearray(self.path.read_bytes())
-        return self._held
+    def open(self) -> IO[bytes]:
+        """Open it: in memory, having read all of it the first time, where it is small."""
+        if self._held is None:
+            if not self.is_small:
+                return self.path.open("rb")
+            self._held = self.path.read_bytes()
+        return BytesIO(self._held)
 
 
 def unpacked(pieces: Iterable[bytes], packed_bytes: int, scratch: Scratch) -> Content:
@@ -78,6 +85,6 @@ def unpacked(pieces: Iterable[bytes], packed_bytes: int, scratch: Scratch) -> Co
             file.write(held)
             held = bytearray()
     if file is None:
-        return Content(None, scratch, held)
+        return Content(None, scratch, bytes(held))
     file.flush()
     return Content(Path(file.name), scratch)

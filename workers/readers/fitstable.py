@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from spectraq.workers.errors import ReadError
 from spectraq.workers.readers.keywords import is_bad_card, value
 from spectraq.workers.readers.source import Source
-from spectraq.workers.readers.strict_fits import StrictColumns, StrictImage, StrictTable
 
 _OPTIONAL = re.compile(r"T(UNIT|NULL|DISP|DIM|BCOL|CTYP|CUNI|CRPX|CRVL|CDLT|RPOS)\d+")
 _RAGGED = re.compile(r"\d*[PQ]")
@@ -24,8 +23,6 @@ def tables(source: Source) -> list[Any]:
 
 def is_table(hdu: Any) -> bool:
     """Return whether an HDU is a table, binary or of text."""
-    if isinstance(hdu, (StrictImage, StrictTable)):
-        return isinstance(hdu, StrictTable)
     from astropy.io import fits
 
     return isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
@@ -49,12 +46,11 @@ def _definitions(hdu: Any) -> Any:
     except Exception as error:
         if not is_bad_card(error):
             raise
-        hdu = hdu.original if isinstance(hdu, StrictTable) else hdu
         for key in [key for key in hdu.header if _OPTIONAL.fullmatch(key) and value(hdu.header, key) is None]:
             del hdu.header[key]
         definitions = hdu.columns
     width, said = definitions.dtype.itemsize, value(hdu.header, "NAXIS1")
-    if width != said and not value(hdu.header, "XTENSION") == "TABLE":
+    if width != said and value(hdu.header, "XTENSION") != "TABLE":
         raise ReadError(
             f"the columns' formats (TFORMn) of the table {hdu.name or 'without a name'} make rows of {width}"
             f" bytes, and NAXIS1 is {said}"
@@ -68,17 +64,11 @@ def shapes(hdu: Any) -> dict[str, tuple[int, ...]]:
     A vector whose length is another in each row has the shape (-1,).
     """
     definitions = _definitions(hdu)
-    if isinstance(definitions, StrictColumns) and not definitions.are_plain:
-        definitions = _definitions(hdu.original)
     dtype = definitions.dtype
-    ragged = set() if isinstance(definitions, StrictColumns) else _ragged(definitions)
+    ragged = {column.name for column in definitions if _RAGGED.match(str(column.format))}
     return {
         name.lower(): (-1,) if name in ragged else dtype[name].shape for name in reversed(definitions.names)
     }
-
-
-def _ragged(definitions: Any) -> set[str]:
-    return {column.name for column in definitions if _RAGGED.match(str(column.format))}
 
 
 def header(hdu: Any) -> dict[str, Any]:

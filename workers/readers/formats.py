@@ -159,7 +159,7 @@ def _unforeseen(error: Exception, source: Source | None = None) -> str:
     """Damaged files fail in as many ways as there are bytes; each must cost one line, not the night."""
     if source and source.kind == "fits":
         with quiet():
-            keyword = structure.fault(source.plain)
+            keyword = structure.fault(source.content)
         if keyword:
             return f"the FITS file can't be read: {keyword}"
     why = " ".join(str(error).split())[:200]

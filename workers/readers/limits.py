@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from spectraq.workers.errors import ReadError
@@ -55,8 +55,17 @@ def check_growth(packed_bytes: int, unpacked_bytes: int) -> None:
         )
 
 
-def check_extensions(hdus: Iterable[Any], file_bytes: int) -> None:
-    """Read the header of every extension, up to the limit, and see what packed images would grow to.
+def check_extensions(hdus: Iterable[Any], file_bytes: int, plain: Callable[[Any], bool]) -> None:
+    """Come to every extension, up to the limit, and see what packed images would grow to.
+
+    Parameters
+    ----------
+    hdus
+        As astropy comes to them.
+    file_bytes
+        The size of the file.
+    plain
+        Tells of an HDU that its header says no number of columns, or a right one, without parsing it.
 
     Raises
     ------
@@ -71,7 +80,7 @@ def check_extensions(hdus: Iterable[Any], file_bytes: int) -> None:
             raise ReadError(
                 f"the FITS file has more than {EXTENSIONS} extensions; split it if they are spectra"
             )
-        columns = value(hdu.header, "TFIELDS") if "TFIELDS" in hdu.header else 0
+        columns = value(hdu.header, "TFIELDS") if not plain(hdu) and "TFIELDS" in hdu.header else 0
         if type(columns) is not int or not 0 <= columns <= COLUMNS:  # each would be looked for
             raise ReadError(f"HDU {number}: the keyword TFIELDS is {columns!r}; FITS allows 0 to {COLUMNS}")
         if isinstance(hdu, fits.CompImageHDU):

@@ -41,7 +41,7 @@ def read_memory(given: Any, name: str, assumed: Assumed, note: Note) -> Iterator
         Takes a sentence on each thing that had to be assumed.
     """
     scratch = Scratch(ExitStack())
-    source = Source(name, Content(Path(name), scratch, bytearray()), "binary", None, scratch)
+    source = Source(name, Content(Path(name), scratch, b""), "binary", None, scratch)
     try:
         with quiet():
             rows = _rows(given, source, assumed, note)

@@ -195,31 +195,31 @@ def _spectrum_table(source: Source) -> Any:
 
 
 def _look_for_spectrum_table(source: Source) -> Any:
-    table = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(hdu)), None)
+    table = next((hdu for hdu in fitstable.tables(source) if _is_by_pixel(source, hdu)), None)
     if table is None:
         return None
     names = set(fitstable.columns(table))
     if not (names & _OWN or "PLATEID" in source.hdus[0].header):
         return None  # somebody's own table, with noise and quality by names of its own
-    others = [hdu for hdu in fitstable.tables(source) if hdu is not table and _is_long(hdu)]
+    others = [hdu for hdu in fitstable.tables(source) if hdu is not table and _is_long(source, hdu)]
     coadds = [hdu for hdu in others if _has(hdu, "and_mask") and _has(hdu, "loglam")]
     if not coadds and ("and_mask" in names or table.name.upper() == "COADD"):
         return table
-    several = any(_is_by_pixel(hdu) and not _EXPOSURE.match(hdu.name.upper()) for hdu in others)
+    several = any(_is_by_pixel(source, hdu) and not _EXPOSURE.match(hdu.name.upper()) for hdu in others)
     return None if coadds or several else table
 
 
-def _is_by_pixel(hdu: Any) -> bool:
-    if not _is_long(hdu):
+def _is_by_pixel(source: Source, hdu: Any) -> bool:
+    if not _is_long(source, hdu):
         return False
     shapes = fitstable.shapes(hdu)
     return shapes.get("flux") == () and shapes.get("loglam") == ()
 
 
-def _is_long(hdu: Any) -> bool:
+def _is_long(source: Source, hdu: Any) -> bool:
     """Whether a table may have a pixel a row, by its size alone."""
-    rows = keywords.whole(keywords.value(hdu.header, "NAXIS2")) or 0
-    return rows >= FEWEST_ROWS and _column_count(hdu) <= MOST_COLUMNS
+    rows, columns = (source.hdus.count(hdu, key) or 0 for key in ("NAXIS2", "TFIELDS"))
+    return rows >= FEWEST_ROWS and columns <= MOST_COLUMNS
 
 
 def _column_count(hdu: Any) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +13,10 @@ from spectraq.workers.errors import ReadError
 from spectraq.workers.readers import packing
 from spectraq.workers.readers.astropy_hdus import astropy_hdus
 from spectraq.workers.readers.content import Content, unpacked
-from spectraq.workers.readers.hdus import Hdus
 from spectraq.workers.readers.keywords import text
 from spectraq.workers.readers.kinds import archive_kind, foreign_kind, is_votable
 from spectraq.workers.readers.pipes import at_rest
 from spectraq.workers.readers.scratch import Scratch
-from spectraq.workers.readers.strict_fits import strict_hdus
 from spectraq.workers.readers.textlines import byte_order_mark
 
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
@@ -88,7 +85,7 @@ def opened(name: Path | str) -> Iterator[Source]:
         try:
             content = _unpacked(at_rest(path, scratch), scratch)
             kind = _kind(path, content)
-            hdus = _hdus(content, stack, scratch) if kind == "fits" else None
+            hdus = astropy_hdus(content, stack, scratch) if kind == "fits" else None
         except EOFError as error:
             raise ReadError(f"the file is truncated: {error}; fetch it again") from error
         except OSError as error:
@@ -139,11 +136,3 @@ def _is_named_fits(path: Path) -> bool:
     for suffix in PACKED_SUFFIXES:
         name = name.removesuffix(suffix)
     return name.endswith(FITS_SUFFIXES)
-
-
-def _hdus(content: Content, stack: ExitStack, scratch: Scratch) -> Hdus:
-    """Open a file's HDUs: as far as they are asked for where all is plain, else all of them with astropy."""
-    whole = content.whole()
-    opened_by_astropy = cache(lambda: astropy_hdus(content.path, stack, scratch))
-    strict = None if whole is None else strict_hdus(whole, lambda number: opened_by_astropy()[number])
-    return opened_by_astropy() if strict is None else Hdus(strict)

@@ -6,21 +6,15 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import IO, Any
 
-from spectraq.workers.errors import ReadError
+from spectraq.workers.readers.content import Content
+from spectraq.workers.readers.header_text import AXES, BLOCK, CARD, header_text
 from spectraq.workers.readers.keywords import value
 from spectraq.workers.readers.limits import COLUMNS, EXTENSIONS
-from spectraq.workers.readers.strict_fits import StrictImage, StrictTable
 
-BLOCK, CARD = 2880, 80
-_SIZE = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *(-?\d+)(?![\d.])")
 _SUM = re.compile(rb"(?:CHECKSUM|DATASUM )=(?! *')")
 """A card of a checksum that is no text."""
-_END = b"END" + b" " * 77
-AXES = 999
-"""An array has at most so many, by the standard."""
 KINDS = ("IMAGE", "BINTABLE", "TABLE")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _FORM = re.compile(r"\d*[LXBIJKAEDCMPQ].*|[AIFED]\d+(\.\d+)?")
@@ -34,15 +28,15 @@ def _is_number(said: Any) -> bool:
     return isinstance(said, int | float) and not isinstance(said, bool)
 
 
-def fault(path: Path) -> str | None:
+def fault(content: Content) -> str | None:
     """Find the first keyword that keeps a FITS file from being read; None where none does.
 
     Parameters
     ----------
-    path
+    content
         Of a file that could not be read: this is slow, and never part of reading.
     """
-    for number, header in _headers(path):
+    for number, header in _headers(content):
         if number > 0 and value(header, "XTENSION") not in KINDS:
             return f"HDU {number}: the keyword XTENSION is none of {', '.join(KINDS)}"
         for name, right, what in _expected(header):
@@ -53,42 +47,10 @@ def fault(path: Path) -> str | None:
     return None
 
 
-def check_axes(path: Path) -> None:
-    """Refuse a FITS file with more axes than can be: each would be looked for.
-
-    Raises
-    ------
-    ReadError
-        Naming the extension and the number.
-    """
-    with path.open("rb") as file:
-        for number in range(EXTENSIONS):
-            sizes = _sizes(file)
-            axes = sizes.get(b"NAXIS", 0)
-            if axes > AXES:
-                raise ReadError(f"HDU {number}: the keyword NAXIS is {axes}; FITS allows 0 to {AXES}")
-            try:
-                shape = [sizes[b"NAXIS%d" % (axis + 1)] for axis in range(axes)]
-                elements = math.prod(shape) + sizes.get(b"PCOUNT", 0) if shape else 0
-                data = abs(sizes[b"BITPIX"]) // 8 * abs(sizes.get(b"GCOUNT", 1) * elements)
-                file.seek(-(-data // BLOCK) * BLOCK, 1)
-            except (KeyError, OSError, OverflowError, ValueError):
-                return  # what is wrong is said by whoever reads it
-
-
-def _sizes(file: IO[bytes]) -> dict[bytes, int]:
-    """What a header says of the size of its data, by the bytes: parsing it is slow, and left to astropy."""
-    block = file.read(BLOCK)
-    sizes = {match[1]: int(match[2]) for match in _SIZE.finditer(block) if match.start() % CARD == 0}
-    while len(block) == BLOCK and _END not in block:
-        block = file.read(BLOCK)
-    return sizes
-
-
 def unknown_extensions(hdus: Iterable[Any]) -> Iterator[str]:
     """Yield a sentence on each extension of a kind that is none of FITS's, and is not read."""
     for number, hdu in enumerate(hdus):
-        if number > 0 and not isinstance(hdu, (StrictImage, StrictTable)) and not _is_known(hdu):
+        if number > 0 and not _is_known(hdu):
             kind = value(hdu.header, "XTENSION")
             said = "has no XTENSION" if kind is None else f"is {kind!r} (XTENSION)"
             yield f"extension {number} {said}, where one of {', '.join(KINDS)} is expected: not read"
@@ -100,7 +62,7 @@ def _is_known(hdu: Any) -> bool:
     return isinstance(hdu, (fits.ImageHDU, fits.BinTableHDU, fits.TableHDU, fits.CompImageHDU))
 
 
-def without_sums(path: Path, out: IO[bytes]) -> bool:
+def without_sums(content: Content, out: IO[bytes]) -> bool:
     """Copy a FITS file without the checksums that can't be read, for which astropy gives up a whole HDU.
 
     Returns
@@ -108,8 +70,8 @@ def without_sums(path: Path, out: IO[bytes]) -> bool:
     bool
         Whether there are any; nothing is copied otherwise.
     """
-    with path.open("rb") as file:
-        cards = list(_bad_sums(file, path))
+    with content.open() as file:
+        cards = list(_bad_sums(file, content))
         if cards:
             file.seek(0)
             shutil.copyfileobj(file, out)
@@ -120,26 +82,24 @@ def without_sums(path: Path, out: IO[bytes]) -> bool:
     return bool(cards)
 
 
-def _bad_sums(file: IO[bytes], path: Path) -> Iterator[int]:
+def _bad_sums(file: IO[bytes], content: Content) -> Iterator[int]:
     """Yield where the cards of checksums that can't be read begin."""
     start = 0
-    for _, header in _headers(path):
+    for _, header in _headers(content):
         file.seek(start)
-        _sizes(file)
-        stop = file.tell()
-        file.seek(start)
-        cards = _SUM.finditer(file.read(stop - start))
+        whole = header_text(file)
+        cards = _SUM.finditer(whole.text)
         yield from (start + match.start() for match in cards if match.start() % CARD == 0)
         try:
-            start = stop + _data_bytes(header)
+            start = whole.stop + _data_bytes(header)
         except (TypeError, ValueError, OverflowError):
             return
 
 
-def _headers(path: Path) -> Iterator[tuple[int, Any]]:
+def _headers(content: Content) -> Iterator[tuple[int, Any]]:
     from astropy.io import fits
 
-    with path.open("rb") as file:
+    with content.open() as file:
         for number in range(EXTENSIONS):
             try:
                 header = fits.Header.fromfile(file, endcard=False)
