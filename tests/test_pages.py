@@ -17,7 +17,8 @@ import yaml
 
 from spectraq.workers.cli import app
 from spectraq.workers.setting_keys import keys_of
-from spectraq.workers.settings import Settings, Topics
+from spectraq.workers.settings import Settings
+from spectraq.workers.topic_settings import Topics
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("models", "schemas", "workers")
