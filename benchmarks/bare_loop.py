@@ -16,7 +16,8 @@ from spectraq.schemas import codec
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.contract.convert import Subject, messages
 from spectraq.workers.local.stack import LocalStack
-from spectraq.workers.settings import Topics, load_settings
+from spectraq.workers.settings import load_settings
+from spectraq.workers.topic_settings import Topics
 from spectraq.workers.transport.topics import ensure_topics
 
 AT_ONCE = 64

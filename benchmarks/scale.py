@@ -25,7 +25,8 @@ from spectraq.schemas import codec
 from spectraq.workers.cli.terminal import print_table
 from spectraq.workers.demonstration import simulated
 from spectraq.workers.local.stack import LocalStack
-from spectraq.workers.settings import Settings, Topics, load_settings
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.topic_settings import Topics
 from spectraq.workers.transport.lag import group_lag
 from spectraq.workers.transport.sender import Sender
 from spectraq.workers.transport.topics import ensure_topics

@@ -25,7 +25,8 @@ from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.local.stack import LocalStack
 from spectraq.workers.operations import log
 from spectraq.workers.service.loop import run
-from spectraq.workers.settings import LogSettings, Topics, load_settings
+from spectraq.workers.settings import LogSettings, load_settings
+from spectraq.workers.topic_settings import Topics
 from spectraq.workers.transport.topics import ensure_topics
 
 PIXELS = 4576  # of an SDSS spectrum

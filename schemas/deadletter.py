@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator
 
-from spectraq.schemas.message import Message
+from spectraq.schemas.message import Bytes, Message
 
 
 class DeadLetterReason(StrEnum):
@@ -64,14 +63,6 @@ def _known_reason(value: Any) -> Any:
 
 def _pairs(value: Any) -> Any:
     return [(h["name"], h["value"]) if isinstance(h, dict) else h for h in value]
-
-
-def _base64(value: bytes | None) -> str | None:
-    return None if value is None else base64.b64encode(value).decode()
-
-
-_AsBase64 = PlainSerializer(_base64, when_used="json")
-Bytes = Annotated[bytes, _AsBase64]
 
 
 class DeadLetter(Message):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer
 from pydantic_core import from_json
 
 
@@ -52,6 +53,14 @@ class Message(Part):
         """Copy with other values in some fields, validated like new (pydantic's own copy is not)."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_validate(values | dict(update or {}))
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+Bytes = Annotated[bytes, PlainSerializer(_base64, when_used="json")]
+"""Bytes that are base64 in JSON."""
 
 
 class _Array:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spectraq.schemas.message import Message
+from spectraq.schemas.message import Bytes, Message
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -36,7 +36,7 @@ class RememberedSpectrum(Message):
     zerr: float | None = None
     zwarn: int | None = None
     remembered_us: int  # since 1970, UTC: what was remembered before may be compared with what came after
-    spectrum: bytes  # a framed Spectrum
+    spectrum: Bytes  # a framed Spectrum
 
     @property
     def key(self) -> bytes:

@@ -17,7 +17,8 @@ import yaml
 
 from spectraq.workers.cli import app
 from spectraq.workers.setting_keys import keys_of
-from spectraq.workers.settings import Settings, Topics
+from spectraq.workers.settings import Settings
+from spectraq.workers.topic_settings import Topics
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("models", "schemas", "workers")
@@ -36,12 +37,13 @@ SUFFIXES = "py|js|css|html|md|json|toml|yml|yaml|txt|avsc|acl|svg|png"
 A_FILE = re.compile(rf"[\w-]+(?:/[\w.-]+)*\.(?:{SUFFIXES})|(?:[\w-]+/)+")
 A_DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
-OF_THE_USER = {"spectraq.toml", "spectra/", "normal/", "night/"}
+OF_THE_USER = {"spectraq.toml", "spectraq.filtered", "spectra/", "normal/", "night/"}
 OF_THE_DATA = {"templates/", "populations/gasnet3/", "sky/desispec/", "sky/4most/", "transients/"}
 OF_THE_SITE = {"index.md", "schemas.md"}
 OF_SEVERAL = {"classifier-N.json", "Record/major.minor.avsc"}
 OF_KAFKA = {"min.insync.replicas", "broker.session.timeout.ms"}
 OF_A_SCHEMA = {"spectraq.id"}
+OF_THE_IVOA = {"Data.SpectralAxis.Value", "em.wl", "phot.flux.density"}
 TOPICS = {field.default for field in Topics.model_fields.values() if isinstance(field.default, str)}
 
 
@@ -124,7 +126,7 @@ def values_of_the_chart() -> frozenset[str]:
 def lost_names(names: Iterable[str]) -> list[str]:
     """Dotted names of which a word is nowhere in the code."""
     dotted = {name for name in names if A_DOTTED_NAME.fullmatch(name) and not A_FILE.fullmatch(name)}
-    dotted -= TOPICS | OF_KAFKA | OF_A_SCHEMA | values_of_the_chart()
+    dotted -= TOPICS | OF_KAFKA | OF_A_SCHEMA | OF_THE_IVOA | values_of_the_chart()
     return sorted(name for name in dotted if not words_of_the_code().issuperset(name.split(".")))
 
 

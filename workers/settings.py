@@ -37,6 +37,7 @@ from spectraq.workers.filter_settings import FilterSettings, FiltersSettings, is
 from spectraq.workers.objects_settings import ObjectsSettings
 from spectraq.workers.secret_files import SecretFiles, variables
 from spectraq.workers.setting_keys import Section, keys_of
+from spectraq.workers.topic_settings import Topics
 
 MOST_TRIES = 100
 """Kafka takes 4096 bytes beside an offset, and each try is a name."""
@@ -47,46 +48,6 @@ CONFIG_VARIABLE = "SPECTRAQ_CONFIG"
 DEFAULT_CONFIG = "spectraq.toml"
 
 _asked_for: ContextVar[Path | None] = ContextVar("config file of the command line", default=None)
-
-
-class Topics(Section):
-    """Names of the topics, and how missing ones are created."""
-
-    spectra: str = Field("spectraq.spectra", description="spectra come in here")
-    priority: str = Field(
-        "", description="urgent spectra come in here and go first; empty: there is no such lane"
-    )
-    classifications: str = Field("spectraq.classifications", description="one Classification a spectrum")
-    redshifts: str = Field("spectraq.redshifts", description="one Redshift a spectrum")
-    anomalies: str = Field("spectraq.anomalies", description="one Anomaly a spectrum, flagged or not")
-    models: str = Field("spectraq.models", description="one ModelSpectrum a spectrum, when asked for")
-    measurements: str = Field(
-        "spectraq.measurements", description="one Measurement a spectrum, unless turned off"
-    )
-    changes: str = Field(
-        "spectraq.changes", description="one Change a spectrum that has an earlier one, when asked for"
-    )
-    objects: str = Field(
-        "spectraq.objects", description="earlier spectra of objects, compacted; written with changes"
-    )
-    dead_letters: str = Field("spectraq.dead-letters", description="what could not be analysed, and why")
-    verdicts: str = Field("spectraq.verdicts", description="what people say of results, on the page")
-    partitions: int = Field(4, ge=1, description="partitions of a topic that spectraq creates")
-    replication: int = Field(1, ge=1, description="replicas of a topic that spectraq creates")
-
-    @classmethod
-    def kinds(cls) -> list[str]:
-        """Return the names of the settings that each name a topic every stream has."""
-        return [
-            kind
-            for kind, setting in cls.model_fields.items()
-            if setting.default and setting.annotation is str
-        ]
-
-    @property
-    def of_spectra(self) -> list[str]:
-        """Names of the topics that spectra come in on."""
-        return [name for name in (self.spectra, self.priority) if name]
 
 
 class KafkaSettings(Section):

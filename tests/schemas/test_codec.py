@@ -125,6 +125,8 @@ def test_the_frame_is_a_zero_byte_and_the_number_of_the_schema() -> None:
         "Measurement": b"\x00" + (80100).to_bytes(4, "big"),
         "DeadLetter": b"\x00" + (60101).to_bytes(4, "big"),
         "Verdict": b"\x00" + (70101).to_bytes(4, "big"),
+        "Change": b"\x00" + (90100).to_bytes(4, "big"),
+        "RememberedSpectrum": b"\x00" + (100100).to_bytes(4, "big"),
     }
 
 
@@ -214,7 +216,7 @@ REFUSED_AVRO = [
     (DeadLetterReason.UNDECODABLE, FRAME + b"\x00"),
     (DeadLetterReason.UNKNOWN_SCHEMA, b"\x00\x00\x00\x00\x01" + FRAME[5:]),
     (DeadLetterReason.UNKNOWN_SCHEMA, struct.pack(">bI", 0, 10200) + FRAME[5:]),
-    (DeadLetterReason.UNKNOWN_SCHEMA, struct.pack(">bI", 0, 90100) + FRAME[5:]),
+    (DeadLetterReason.UNKNOWN_SCHEMA, struct.pack(">bI", 0, 990100) + FRAME[5:]),
     (DeadLetterReason.UNKNOWN_SCHEMA, b"\x00\xff\xff\xff\xff" + FRAME[5:]),
     (DeadLetterReason.EMPTY, avro(flux=b"", ivar=None, mask=None, wavelength=b"")),
     (DeadLetterReason.LENGTH_MISMATCH, avro(flux=FLUX.tobytes()[:-1])),

@@ -19,7 +19,8 @@ from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.service.ledger import Balance
 from spectraq.workers.service.loop import run
-from spectraq.workers.settings import Settings, Topics, load_settings
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.topic_settings import Topics
 from spectraq.workers.transport.topics import ensure_topics
 from tests.support.foreign import KINDS, Message, read_all
 from tests.support.plumbing import Plumbing, spectrum_flux

@@ -20,7 +20,8 @@ from spectraq.schemas.results import Anomaly, Candidate, Classification, Provena
 from spectraq.schemas.spectrum import Spectrum
 from spectraq.workers.demonstration import simulated
 from spectraq.workers.local.stack import LocalStack
-from spectraq.workers.settings import Settings, Topics, load_settings
+from spectraq.workers.settings import Settings, load_settings
+from spectraq.workers.topic_settings import Topics
 from spectraq.workers.transport.sender import Sender
 from spectraq.workers.transport.topics import ensure_topics
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from spectraq.schemas.registry import Schema, newest
 from spectraq.workers.errors import SpectraqError
-from spectraq.workers.settings import Settings, Topics
+from spectraq.workers.settings import Settings
+from spectraq.workers.topic_settings import Topics
 from spectraq.workers.transport.schema_registry import SchemaRegistry
 
 OUR_NUMBERS: Mapping[str, int] = {}

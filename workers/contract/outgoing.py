@@ -9,7 +9,7 @@ from spectraq.schemas.message import Message
 from spectraq.workers.contract.convert import Results
 from spectraq.workers.contract.framing import OUR_NUMBERS
 from spectraq.workers.contract.trace_context import passed_on
-from spectraq.workers.settings import Topics
+from spectraq.workers.topic_settings import Topics
 from spectraq.workers.transport.messages import Headers, Outgoing
 
 

@@ -387,10 +387,8 @@ class Worker:
         """Return how long to wait for records: not beyond the moment when a batch is due."""
         if self._idle():
             return IDLE_POLL_S
-        due_in_s = self._batcher.due_in_s(self._analysing.idle)
-        if due_in_s is None or not self._analysing.has_room:
-            return BUSY_POLL_S
-        return min(BUSY_POLL_S, due_in_s)
+        due_in_s = self._batcher.due_in_s(self._analysing.idle) if self._analysing.has_room else None
+        return BUSY_POLL_S if due_in_s is None else min(BUSY_POLL_S, due_in_s)
 
     def _raise_failures(self) -> None:
         for stage in (self._analysing, self._publishing):

@@ -14,7 +14,8 @@ from kafka.errors import (
     NotCoordinatorError,
 )
 
-from spectraq.workers.settings import Settings, Topics
+from spectraq.workers.settings import Settings
+from spectraq.workers.topic_settings import Topics
 from spectraq.workers.transport.connection import administrator
 
 NO_GROUP_YET = (

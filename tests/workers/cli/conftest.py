@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spectraq.workers.local.stack import LocalStack
-from spectraq.workers.settings import Topics
+from spectraq.workers.topic_settings import Topics
 from tests.support.commandline import CommandLine
 
 

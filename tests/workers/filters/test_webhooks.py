@@ -82,7 +82,7 @@ def test_an_inner_address_is_none_of_the_internet(address: str) -> None:
 
 
 def test_addresses_of_the_internet_are_public() -> None:
-    for address in ("8.8.8.8", "2606:4700:4700::1111"):
+    for address in ("8.8.8.8", "2606:4700:4700::1111", "64:ff9b::808:808"):
         assert is_public(ipaddress.ip_address(address))
 
 
