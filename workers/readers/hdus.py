@@ -48,7 +48,7 @@ class Hdus(tuple[Any, ...]):
         """Whether there is an HDU of this name, or this HDU."""
         return key.upper() in self.named if isinstance(key, str) else super().__contains__(key)
 
-    def count(self, hdu: Any, keyword: str) -> int | None:
+    def whole_number(self, hdu: Any, keyword: str) -> int | None:
         """Return a whole number of an HDU's header, which is parsed only where that is not plain."""
         text = text_of(hdu, self._texts)
         said = text.count(keyword) if text else None

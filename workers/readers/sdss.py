@@ -218,7 +218,7 @@ def _is_by_pixel(source: Source, hdu: Any) -> bool:
 
 def _is_long(source: Source, hdu: Any) -> bool:
     """Whether a table may have a pixel a row, by its size alone."""
-    rows, columns = (source.hdus.count(hdu, key) or 0 for key in ("NAXIS2", "TFIELDS"))
+    rows, columns = (source.hdus.whole_number(hdu, key) or 0 for key in ("NAXIS2", "TFIELDS"))
     return rows >= FEWEST_ROWS and columns <= MOST_COLUMNS
 
 
