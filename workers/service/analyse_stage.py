@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,10 +19,13 @@ from spectraq.workers.inference import Failure, SafeInference
 from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.service.batcher import Batch, Readable
-from spectraq.workers.service.change_stage import NO_HISTORY, NOTHING_BESIDE, Beside, ChangeStage, History
+from spectraq.workers.service.history import NO_HISTORY, NOTHING_BESIDE, Beside, History
 from spectraq.workers.settings import Settings, WorkerSettings
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.messages import Outgoing
+
+if TYPE_CHECKING:
+    from spectraq.workers.service.change_stage import ChangeStage
 
 log = structlog.get_logger(__name__)
 

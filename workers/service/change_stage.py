@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import structlog
 
@@ -15,7 +14,6 @@ from spectraq.models.change.cutout import cutout
 from spectraq.models.change.epoch import Epoch
 from spectraq.models.change.pair import IncomparableError
 from spectraq.models.grid.survey_noise import SurveyNoise
-from spectraq.models.observation import Observation
 from spectraq.schemas import codec
 from spectraq.schemas.remembered import message_key
 from spectraq.schemas.spectrum import Spectrum
@@ -37,6 +35,7 @@ from spectraq.workers.contract.trace_context import passed_on
 from spectraq.workers.errors import RejectedSpectrum, SettingsError
 from spectraq.workers.inference import Failure
 from spectraq.workers.service.batcher import Readable
+from spectraq.workers.service.history import NOTHING_BESIDE, Beside, History
 from spectraq.workers.settings import Settings, WorkerSettings
 from spectraq.workers.transport.messages import Outgoing
 
@@ -44,50 +43,6 @@ FIRST_SEEN, UNCHANGED, CHANGED = "first_seen", "unchanged", "changed"
 NOT_COMPARABLE, NOT_COMPARED, NOT_REMEMBERED = "not_comparable", "not_compared", "not_remembered"
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A spectrum and what is remembered of its object.
-
-    Attributes
-    ----------
-    one, body
-        The spectrum as it is remembered; None where it says no object, or is too noisy to be compared.
-    claim
-        None where Redis gave no answer.
-    earlier
-        What it is compared with, None where it is the first.
-    before
-        The pixels of that, None where they are not there.
-    """
-
-    one: Remembered | None = None
-    body: bytes = b""
-    claim: Claim | None = None
-    earlier: Remembered | None = None
-    before: Spectrum | None = None
-    observed: Observation | None = None
-
-
-NO_HISTORY = History()
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What is published beside the results of a spectrum.
-
-    Attributes
-    ----------
-    outcome
-        What became of the comparison, as the metric counts it; empty where none is made.
-    """
-
-    outcome: str = ""
-    outgoing: tuple[Outgoing, ...] = ()
-
-
-NOTHING_BESIDE = Beside()
 
 
 class ChangeStage:

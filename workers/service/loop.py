@@ -27,7 +27,6 @@ from spectraq.workers.operations.metrics import Metrics
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.service.analyse_stage import Analyst
 from spectraq.workers.service.batcher import Batcher
-from spectraq.workers.service.change_stage import change_stage
 from spectraq.workers.service.checkpoint import Checkpoint
 from spectraq.workers.service.crash_suspects import Alone, Suspects
 from spectraq.workers.service.intake import Intake
@@ -172,6 +171,8 @@ class Worker:
         self._publishing = Stage("publishing", publisher)
         closing.callback(self._publishing.stop, LEFT_BEHIND_S)
         closing.callback(self._given_up.set)
+        from spectraq.workers.service.change_stage import change_stage  # with torch
+
         analyst = Analyst(
             self._settings,
             SafeInference(pipeline, self._settings.worker.batch_spectra, self._metrics.analysis_failures.inc),
