@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 IDLE_POLL_S = 0.2
 BUSY_POLL_S = 0.02
 """With work in hand the loop looks often: there may be offsets to commit or a batch to hand over."""
-
 LEFT_BEHIND_S = 1.0
 """A thread still busy after the grace period is left behind with its batch, which is read again."""
 
