@@ -84,7 +84,7 @@ def _parts(kind: type[Part]) -> Iterator[type[Part]]:
 
 
 def test_models_and_schemas_have_the_same_fields_in_the_same_order() -> None:
-    models = {kind.__name__: kind for kind in _parts(Part)}
+    models = {kind.__name__: kind for kind in _parts(Part) if kind is not Filtered}  # is JSON alone
     seen = set()
     for message in one_of_each():
         for record in records(document_of(type(message).__name__)):
