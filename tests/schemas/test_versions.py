@@ -14,6 +14,7 @@ import pytest
 from spectraq.schemas import codec, registry
 from spectraq.schemas.codec import DecodeError
 from spectraq.schemas.deadletter import DeadLetterReason
+from spectraq.schemas.filtered import Filtered
 from spectraq.schemas.message import Message, Part
 from tests.support.wire_examples import one_of_each, spectrum
 from tests.support.wire_tables import records
