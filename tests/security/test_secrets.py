@@ -89,7 +89,8 @@ def test_no_command_shows_a_secret(environment: dict[str, str], tmp_path: Path) 
             check=False,
             timeout=120,
         )
-        assert "Traceback" not in done.stderr, done.stderr
+        # what the client logs may hold one, in a line of JSON
+        assert not any(line.startswith("Traceback") for line in done.stderr.splitlines()), done.stderr
         assert done.stdout + done.stderr, f"{command} says nothing"
         search(done.stdout + done.stderr, " ".join(command))
 

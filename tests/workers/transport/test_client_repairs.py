@@ -113,6 +113,7 @@ def test_a_finished_join_that_is_needed_no_longer_is_forgotten_and_collected_by_
 ) -> None:
     topic = feed.settings().topics.spectra
     options = {"bootstrap_servers": feed.bootstrap_servers, "enable_auto_commit": False}
+    options["heartbeat_interval_ms"] = 15_000  # one that is answered meanwhile settles the state, too
     with closing(KafkaConsumer(topic, group_id=feed.name, **options)) as client:
         wait_for_membership(client)
         coordinator = client._coordinator
