@@ -4,8 +4,7 @@
 
 Two things are measured here, with measurements and without: spectra a second of one and of two workers with
 one core each, with the shipped networks, real Kafka and spectra of 3800 to 4600 pixels; and what one spectrum
-and its results take on a broker's disk. The rest is arithmetic, whose assumptions are the constants below;
-docs/scale.md says them in words.
+and its results take on a broker's disk. The rest is arithmetic, whose assumptions are the constants below.
 """
 
 from __future__ import annotations
