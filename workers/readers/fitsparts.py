@@ -142,11 +142,17 @@ def chosen(tables: list[Part], note: Note) -> list[Part]:
     return kept
 
 
-def joined(kept: list[Part]) -> list[list[Part]]:
-    """Return the parts, those together that are arms of one observation by name and range."""
+def joined(kept: list[Part], note: Note) -> list[list[Part]]:
+    """Return the parts, those together that are arms of one observation by name and range.
+
+    `note` is told where only the range says so.
+    """
     groups: dict[tuple[str, ...], list[tuple[str, Part]]] = {}
     nameless = [part for part in kept if _NAMELESS.fullmatch(part.name)]
     if 1 < len(nameless) == len(kept) <= MOST_ARMS and _are_apart(nameless):
+        note(
+            f"{len(kept)} tables without names follow each other in wavelength: taken as arms of one spectrum"
+        )
         return [nameless]
     for number, part in enumerate(kept):
         words = [word for word in re.split(r"[_\-\s/.]+", part.name.upper()) if word]

@@ -52,7 +52,7 @@ class FitsSpectra:
         long = any(after.columns is not before.columns for after, before in zip(by_name, kept, strict=True))
         self._groups = [
             [ColumnRows(source, part.columns, assumed, note, part.name) for part in group]
-            for group in ([[part] for part in by_name] if long else joined(kept))
+            for group in ([[part] for part in by_name] if long else joined(kept, note))
         ]
         for group in self._groups:
             if len({len(arm) for arm in group}) > 1:

@@ -124,7 +124,11 @@ def test_an_axis_may_be_in_an_extension_of_its_own(tmp_path: Path) -> None:
 
 def test_arms_in_tables_without_names_are_one_spectrum(tmp_path: Path) -> None:
     table = a_table()
-    check(hdus(tmp_path / "a.fits", fits.table_to_hdu(table[:200]), fits.table_to_hdu(table[200:])))
+    path = hdus(tmp_path / "a.fits", fits.table_to_hdu(table[:200]), fits.table_to_hdu(table[200:]))
+    check(path)
+    notes: list[str] = []
+    list(read(path, note=notes.append))
+    assert any("taken as arms of one spectrum" in sentence for sentence in notes)
 
 
 def test_a_table_of_text_is_a_table(tmp_path: Path) -> None:
