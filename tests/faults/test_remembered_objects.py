@@ -19,9 +19,9 @@ OBJECTS = 12
 BATCH = 4
 PATIENCE_S = 120.0
 PLACES = [
+    ("at_least_once", "after_publish"),
+    ("exactly_once", "before_publish"),
     ("exactly_once", "with_the_offsets_in_the_transaction"),
-    pytest.param("at_least_once", "after_publish", marks=pytest.mark.soak),
-    pytest.param("exactly_once", "before_publish", marks=pytest.mark.soak),
 ]
 
 
@@ -44,6 +44,7 @@ def epoch(feed: Feed, letter: str) -> list[tuple[bytes, bytes]]:
     return [(b"key", codec.encode(one)) for one in spectra]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("delivery", "place"), PLACES)
 def test_changes_are_told_once_though_workers_are_killed_and_redis_is_lost(
     feed: Feed,
