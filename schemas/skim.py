@@ -45,6 +45,24 @@ def check_items(body: bytes, begin: int, schema: Any, most: int = MAX_ITEMS) -> 
         raise TooManyItemsError("records in records without end") from None
 
 
+def long_at(body: bytes, place: int) -> tuple[int, int]:
+    """Return a number in zigzag encoding, seven bits a byte, and where what follows it begins.
+
+    Raises
+    ------
+    IndexError
+        Where it does not end.
+    """
+    number = 0
+    for shift in range(0, LONG_BITS, 7):
+        byte = body[place]
+        place += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (number >> 1) ^ -(number & 1), place
+    raise IndexError
+
+
 class _Skim:
     """Goes over a body from one value to the next."""
 
@@ -96,15 +114,8 @@ class _Skim:
                 self.over(schema["values" if keyed else "items"])
 
     def _long(self) -> int:
-        """One number in zigzag encoding, seven bits a byte."""
-        number = 0
-        for shift in range(0, LONG_BITS, 7):
-            byte = self._body[self._at]
-            self._at += 1
-            number |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return (number >> 1) ^ -(number & 1)
-        raise IndexError
+        number, self._at = long_at(self._body, self._at)
+        return number
 
     def _on(self, length: int) -> None:
         if length < 0 or self._at + length > len(self._body):

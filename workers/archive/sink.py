@@ -198,11 +198,7 @@ class Sink:
         self._rest_s = min(2 * self._rest_s, LONGEST_REST_S)
 
     def _drained(self) -> bool:
-        if not self._is_current or not self._reader.joined or not self._reader.assignment:
-            return False
-        ends = {p: end for p, end in (self._ends or {}).items() if p in self._reader.assignment}
-        positions = self._reader.offsets.positions()
-        if any(positions.get(p, 0) < end for p, end in ends.items()):
+        if not self._is_current or not self._reader.has_reached(self._ends or {}):
             return False
         self._write()
         return self._is_current

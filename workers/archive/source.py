@@ -72,19 +72,6 @@ class ResultReader(GroupMember):
             with suppress(KafkaError):
                 self._client.commit_async(entries)
 
-    def ends(self) -> dict[TopicPartition, int]:
-        """Return where each partition of the topics ends, whoever owns it.
-
-        Raises
-        ------
-        UnreachableError
-            Where Kafka does not say.
-        """
-        try:
-            return self.offsets.ends()
-        except KafkaError as error:
-            raise UnreachableError(f"Kafka does not say where topics end: {error}") from error
-
     def _go_on_after(self, asked: dict[TopicPartition, int]) -> None:
         super()._go_on_after(asked)
         try:

@@ -35,23 +35,17 @@ def run(
 
     Example: `spectraq filter run --config filters.toml`
     """
-    from spectraq.workers.operations import log
-
     settings = _settings(config)
-    log.configure(settings.log, slot=settings.worker.slot)
+    _log(settings)
     from spectraq.workers.filters.metrics import FilterMetrics
     from spectraq.workers.filters.stream import run as run_filters
-    from spectraq.workers.operations.health import Health, HealthServer
+    from spectraq.workers.operations.health import served_health
     from spectraq.workers.service.signals import stopped_by_signals
 
     metrics = FilterMetrics()
-    health = Health(metrics)
-    server = HealthServer(health, settings.worker).start()
-    try:
+    with served_health(metrics, settings.worker) as health:
         stop = stopped_by_signals()
         done = run_filters(settings, stop, until_drained=until_drained, metrics=metrics, health=health)
-    finally:
-        server.stop()
     typer.echo(str(done))
 
 
@@ -61,22 +55,16 @@ def send(config: Config = None) -> None:
 
     Example: `spectraq filter send --config filters.toml`
     """
-    from spectraq.workers.operations import log
-
     settings = _settings(config)
-    log.configure(settings.log, slot=settings.worker.slot)
+    _log(settings)
     from spectraq.workers.filters.metrics import FilterMetrics
     from spectraq.workers.filters.posting import post_all
-    from spectraq.workers.operations.health import Health, HealthServer
+    from spectraq.workers.operations.health import served_health
     from spectraq.workers.service.signals import stopped_by_signals
 
     metrics = FilterMetrics()
-    health = Health(metrics)
-    server = HealthServer(health, settings.worker).start()
-    try:
+    with served_health(metrics, settings.worker) as health:
         post_all(settings, stopped_by_signals(), metrics, health)
-    finally:
-        server.stop()
 
 
 @app.command(name="try")
@@ -143,6 +131,12 @@ def list_them(config: Config = None, as_json: AsJson = False) -> None:
         )
     if any(row[3] for row in rows):
         raise typer.Exit(FAILED)
+
+
+def _log(settings: Settings) -> None:
+    from spectraq.workers.operations import log
+
+    log.configure(settings.log, slot=settings.worker.slot)
 
 
 def _settings(config: Path | None) -> Settings:

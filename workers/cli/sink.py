@@ -71,15 +71,11 @@ def _compact(settings: Settings, where: str) -> None:
 def _serve(settings: Settings, where: str, until_drained: bool) -> None:
     from spectraq.workers.archive.metrics import SinkMetrics
     from spectraq.workers.archive.sink import run
-    from spectraq.workers.operations.health import Health, HealthServer
+    from spectraq.workers.operations.health import served_health
     from spectraq.workers.service.signals import stopped_by_signals
 
     metrics = SinkMetrics()
-    health = Health(metrics)
-    server = HealthServer(health, settings.worker).start()
-    try:
+    with served_health(metrics, settings.worker) as health:
         stop = stopped_by_signals()
         written = run(settings, where, stop, until_drained=until_drained, metrics=metrics, health=health)
-    finally:
-        server.stop()
     typer.echo(str(written))

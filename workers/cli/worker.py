@@ -57,15 +57,13 @@ def worker(
 
 def _serve(settings: Settings, stop: threading.Event, until_drained: bool) -> Any:
     from spectraq.workers.inference import load_networks, load_normal
-    from spectraq.workers.operations.health import Health, HealthServer
+    from spectraq.workers.operations.health import served_health
     from spectraq.workers.operations.metrics import Metrics
     from spectraq.workers.service.loop import run
     from spectraq.workers.transport.topics import ensure_topics
 
     metrics = Metrics()
-    health = Health(metrics)
-    server = HealthServer(health, settings.worker).start()
-    try:
+    with served_health(metrics, settings.worker) as health:
         ensure_topics(settings)
         pipeline = load_networks(settings.worker)
         return run(
@@ -77,5 +75,3 @@ def _serve(settings: Settings, stop: threading.Event, until_drained: bool) -> An
             health=health,
             normal=load_normal(settings.worker),
         )
-    finally:
-        server.stop()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from cel_expr_python import cel
@@ -66,8 +67,21 @@ class Vocabulary:
         variables = {name: cel.Type(of.name) for name, of in self.types.variables.items()}
         self._environment = cel.NewEnv(descriptor_pool=self.types.pool, variables=variables)
 
-    def activation(self, values: Mapping[str, Any]) -> Any:
-        """Return what expressions are evaluated over: a message of each variable."""
+    def activation(
+        self,
+        fields_of: Callable[[str], Mapping[str, Any] | None],
+        used: Mapping[str, frozenset[str] | None],
+    ) -> Any:
+        """Return what expressions are evaluated over.
+
+        Parameters
+        ----------
+        fields_of
+            Gives the fields of a record by its name; None where it is missing.
+        used
+            The fields that are read of each record; None: all.
+        """
+        values = {name: self.types.message(name, fields_of(name), wanted) for name, wanted in used.items()}
         return self._environment.Activation(values)
 
     def expression(self, text: str) -> Expression:
@@ -105,7 +119,7 @@ class Vocabulary:
             if str(tried.type()) == "ERROR":
                 raise FilterError(f"the regular expression {pattern!r} is none: {_sentence(tried.value())}")
 
-    @property
+    @cached_property
     def _tried(self) -> Any:
         return cel.NewEnv(variables={"pattern": cel.Type.STRING}).compile("'a'.matches(pattern)")
 

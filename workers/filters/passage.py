@@ -76,10 +76,6 @@ class Passage:
                 metrics.skipped,
             ):
                 counter.labels(name)
-        self._counters = {
-            name: (metrics.read.labels(name), metrics.matched.labels(name), metrics.undecided.labels(name))
-            for name in self._states
-        }
 
     @property
     def records(self) -> frozenset[str]:
@@ -98,10 +94,7 @@ class Passage:
         fields_of
             Gives the fields of a record by its name; None where it is missing.
         """
-        types = self._vocabulary.types
-        activation = self._vocabulary.activation(
-            {name: types.message(name, fields_of(name), wanted) for name, wanted in self._wanted.items()}
-        )
+        activation = self._vocabulary.activation(fields_of, self._wanted)
         begun = time.thread_time()
         return [name for name, state in self._states.items() if self._passes(name, state, activation, begun)]
 

@@ -16,7 +16,7 @@ from kafka import TopicPartition
 
 from spectraq.workers.errors import SettingsError, SpectraqError
 from spectraq.workers.filters.metrics import FilterMetrics
-from spectraq.workers.filters.source import ResultsReader
+from spectraq.workers.filters.source import FilterReader
 from spectraq.workers.filters.webhook import PostError, Webhook, key_of
 from spectraq.workers.operations.health import Health
 from spectraq.workers.operations.watchdog import Watchdog, end_process
@@ -111,7 +111,7 @@ class Posts:
         self._next_try = 0.0
         self._committed_at = 0.0
         group = f"{filters.group_id}-webhook-{name}"
-        self._reader = ResultsReader(settings, [filters.topic_of(name)], self._epoch, watchdog, group)
+        self._reader = FilterReader(settings, [filters.topic_of(name)], self._epoch, watchdog, group)
         self._stalls = StallWatch(self._reader, settings.worker)
 
     def turn(self) -> None:

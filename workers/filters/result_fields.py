@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from spectraq.schemas.codec import DecodeError, decode_values
+from spectraq.schemas.codec import FRAME, DecodeError, decode_values
 from spectraq.schemas.deadletter import DeadLetterReason
 from spectraq.schemas.message import Message
+from spectraq.schemas.skim import long_at
 from spectraq.workers.transport.messages import Record
 
-FRAME_BYTES = 5
 LONGEST = 4096
 """Bytes of a text at the beginning of a result."""
 
@@ -48,7 +48,7 @@ def work_of(record: Record) -> Work:
     """
     if record.damage is not None:
         raise DecodeError(record.damage.reason, record.damage.why)
-    texts, place = [], FRAME_BYTES
+    texts, place = [], FRAME.size
     try:
         for _ in range(1 + len(Work._fields)):
             text, place = _text(record.value, place)
@@ -60,17 +60,8 @@ def work_of(record: Record) -> Work:
 
 def _text(body: bytes, place: int) -> tuple[str, int]:
     """Return a text of Avro's, and where what follows it begins."""
-    length = shift = 0
-    while True:
-        byte = body[place]
-        place += 1
-        length |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            break
-        if shift > 21:
-            raise IndexError
-    end = place + (length >> 1)
-    if length & 1 or length >> 1 > LONGEST or end > len(body):
+    length, begin = long_at(body, place)
+    end = begin + length
+    if not 0 <= length <= LONGEST or end > len(body):
         raise IndexError
-    return body[place:end].decode(), end
+    return body[begin:end].decode(), end

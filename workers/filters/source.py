@@ -5,13 +5,9 @@ All partitions of one number go to one member, since the results of a spectrum l
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import structlog
-from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from spectraq.workers.errors import UnreachableError
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
 from spectraq.workers.transport.epoch import Epoch
@@ -24,7 +20,7 @@ POLL_RECORDS = 500
 log = structlog.get_logger(__name__)
 
 
-class ResultsReader(GroupMember):
+class FilterReader(GroupMember):
     """A member of the group of filters.
 
     Parameters
@@ -79,25 +75,6 @@ class ResultsReader(GroupMember):
             return None
         self.seek(begins)
         return begins | {partition: start.offset for partition, start in committed.items()}
-
-    def ends(self, partitions: Collection[TopicPartition]) -> Offsets:
-        """Ask Kafka where partitions end, as those see it who read what is committed.
-
-        Raises
-        ------
-        UnreachableError
-            Where it does not say.
-        """
-        if not partitions:
-            return {}
-        try:
-            with self._deadline("end offsets"):
-                ends: Offsets = self._client.end_offsets(
-                    list(partitions), timeout_ms=int(self._call_s * 1000)
-                )
-        except KafkaError as error:
-            raise UnreachableError(f"Kafka does not say where topics end: {error}") from error
-        return ends
 
     def partitions(self) -> dict[str, set[int]]:
         """Return the partition numbers of each topic, as far as known."""

@@ -21,7 +21,7 @@ from spectraq.workers.filters.joined import Joined, JoinedResults
 from spectraq.workers.filters.metrics import FilterMetrics
 from spectraq.workers.filters.passage import Passage
 from spectraq.workers.filters.result_records import result_records
-from spectraq.workers.filters.source import ResultsReader
+from spectraq.workers.filters.source import FilterReader
 from spectraq.workers.operations.health import Health
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import Settings
@@ -126,7 +126,7 @@ class Stream:
         self._ends: dict[TopicPartition, int] | None = None
         self._watchdog = Watchdog().start()
         closing.callback(self._watchdog.stop)
-        self._reader = ResultsReader(settings, self._joined.topics, self._epoch, self._watchdog)
+        self._reader = FilterReader(settings, self._joined.topics, self._epoch, self._watchdog)
         closing.callback(self._reader.close)
         self._stalls = StallWatch(self._reader, settings.worker)
         self._check_partitions()
@@ -140,7 +140,7 @@ class Stream:
         log.info("filters_start", filters=sorted(self._filters.named), topics=self._joined.topics)
         self._health.trouble("worker", "")
         if until_drained:
-            self._ends = self._reader.ends(self._all_partitions())
+            self._ends = self._reader.ends()
         while not stop.is_set():
             self._turn(stop)
             if until_drained and self._drained():
@@ -252,10 +252,6 @@ class Stream:
 
     # -- the rest ------------------------------------------------------------------------------------------
 
-    def _all_partitions(self) -> list[TopicPartition]:
-        numbers = self._reader.partitions()
-        return [TopicPartition(topic, number) for topic in numbers for number in sorted(numbers[topic])]
-
     def _check_partitions(self) -> None:
         """See that the results of a spectrum lie in partitions of one number."""
         counts = {topic: len(numbers) for topic, numbers in self._reader.partitions().items()}
@@ -268,11 +264,8 @@ class Stream:
             raise SettingsError(f"topics of results differ in their partitions: {said}; give them the same")
 
     def _drained(self) -> bool:
-        if self._mine != self._epoch.value or not self._reader.joined or not self._reader.assignment:
-            return False
-        positions = self._reader.offsets.positions()
-        mine = {p: end for p, end in (self._ends or {}).items() if p in self._reader.assignment}
-        return all(positions.get(p, 0) >= end for p, end in mine.items()) and self._joined.is_empty
+        is_current = self._mine == self._epoch.value
+        return is_current and self._reader.has_reached(self._ends or {}) and self._joined.is_empty
 
     def _tell_health(self, in_hand: bool) -> None:
         self._health.trouble("Kafka", self._stalls.look(in_hand))

@@ -64,10 +64,7 @@ class Trial:
         """
         night = self.nights.setdefault(night_of(fields[LEAD.kind]), Night())
         night.read += 1
-        types = self.vocabulary.types
-        activation = self.vocabulary.activation(
-            {name: types.message(name, fields.get(name), used) for name, used in self.expression.used.items()}
-        )
+        activation = self.vocabulary.activation(fields.get, self.expression.used)
         try:
             verdict = self.expression.evaluate(activation)
         except EvaluationError as error:

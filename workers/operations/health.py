@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
@@ -124,6 +126,23 @@ class HealthServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+@contextmanager
+def served_health(metrics: Shown, settings: WorkerSettings) -> Iterator[Health]:
+    """Give the health of a process with these metrics, which is told over HTTP until the block ends.
+
+    Raises
+    ------
+    SettingsError
+        Where the port is taken.
+    """
+    health = Health(metrics)
+    server = HealthServer(health, settings).start()
+    try:
+        yield health
+    finally:
+        server.stop()
 
 
 class _Handler(BaseHTTPRequestHandler):

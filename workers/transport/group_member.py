@@ -22,7 +22,7 @@ from kafka.errors import (
 )
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
-from spectraq.workers.errors import SlotTakenError
+from spectraq.workers.errors import SlotTakenError, UnreachableError
 from spectraq.workers.operations.watchdog import Watchdog
 from spectraq.workers.settings import KafkaSettings
 from spectraq.workers.transport import client_repairs
@@ -30,7 +30,7 @@ from spectraq.workers.transport.connection import administrator, close_quietly
 from spectraq.workers.transport.epoch import Epoch
 from spectraq.workers.transport.group_options import Assignor, Listener, Role, options
 from spectraq.workers.transport.messages import Record
-from spectraq.workers.transport.offsets import Committed, GroupOffsets
+from spectraq.workers.transport.offsets import Committed, GroupOffsets, Offsets
 from spectraq.workers.transport.reader import reader
 from spectraq.workers.transport.retention_loss import Overtaken
 
@@ -210,6 +210,26 @@ class GroupMember:
             self._client.pause(*(wanted - paused))
         if paused - wanted:
             self._client.resume(*(paused - wanted))
+
+    def ends(self, partitions: Collection[TopicPartition] | None = None) -> Offsets:
+        """Return where partitions end: some, or all of the topics, whoever owns them.
+
+        Raises
+        ------
+        UnreachableError
+            Where Kafka does not say.
+        """
+        try:
+            return self.offsets.ends(partitions)
+        except KafkaError as error:
+            raise UnreachableError(f"Kafka does not say where topics end: {error}") from error
+
+    def has_reached(self, ends: Offsets) -> bool:
+        """Return whether each of our partitions is read up to its end, of those that have one here."""
+        if not self.joined or not self.assignment:
+            return False
+        positions = self.offsets.positions()
+        return all(positions.get(p, 0) >= end for p, end in ends.items() if p in self.assignment)
 
     @property
     def overtaken(self) -> int:

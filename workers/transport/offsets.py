@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -116,8 +116,8 @@ class GroupOffsets:
                 behind[partition] = max(end - position, 0)
         return behind
 
-    def ends(self) -> Offsets:
-        """Ask Kafka where each partition of the topics ends, whoever owns it.
+    def ends(self, partitions: Collection[TopicPartition] | None = None) -> Offsets:
+        """Ask Kafka where partitions end: some, or all of the topics, whoever owns them.
 
         Raises
         ------
@@ -125,13 +125,17 @@ class GroupOffsets:
             Where it does not answer.
         """
         with self._deadline("end offsets"):
-            partitions = [
-                TopicPartition(topic, number)
-                for topic in self._topics
-                for number in sorted(self._client.partitions_for_topic(topic) or set())
-            ]
-            ends: Offsets = self._client.end_offsets(partitions, timeout_ms=int(self._call_s * 1000))
+            asked = self._partitions() if partitions is None else list(partitions)
+            ends: Offsets = self._client.end_offsets(asked, timeout_ms=int(self._call_s * 1000))
         return ends
+
+    def _partitions(self) -> list[TopicPartition]:
+        """Return every partition of the topics."""
+        return [
+            TopicPartition(topic, number)
+            for topic in self._topics
+            for number in sorted(self._client.partitions_for_topic(topic) or set())
+        ]
 
     def _commit(self, entries: dict[TopicPartition, OffsetAndMetadata]) -> bool:
         try:

@@ -23,10 +23,7 @@ def fields_of(number: int) -> Fields:
 
 def asked(vocabulary: Vocabulary, text: str, fields: Fields) -> Verdict:
     expression = vocabulary.expression(text)
-    values = {
-        name: vocabulary.types.message(name, fields.get(name), used) for name, used in expression.used.items()
-    }
-    return expression.evaluate(vocabulary.activation(values))
+    return expression.evaluate(vocabulary.activation(fields.get, expression.used))
 
 
 def test_an_expression_sees_what_python_sees(vocabulary: Vocabulary) -> None:
